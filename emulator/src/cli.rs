@@ -1,0 +1,82 @@
+//! What may be asked for on the command line?
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The whole cascade on this machine: EC2 Image Builder, SNS, SQS and Lambda emulated, the
+/// functions real. Without a command it builds a fleet, publishes a new base image, and shows how
+/// every pipeline built on it follows.
+#[derive(Debug, Parser)]
+#[command(name = "image-cascade", version, arg_required_else_help = false)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// The run's own options.
+    #[command(flatten)]
+    pub(crate) run: Run,
+}
+
+/// What the program does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Invoke a function with a sample event, against the same fleet with a new gold image that
+    /// nobody has heard of yet, and print its answer and its log
+    Invoke(Invoke),
+    /// Keep the emulator up, with the fleet and the functions wired to it
+    Serve(Serve),
+}
+
+/// Options of the run.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Run {
+    /// How long each build takes
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration)]
+    pub(crate) build_time: Duration,
+}
+
+/// Options of `invoke`.
+#[derive(Debug, Args)]
+pub(crate) struct Invoke {
+    /// The function, such as gold-cascade
+    pub(crate) function: String,
+    /// A file with the event, such as events/available.json
+    pub(crate) event: PathBuf,
+}
+
+/// Options of `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The loopback port that answers for all services
+    #[arg(long, default_value_t = 4580)]
+    pub(crate) port: u16,
+    /// Start with an empty account: the function deployed, a topic that it is subscribed to, and
+    /// no pipelines
+    #[arg(long)]
+    pub(crate) empty: bool,
+    /// How long each build takes
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub(crate) build_time: Duration,
+    /// The pause before a failed asynchronous invocation is tried again; it doubles for the
+    /// second retry. Lambda's own is a minute
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
+    pub(crate) retry_pause: Duration,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write it as `200ms`, `10s` or `2m`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

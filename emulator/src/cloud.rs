@@ -1,0 +1,318 @@
+//! How do the services work together?
+//!
+//! Image Builder publishes to SNS, SNS delivers to Lambda and SQS, Lambda's dead letters go to
+//! SQS. A task of the runtime lets time pass in Image Builder.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::faults::{Fault, Faults, Kind};
+use crate::image_builder::{Bend, Doc, ImageBuilder, Input, Notice};
+use crate::lambda::{Invoked, Lambda, Said};
+use crate::sns::{Delivery, Message, Sns};
+use crate::sqs::Sqs;
+
+/// The account that everything here belongs to.
+pub const ACCOUNT: &str = "123456789012";
+
+/// The Region that everything here is in.
+pub const REGION: &str = "us-east-1";
+
+/// All services of one account and Region. Cloning gives another handle to the same.
+#[derive(Debug, Clone)]
+pub struct Cloud {
+    shared: Arc<Shared>,
+    _driver: Arc<Driver>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    clock: Clock,
+    state: Mutex<State>,
+    /// Somebody has given time something to do.
+    changed: Notify,
+    lambda: Lambda,
+    /// Messages that are on their way to the topics.
+    publishing: AtomicU64,
+}
+
+/// What the services know.
+#[derive(Debug)]
+pub struct State {
+    /// Image Builder.
+    pub image_builder: ImageBuilder,
+    /// SNS.
+    pub sns: Sns,
+    /// SQS.
+    pub sqs: Sqs,
+    /// What is to go wrong.
+    pub faults: Faults,
+    /// Every call to Image Builder, by operation.
+    pub calls: BTreeMap<String, u64>,
+    /// The invocations that have ended, oldest first.
+    pub invocations: Vec<(String, Invoked)>,
+}
+
+/// The tasks that end with the last handle.
+#[derive(Debug)]
+struct Driver(Vec<JoinHandle<()>>);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        for task in &self.0 {
+            task.abort();
+        }
+    }
+}
+
+impl Cloud {
+    /// An empty account whose builds take `build_time`. Must be called within a runtime.
+    ///
+    /// # Errors
+    /// The folder for the functions' logs cannot be made.
+    pub fn new(clock: Clock, build_time: Duration) -> std::io::Result<Self> {
+        let (said, hears) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                image_builder: ImageBuilder::new(ACCOUNT, REGION, build_time, clock.now()),
+                sns: Sns::default(),
+                sqs: Sqs::default(),
+                faults: Faults::default(),
+                calls: BTreeMap::new(),
+                invocations: Vec::new(),
+            }),
+            clock,
+            changed: Notify::new(),
+            publishing: AtomicU64::new(0),
+            lambda: Lambda::new(ACCOUNT, REGION, said)?,
+        });
+        let driver = Driver(vec![
+            tokio::spawn(let_time_pass(Arc::clone(&shared))),
+            tokio::spawn(hear(Arc::clone(&shared), hears)),
+        ]);
+        Ok(Self { shared, _driver: Arc::new(driver) })
+    }
+
+    /// What the services know. Hold it briefly.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state()
+    }
+
+    /// The emulator's time.
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// Lambda.
+    pub fn lambda(&self) -> &Lambda {
+        &self.shared.lambda
+    }
+
+    /// Tells time's task that there may be something to do sooner.
+    pub fn wake(&self) {
+        self.shared.changed.notify_one();
+    }
+
+    /// Delivers what SNS has to deliver.
+    pub fn deliver(&self, deliveries: Vec<Delivery>) {
+        self.shared.deliver(deliveries);
+    }
+
+    /// Whether nothing happens any more by itself: no build runs, no message and no invocation is
+    /// on its way.
+    pub fn is_at_rest(&self) -> bool {
+        // In the order in which one leads to the next, so that nothing slips by.
+        self.state().image_builder.next_event().is_none()
+            && self.shared.publishing.load(Ordering::SeqCst) == 0
+            && self.lambda().pending() == 0
+    }
+
+    /// Waits until [`Self::is_at_rest`].
+    pub async fn rest(&self) {
+        while !self.is_at_rest() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Carries out one operation of Image Builder, with the faults that strike it.
+    ///
+    /// # Errors
+    /// The service's refusal, or [`Lost`] where the caller gets no answer.
+    pub async fn image_builder(
+        &self,
+        operation: &str,
+        input: &Input,
+        caller: &str,
+    ) -> Result<Doc, Failure> {
+        let fault = {
+            let mut state = self.state();
+            *state.calls.entry(operation.to_owned()).or_default() += 1;
+            state.faults.strike(operation)
+        };
+        let kind = fault.as_ref().map(|fault| fault.kind);
+        match kind {
+            Some(Kind::Throttle) => {
+                return Err(refusal(
+                    "CallRateLimitExceededException",
+                    "You have exceeded the permitted request rate for the specific operation.",
+                ));
+            }
+            Some(Kind::InUse) => {
+                return Err(refusal(
+                    "ResourceInUseException",
+                    "The resource that you are trying to operate on is currently in use. Review the message details and retry later.",
+                ));
+            }
+            Some(Kind::Forbidden) => {
+                return Err(refusal(
+                    "ForbiddenException",
+                    "You are not authorized to perform the requested operation.",
+                ));
+            }
+            Some(Kind::Error) => {
+                return Err(refusal(
+                    "ServiceException",
+                    "This exception is thrown when the service encounters an unrecoverable exception.",
+                ));
+            }
+            Some(Kind::KillBefore) => {
+                self.lambda().kill(caller).await;
+                return Err(Failure::Lost);
+            }
+            _ => {}
+        }
+        if let Some(fault) = fault.filter(|fault| fault.kind == Kind::Slow) {
+            tokio::time::sleep(fault.duration()).await;
+        }
+        let bend =
+            Bend { short_pages: kind == Some(Kind::ShortPages), stale: kind == Some(Kind::Stale) };
+        let answer = {
+            let now = self.now();
+            self.state().image_builder.call(operation, input, bend, now)
+        };
+        self.wake();
+        match kind {
+            Some(Kind::LostReply) => return Err(Failure::Lost),
+            Some(Kind::KillAfter) => {
+                self.lambda().kill(caller).await;
+                return Err(Failure::Lost);
+            }
+            _ => {}
+        }
+        answer.map_err(Failure::Refused)
+    }
+}
+
+/// Why a call has no good answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The service refuses.
+    Refused(crate::image_builder::ApiError),
+    /// The caller gets no answer, whether or not the call had effect.
+    Lost,
+}
+
+fn refusal(code: &'static str, message: &str) -> Failure {
+    Failure::Refused(crate::image_builder::ApiError::new(code, message))
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn deliver(&self, deliveries: Vec<Delivery>) {
+        for delivery in deliveries {
+            match delivery {
+                Delivery::Function(function, event) => {
+                    // A subscription may outlive its function; then there is nobody to tell.
+                    self.lambda.invoke_later(&function, event);
+                }
+                Delivery::Queue(queue, body) => self.state().sqs.send(&queue, body, Map::new()),
+            }
+        }
+    }
+
+    fn publish(&self, notice: Notice) {
+        let message = Message { topic: notice.topic, body: notice.message, ..Message::default() };
+        let now = self.clock.now();
+        let published = self.state().sns.publish(&message, now);
+        // A topic that is not there loses the message, as Image Builder does: in silence.
+        if let Ok((_, deliveries)) = published {
+            self.deliver(deliveries);
+        }
+    }
+}
+
+async fn let_time_pass(shared: Arc<Shared>) {
+    loop {
+        let next = shared.state().image_builder.next_event();
+        match next {
+            Some(at) => tokio::select! {
+                () = tokio::time::sleep_until(shared.clock.instant(at)) => {}
+                () = shared.changed.notified() => {}
+            },
+            None => shared.changed.notified().await,
+        }
+        let now = shared.clock.now();
+        let notices = {
+            let mut state = shared.state();
+            let notices = state.image_builder.advance(now);
+            shared.publishing.fetch_add(notices.len() as u64, Ordering::SeqCst);
+            notices
+        };
+        for notice in notices {
+            let fault = shared.state().faults.strike("Notification");
+            publish_with(&shared, notice, fault.as_ref());
+        }
+    }
+}
+
+fn publish_with(shared: &Arc<Shared>, notice: Notice, fault: Option<&Fault>) {
+    let sent = |shared: &Shared| shared.publishing.fetch_sub(1, Ordering::SeqCst);
+    match fault.map(|fault| (fault.kind, fault.duration())) {
+        Some((Kind::Drop, _)) => {}
+        Some((Kind::Duplicate, _)) => {
+            shared.publish(notice.clone());
+            shared.publish(notice);
+        }
+        Some((Kind::Delay, by)) => {
+            let shared = Arc::clone(shared);
+            tokio::spawn(async move {
+                tokio::time::sleep(by).await;
+                shared.publish(notice);
+                sent(&shared);
+            });
+            return;
+        }
+        _ => shared.publish(notice),
+    }
+    sent(shared);
+}
+
+async fn hear(shared: Arc<Shared>, mut hears: mpsc::UnboundedReceiver<Said>) {
+    while let Some(said) = hears.recv().await {
+        match said {
+            Said::DeadLetter(letter) => {
+                let attributes = json!({
+                    "ErrorCode": { "DataType": "Number", "StringValue": "200" },
+                    "ErrorMessage": { "DataType": "String", "StringValue": letter.error },
+                });
+                let attributes = attributes.as_object().cloned().unwrap_or_default();
+                let event: Value = letter.event;
+                shared.state().sqs.send(&letter.queue, event.to_string(), attributes);
+            }
+            Said::Invoked { function, result } => {
+                shared.state().invocations.push((function, result))
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What does each command do?
+
+use std::error::Error as StdError;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use console::style;
+use emulator::clock::Clock;
+use emulator::cloud::{Cloud, REGION};
+use emulator::deploy::{self, FUNCTIONS, Wiring};
+use emulator::story::{fleet, progress, tree};
+use emulator::{http, page};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use crate::cli::{Invoke, Run, Serve};
+
+type Error = Box<dyn StdError + Send + Sync>;
+
+/// A cloud that answers on a port, with the functions deployed.
+struct Up {
+    cloud: Cloud,
+    address: std::net::SocketAddr,
+    topic: String,
+}
+
+async fn bring_up(port: u16, retry_pause: Duration) -> Result<Up, Error> {
+    let listener =
+        TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                format!("port {port} is in use; choose another with --port")
+            }
+            _ => format!("port {port} cannot be listened on: {error}"),
+        })?;
+    let address = listener.local_addr()?;
+    let folder = deploy::build_functions()?;
+    let cloud = Cloud::new(Clock::real(), Duration::ZERO)?;
+    let wiring = Wiring {
+        folder,
+        endpoint: format!("http://{address}"),
+        retry_pause,
+        settings: std::collections::BTreeMap::new(),
+    };
+    let topic = deploy::deploy(&cloud, &wiring);
+    let serving = cloud.clone();
+    tokio::spawn(async move {
+        if let Err(error) = http::serve(serving, listener).await {
+            complain(&error);
+        }
+    });
+    Ok(Up { cloud, address, topic })
+}
+
+/// The whole cascade.
+pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", style("Image Cascade").bold())?;
+    writeln!(out, "Building the functions (the first time takes a minute or two) …")?;
+    let Up { cloud, address, topic } = bring_up(0, Duration::from_secs(1)).await?;
+    fleet::build(&cloud, &topic).await?;
+    writeln!(
+        out,
+        "A fleet of {} pipelines on http://{address}, with an image each. \
+         The real gold-cascade is subscribed to {}.",
+        fleet::FLEET.len(),
+        deploy::GOLD_TOPIC
+    )?;
+    deploy::subscribe(&cloud, &topic);
+    cloud.state().image_builder.set_build_time(options.build_time);
+    let since = cloud.now();
+    fleet::move_bases(&cloud).await?;
+    writeln!(
+        out,
+        "\nAmazon publishes amazon-linux-2023 2026.11.2. The gold pipelines run; the rest is the cascade's.\n"
+    )?;
+    fleet::run_golds(&cloud).await?;
+    progress::watch(&cloud, since, &mut out).await?;
+    let took = cloud.now().duration_since(since).as_secs_f64();
+    let ending = tree::look(&cloud, since);
+    writeln!(out, "\n{}", ending.tree)?;
+    if !ending.broken.is_empty() {
+        for broken in &ending.broken {
+            writeln!(out, "  {} {broken}", style("not as promised:").red().bold())?;
+        }
+        return Ok(ExitCode::FAILURE);
+    }
+    writeln!(
+        out,
+        "{} Every pipeline ended as promised: {} started by the cascade, each once, {} left with a reason, in {took:.1} s.",
+        style("✓").green().bold(),
+        ending.started,
+        ending.left
+    )?;
+    writeln!(
+        out,
+        "Next: `cargo run -- serve` keeps this up for your own AWS client; `cargo run -- --help` has the rest."
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One invocation with an event from a file.
+pub(crate) async fn invoke(options: &Invoke) -> Result<ExitCode, Error> {
+    let Invoke { function, event } = options;
+    if !FUNCTIONS.contains(&function.as_str()) {
+        return Err(format!(
+            "there is no function `{function}`; there is {}",
+            FUNCTIONS.join(", ")
+        )
+        .into());
+    }
+    let file = event.display();
+    let text = std::fs::read_to_string(event)
+        .map_err(|error| format!("{file} cannot be read: {error}; samples are in events/"))?;
+    let event: Value =
+        serde_json::from_str(&text).map_err(|error| format!("{file} is not JSON: {error}"))?;
+    let Up { cloud, topic, .. } = bring_up(0, Duration::from_secs(1)).await?;
+    fleet::build(&cloud, &topic).await?;
+    fleet::build_golds_unheard(&cloud).await?;
+    cloud.state().image_builder.set_build_time(Duration::from_secs(3_600));
+    let result =
+        cloud.lambda().invoke(function, &event).await.ok_or("the function is not deployed")?;
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", style("Log").bold())?;
+    write!(out, "{}", result.log)?;
+    writeln!(out, "\n{}", style(if result.failed { "Error" } else { "Answer" }).bold())?;
+    writeln!(out, "{}", serde_json::to_string_pretty(&result.payload)?)?;
+    Ok(if result.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Stays up until it is told to end.
+pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
+    let Up { cloud, address, topic } = bring_up(options.port, options.retry_pause).await?;
+    if !options.empty {
+        fleet::build(&cloud, &topic).await?;
+    }
+    deploy::subscribe(&cloud, &topic);
+    cloud.state().image_builder.set_build_time(options.build_time);
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", page::describe(&cloud, &address.to_string()))?;
+    writeln!(
+        out,
+        "For cargo lambda watch, and then cargo lambda invoke gold-cascade --data-file events/available.json:\n  \
+         export AWS_ENDPOINT_URL=http://{address} AWS_REGION={REGION} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n\n\
+         The gold-image topic, which gold-cascade is subscribed to: {topic}\n\
+         Ready. Ctrl-C ends it.\n"
+    )?;
+    out.flush()?;
+    let mut shown = 0;
+    loop {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let new: Vec<(String, String)> = {
+            let state = cloud.state();
+            state.invocations[shown..]
+                .iter()
+                .map(|(function, result)| (function.clone(), result.log.clone()))
+                .collect()
+        };
+        shown += new.len();
+        for (function, log) in new {
+            for line in log.lines() {
+                writeln!(out, "{} {}", style(format!("{function}:")).dim(), message_of(line))?;
+            }
+        }
+        out.flush()?;
+    }
+}
+
+/// The message of a structured log line; the line itself if it is none.
+fn message_of(line: &str) -> String {
+    let value: Value = serde_json::from_str(line).unwrap_or_default();
+    match (value.get("level").and_then(Value::as_str), value.get("message").and_then(Value::as_str))
+    {
+        (Some("INFO"), Some(message)) => message.to_owned(),
+        (Some(level), Some(message)) => format!("{level} {message}"),
+        _ => line.to_owned(),
+    }
+}
+
+/// Returns when somebody asks the program to end.
+pub(crate) async fn interrupted() {
+    let terminated = async {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            if let Ok(mut signal) = signal(SignalKind::terminate()) {
+                signal.recv().await;
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
+
+/// Says on standard error what went wrong, in one line.
+pub(crate) fn complain(error: &(dyn StdError + 'static)) {
+    let mut line = format!("error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line = format!("{line}: {cause}");
+        source = cause.source();
+    }
+    // Without a standard error there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,123 @@
+//! Where do the functions' binaries come from, and how are they wired?
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::cloud::{ACCOUNT, Cloud, REGION};
+use crate::lambda::Deployment;
+
+/// The functions that there are.
+pub const FUNCTIONS: [&str; 1] = ["gold-cascade"];
+
+/// The topic that infrastructure configurations name.
+pub const GOLD_TOPIC: &str = "gold-images";
+
+/// The topic that reports are published to.
+pub const REPORT_TOPIC: &str = "image-cascade-reports";
+
+/// The queue that keeps what could not be handled.
+pub const DEAD_LETTERS: &str = "image-cascade-dead-letters";
+
+/// Why the functions cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// Nobody built them.
+    #[error("{} is not there; build it with `cargo build --workspace`", .0.display())]
+    NotBuilt(PathBuf),
+    /// Cargo could not be started.
+    #[error("cargo cannot be started to build the functions")]
+    NoCargo(#[source] io::Error),
+    /// Cargo said why.
+    #[error("cargo could not build the functions; what it says is above")]
+    BuildFailed,
+    /// The running program is nowhere.
+    #[error("the folder of this program is not known")]
+    NoFolder,
+}
+
+/// Builds the functions into the folder of the running program with the same cargo that built
+/// that program, and gives the folder. Without cargo they must be there already.
+///
+/// # Errors
+/// They cannot be built, or are not there.
+pub fn build_functions() -> Result<PathBuf, DeployError> {
+    let program = std::env::current_exe().map_err(|_| DeployError::NoFolder)?;
+    let mut folder = program.parent().ok_or(DeployError::NoFolder)?.to_owned();
+    // Test programs live one folder further down.
+    if folder.ends_with("deps") {
+        folder.pop();
+    }
+    if let Some(cargo) = std::env::var_os("CARGO") {
+        let mut build = Command::new(cargo);
+        // The packages are chosen together with this one, so that all share one set of features
+        // and nothing is compiled twice.
+        build.args(["build", "--quiet", "--package", "emulator"]);
+        build.args(FUNCTIONS.iter().flat_map(|name| ["--package", name]));
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        build.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")));
+        let status = build.status().map_err(DeployError::NoCargo)?;
+        if !status.success() {
+            return Err(DeployError::BuildFailed);
+        }
+    }
+    for name in FUNCTIONS {
+        let path = folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
+        if !path.is_file() {
+            return Err(DeployError::NotBuilt(path));
+        }
+    }
+    Ok(folder)
+}
+
+/// How a function differs from what is usual here.
+#[derive(Debug, Clone)]
+pub struct Wiring {
+    /// The folder with the binaries.
+    pub folder: PathBuf,
+    /// Where the services answer, such as `http://127.0.0.1:4580`.
+    pub endpoint: String,
+    /// The pause before the first retry of an asynchronous invocation.
+    pub retry_pause: Duration,
+    /// Settings beyond the usual ones.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// Makes the topics and the queue, deploys the functions, and gives the gold-image topic's ARN.
+pub fn deploy(cloud: &Cloud, wiring: &Wiring) -> String {
+    let (gold, reports) = {
+        let mut state = cloud.state();
+        state.sqs.create(DEAD_LETTERS);
+        (
+            state.sns.create_topic(ACCOUNT, REGION, GOLD_TOPIC),
+            state.sns.create_topic(ACCOUNT, REGION, REPORT_TOPIC),
+        )
+    };
+    for name in FUNCTIONS {
+        let mut variables = wiring.settings.clone();
+        for service in ["IMAGEBUILDER", "SNS"] {
+            variables.insert(format!("AWS_ENDPOINT_URL_{service}"), wiring.endpoint.clone());
+        }
+        variables.entry("REPORT_TOPIC_ARN".to_owned()).or_insert_with(|| reports.clone());
+        cloud.lambda().deploy(Deployment {
+            name: name.to_owned(),
+            program: wiring.folder.join(name).with_extension(std::env::consts::EXE_EXTENSION),
+            variables,
+            timeout: Duration::from_secs(60),
+            retry_pause: wiring.retry_pause,
+            dead_letter_queue: Some(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTERS}")),
+        });
+    }
+    gold
+}
+
+/// Subscribes `gold-cascade` to the gold-image topic.
+pub fn subscribe(cloud: &Cloud, topic: &str) {
+    let function = cloud.lambda().arn("gold-cascade");
+    let subscribed = cloud.state().sns.subscribe(topic, "lambda", &function, BTreeMap::new());
+    debug_assert!(subscribed.is_ok(), "the topic was made by deploy");
+}

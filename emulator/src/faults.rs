@@ -1,0 +1,119 @@
+//! What goes wrong on purpose?
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// One thing that will go wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Fault {
+    /// The Image Builder operation that it strikes, `*` for any, `Notification` for messages to
+    /// the topic.
+    pub operation: String,
+    /// What goes wrong.
+    pub kind: Kind,
+    /// How often; once, if not said.
+    #[serde(default = "once")]
+    pub times: u32,
+    /// How many matching calls pass before it strikes.
+    #[serde(default)]
+    pub after: u32,
+    /// For [`Kind::Slow`] and [`Kind::Delay`]: by how much.
+    #[serde(default)]
+    pub milliseconds: u64,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// The ways in which things go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// `CallRateLimitExceededException`, HTTP 429.
+    Throttle,
+    /// `ResourceInUseException`.
+    InUse,
+    /// `ForbiddenException`.
+    Forbidden,
+    /// `ServiceException`, HTTP 500, without effect.
+    Error,
+    /// The answer takes longer.
+    Slow,
+    /// The effect happens, the answer is lost.
+    LostReply,
+    /// Lists leave out what was created last.
+    Stale,
+    /// Pages hold half of what they may.
+    ShortPages,
+    /// The calling function's process is killed before the call has effect.
+    KillBefore,
+    /// The calling function's process is killed after the call had effect.
+    KillAfter,
+    /// A message is delivered twice.
+    Duplicate,
+    /// A message is not delivered.
+    Drop,
+    /// A message is delivered later, after others.
+    Delay,
+}
+
+impl Fault {
+    /// A fault that strikes `times` calls of `operation`.
+    pub fn new(operation: &str, kind: Kind, times: u32) -> Self {
+        Self { operation: operation.to_owned(), kind, times, after: 0, milliseconds: 0 }
+    }
+
+    /// Lets `calls` matching calls pass first.
+    #[must_use]
+    pub fn after(self, calls: u32) -> Self {
+        Self { after: calls, ..self }
+    }
+
+    /// Takes this long.
+    #[must_use]
+    pub fn lasting(self, duration: Duration) -> Self {
+        Self { milliseconds: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX), ..self }
+    }
+
+    /// For how long an answer or a message is held back.
+    pub fn duration(&self) -> Duration {
+        Duration::from_millis(self.milliseconds)
+    }
+}
+
+/// What is still to go wrong.
+#[derive(Debug, Clone, Default)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// Adds one.
+    pub fn add(&mut self, fault: Fault) {
+        self.0.push(fault);
+    }
+
+    /// Takes back all.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The fault that strikes this call, if one does: the first that was added and matches.
+    pub fn strike(&mut self, operation: &str) -> Option<Fault> {
+        let matches = |fault: &Fault| {
+            fault.operation == operation || (fault.operation == "*" && operation != "Notification")
+        };
+        let mut struck = None;
+        for fault in self.0.iter_mut().filter(|fault| fault.times > 0 && matches(fault)) {
+            if fault.after > 0 {
+                fault.after -= 1;
+            } else if struck.is_none() {
+                fault.times -= 1;
+                struck = Some(fault.clone());
+            }
+        }
+        self.0.retain(|fault| fault.times > 0);
+        struck
+    }
+}

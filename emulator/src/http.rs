@@ -1,0 +1,280 @@
+//! Which service is a request for, and how does it look on the wire?
+//!
+//! One port answers for all services: the service is the one that the request is signed for. The
+//! signature itself is not checked.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State as Extracted;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::cloud::{ACCOUNT, Cloud, Failure, REGION};
+use crate::faults::Fault;
+use crate::image_builder::{ApiError, Model};
+use crate::{page, sns};
+
+/// Serves the cloud on `listener` until the task is dropped.
+///
+/// # Errors
+/// Those of the listener.
+pub async fn serve(cloud: Cloud, listener: TcpListener) -> std::io::Result<()> {
+    let routes = Router::new().fallback(answer).with_state(cloud);
+    axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>()).await
+}
+
+/// Answers one request to any service.
+pub async fn answer(
+    Extracted(cloud): Extracted<Cloud>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let path = uri.path();
+    let (caller, service) = signed_by(&headers);
+    match service {
+        Some("imagebuilder") => image_builder(&cloud, &method, &uri, &body, caller).await,
+        Some("sns") => answer_sns(&cloud, &body),
+        Some("sqs") => answer_sqs(&cloud, &headers, &body),
+        Some("lambda") => answer_lambda(&cloud, &method, path, &headers, &body).await,
+        Some("sts") => caller_identity(),
+        Some(other) => error(
+            501,
+            "UnknownOperationException",
+            &format!("The service {other} is not emulated here."),
+        ),
+        None if path == "/" && method == Method::GET => page::answer(&cloud, &headers),
+        None if path.starts_with("/_emulator/") => control(&cloud, &method, path, &body),
+        None if path.starts_with("/2015-03-31/functions") => {
+            answer_lambda(&cloud, &method, path, &headers, &body).await
+        }
+        None => error(
+            403,
+            "MissingAuthenticationTokenException",
+            "The request is not signed, so nobody knows which service it is for.",
+        ),
+    }
+}
+
+/// The access key and the service of `Authorization: AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/…`.
+fn signed_by(headers: &HeaderMap) -> (&str, Option<&str>) {
+    let authorization = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let scope = authorization
+        .split("Credential=")
+        .nth(1)
+        .and_then(|rest| rest.split(',').next())
+        .unwrap_or_default();
+    let mut parts = scope.rsplit('/');
+    let service = parts.nth(1);
+    (parts.nth(2).unwrap_or_default(), service)
+}
+
+async fn image_builder(
+    cloud: &Cloud,
+    method: &Method,
+    uri: &Uri,
+    body: &[u8],
+    caller: &str,
+) -> Response {
+    let read =
+        Model::get().read(method.as_str(), uri.path(), uri.query().unwrap_or_default(), body);
+    let answer = match read {
+        Ok((operation, input)) => cloud.image_builder(operation, &input, caller).await,
+        Err(refused) => Err(Failure::Refused(refused)),
+    };
+    match answer {
+        Ok(mut answer) => {
+            answer.insert("requestId".to_owned(), "00000000-0000-4000-b000-000000000000".into());
+            json_response(200, &Value::Object(answer))
+        }
+        Err(Failure::Refused(refused)) => refuse(&refused),
+        // What a proxy says when the answer does not come.
+        Err(Failure::Lost) => error(502, "", "The answer was lost."),
+    }
+}
+
+fn refuse(refused: &ApiError) -> Response {
+    let status = if refused.code == "UnknownOperationException" { 501 } else { refused.status() };
+    error(status, refused.code, &refused.message)
+}
+
+fn error(status: u16, code: &str, message: &str) -> Response {
+    let mut response = json_response(status, &json!({ "message": message }));
+    if let Ok(code) = code.parse() {
+        response.headers_mut().insert("x-amzn-errortype", code);
+    }
+    response
+}
+
+fn json_response(status: u16, body: &Value) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}
+
+fn xml_response(status: u16, body: String) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, "text/xml")], body).into_response()
+}
+
+fn answer_sns(cloud: &Cloud, body: &[u8]) -> Response {
+    let now = cloud.now();
+    let (status, xml, deliveries) = sns::answer(&mut cloud.state().sns, ACCOUNT, REGION, body, now);
+    cloud.deliver(deliveries);
+    xml_response(status, xml)
+}
+
+fn answer_sqs(cloud: &Cloud, headers: &HeaderMap, body: &[u8]) -> Response {
+    let text =
+        |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let origin = format!("http://{}", text("host"));
+    let (status, answer) =
+        cloud.state().sqs.answer(text("x-amz-target"), body, ACCOUNT, REGION, &origin);
+    json_response(status, &answer)
+}
+
+fn caller_identity() -> Response {
+    xml_response(
+        200,
+        format!(
+            "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+             <Arn>arn:aws:iam::{ACCOUNT}:user/emulator</Arn><UserId>EMULATOR</UserId><Account>{ACCOUNT}</Account>\
+             </GetCallerIdentityResult></GetCallerIdentityResponse>"
+        ),
+    )
+}
+
+async fn answer_lambda(
+    cloud: &Cloud,
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Response {
+    let rest = path.strip_prefix("/2015-03-31/functions").unwrap_or(path).trim_matches('/');
+    let describe = |name: &str| json!({ "FunctionName": name, "FunctionArn": cloud.lambda().arn(name), "Runtime": "provided.al2023", "State": "Active" });
+    if rest.is_empty() && *method == Method::GET {
+        let functions: Vec<Value> =
+            cloud.lambda().names().iter().map(|name| describe(name)).collect();
+        return json_response(200, &json!({ "Functions": functions }));
+    }
+    let (name, what) = rest.split_once('/').unwrap_or((rest, ""));
+    let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+    let name = name.rsplit(':').next().unwrap_or_default();
+    if !cloud.lambda().names().iter().any(|known| known == name) {
+        return error(
+            404,
+            "ResourceNotFoundException",
+            &format!("Function not found: {}", cloud.lambda().arn(name)),
+        );
+    }
+    match (method.as_str(), what) {
+        ("GET", "") => json_response(200, &json!({ "Configuration": describe(name) })),
+        ("GET", "configuration") => json_response(200, &describe(name)),
+        ("POST", "invocations") => invoke(cloud, name, headers, body).await,
+        _ => error(
+            501,
+            "UnknownOperationException",
+            &format!("The Lambda operation {method} {path} is not emulated here."),
+        ),
+    }
+}
+
+async fn invoke(cloud: &Cloud, name: &str, headers: &HeaderMap, body: &[u8]) -> Response {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let event: Value = match serde_json::from_slice(if body.is_empty() { b"{}" } else { body }) {
+        Ok(event) => event,
+        Err(problem) => {
+            let message = format!("Could not parse request body into json: {problem}");
+            return error(400, "InvalidRequestContentException", &message);
+        }
+    };
+    match text("x-amz-invocation-type").unwrap_or("RequestResponse") {
+        "DryRun" => StatusCode::NO_CONTENT.into_response(),
+        "Event" => {
+            cloud.lambda().invoke_later(name, event);
+            StatusCode::ACCEPTED.into_response()
+        }
+        _ => {
+            let Some(result) = cloud.lambda().invoke(name, &event).await else {
+                return error(
+                    404,
+                    "ResourceNotFoundException",
+                    &format!("Function not found: {name}"),
+                );
+            };
+            let mut response = json_response(200, &result.payload);
+            let mut put = |name: &'static str, value: &str| {
+                if let Ok(value) = value.parse() {
+                    response.headers_mut().insert(name, value);
+                }
+            };
+            put("x-amz-executed-version", "$LATEST");
+            if result.failed {
+                put("x-amz-function-error", "Unhandled");
+            }
+            if text("x-amz-log-type") == Some("Tail") {
+                put("x-amz-log-result", &tail(&result.log));
+            }
+            response
+        }
+    }
+}
+
+/// The last four kilobytes of a log, in base64.
+fn tail(log: &str) -> String {
+    let bytes = log.as_bytes();
+    aws_smithy_types::base64::encode(&bytes[bytes.len().saturating_sub(4096)..])
+}
+
+/// The emulator's own controls: what an AWS account has no API for.
+fn control(cloud: &Cloud, method: &Method, path: &str, body: &[u8]) -> Response {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Published {
+        name: String,
+        version: String,
+    }
+    let now = cloud.now();
+    let bad = |problem: serde_json::Error| error(400, "BadRequest", &problem.to_string());
+    match (method.as_str(), path) {
+        ("POST", "/_emulator/faults") => match serde_json::from_slice::<Fault>(body) {
+            Ok(fault) => {
+                cloud.state().faults.add(fault);
+                json_response(200, &json!({}))
+            }
+            Err(problem) => bad(problem),
+        },
+        ("DELETE", "/_emulator/faults") => {
+            cloud.state().faults.clear();
+            json_response(200, &json!({}))
+        }
+        ("POST", "/_emulator/amazon-images" | "/_emulator/amazon-components") => {
+            match serde_json::from_slice::<Published>(body) {
+                Ok(Published { name, version }) => {
+                    let mut state = cloud.state();
+                    if path.ends_with("images") {
+                        state.image_builder.publish_amazon_image(&name, &version, now);
+                    } else {
+                        state.image_builder.publish_amazon_component(&name, &version, "Linux", now);
+                    }
+                    json_response(200, &json!({}))
+                }
+                Err(problem) => bad(problem),
+            }
+        }
+        ("GET", "/_emulator/executions") => {
+            json_response(200, &json!(cloud.state().image_builder.executions()))
+        }
+        ("GET", "/_emulator/messages") => json_response(200, &json!(cloud.state().sns.published())),
+        ("GET", "/_emulator/calls") => json_response(200, &json!(cloud.state().calls)),
+        _ => error(404, "NotFound", &format!("The emulator has nothing at {method} {path}.")),
+    }
+}

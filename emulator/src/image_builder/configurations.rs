@@ -1,0 +1,110 @@
+//! Infrastructure and distribution configurations.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+use super::model::Input;
+use super::page::page;
+use super::state::{Doc, ImageBuilder, date, pick, required};
+
+impl ImageBuilder {
+    pub(super) fn create_configuration(
+        &mut self,
+        kind: &str,
+        input: &Input,
+        now: Timestamp,
+    ) -> Result<Doc, ApiError> {
+        let name = required(input, "name");
+        let arn = self.arn(kind, name);
+        let (resource, field) = if kind == "infrastructure-configuration" {
+            ("InfrastructureConfiguration", "infrastructureConfigurationArn")
+        } else {
+            ("DistributionConfiguration", "distributionConfigurationArn")
+        };
+        if self.configurations.contains_key(&arn) {
+            return Err(ApiError::exists(resource, name));
+        }
+        let mut doc = input.clone();
+        doc.remove("clientToken");
+        doc.remove("dryRun");
+        doc.insert("arn".to_owned(), arn.clone().into());
+        doc.insert("dateCreated".to_owned(), date(now));
+        doc.entry("tags").or_insert_with(|| json!({}));
+        if kind == "infrastructure-configuration" {
+            doc.entry("terminateInstanceOnFailure").or_insert(Value::Bool(true));
+        }
+        self.configurations.insert(arn.clone(), doc);
+        Ok(Doc::from_iter([(field.to_owned(), arn.into())]))
+    }
+
+    /// A full replacement, as all updates are here: what is left out is gone.
+    pub(super) fn update_infrastructure_configuration(
+        &mut self,
+        input: &Input,
+        now: Timestamp,
+    ) -> Result<Doc, ApiError> {
+        let arn = required(input, "infrastructureConfigurationArn").to_owned();
+        let old = self.configurations.get(&arn).ok_or_else(|| ApiError::not_found(&arn))?;
+        let mut doc = input.clone();
+        doc.remove("clientToken");
+        doc.remove("infrastructureConfigurationArn");
+        doc.extend(pick(old, &["arn", "name", "dateCreated", "tags"]));
+        doc.insert("dateUpdated".to_owned(), date(now));
+        self.configurations.insert(arn.clone(), doc);
+        Ok(Doc::from_iter([("infrastructureConfigurationArn".to_owned(), arn.into())]))
+    }
+
+    pub(super) fn get_configuration(&self, field: &str, input: &Input) -> Result<Doc, ApiError> {
+        let arn = required(input, &format!("{field}Arn"));
+        let doc = self.configurations.get(arn).ok_or_else(|| ApiError::not_found(arn))?;
+        Ok(Doc::from_iter([(field.to_owned(), doc.clone().into())]))
+    }
+
+    pub(super) fn list_configurations(
+        &self,
+        field: &str,
+        kind: &str,
+        input: &Input,
+    ) -> Result<Doc, ApiError> {
+        let fields = [
+            "arn",
+            "name",
+            "description",
+            "dateCreated",
+            "dateUpdated",
+            "resourceTags",
+            "tags",
+            "instanceTypes",
+            "instanceProfileName",
+            "placement",
+        ];
+        let items = self
+            .configurations
+            .iter()
+            .filter(|(arn, _)| arn.contains(&format!(":{kind}/")))
+            .map(|(_, doc)| {
+                let mut summary = pick(doc, &fields);
+                if let Some(distributions) = doc.get("distributions").and_then(Value::as_array) {
+                    let regions: Vec<Value> =
+                        distributions.iter().filter_map(|d| d.get("region").cloned()).collect();
+                    summary.insert("regions".to_owned(), regions.into());
+                }
+                summary
+            })
+            .collect();
+        let operation = if field == "infrastructureConfiguration" {
+            "ListInfrastructureConfigurations"
+        } else {
+            "ListDistributionConfigurations"
+        };
+        page(
+            operation,
+            items,
+            input,
+            &["name"],
+            &format!("{field}SummaryList"),
+            self.bend.short_pages,
+        )
+    }
+}

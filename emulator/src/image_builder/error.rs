@@ -1,0 +1,49 @@
+//! What does Image Builder answer when it refuses?
+
+/// A refusal, with the name and HTTP status of the API's model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct ApiError {
+    /// The exception's name.
+    pub code: &'static str,
+    /// What a caller reads.
+    pub message: String,
+}
+
+impl ApiError {
+    /// A refusal named `code`.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// A member of the request that cannot be.
+    pub fn invalid(parameter: &str, why: impl std::fmt::Display) -> Self {
+        Self::new(
+            "InvalidRequestException",
+            format!("The value supplied for parameter '{parameter}' is not valid. {why}"),
+        )
+    }
+
+    /// A resource that is not there.
+    pub fn not_found(arn: &str) -> Self {
+        Self::new(
+            "ResourceNotFoundException",
+            format!("The resource with ARN '{arn}' does not exist."),
+        )
+    }
+
+    /// A name or version that is taken.
+    pub fn exists(kind: &str, identifier: &str) -> Self {
+        Self::new(
+            "ResourceAlreadyExistsException",
+            format!(
+                "Resource of type 'AWS::ImageBuilder::{kind}' with identifier '{identifier}' already exists."
+            ),
+        )
+    }
+
+    /// The HTTP status that goes with the name.
+    pub fn status(&self) -> u16 {
+        super::model::Model::get().status_of(self.code)
+    }
+}

@@ -1,0 +1,348 @@
+//! Images: started, listed, cancelled and retried.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+use super::life::{Build, fingerprint};
+use super::model::Input;
+use super::page::page;
+use super::state::{
+    Doc, Execution, ImageBuilder, date, latest_version_references, pick, required, segment, text,
+};
+use super::versioned::cut;
+
+const SUMMARY: &[&str] = &[
+    "arn",
+    "name",
+    "type",
+    "version",
+    "platform",
+    "osVersion",
+    "dateCreated",
+    "tags",
+    "buildType",
+    "imageSource",
+];
+
+impl ImageBuilder {
+    pub(super) fn start_pipeline(
+        &mut self,
+        input: &Input,
+        now: Timestamp,
+    ) -> Result<Doc, ApiError> {
+        let arn = required(input, "imagePipelineArn");
+        let pipeline = self.pipelines.get(arn).cloned().ok_or_else(|| ApiError::not_found(arn))?;
+        let image = self.build(&pipeline, Some(arn), input, now)?;
+        Ok(Doc::from_iter([("imageBuildVersionArn".to_owned(), image.into())]))
+    }
+
+    pub(super) fn create_image(&mut self, input: &Input, now: Timestamp) -> Result<Doc, ApiError> {
+        for name in ["infrastructureConfigurationArn", "distributionConfigurationArn"] {
+            if let Some(arn) =
+                text(input, name).filter(|arn| !self.configurations.contains_key(*arn))
+            {
+                return Err(ApiError::invalid(
+                    name,
+                    format!("The configuration '{arn}' does not exist."),
+                ));
+            }
+        }
+        let image = self.build(input, None, input, now)?;
+        let references =
+            cut(&image).map(|(head, version, _)| latest_version_references(&head, version));
+        Ok(Doc::from_iter([
+            ("imageBuildVersionArn".to_owned(), image.clone().into()),
+            ("latestVersionReferences".to_owned(), references.into()),
+        ]))
+    }
+
+    /// Queues a build by what `plan` (a pipeline, or the request of `CreateImage`) names.
+    fn build(
+        &mut self,
+        plan: &Doc,
+        pipeline: Option<&str>,
+        request: &Input,
+        now: Timestamp,
+    ) -> Result<String, ApiError> {
+        let reference =
+            text(plan, "imageRecipeArn").or(text(plan, "containerRecipeArn")).unwrap_or_default();
+        let mut recipe = self
+            .recipes
+            .find(reference, |_| true)
+            .cloned()
+            .ok_or_else(|| ApiError::not_found(reference))?;
+        let container = required(&recipe, "arn").contains(":container-recipe/");
+        let flaw = self.resolve(&mut recipe, now);
+        let name = required(&recipe, "name").to_owned();
+        let version = required(&recipe, "version").to_owned();
+        let head = self.arn("image", &name);
+
+        let mut doc = pick(
+            plan,
+            &[
+                "enhancedImageMetadataEnabled",
+                "imageTestsConfiguration",
+                "imageScanningConfiguration",
+                "executionRole",
+                "workflows",
+            ],
+        );
+        doc.insert("type".to_owned(), if container { "DOCKER" } else { "AMI" }.into());
+        doc.insert("name".to_owned(), name.into());
+        doc.insert("platform".to_owned(), recipe.get("platform").cloned().unwrap_or(Value::Null));
+        doc.insert("osVersion".to_owned(), "Amazon Linux 2023".into());
+        doc.insert("dateCreated".to_owned(), date(now));
+        doc.insert("buildType".to_owned(), "USER_INITIATED".into());
+        doc.insert("imageSource".to_owned(), "CUSTOM".into());
+        doc.insert("tags".to_owned(), request.get("tags").cloned().unwrap_or_else(|| json!({})));
+        let parent = required(&recipe, "parentImage").to_owned();
+        doc.insert(
+            if container { "containerRecipe" } else { "imageRecipe" }.to_owned(),
+            recipe.into(),
+        );
+        if let Some(pipeline) = pipeline {
+            doc.insert("sourcePipelineArn".to_owned(), pipeline.into());
+        }
+        for (field, reference) in [
+            ("infrastructureConfiguration", "infrastructureConfigurationArn"),
+            ("distributionConfiguration", "distributionConfigurationArn"),
+        ] {
+            if let Some(configuration) =
+                text(plan, reference).and_then(|arn| self.configurations.get(arn))
+            {
+                doc.insert(field.to_owned(), configuration.clone().into());
+            }
+        }
+        let build = self.images.push(&head, &version, |build| {
+            doc.insert("arn".to_owned(), format!("{head}/{version}/{build}").into());
+            doc.insert("version".to_owned(), format!("{version}/{build}").into());
+            Build::new(doc, flaw)
+        });
+        let arn = format!("{head}/{version}/{}", build.unwrap_or_default());
+        self.executions.push(Execution {
+            at: now,
+            pipeline: pipeline.map(str::to_owned),
+            image: arn.clone(),
+            parent,
+            client_token: text(request, "clientToken").unwrap_or_default().to_owned(),
+        });
+        self.run(&arn, now);
+        Ok(arn)
+    }
+
+    /// Puts the builds that hold now in the place of a recipe's references. Says why the build
+    /// will fail, if it will.
+    fn resolve(&mut self, recipe: &mut Doc, now: Timestamp) -> Option<String> {
+        let mut flaw = None;
+        let parent = required(recipe, "parentImage").to_owned();
+        if parent.starts_with("arn:") {
+            self.stock_if_amazons(&parent, now);
+            match self.images.find(&parent, |build| build.status == "AVAILABLE") {
+                Some(image) if image.status == "AVAILABLE" => {
+                    recipe.insert("parentImage".to_owned(), image.arn().into());
+                }
+                _ => {
+                    flaw = Some(format!(
+                        "The parent image '{parent}' does not resolve to an available image."
+                    ))
+                }
+            }
+        }
+        let mut components =
+            recipe.get("components").and_then(Value::as_array).cloned().unwrap_or_default();
+        for component in &mut components {
+            let reference = component
+                .get("componentArn")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
+            let Some(found) = self.resolve_component(&reference, now) else {
+                flaw = Some(format!("The component '{reference}' does not exist."));
+                continue;
+            };
+            component["componentArn"] = required(&found.doc, "arn").into();
+            if found.fails {
+                let name = required(&found.doc, "name");
+                flaw = Some(format!(
+                    "Document arn of component '{name}' failed: a command ended with a status other than 0."
+                ));
+            }
+        }
+        recipe.insert("components".to_owned(), components.into());
+        flaw
+    }
+
+    pub(super) fn get_image(&self, input: &Input) -> Result<Doc, ApiError> {
+        let arn = required(input, "imageBuildVersionArn");
+        let build = self
+            .images
+            .find(arn, |build| build.status == "AVAILABLE")
+            .ok_or_else(|| ApiError::not_found(arn))?;
+        let mut doc = build.doc.clone();
+        doc.insert("state".to_owned(), build.state());
+        doc.insert("outputResources".to_owned(), build.outputs.clone());
+        let (head, version, _) = cut(build.arn()).ok_or_else(|| ApiError::not_found(arn))?;
+        Ok(Doc::from_iter([
+            ("image".to_owned(), doc.into()),
+            ("latestVersionReferences".to_owned(), latest_version_references(&head, version)),
+        ]))
+    }
+
+    pub(super) fn list_images(&self, input: &Input) -> Result<Doc, ApiError> {
+        let filters_version = input
+            .get("filters")
+            .and_then(Value::as_array)
+            .is_some_and(|filters| filters.iter().any(|filter| filter["name"] == "version"));
+        let by_name = input.get("byName") == Some(&Value::Bool(true));
+        if by_name && filters_version {
+            return Err(ApiError::invalid(
+                "filters",
+                "You cannot list Images by name and filter by version in the same request.",
+            ));
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        let items = self
+            .images
+            .versions()
+            .filter(|(arn, _)| self.is_owned(arn, text(input, "owner")))
+            .map(|(arn, build)| {
+                let mut doc = pick(&build.doc, SUMMARY);
+                doc.remove("tags");
+                let version = arn.rsplit('/').next().unwrap_or_default().to_owned();
+                doc.insert("owner".to_owned(), arn.split(':').nth(4).unwrap_or_default().into());
+                doc.insert("version".to_owned(), version.into());
+                doc.insert("arn".to_owned(), arn.into());
+                doc
+            })
+            .filter(|doc| !by_name || seen.insert(required(doc, "name").to_owned()))
+            .collect();
+        let filters = ["name", "osVersion", "platform", "type", "version"];
+        page("ListImages", items, input, &filters, "imageVersionList", self.bend.short_pages)
+    }
+
+    fn summary(&self, build: &Build) -> Doc {
+        let mut doc = pick(&build.doc, SUMMARY);
+        doc.insert("owner".to_owned(), build.arn().split(':').nth(4).unwrap_or_default().into());
+        doc.insert("state".to_owned(), build.state());
+        doc.insert("outputResources".to_owned(), build.outputs.clone());
+        doc
+    }
+
+    /// An unknown ARN gives an empty list.
+    pub(super) fn list_image_build_versions(&self, input: &Input) -> Result<Doc, ApiError> {
+        let of = text(input, "imageVersionArn");
+        let items = self
+            .images
+            .all()
+            .filter(|build| match of {
+                Some(of) => build.arn().starts_with(&format!("{of}/")),
+                None => self.is_owned(build.arn(), None),
+            })
+            .map(|build| self.summary(build))
+            .collect();
+        let filters = ["name", "osVersion", "platform", "type", "version"];
+        page(
+            "ListImageBuildVersions",
+            items,
+            input,
+            &filters,
+            "imageSummaryList",
+            self.bend.short_pages,
+        )
+    }
+
+    /// An unknown ARN gives an empty list. The order is undocumented, and so it is none here.
+    pub(super) fn list_pipeline_images(&self, input: &Input) -> Result<Doc, ApiError> {
+        let pipeline = required(input, "imagePipelineArn");
+        let mut items: Vec<Doc> = self
+            .images
+            .all()
+            .filter(|build| text(&build.doc, "sourcePipelineArn") == Some(pipeline))
+            .map(|build| self.summary(build))
+            .collect();
+        self.forget_the_newest(&mut items);
+        items.sort_by_key(|item| fingerprint(&[required(item, "arn")]));
+        page(
+            "ListImagePipelineImages",
+            items,
+            input,
+            &["name", "version"],
+            "imageSummaryList",
+            self.bend.short_pages,
+        )
+    }
+
+    pub(super) fn cancel_image(&mut self, input: &Input, _now: Timestamp) -> Result<Doc, ApiError> {
+        let arn = required(input, "imageBuildVersionArn");
+        let build = self.images.find(arn, |_| true).ok_or_else(|| ApiError::not_found(arn))?;
+        if !build.is_running() {
+            return Err(ApiError::invalid(
+                "imageBuildVersionArn",
+                format!("An image in state {} cannot be cancelled.", build.status),
+            ));
+        }
+        self.end_cancelled(arn);
+        Ok(Doc::from_iter([("imageBuildVersionArn".to_owned(), arn.into())]))
+    }
+
+    /// Builds the same build version once more, in place.
+    pub(super) fn retry_image(&mut self, input: &Input, now: Timestamp) -> Result<Doc, ApiError> {
+        let arn = required(input, "imageBuildVersionArn");
+        let build = self.images.find(arn, |_| true).ok_or_else(|| ApiError::not_found(arn))?;
+        if !matches!(build.status, "FAILED" | "CANCELLED")
+            || text(&build.doc, "type") != Some("AMI")
+        {
+            return Err(ApiError::invalid(
+                "imageBuildVersionArn",
+                "Only AMI images in state FAILED or CANCELLED can be retried.",
+            ));
+        }
+        self.run(arn, now);
+        Ok(Doc::from_iter([("imageBuildVersionArn".to_owned(), arn.into())]))
+    }
+
+    /// What every account finds of Amazon's.
+    pub(super) fn stock_amazons_catalogue(&mut self, now: Timestamp) {
+        for name in [
+            "amazon-linux-2023-x86",
+            "amazon-linux-2023-arm64",
+            "ubuntu-server-24-lts-x86",
+            "windows-server-2025-english-full-base-x86",
+        ] {
+            self.publish_amazon_image(name, "2026.10.1", now);
+        }
+        for (name, platform) in [
+            ("update-linux", "Linux"),
+            ("stig-build-linux", "Linux"),
+            ("stig-build-linux-high", "Linux"),
+            ("amazon-cloudwatch-agent-linux", "Linux"),
+            ("aws-cli-version-2-linux", "Linux"),
+            ("simple-boot-test-linux", "Linux"),
+            ("update-windows", "Windows"),
+            ("stig-build-windows-high", "Windows"),
+        ] {
+            self.publish_amazon_component(name, "1.0.0", platform, now);
+        }
+    }
+
+    /// A new version, or the next build of a version, of an image that Amazon manages.
+    pub fn publish_amazon_image(&mut self, name: &str, version: &str, now: Timestamp) {
+        let head = self.arn_of("aws", "image", name);
+        let platform = if name.contains("windows") { "Windows" } else { "Linux" };
+        let region = self.region.clone();
+        self.images.push(&head, version, |build| {
+            let doc = json!({
+                "arn": format!("{head}/{version}/{build}"), "type": "AMI", "name": segment(name),
+                "version": format!("{version}/{build}"), "platform": platform, "dateCreated": date(now),
+                "imageSource": "AMAZON_MANAGED", "tags": {},
+            });
+            let doc = doc.as_object().cloned().unwrap_or_default();
+            let ami = format!("ami-{:017x}", fingerprint(&[&head, version, &build.to_string()]) & 0xf_ffff_ffff_ffff_ffff);
+            let mut image = Build::new(doc, None);
+            image.status = "AVAILABLE";
+            image.outputs = json!({ "amis": [{ "region": region, "image": ami }] });
+            image
+        });
+    }
+}

@@ -1,0 +1,258 @@
+//! How does a build go on with time, and how does it end?
+
+use std::collections::{BTreeSet, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::notification;
+use super::state::{Doc, ImageBuilder, date, required, text};
+
+/// One build of an image.
+#[derive(Debug, Clone)]
+pub(super) struct Build {
+    /// As GetImage shows it, but for state and outputs.
+    pub(super) doc: Doc,
+    pub(super) status: &'static str,
+    pub(super) reason: Option<String>,
+    /// What it will become, and when.
+    pub(super) next: VecDeque<(Timestamp, &'static str)>,
+    /// Why it will fail.
+    pub(super) flaw: Option<String>,
+    pub(super) outputs: Value,
+}
+
+/// A message that Image Builder publishes when a build ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The topic of the infrastructure configuration.
+    pub topic: String,
+    /// The message, in SNS's dialect.
+    pub message: String,
+}
+
+/// The stages of a build, and when each begins, in hundredths of the build's length.
+const STAGES: [(i32, &str); 5] = [
+    (4, "BUILDING"),
+    (60, "TESTING"),
+    (80, "DISTRIBUTING"),
+    (92, "INTEGRATING"),
+    (100, "AVAILABLE"),
+];
+
+/// When a build that fails does so.
+const FAILS_AT: i32 = 45;
+
+impl Build {
+    /// A build that is asked for at `now`.
+    pub(super) fn new(doc: Doc, flaw: Option<String>) -> Self {
+        Self {
+            doc,
+            status: "PENDING",
+            reason: None,
+            next: VecDeque::new(),
+            flaw,
+            outputs: json!({ "amis": [] }),
+        }
+    }
+
+    pub(super) fn arn(&self) -> &str {
+        required(&self.doc, "arn")
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        !self.next.is_empty()
+    }
+
+    /// The state as the API shows it.
+    pub(super) fn state(&self) -> Value {
+        match &self.reason {
+            Some(reason) => json!({ "status": self.status, "reason": reason }),
+            None => json!({ "status": self.status }),
+        }
+    }
+
+    fn schedule(&mut self, now: Timestamp, length: SignedDuration) {
+        let at = |hundredths: i32| now + length * hundredths / 100;
+        self.next = if self.flaw.is_some() {
+            VecDeque::from([(at(STAGES[0].0), STAGES[0].1), (at(FAILS_AT), "FAILED")])
+        } else {
+            STAGES.iter().map(|(hundredths, status)| (at(*hundredths), *status)).collect()
+        };
+    }
+}
+
+/// A build as those see it who watch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildView {
+    /// The build.
+    pub arn: String,
+    /// The pipeline that made it.
+    pub pipeline: Option<String>,
+    /// The parent that it was built on, resolved.
+    pub parent: String,
+    /// How far it is.
+    pub status: &'static str,
+    /// Why it failed.
+    pub reason: Option<String>,
+    /// When it was asked for.
+    pub created: Timestamp,
+    /// When it will end, if it runs.
+    pub ends: Option<Timestamp>,
+}
+
+impl ImageBuilder {
+    /// Every build of this account.
+    pub fn builds(&self) -> Vec<BuildView> {
+        self.images
+            .all()
+            .filter(|build| self.is_owned(build.arn(), None))
+            .map(|build| BuildView {
+                arn: build.arn().to_owned(),
+                pipeline: text(&build.doc, "sourcePipelineArn").map(str::to_owned),
+                parent: ["imageRecipe", "containerRecipe"]
+                    .into_iter()
+                    .find_map(|recipe| build.doc.get(recipe)?.get("parentImage")?.as_str())
+                    .unwrap_or_default()
+                    .to_owned(),
+                status: build.status,
+                reason: build.reason.clone(),
+                created: required(&build.doc, "dateCreated")
+                    .parse()
+                    .unwrap_or(Timestamp::UNIX_EPOCH),
+                ends: build.next.back().map(|(at, _)| *at),
+            })
+            .collect()
+    }
+
+    /// Lets a build go through its stages from `now` on.
+    pub(super) fn run(&mut self, arn: &str, now: Timestamp) {
+        let length = SignedDuration::try_from(self.build_time).unwrap_or(SignedDuration::MAX);
+        if let Some(build) = self.images.find_mut(arn) {
+            build.status = "PENDING";
+            build.reason = None;
+            build.schedule(now, length);
+            if let Some((at, _)) = build.next.front() {
+                self.due.insert((*at, arn.to_owned()));
+            }
+        }
+    }
+
+    /// When something happens next by itself.
+    pub fn next_event(&self) -> Option<Timestamp> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Lets time go on to `now`, and gives the messages that are published on the way.
+    pub fn advance(&mut self, now: Timestamp) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        while let Some((at, arn)) = self.due.first().filter(|(at, _)| *at <= now).cloned() {
+            self.due.remove(&(at, arn.clone()));
+            notices.extend(self.step(&arn, at));
+        }
+        notices
+    }
+
+    fn step(&mut self, arn: &str, at: Timestamp) -> Option<Notice> {
+        let build = self.images.find_mut(arn)?;
+        // A build that was cancelled or retried since has another schedule.
+        let (_, status) = *build.next.front().filter(|(due, _)| *due == at)?;
+        build.next.pop_front();
+        build.status = status;
+        if let Some((next, _)) = build.next.front() {
+            self.due.insert((*next, arn.to_owned()));
+            return None;
+        }
+        self.end(arn, at)
+    }
+
+    /// What the end of a build leaves behind.
+    fn end(&mut self, arn: &str, at: Timestamp) -> Option<Notice> {
+        let build = self.images.find_mut(arn)?;
+        if build.status == "FAILED" {
+            build.reason.clone_from(&build.flaw);
+        } else {
+            build.outputs = outputs(&build.doc, &self.account, &self.region);
+        }
+        let build = build.clone();
+        if let Some(pipeline) = text(&build.doc, "sourcePipelineArn")
+            .and_then(|pipeline| self.pipelines.get_mut(pipeline))
+        {
+            pipeline.insert("lastRunStatus".to_owned(), build.status.into());
+            pipeline.insert("dateLastRun".to_owned(), date(at));
+        }
+        let topic = build.doc.get("infrastructureConfiguration")?.get("snsTopicArn")?.as_str()?;
+        Some(Notice {
+            topic: topic.to_owned(),
+            message: notification::message(&build, &self.account),
+        })
+    }
+
+    /// Ends a build that somebody has cancelled. The topic hears nothing of it.
+    pub(super) fn end_cancelled(&mut self, arn: &str) {
+        if let Some(build) = self.images.find_mut(arn) {
+            build.next.clear();
+            build.status = "CANCELLED";
+            build.reason = Some("Image creation was cancelled by the user.".to_owned());
+        }
+    }
+}
+
+/// What is due, soonest first.
+pub(super) type Due = BTreeSet<(Timestamp, String)>;
+
+fn outputs(image: &Doc, account: &str, region: &str) -> Value {
+    let arn = required(image, "arn");
+    let name = required(image, "name");
+    if text(image, "type") == Some("DOCKER") {
+        let version = required(image, "version").replace('/', "-");
+        let repository = image
+            .get("containerRecipe")
+            .and_then(|recipe| recipe.pointer("/targetRepository/repositoryName"))
+            .and_then(Value::as_str)
+            .unwrap_or(name);
+        let uri = format!("{account}.dkr.ecr.{region}.amazonaws.com/{repository}");
+        return json!({
+            "containers": [{ "region": region, "imageUris": [format!("{uri}:{version}"), format!("{uri}:{name}-{version}")] }]
+        });
+    }
+    let distributions = image
+        .get("distributionConfiguration")
+        .and_then(|configuration| configuration.get("distributions"))
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_else(|| vec![json!({ "region": region })]);
+    let mut amis = Vec::new();
+    for distribution in &distributions {
+        let region = distribution.get("region").and_then(Value::as_str).unwrap_or(region);
+        let mut accounts = vec![account.to_owned()];
+        let targets = distribution.pointer("/amiDistributionConfiguration/targetAccountIds");
+        accounts.extend(
+            targets
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned),
+        );
+        for account in accounts {
+            amis.push(json!({
+                "region": region,
+                "image": format!("ami-{:017x}", fingerprint(&[arn, region, &account]) & 0xf_ffff_ffff_ffff_ffff),
+                "name": format!("{name} {}", required(image, "dateCreated").replace(':', "-")),
+                "accountId": account,
+            }));
+        }
+    }
+    json!({ "amis": amis })
+}
+
+/// A number that is always the same for the same texts (FNV-1a).
+pub(super) fn fingerprint(texts: &[&str]) -> u128 {
+    texts.iter().flat_map(|text| text.bytes().chain([0])).fold(
+        0x6c62_272e_07bb_0142_62b8_2175_6295_c58d,
+        |hash, byte| {
+            (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+        },
+    )
+}

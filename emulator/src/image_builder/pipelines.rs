@@ -1,0 +1,130 @@
+//! Image pipelines: a recipe with the configurations to build it by.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+use super::model::Input;
+use super::page::page;
+use super::state::{Doc, ImageBuilder, date, pick, required, text};
+
+impl ImageBuilder {
+    pub(super) fn create_pipeline(
+        &mut self,
+        input: &Input,
+        now: Timestamp,
+    ) -> Result<Doc, ApiError> {
+        let name = required(input, "name");
+        let arn = self.arn("image-pipeline", name);
+        self.check_pipeline(input)?;
+        if self.pipelines.contains_key(&arn) {
+            return Err(ApiError::exists("ImagePipeline", name));
+        }
+        let mut doc = self.pipeline_doc(input);
+        doc.insert("arn".to_owned(), arn.clone().into());
+        doc.insert("dateCreated".to_owned(), date(now));
+        doc.insert("dateUpdated".to_owned(), date(now));
+        doc.entry("tags").or_insert_with(|| json!({}));
+        self.pipelines.insert(arn.clone(), doc);
+        Ok(Doc::from_iter([("imagePipelineArn".to_owned(), arn.into())]))
+    }
+
+    /// A full replacement: an omitted schedule is removed, an omitted status is ENABLED.
+    pub(super) fn update_pipeline(
+        &mut self,
+        input: &Input,
+        now: Timestamp,
+    ) -> Result<Doc, ApiError> {
+        let arn = required(input, "imagePipelineArn").to_owned();
+        let old = self.pipelines.get(&arn).cloned().ok_or_else(|| ApiError::not_found(&arn))?;
+        self.check_pipeline(input)?;
+        let mut doc = self.pipeline_doc(input);
+        doc.remove("imagePipelineArn");
+        doc.extend(pick(
+            &old,
+            &["arn", "name", "dateCreated", "dateLastRun", "lastRunStatus", "tags"],
+        ));
+        doc.insert("dateUpdated".to_owned(), date(now));
+        self.pipelines.insert(arn.clone(), doc);
+        Ok(Doc::from_iter([("imagePipelineArn".to_owned(), arn.into())]))
+    }
+
+    fn check_pipeline(&self, input: &Input) -> Result<(), ApiError> {
+        let recipe = match (text(input, "imageRecipeArn"), text(input, "containerRecipeArn")) {
+            (Some(recipe), None) | (None, Some(recipe)) => recipe,
+            _ => {
+                return Err(ApiError::invalid(
+                    "imageRecipeArn",
+                    "Exactly one of 'imageRecipeArn' and 'containerRecipeArn' is required.",
+                ));
+            }
+        };
+        if self.recipes.find(recipe, |_| true).is_none() {
+            return Err(ApiError::invalid(
+                "imageRecipeArn",
+                format!("The recipe '{recipe}' does not exist."),
+            ));
+        }
+        for name in ["infrastructureConfigurationArn", "distributionConfigurationArn"] {
+            if let Some(arn) =
+                text(input, name).filter(|arn| !self.configurations.contains_key(*arn))
+            {
+                return Err(ApiError::invalid(
+                    name,
+                    format!("The configuration '{arn}' does not exist."),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn pipeline_doc(&self, input: &Input) -> Doc {
+        let mut doc = input.clone();
+        doc.remove("clientToken");
+        doc.remove("dryRun");
+        let recipe =
+            text(input, "imageRecipeArn").or(text(input, "containerRecipeArn")).unwrap_or_default();
+        let platform =
+            self.recipes.find(recipe, |_| true).and_then(|recipe| recipe.get("platform"));
+        doc.insert("platform".to_owned(), platform.cloned().unwrap_or(Value::Null));
+        doc.entry("status").or_insert_with(|| "ENABLED".into());
+        doc.entry("enhancedImageMetadataEnabled").or_insert(Value::Bool(true));
+        doc.entry("imageTestsConfiguration")
+            .or_insert_with(|| json!({ "imageTestsEnabled": true, "timeoutMinutes": 720 }));
+        doc.insert("consecutiveFailures".to_owned(), 0.into());
+        doc
+    }
+
+    pub(super) fn delete_pipeline(&mut self, input: &Input) -> Result<Doc, ApiError> {
+        let arn = required(input, "imagePipelineArn");
+        self.pipelines.remove(arn).ok_or_else(|| ApiError::not_found(arn))?;
+        Ok(Doc::from_iter([("imagePipelineArn".to_owned(), arn.into())]))
+    }
+
+    pub(super) fn get_pipeline(&self, input: &Input) -> Result<Doc, ApiError> {
+        let arn = required(input, "imagePipelineArn");
+        let doc = self.pipelines.get(arn).ok_or_else(|| ApiError::not_found(arn))?;
+        Ok(Doc::from_iter([("imagePipeline".to_owned(), doc.clone().into())]))
+    }
+
+    pub(super) fn list_pipelines(&self, input: &Input) -> Result<Doc, ApiError> {
+        let mut items: Vec<Doc> = self.pipelines.values().cloned().collect();
+        self.forget_the_newest(&mut items);
+        let filters = [
+            "description",
+            "distributionConfigurationArn",
+            "imageRecipeArn",
+            "infrastructureConfigurationArn",
+            "name",
+            "status",
+        ];
+        page(
+            "ListImagePipelines",
+            items,
+            input,
+            &filters,
+            "imagePipelineList",
+            self.bend.short_pages,
+        )
+    }
+}

@@ -1,0 +1,286 @@
+//! What is in one account and Region, and what does each operation do to it?
+//!
+//! No HTTP and no clock: a request comes as members, time as an argument.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::error::ApiError;
+use super::life::{Build, Due};
+use super::model::Input;
+use super::versioned::Versioned;
+
+/// A JSON object, as the API shows a resource.
+pub type Doc = Map<String, Value>;
+
+/// EC2 Image Builder in one account and Region.
+#[derive(Debug, Clone)]
+pub struct ImageBuilder {
+    pub(super) account: String,
+    pub(super) region: String,
+    pub(super) build_time: Duration,
+    pub(super) components: Versioned<Component>,
+    pub(super) recipes: Versioned<Doc>,
+    pub(super) configurations: BTreeMap<String, Doc>,
+    pub(super) pipelines: BTreeMap<String, Doc>,
+    pub(super) images: Versioned<Build>,
+    pub(super) executions: Vec<Execution>,
+    pub(super) due: Due,
+    tokens: BTreeMap<(String, String), (Input, Doc)>,
+    /// How the next answers are bent.
+    pub(super) bend: Bend,
+}
+
+/// A component's build, and whether it lets an image's build fail.
+#[derive(Debug, Clone)]
+pub(super) struct Component {
+    pub(super) doc: Doc,
+    pub(super) fails: bool,
+}
+
+/// One start of a build, for those who check.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Execution {
+    /// When.
+    pub at: Timestamp,
+    /// The pipeline; none for `CreateImage`.
+    pub pipeline: Option<String>,
+    /// The build.
+    pub image: String,
+    /// The parent that it resolved to.
+    pub parent: String,
+    /// The client token of the request.
+    pub client_token: String,
+}
+
+/// How an answer is bent by a fault.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bend {
+    /// Pages hold half of what they may.
+    pub short_pages: bool,
+    /// Lists leave out what was created last.
+    pub stale: bool,
+}
+
+impl ImageBuilder {
+    /// An empty account, but for what Amazon manages in every one.
+    pub fn new(account: &str, region: &str, build_time: Duration, now: Timestamp) -> Self {
+        let mut empty = Self {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            build_time,
+            components: Versioned::default(),
+            recipes: Versioned::default(),
+            configurations: BTreeMap::new(),
+            pipelines: BTreeMap::new(),
+            images: Versioned::default(),
+            executions: Vec::new(),
+            due: Due::new(),
+            tokens: BTreeMap::new(),
+            bend: Bend::default(),
+        };
+        empty.stock_amazons_catalogue(now);
+        empty
+    }
+
+    /// How long builds take from here on.
+    pub fn set_build_time(&mut self, build_time: Duration) {
+        self.build_time = build_time;
+    }
+
+    /// Every build that was started, in order.
+    pub fn executions(&self) -> &[Execution] {
+        &self.executions
+    }
+
+    /// Carries out one operation on members that the model has let pass.
+    ///
+    /// # Errors
+    /// As the service refuses.
+    pub fn call(
+        &mut self,
+        operation: &str,
+        input: &Input,
+        bend: Bend,
+        now: Timestamp,
+    ) -> Result<Doc, ApiError> {
+        self.bend = bend;
+        if input.get("dryRun") == Some(&Value::Bool(true)) {
+            self.clone().perform(operation, input, now)?;
+            return Err(ApiError::new(
+                "DryRunOperationException",
+                "The dry run operation of the resource was successful, and no resources were created.",
+            ));
+        }
+        let Some(token) = text(input, "clientToken") else {
+            return self.perform(operation, input, now);
+        };
+        let key = (operation.to_owned(), token.to_owned());
+        if let Some((first, answer)) = self.tokens.get(&key) {
+            return if first == input {
+                Ok(answer.clone())
+            } else {
+                Err(ApiError::new(
+                    "IdempotentParameterMismatchException",
+                    format!("The client token '{token}' was used with other parameters before."),
+                ))
+            };
+        }
+        let mut answer = self.perform(operation, input, now)?;
+        answer.insert("clientToken".to_owned(), token.into());
+        self.tokens.insert(key, (input.clone(), answer.clone()));
+        Ok(answer)
+    }
+
+    fn perform(&mut self, operation: &str, input: &Input, now: Timestamp) -> Result<Doc, ApiError> {
+        match operation {
+            "CreateComponent" => self.create_component(input, now),
+            "GetComponent" => self.get_component(input),
+            "ListComponents" => self.list_components(input),
+            "ListComponentBuildVersions" => self.list_component_build_versions(input),
+            "CreateImageRecipe" => self.create_recipe("image-recipe", input, now),
+            "CreateContainerRecipe" => self.create_recipe("container-recipe", input, now),
+            "GetImageRecipe" => self.get_recipe("imageRecipe", input),
+            "GetContainerRecipe" => self.get_recipe("containerRecipe", input),
+            "ListImageRecipes" => self.list_recipes("image-recipe", input),
+            "ListContainerRecipes" => self.list_recipes("container-recipe", input),
+            "CreateInfrastructureConfiguration" => {
+                self.create_configuration("infrastructure-configuration", input, now)
+            }
+            "CreateDistributionConfiguration" => {
+                self.create_configuration("distribution-configuration", input, now)
+            }
+            "UpdateInfrastructureConfiguration" => {
+                self.update_infrastructure_configuration(input, now)
+            }
+            "GetInfrastructureConfiguration" => {
+                self.get_configuration("infrastructureConfiguration", input)
+            }
+            "GetDistributionConfiguration" => {
+                self.get_configuration("distributionConfiguration", input)
+            }
+            "ListInfrastructureConfigurations" => self.list_configurations(
+                "infrastructureConfiguration",
+                "infrastructure-configuration",
+                input,
+            ),
+            "ListDistributionConfigurations" => self.list_configurations(
+                "distributionConfiguration",
+                "distribution-configuration",
+                input,
+            ),
+            "CreateImagePipeline" => self.create_pipeline(input, now),
+            "UpdateImagePipeline" => self.update_pipeline(input, now),
+            "DeleteImagePipeline" => self.delete_pipeline(input),
+            "GetImagePipeline" => self.get_pipeline(input),
+            "ListImagePipelines" => self.list_pipelines(input),
+            "StartImagePipelineExecution" => self.start_pipeline(input, now),
+            "CreateImage" => self.create_image(input, now),
+            "GetImage" => self.get_image(input),
+            "ListImages" => self.list_images(input),
+            "ListImageBuildVersions" => self.list_image_build_versions(input),
+            "ListImagePipelineImages" => self.list_pipeline_images(input),
+            "CancelImageCreation" => self.cancel_image(input, now),
+            "RetryImage" => self.retry_image(input, now),
+            "TagResource" => self.tag(input),
+            "UntagResource" => self.untag(input),
+            "ListTagsForResource" => self.list_tags(input),
+            other => Err(ApiError::new(
+                "UnknownOperationException",
+                format!("The operation {other} is not emulated here."),
+            )),
+        }
+    }
+
+    /// The ARN of a resource of this account.
+    pub(super) fn arn(&self, kind: &str, name: &str) -> String {
+        self.arn_of(&self.account, kind, name)
+    }
+
+    /// The ARN of a resource of any owner.
+    pub(super) fn arn_of(&self, owner: &str, kind: &str, name: &str) -> String {
+        format!("arn:aws:imagebuilder:{}:{owner}:{kind}/{}", self.region, segment(name))
+    }
+
+    fn tags_of(&mut self, arn: &str) -> Result<&mut Doc, ApiError> {
+        let kind =
+            arn.split(':').nth(5).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        let doc = match kind {
+            "component" => self.components.find_mut(arn).map(|component| &mut component.doc),
+            "image" => self.images.find_mut(arn).map(|build| &mut build.doc),
+            "image-recipe" | "container-recipe" => self.recipes.find_mut(&format!("{arn}/1")),
+            "image-pipeline" => self.pipelines.get_mut(arn),
+            _ => self.configurations.get_mut(arn),
+        };
+        let doc = doc.ok_or_else(|| ApiError::not_found(arn))?;
+        let tags = doc.entry("tags").or_insert_with(|| json!({}));
+        tags.as_object_mut().ok_or_else(|| ApiError::not_found(arn))
+    }
+
+    fn tag(&mut self, input: &Input) -> Result<Doc, ApiError> {
+        let new = input.get("tags").and_then(Value::as_object).cloned().unwrap_or_default();
+        self.tags_of(required(input, "resourceArn"))?.extend(new);
+        Ok(Doc::new())
+    }
+
+    fn untag(&mut self, input: &Input) -> Result<Doc, ApiError> {
+        let keys = input.get("tagKeys").and_then(Value::as_array).cloned().unwrap_or_default();
+        let tags = self.tags_of(required(input, "resourceArn"))?;
+        for key in keys.iter().filter_map(Value::as_str) {
+            tags.remove(key);
+        }
+        Ok(Doc::new())
+    }
+
+    fn list_tags(&mut self, input: &Input) -> Result<Doc, ApiError> {
+        let tags = self.tags_of(required(input, "resourceArn"))?.clone();
+        Ok(Doc::from_iter([("tags".to_owned(), tags.into())]))
+    }
+}
+
+/// A member's text, if it is there.
+pub(super) fn text<'a>(input: &'a Input, name: &str) -> Option<&'a str> {
+    input.get(name).and_then(Value::as_str)
+}
+
+/// A member's text, where the model has seen to it that it is there.
+pub(super) fn required<'a>(input: &'a Input, name: &str) -> &'a str {
+    text(input, name).unwrap_or_default()
+}
+
+/// The members with these names, of those that are there.
+pub(super) fn pick(doc: &Doc, names: &[&str]) -> Doc {
+    names
+        .iter()
+        .filter_map(|name| {
+            Some(((*name).to_owned(), doc.get(*name).filter(|value| !value.is_null())?.clone()))
+        })
+        .collect()
+}
+
+/// A resource's name as its ARN has it: lower case, blanks and underscores as hyphens (user
+/// guide, September 2026).
+pub(super) fn segment(name: &str) -> String {
+    name.to_lowercase().replace([' ', '_'], "-")
+}
+
+/// A time as the API writes it.
+pub(super) fn date(at: Timestamp) -> Value {
+    Value::from(format!("{at:.3}"))
+}
+
+/// The `latestVersionReferences` of a versioned ARN without a build.
+pub(super) fn latest_version_references(head: &str, version: &str) -> Value {
+    let nodes: Vec<&str> = version.split('.').collect();
+    let [major, minor, _] = nodes.as_slice() else { return Value::Null };
+    json!({
+        "latestVersionArn": format!("{head}/x.x.x"),
+        "latestMajorVersionArn": format!("{head}/{major}.x.x"),
+        "latestMinorVersionArn": format!("{head}/{major}.{minor}.x"),
+        "latestPatchVersionArn": format!("{head}/{version}"),
+    })
+}

@@ -1,0 +1,88 @@
+//! What is kept by name, version and build, and which of it does an ARN name?
+
+use std::collections::BTreeMap;
+
+use super::semver::{self, Numbers};
+
+/// Things with a version and builds, under the ARN's part before the version.
+#[derive(Debug, Clone)]
+pub(super) struct Versioned<T>(BTreeMap<String, BTreeMap<Numbers, Version<T>>>);
+
+#[derive(Debug, Clone)]
+struct Version<T> {
+    text: String,
+    builds: BTreeMap<u64, T>,
+}
+
+impl<T> Default for Versioned<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+/// An ARN cut after the name: what comes before the version, the version, and the build.
+pub(super) fn cut(arn: &str) -> Option<(String, &str, Option<u64>)> {
+    let mut parts = arn.split('/');
+    let (kind, name, version) = (parts.next()?, parts.next()?, parts.next()?);
+    let build = parts.next().map(str::parse).transpose().ok()?;
+    Some((format!("{kind}/{name}"), version, build))
+}
+
+impl<T> Versioned<T> {
+    /// Keeps `thing` as the next build of `version`, and gives that build's number.
+    pub(super) fn push(
+        &mut self,
+        head: &str,
+        version: &str,
+        make: impl FnOnce(u64) -> T,
+    ) -> Option<u64> {
+        let numbers = semver::numbers(version)?;
+        let versions = self.0.entry(head.to_owned()).or_default();
+        let entry = versions
+            .entry(numbers)
+            .or_insert_with(|| Version { text: version.to_owned(), builds: BTreeMap::new() });
+        let build = entry.builds.keys().next_back().map_or(1, |last| last + 1);
+        entry.builds.insert(build, make(build));
+        Some(build)
+    }
+
+    /// The one that `arn` names: a build, or the newest usable one of the versions it selects.
+    pub(super) fn find(&self, arn: &str, usable: impl Fn(&T) -> bool) -> Option<&T> {
+        let (head, version, build) = cut(arn)?;
+        let versions = self.0.get(&head)?;
+        if let Some(build) = build {
+            return versions.get(&semver::numbers(version)?)?.builds.get(&build);
+        }
+        versions
+            .iter()
+            .rev()
+            .filter(|(numbers, _)| semver::selects(version, **numbers) == Some(true))
+            .find_map(|(_, version)| version.builds.values().rev().find(|thing| usable(thing)))
+    }
+
+    /// The build that `arn` names exactly.
+    pub(super) fn find_mut(&mut self, arn: &str) -> Option<&mut T> {
+        let (head, version, build) = cut(arn)?;
+        self.0.get_mut(&head)?.get_mut(&semver::numbers(version)?)?.builds.get_mut(&build?)
+    }
+
+    /// Every version with its newest build: the version's ARN comes with it.
+    pub(super) fn versions(&self) -> impl Iterator<Item = (String, &T)> {
+        self.0.iter().flat_map(|(head, versions)| {
+            versions.values().filter_map(move |version| {
+                let newest = version.builds.values().next_back()?;
+                Some((format!("{head}/{}", version.text), newest))
+            })
+        })
+    }
+
+    /// Every build of every version.
+    pub(super) fn all(&self) -> impl Iterator<Item = &T> {
+        self.0.values().flat_map(BTreeMap::values).flat_map(|version| version.builds.values())
+    }
+
+    /// The version numbers that exist under `head`.
+    pub(super) fn numbers_of(&self, head: &str) -> impl Iterator<Item = Numbers> {
+        self.0.get(head).into_iter().flat_map(|versions| versions.keys().copied())
+    }
+}

@@ -1,0 +1,315 @@
+//! Lambda: functions as processes, invoked as Lambda does it.
+//!
+//! A function is the real binary. It runs as a process of its own that speaks the Runtime API to
+//! a loopback port of its own ([`environment`]). Asynchronous invocations are tried three times
+//! and then kept in the dead-letter queue.
+
+mod environment;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use environment::Environment;
+
+/// How often an asynchronous invocation is tried again.
+const RETRIES: u32 = 2;
+
+/// How many environments of one function run at once.
+const ENVIRONMENTS: usize = 10;
+
+/// What a function is deployed with.
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    /// Its name.
+    pub name: String,
+    /// The binary.
+    pub program: PathBuf,
+    /// Its environment variables, beyond what Lambda itself sets.
+    pub variables: BTreeMap<String, String>,
+    /// How long one invocation may take.
+    pub timeout: Duration,
+    /// The pause before the first retry of an asynchronous invocation; it doubles for the second.
+    /// Lambda's own is a minute.
+    pub retry_pause: Duration,
+    /// Keeps what could not be handled.
+    pub dead_letter_queue: Option<String>,
+}
+
+/// What came of an invocation.
+#[derive(Debug, Clone)]
+pub struct Invoked {
+    /// The function's answer, or the error that it or Lambda reports.
+    pub payload: Value,
+    /// Whether it is an error.
+    pub failed: bool,
+    /// What the function logged meanwhile.
+    pub log: String,
+}
+
+/// An event that could not be handled, on its way to a queue.
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    /// The queue's ARN.
+    pub queue: String,
+    /// The event.
+    pub event: Value,
+    /// What the last try reported.
+    pub error: String,
+}
+
+/// What others do for Lambda.
+#[derive(Debug)]
+pub enum Said {
+    /// An event could not be handled.
+    DeadLetter(DeadLetter),
+    /// An invocation has ended.
+    Invoked {
+        /// The function.
+        function: String,
+        /// What came of it.
+        result: Invoked,
+    },
+}
+
+/// The functions of one account and Region.
+#[derive(Debug, Clone)]
+pub struct Lambda {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    account: String,
+    region: String,
+    functions: Mutex<BTreeMap<String, Arc<Function>>>,
+    kills: Mutex<BTreeMap<String, mpsc::Sender<oneshot::Sender<()>>>>,
+    said: mpsc::UnboundedSender<Said>,
+    counter: AtomicU64,
+    /// Asynchronous invocations that have not ended.
+    pending: AtomicU64,
+    logs: tempdir::Logs,
+}
+
+#[derive(Debug)]
+struct Function {
+    deployment: Deployment,
+    permits: Semaphore,
+    idle: Mutex<Vec<Environment>>,
+}
+
+/// Locks what a panic elsewhere may have poisoned: the data is still whole.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Lambda {
+    /// No functions yet. `said` hears of what others have to do.
+    ///
+    /// # Errors
+    /// The folder for the functions' logs cannot be made.
+    pub fn new(
+        account: &str,
+        region: &str,
+        said: mpsc::UnboundedSender<Said>,
+    ) -> std::io::Result<Self> {
+        Ok(Self {
+            inner: Arc::new(Inner {
+                account: account.to_owned(),
+                region: region.to_owned(),
+                functions: Mutex::new(BTreeMap::new()),
+                kills: Mutex::new(BTreeMap::new()),
+                said,
+                counter: AtomicU64::new(0),
+                pending: AtomicU64::new(0),
+                logs: tempdir::Logs::new()?,
+            }),
+        })
+    }
+
+    /// Deploys a function, or deploys it anew.
+    pub fn deploy(&self, deployment: Deployment) {
+        let function = Function {
+            permits: Semaphore::new(ENVIRONMENTS),
+            idle: Mutex::new(Vec::new()),
+            deployment,
+        };
+        lock(&self.inner.functions).insert(function.deployment.name.clone(), Arc::new(function));
+    }
+
+    /// The functions' names.
+    pub fn names(&self) -> Vec<String> {
+        lock(&self.inner.functions).keys().cloned().collect()
+    }
+
+    /// The ARN of the function with this name.
+    pub fn arn(&self, name: &str) -> String {
+        format!("arn:aws:lambda:{}:{}:function:{name}", self.inner.region, self.inner.account)
+    }
+
+    /// How many asynchronous invocations have not ended.
+    pub fn pending(&self) -> u64 {
+        self.inner.pending.load(Ordering::SeqCst)
+    }
+
+    /// Invokes a function and waits for its answer. `None` if there is no such function.
+    pub async fn invoke(&self, name: &str, event: &Value) -> Option<Invoked> {
+        let function = lock(&self.inner.functions).get(name).cloned()?;
+        Some(self.run(&function, event).await)
+    }
+
+    /// Invokes a function asynchronously: with retries, and a dead letter at the end. False if
+    /// there is no such function.
+    pub fn invoke_later(&self, name: &str, event: Value) -> bool {
+        let Some(function) = lock(&self.inner.functions).get(name).cloned() else { return false };
+        self.inner.pending.fetch_add(1, Ordering::SeqCst);
+        let this = self.clone();
+        tokio::spawn(async move {
+            this.run_until_done(&function, event).await;
+            this.inner.pending.fetch_sub(1, Ordering::SeqCst);
+        });
+        true
+    }
+
+    async fn run_until_done(&self, function: &Function, event: Value) {
+        let mut pause = function.deployment.retry_pause;
+        for attempt in 0..=RETRIES {
+            let result = self.run(function, &event).await;
+            if !result.failed {
+                return;
+            }
+            if attempt < RETRIES {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            } else if let Some(queue) = function.deployment.dead_letter_queue.clone() {
+                let error = result.payload.to_string();
+                // Without a listener the emulator is shutting down.
+                let _ = self.inner.said.send(Said::DeadLetter(DeadLetter { queue, event, error }));
+                return;
+            }
+        }
+    }
+
+    async fn run(&self, function: &Function, event: &Value) -> Invoked {
+        let result = match self.try_run(function, event).await {
+            Ok(result) => result,
+            Err(error) => Invoked {
+                payload: json!({
+                    "errorType": "Runtime.InvalidEntrypoint",
+                    "errorMessage": format!("cannot start {}: {error}", function.deployment.program.display()),
+                }),
+                failed: true,
+                log: String::new(),
+            },
+        };
+        // Without a listener nobody wants to know.
+        let _ = self.inner.said.send(Said::Invoked {
+            function: function.deployment.name.clone(),
+            result: result.clone(),
+        });
+        result
+    }
+
+    async fn try_run(&self, function: &Function, event: &Value) -> std::io::Result<Invoked> {
+        // The semaphore is never closed.
+        let _permit = function.permits.acquire().await.map_err(std::io::Error::other)?;
+        let idle = loop {
+            let environment = lock(&function.idle).pop();
+            match environment {
+                Some(mut environment) => {
+                    if environment.is_alive() {
+                        break Some(environment);
+                    }
+                }
+                None => break None,
+            }
+        };
+        let mut environment = match idle {
+            Some(environment) => environment,
+            None => self.start(function).await?,
+        };
+        let id = self.next_id();
+        let (kill, killed) = mpsc::channel(1);
+        lock(&self.inner.kills).insert(environment.caller().to_owned(), kill);
+        let request = format!("00000000-0000-4000-a000-{id:012x}");
+        let result = environment.invoke(&request, event, killed).await;
+        lock(&self.inner.kills).remove(environment.caller());
+        if environment.is_alive() {
+            lock(&function.idle).push(environment);
+        }
+        Ok(result)
+    }
+
+    async fn start(&self, function: &Function) -> std::io::Result<Environment> {
+        let id = self.next_id();
+        let caller = format!("{}.{id}", function.deployment.name);
+        let mut variables = BTreeMap::from([
+            ("AWS_REGION".to_owned(), self.inner.region.clone()),
+            ("AWS_DEFAULT_REGION".to_owned(), self.inner.region.clone()),
+            // The access key names the environment, so that a call can be traced to its process.
+            ("AWS_ACCESS_KEY_ID".to_owned(), caller.clone()),
+            ("AWS_SECRET_ACCESS_KEY".to_owned(), "emulated".to_owned()),
+            ("AWS_SESSION_TOKEN".to_owned(), "emulated".to_owned()),
+        ]);
+        variables.extend(function.deployment.variables.clone());
+        let log = self.inner.logs.file(&caller);
+        let arn = self.arn(&function.deployment.name);
+        Environment::start(&function.deployment, caller, &variables, log, arn).await
+    }
+
+    fn next_id(&self) -> u64 {
+        self.inner.counter.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// Kills the process of the environment that makes a call with this access key, and returns
+    /// when it is dead.
+    pub async fn kill(&self, caller: &str) {
+        let kill = lock(&self.inner.kills).get(caller).cloned();
+        if let Some(kill) = kill {
+            let (done, dead) = oneshot::channel();
+            if kill.send(done).await.is_ok() {
+                // An error means that the environment is gone, which is what was wanted.
+                let _ = dead.await;
+            }
+        }
+    }
+}
+
+mod tempdir {
+    //! Where the functions' output goes.
+
+    use std::path::{Path, PathBuf};
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+    /// A folder that goes with its owner.
+    #[derive(Debug)]
+    pub(super) struct Logs(PathBuf);
+
+    impl Logs {
+        pub(super) fn new() -> std::io::Result<Self> {
+            let number = COUNTER.fetch_add(1, Ordering::SeqCst);
+            let folder =
+                std::env::temp_dir().join(format!("image-cascade-{}-{number}", std::process::id()));
+            std::fs::create_dir_all(&folder)?;
+            Ok(Self(folder))
+        }
+
+        pub(super) fn file(&self, name: &str) -> PathBuf {
+            Path::join(&self.0, format!("{name}.log"))
+        }
+    }
+
+    impl Drop for Logs {
+        fn drop(&mut self) {
+            // Left-over logs in the system's temporary folder harm nobody.
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! EC2 Image Builder, SNS, SQS and Lambda on this machine.
+//!
+//! State and rules know no HTTP, HTTP knows no rules. [`cloud::Cloud`] is the account; [`http`]
+//! serves it on a port, [`connector`] hands it to an SDK client in this process.
+
+pub mod clock;
+pub mod cloud;
+pub mod connector;
+pub mod deploy;
+pub mod faults;
+pub mod http;
+pub mod image_builder;
+pub mod lambda;
+pub mod page;
+pub mod sns;
+pub mod sqs;
+pub mod story;

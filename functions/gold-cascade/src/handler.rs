@@ -1,0 +1,172 @@
+//! What does each record of an SNS event bring about?
+
+use aws_lambda_events::event::sns::{SnsEvent, SnsRecord};
+use image_cascade::cascade::cascade;
+use image_cascade::error::{Chain, RequestError};
+use image_cascade::image::{ImageStatus, Phase};
+use image_cascade::notification::{MessageError, Notification};
+use image_cascade::publish::publish;
+use image_cascade::report::{Event, Failed, Report, Unfinished, cause};
+use jiff::Timestamp;
+use lambda_runtime::Diagnostic;
+use thiserror::Error;
+
+use crate::Config;
+
+const FUNCTION: &str = "gold-cascade";
+
+/// What the function keeps between invocations: its clients, and nothing else.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// EC2 Image Builder.
+    pub image_builder: aws_sdk_imagebuilder::Client,
+    /// SNS, for the report.
+    pub sns: aws_sdk_sns::Client,
+    /// The Region that the clients ask.
+    pub region: Option<String>,
+}
+
+/// Why an invocation has to be made again.
+#[derive(Debug, Error)]
+pub enum HandleError {
+    /// Something in it is not finished.
+    #[error(transparent)]
+    Unfinished(#[from] Unfinished),
+    /// Everything is done, but nobody was told.
+    #[error(transparent)]
+    Untold(#[from] RequestError),
+}
+
+impl From<HandleError> for Diagnostic {
+    fn from(error: HandleError) -> Self {
+        let error_type = match &error {
+            HandleError::Unfinished(_) => "Unfinished",
+            HandleError::Untold(_) => "ReportNotPublished",
+        };
+        Self { error_type: error_type.to_owned(), error_message: Chain(&error).to_string() }
+    }
+}
+
+/// Handles every record, one after the other, so that the second sees what the first has started.
+/// `now` is the time of the invocation. The answer is the report, as JSON.
+///
+/// # Errors
+/// Whatever is not finished, or could not be read, makes Lambda retry the invocation and, after
+/// that, keep it in the dead-letter queue. What has succeeded is not repeated by a retry, and no
+/// record is held up by another.
+pub async fn handle(
+    config: &Config,
+    clients: &Clients,
+    event: SnsEvent,
+    now: Timestamp,
+) -> Result<serde_json::Value, HandleError> {
+    let mut events = Vec::new();
+    for record in &event.records {
+        events.push(handle_record(config, clients, record, now).await);
+    }
+    let report = Report::new(FUNCTION, config.settings.dry_run, events);
+    tracing::info!(
+        started = report.totals.started,
+        waiting = report.totals.waiting,
+        left = report.totals.left,
+        up_to_date = report.totals.up_to_date,
+        failed = report.totals.failed,
+        dry_run = report.dry_run,
+        "{}",
+        report.subject()
+    );
+    let told = tell(config, clients, &report).await;
+    if let Some(unfinished) = report.unfinished() {
+        return Err(unfinished.into());
+    }
+    told?;
+    Ok(serde_json::json!(report))
+}
+
+async fn tell(config: &Config, clients: &Clients, report: &Report) -> Result<(), RequestError> {
+    let Some(topic) = config.settings.report_topic.as_deref().filter(|_| report.is_worth_telling())
+    else {
+        return Ok(());
+    };
+    let told = publish(&clients.sns, topic, report).await;
+    if let Err(error) = &told {
+        tracing::error!(topic.arn = topic, "the report was not published: {}", Chain(error));
+    }
+    told
+}
+
+async fn handle_record(
+    config: &Config,
+    clients: &Clients,
+    record: &SnsRecord,
+    now: Timestamp,
+) -> Event {
+    let message_id = record.sns.message_id.as_str();
+    tracing::debug!(sns.message_id = message_id, body = record.sns.message, "message received");
+    let notification = match Notification::parse(&record.sns.message) {
+        Ok(notification) => notification,
+        Err(error) => return unusable(message_id, &error),
+    };
+    let cause = cause(&notification.image, &notification.status);
+    let image = notification.image.to_string();
+    if let Some(why) = why_ignored(&notification, clients.region.as_deref()) {
+        tracing::info!(sns.message_id = message_id, image.arn = image, "{cause}: ignored: {why}");
+        return Event::ignored(cause, why);
+    }
+    tracing::info!(
+        sns.message_id = message_id,
+        image.arn = image,
+        "{cause}: looking for its children"
+    );
+    match cascade(&clients.image_builder, &notification, &config.settings, now).await {
+        Ok(event) => event,
+        Err(error) => {
+            let failed = Failed::from(&error);
+            tracing::error!(
+                sns.message_id = message_id,
+                image.arn = image,
+                retryable = failed.retryable,
+                "{cause}: {}",
+                failed.error
+            );
+            Event::failed(cause, failed)
+        }
+    }
+}
+
+/// A message that is no notification: somebody else's is ignored, an unreadable one fails, so
+/// that it ends in the dead-letter queue and not in silence.
+fn unusable(message_id: &str, error: &MessageError) -> Event {
+    let cause = format!("message {message_id}");
+    match error {
+        MessageError::Foreign => {
+            tracing::info!(sns.message_id = message_id, "{cause}: ignored: {error}");
+            Event::ignored(cause, error.to_string())
+        }
+        MessageError::NotJson { .. } | MessageError::Malformed { .. } => {
+            tracing::error!(sns.message_id = message_id, "{cause}: {error}");
+            Event::failed(cause, Failed { error: error.to_string(), retryable: false })
+        }
+    }
+}
+
+fn why_ignored(notification: &Notification, region: Option<&str>) -> Option<String> {
+    let image_region = notification.image.family().region();
+    if let Some(ours) = region.filter(|ours| *ours != image_region) {
+        return Some(format!("the image is in {image_region}, this function looks after {ours}"));
+    }
+    match &notification.status {
+        ImageStatus::Unknown(status) => {
+            Some(format!("{status} is no status that this version knows"))
+        }
+        ImageStatus::Available => None,
+        status => match status.phase() {
+            Phase::Spent if notification.pipeline.is_none() => {
+                Some("no pipeline made it, and it starts nothing".to_owned())
+            }
+            Phase::Spent => None,
+            Phase::InProgress => Some("its build has not ended".to_owned()),
+            Phase::Built | Phase::Gone => Some("it starts nothing".to_owned()),
+        },
+    }
+}

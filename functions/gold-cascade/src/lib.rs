@@ -1,0 +1,10 @@
+//! Starts the pipelines built on an image when that image ends its build.
+//!
+//! Subscribed to the SNS topic that the infrastructure configurations name. [`handle`] is the
+//! whole function; `main.rs` wires it.
+
+mod config;
+mod handler;
+
+pub use config::Config;
+pub use handler::{Clients, HandleError, handle};

@@ -1,0 +1,538 @@
+//! Which resource does an ARN name?
+//!
+//! One type for each thing that an ARN may name here, so that a build version can never stand
+//! where a reference with `x` is meant. The shapes are those of the API's own patterns
+//! (botocore's `imagebuilder/2019-12-02`; FACTS section 3). Every ARN prints as it was read.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::version::{BuildVersion, Version, VersionError, VersionPattern};
+
+/// A text that is not the ARN that was expected.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`{text}` is not {expected}: {problem}")]
+pub struct ArnError {
+    text: String,
+    expected: &'static str,
+    problem: Problem,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+enum Problem {
+    #[error("it does not start with `arn:aws`")]
+    NotAnArn,
+    #[error("it names a resource of `{0}`, not of `imagebuilder`")]
+    Service(String),
+    #[error("it has no Region")]
+    NoRegion,
+    #[error("`{0}` is neither a 12-digit account nor an owner such as `aws`")]
+    Owner(String),
+    #[error("it names a `{0}`")]
+    Kind(String),
+    #[error("`{0}` is not a resource name: lower-case letters, digits, `-` and `_`")]
+    Name(String),
+    #[error("it has no version")]
+    NoVersion,
+    #[error("it has no build number")]
+    NoBuild,
+    #[error("`{0}` is left over at its end")]
+    Surplus(String),
+    #[error(transparent)]
+    Version(#[from] VersionError),
+}
+
+/// What comes before the version: partition, Region, owner and name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Head {
+    partition: Box<str>,
+    region: Box<str>,
+    owner: Box<str>,
+    name: Box<str>,
+}
+
+impl Head {
+    /// Reads `arn:PARTITION:imagebuilder:REGION:OWNER:KIND/NAME[/REST]`, where KIND is one of
+    /// `kinds`; gives the kind's index and what follows the name.
+    fn read<'a>(text: &'a str, kinds: &[&str]) -> Result<(Self, usize, Option<&'a str>), Problem> {
+        let mut parts = text.splitn(6, ':');
+        let mut next = || parts.next().unwrap_or_default();
+        let (arn, partition, service, region, owner, resource) =
+            (next(), next(), next(), next(), next(), next());
+        if arn != "arn" || !partition.starts_with("aws") {
+            return Err(Problem::NotAnArn);
+        }
+        if service != "imagebuilder" {
+            return Err(Problem::Service(service.to_owned()));
+        }
+        if region.is_empty() {
+            return Err(Problem::NoRegion);
+        }
+        if !is_owner(owner) {
+            return Err(Problem::Owner(owner.to_owned()));
+        }
+        let (kind, rest) = resource.split_once('/').unwrap_or((resource, ""));
+        let kind = kinds
+            .iter()
+            .position(|known| *known == kind)
+            .ok_or_else(|| Problem::Kind(kind.to_owned()))?;
+        let (name, rest) = match rest.split_once('/') {
+            Some((name, rest)) => (name, Some(rest)),
+            None => (rest, None),
+        };
+        if name.is_empty() || !name.bytes().all(is_name_byte) {
+            return Err(Problem::Name(name.to_owned()));
+        }
+        let head = Self {
+            partition: partition.into(),
+            region: region.into(),
+            owner: owner.into(),
+            name: name.into(),
+        };
+        Ok((head, kind, rest))
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, kind: &str) -> fmt::Result {
+        let Self { partition, region, owner, name } = self;
+        write!(f, "arn:{partition}:imagebuilder:{region}:{owner}:{kind}/{name}")
+    }
+}
+
+fn is_owner(owner: &str) -> bool {
+    let account = owner.len() == 12 && owner.bytes().all(|byte| byte.is_ascii_digit());
+    let service = owner == "aws"
+        || owner == "third-party"
+        || owner.strip_prefix("aws-").is_some_and(|rest| {
+            !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+        });
+    account || service
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
+}
+
+/// Gives a parser's problem the text and what was expected of it.
+fn explain<T>(
+    text: &str,
+    expected: &'static str,
+    read: impl FnOnce() -> Result<T, Problem>,
+) -> Result<T, ArnError> {
+    read().map_err(|problem| ArnError { text: text.to_owned(), expected, problem })
+}
+
+macro_rules! serialize_as_text {
+    ($($type:ty),*) => {$(
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+    )*};
+}
+
+serialize_as_text!(PipelineArn, RecipeArn, ImageFamily, ImageArn, ImageReference);
+
+/// An image pipeline's ARN, `…:image-pipeline/NAME`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PipelineArn(Head);
+
+impl PipelineArn {
+    /// The last part of the ARN.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+}
+
+impl fmt::Display for PipelineArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write(f, "image-pipeline")
+    }
+}
+
+impl FromStr for PipelineArn {
+    type Err = ArnError;
+
+    fn from_str(text: &str) -> Result<Self, ArnError> {
+        explain(
+            text,
+            "an image pipeline's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image-pipeline/NAME`)",
+            || {
+                let (head, _, rest) = Head::read(text, &["image-pipeline"])?;
+                match rest {
+                    None => Ok(Self(head)),
+                    Some(rest) => Err(Problem::Surplus(rest.to_owned())),
+                }
+            },
+        )
+    }
+}
+
+/// Which of the two recipe kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RecipeKind {
+    /// An image recipe: its output is an AMI.
+    Image,
+    /// A container recipe: its output is a container image.
+    Container,
+}
+
+/// A recipe's ARN; a pipeline may name its recipe by a pattern, `…:image-recipe/NAME/x.x.x`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecipeArn {
+    kind: RecipeKind,
+    head: Head,
+    version: VersionPattern,
+}
+
+impl RecipeArn {
+    /// Image or container recipe.
+    pub fn kind(&self) -> RecipeKind {
+        self.kind
+    }
+
+    /// The recipe's name in the ARN.
+    pub fn name(&self) -> &str {
+        &self.head.name
+    }
+
+    /// The version or versions that are named.
+    pub fn version(&self) -> VersionPattern {
+        self.version
+    }
+
+    /// The same recipe with its version left open, `…/x.x.x`.
+    #[must_use]
+    pub fn any_version(&self) -> Self {
+        Self { version: VersionPattern::Any, ..self.clone() }
+    }
+
+    /// Whether `recipe`, an exact version, is one that this ARN selects from.
+    pub fn selects(&self, recipe: &Self) -> bool {
+        self.kind == recipe.kind
+            && self.head == recipe.head
+            && recipe.version.exact().is_some_and(|version| self.version.selects(version))
+    }
+
+    /// The images that this recipe makes: an image bears its recipe's name (FACTS section 3).
+    pub fn makes(&self) -> ImageFamily {
+        ImageFamily(self.head.clone())
+    }
+}
+
+impl fmt::Display for RecipeArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            RecipeKind::Image => "image-recipe",
+            RecipeKind::Container => "container-recipe",
+        };
+        self.head.write(f, kind)?;
+        write!(f, "/{}", self.version)
+    }
+}
+
+impl FromStr for RecipeArn {
+    type Err = ArnError;
+
+    fn from_str(text: &str) -> Result<Self, ArnError> {
+        explain(
+            text,
+            "a recipe's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image-recipe/NAME/1.2.3`, or `container-recipe`)",
+            || {
+                let (head, kind, rest) = Head::read(text, &["image-recipe", "container-recipe"])?;
+                let version = rest.ok_or(Problem::NoVersion)?.parse()?;
+                let kind = if kind == 0 { RecipeKind::Image } else { RecipeKind::Container };
+                Ok(Self { kind, head, version })
+            },
+        )
+    }
+}
+
+/// Every version and build of one image: `…:image/NAME`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ImageFamily(Head);
+
+impl ImageFamily {
+    /// The image's name in the ARN.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The Region that the image is registered in.
+    pub fn region(&self) -> &str {
+        &self.0.region
+    }
+
+    /// The newest of the whole family: `…/x.x.x`.
+    pub fn newest(&self) -> ImageReference {
+        ImageReference { family: self.clone(), selector: Selector::Newest(VersionPattern::Any) }
+    }
+}
+
+impl fmt::Display for ImageFamily {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write(f, "image")
+    }
+}
+
+/// One build of one image: `…:image/NAME/1.2.3/4`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ImageArn {
+    family: ImageFamily,
+    build: BuildVersion,
+}
+
+impl ImageArn {
+    /// The family that this is a build of.
+    pub fn family(&self) -> &ImageFamily {
+        &self.family
+    }
+
+    /// Version and build number.
+    pub fn build(&self) -> BuildVersion {
+        self.build
+    }
+
+    /// The version that was built.
+    pub fn version(&self) -> Version {
+        self.build.version
+    }
+
+    /// Whether this is a later version or build of the same image than `other`.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        self.family == other.family && self.build > other.build
+    }
+
+    /// Name, version and build as a person says it: `gold 1.0.0/3`.
+    pub fn short(&self) -> impl fmt::Display + '_ {
+        fmt::from_fn(|f| write!(f, "{} {}", self.family.name(), self.build))
+    }
+}
+
+impl fmt::Display for ImageArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.family, self.build)
+    }
+}
+
+const IMAGE: &str =
+    "an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`)";
+
+impl FromStr for ImageArn {
+    type Err = ArnError;
+
+    fn from_str(text: &str) -> Result<Self, ArnError> {
+        explain(text, IMAGE, || {
+            let (head, _, rest) = Head::read(text, &["image"])?;
+            let rest = rest.ok_or(Problem::NoVersion)?;
+            if !rest.contains('/') {
+                return Err(Problem::NoBuild);
+            }
+            Ok(Self { family: ImageFamily(head), build: rest.parse()? })
+        })
+    }
+}
+
+/// Which build of a family a reference selects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Selector {
+    /// The newest build of the newest matching version: `x.x.x`, `1.x.x`, `1.2.x` or `1.2.3`.
+    Newest(VersionPattern),
+    /// One build and no other: `1.2.3/4`.
+    Pinned(BuildVersion),
+}
+
+/// An image as a recipe names its parent: a family and which build of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ImageReference {
+    family: ImageFamily,
+    selector: Selector,
+}
+
+impl ImageReference {
+    /// The family that is referred to.
+    pub fn family(&self) -> &ImageFamily {
+        &self.family
+    }
+
+    /// Which build of it.
+    pub fn selector(&self) -> Selector {
+        self.selector
+    }
+
+    /// The one build that is named, if one is.
+    pub fn pinned(self) -> Option<ImageArn> {
+        match self.selector {
+            Selector::Pinned(build) => Some(ImageArn { family: self.family, build }),
+            Selector::Newest(_) => None,
+        }
+    }
+
+    /// Whether a new build of `version` could become what this reference resolves to.
+    /// A pinned reference follows nothing.
+    pub fn follows(&self, family: &ImageFamily, version: Version) -> bool {
+        match self.selector {
+            Selector::Newest(pattern) => self.family == *family && pattern.selects(version),
+            Selector::Pinned(_) => false,
+        }
+    }
+
+    /// Name and version as a person says it: `gold x.x.x`.
+    pub fn short(&self) -> impl fmt::Display + '_ {
+        fmt::from_fn(|f| match self.selector {
+            Selector::Newest(pattern) => write!(f, "{} {pattern}", self.family.name()),
+            Selector::Pinned(build) => write!(f, "{} {build}", self.family.name()),
+        })
+    }
+}
+
+impl From<ImageArn> for ImageReference {
+    fn from(image: ImageArn) -> Self {
+        Self { family: image.family, selector: Selector::Pinned(image.build) }
+    }
+}
+
+impl fmt::Display for ImageReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.selector {
+            Selector::Newest(pattern) => write!(f, "{}/{pattern}", self.family),
+            Selector::Pinned(build) => write!(f, "{}/{build}", self.family),
+        }
+    }
+}
+
+impl FromStr for ImageReference {
+    type Err = ArnError;
+
+    fn from_str(text: &str) -> Result<Self, ArnError> {
+        explain(
+            text,
+            "an image's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/x.x.x`, `1.2.x` or `1.2.3/4`)",
+            || {
+                let (head, _, rest) = Head::read(text, &["image"])?;
+                let rest = rest.ok_or(Problem::NoVersion)?;
+                let selector = if rest.contains('/') {
+                    Selector::Pinned(rest.parse()?)
+                } else {
+                    Selector::Newest(rest.parse()?)
+                };
+                Ok(Self { family: ImageFamily(head), selector })
+            },
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const HEAD: &str = "arn:aws:imagebuilder:us-east-1:123456789012:";
+
+    fn reference(rest: &str) -> ImageReference {
+        format!("{HEAD}image/{rest}").parse().unwrap()
+    }
+
+    fn image(rest: &str) -> ImageArn {
+        format!("{HEAD}image/{rest}").parse().unwrap()
+    }
+
+    #[test]
+    fn every_form_reads_and_prints_as_it_was() {
+        for text in [
+            "arn:aws:imagebuilder:eu-west-1:aws:image/ubuntu-server-20-lts-x86/2023.05.2/1",
+            "arn:aws-cn:imagebuilder:cn-north-1:123456789012:image/gold/1.0.0/3",
+            "arn:aws-us-gov:imagebuilder:us-gov-west-1:123456789012:image/gold_x/1.0.0/3",
+            "arn:aws:imagebuilder:us-east-1:aws-marketplace:image/cis/1.0.0/3",
+        ] {
+            assert_eq!(text.parse::<ImageArn>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<ImageReference>().unwrap().to_string(), text);
+        }
+        for version in ["x.x.x", "1.x.x", "1.2.x", "1.2.3", "1.2.3/4"] {
+            let text = format!("{HEAD}image/gold/{version}");
+            assert_eq!(text.parse::<ImageReference>().unwrap().to_string(), text);
+        }
+        for text in
+            ["image-recipe/web/1.0.0", "image-recipe/web/x.x.x", "container-recipe/web/1.x.x"]
+        {
+            let text = format!("{HEAD}{text}");
+            assert_eq!(text.parse::<RecipeArn>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let image = |text: &str| text.parse::<ImageArn>().unwrap_err().to_string();
+        let recipe = |text: &str| text.parse::<RecipeArn>().unwrap_err().to_string();
+        let pipeline = |text: &str| text.parse::<PipelineArn>().unwrap_err().to_string();
+        insta::assert_snapshot!(
+            [
+                image("ami-0cd12345db678d90f"),
+                image("arn:aws:ec2:us-east-1:123456789012:image/ami-1"),
+                image("arn:aws:imagebuilder::123456789012:image/gold/1.0.0/1"),
+                image("arn:aws:imagebuilder:us-east-1:12345:image/gold/1.0.0/1"),
+                image("arn:aws:imagebuilder:us-east-1:123456789012:component/gold/1.0.0/1"),
+                image("arn:aws:imagebuilder:us-east-1:123456789012:image/Gold/1.0.0/1"),
+                image("arn:aws:imagebuilder:us-east-1:123456789012:image/gold"),
+                image("arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0"),
+                image("arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/1/2"),
+                image("arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x/1"),
+                recipe("arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.x.2"),
+                pipeline("arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web/1.0.0"),
+            ].join("\n"),
+            @"
+        `ami-0cd12345db678d90f` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it does not start with `arn:aws`
+        `arn:aws:ec2:us-east-1:123456789012:image/ami-1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it names a resource of `ec2`, not of `imagebuilder`
+        `arn:aws:imagebuilder::123456789012:image/gold/1.0.0/1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it has no Region
+        `arn:aws:imagebuilder:us-east-1:12345:image/gold/1.0.0/1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): `12345` is neither a 12-digit account nor an owner such as `aws`
+        `arn:aws:imagebuilder:us-east-1:123456789012:component/gold/1.0.0/1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it names a `component`
+        `arn:aws:imagebuilder:us-east-1:123456789012:image/Gold/1.0.0/1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): `Gold` is not a resource name: lower-case letters, digits, `-` and `_`
+        `arn:aws:imagebuilder:us-east-1:123456789012:image/gold` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it has no version
+        `arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it has no build number
+        `arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/1/2` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): `1.0.0/1/2` is not a build version such as `1.2.3/4`: `1/2` is not a number
+        `arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x/1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): `x.x.x` is not a version such as `1.2.3`: `x` is not a number
+        `arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.x.2` is not a recipe's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image-recipe/NAME/1.2.3`, or `container-recipe`): `1.x.2` is not a version pattern such as `1.2.x`: every node after the first `x` must be `x` too
+        `arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web/1.0.0` is not an image pipeline's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image-pipeline/NAME`): `1.0.0` is left over at its end
+        ");
+    }
+
+    #[test]
+    fn a_reference_follows_the_versions_it_selects() {
+        let gold = image("gold/1.2.3/4");
+        let follows = |rest| reference(rest).follows(gold.family(), gold.version());
+        assert!(
+            follows("gold/x.x.x")
+                && follows("gold/1.x.x")
+                && follows("gold/1.2.x")
+                && follows("gold/1.2.3")
+        );
+        assert!(!follows("gold/2.x.x") && !follows("gold/1.3.x") && !follows("gold/1.2.4"));
+        assert!(!follows("golden/x.x.x"), "another name");
+        assert!(!follows("gold/1.2.3/4") && !follows("gold/1.2.3/3"), "a pin follows nothing");
+    }
+
+    #[test]
+    fn another_owner_or_region_is_another_family() {
+        let gold = image("gold/1.0.0/1");
+        for other in [
+            "arn:aws:imagebuilder:us-east-1:210987654321:image/gold/x.x.x",
+            "arn:aws:imagebuilder:eu-west-1:123456789012:image/gold/x.x.x",
+        ] {
+            assert!(
+                !other.parse::<ImageReference>().unwrap().follows(gold.family(), gold.version())
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn proptest_no_text_panics(text in "(arn:aws:imagebuilder:)?.{0,60}") {
+            let _ = text.parse::<ImageArn>();
+            let _ = text.parse::<ImageReference>();
+            let _ = text.parse::<RecipeArn>();
+            let _ = text.parse::<PipelineArn>();
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What became of each start?
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, stream};
+
+use crate::arn::PipelineArn;
+use crate::error::RequestError;
+use crate::image_builder::{ImageBuilder, Started};
+use crate::plan::Plan;
+
+/// How many starts are under way at once. Image Builder's request rates are undocumented; ten at
+/// once stayed clear of throttles that the client could not absorb, and is far from its quota of
+/// a hundred builds at once.
+const STARTS_AT_ONCE: usize = 10;
+
+/// Carries out a plan's starts. Executing the same plan twice starts each build once.
+///
+/// One start that fails harms no other.
+pub async fn execute(
+    image_builder: &impl ImageBuilder,
+    plan: &Plan,
+) -> BTreeMap<PipelineArn, Result<Started, RequestError>> {
+    stream::iter(plan.steps.iter().filter_map(|step| step.start.as_ref()))
+        .map(|start| async move { (start.pipeline.clone(), image_builder.start(start).await) })
+        .buffer_unordered(STARTS_AT_ONCE)
+        .collect()
+        .await
+}

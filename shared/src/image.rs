@@ -1,0 +1,144 @@
+//! How far is an image, and what was it built from?
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::arn::{ImageArn, PipelineArn, RecipeArn};
+use crate::recipe::ParentImage;
+
+/// An image's status, as `ImageState.status` of the API has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageStatus {
+    /// `PENDING`
+    Pending,
+    /// `CREATING`
+    Creating,
+    /// `BUILDING`
+    Building,
+    /// `TESTING`
+    Testing,
+    /// `DISTRIBUTING`
+    Distributing,
+    /// `INTEGRATING`
+    Integrating,
+    /// `AVAILABLE`: distributed and integrated, ready for use.
+    Available,
+    /// `CANCELLED`
+    Cancelled,
+    /// `FAILED`
+    Failed,
+    /// `DEPRECATED`
+    Deprecated,
+    /// `DELETED`
+    Deleted,
+    /// `DISABLED`
+    Disabled,
+    /// A status that this version does not know.
+    Unknown(Box<str>),
+}
+
+/// What a status means for the pipeline that the image belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The build has not ended.
+    InProgress,
+    /// The build ended well. The image may have been deprecated or disabled since: it still says
+    /// what its pipeline was last built from.
+    Built,
+    /// The build ended without an image.
+    Spent,
+    /// The image has been deleted, and says nothing any more.
+    Gone,
+}
+
+impl ImageStatus {
+    /// What this status means. An unknown one counts as in progress: waiting harms nothing, and
+    /// the reason names the status.
+    pub fn phase(&self) -> Phase {
+        match self {
+            Self::Pending
+            | Self::Creating
+            | Self::Building
+            | Self::Testing
+            | Self::Distributing
+            | Self::Integrating
+            | Self::Unknown(_) => Phase::InProgress,
+            Self::Available | Self::Deprecated | Self::Disabled => Phase::Built,
+            Self::Cancelled | Self::Failed => Phase::Spent,
+            Self::Deleted => Phase::Gone,
+        }
+    }
+}
+
+impl From<&str> for ImageStatus {
+    fn from(text: &str) -> Self {
+        match text {
+            "PENDING" => Self::Pending,
+            "CREATING" => Self::Creating,
+            "BUILDING" => Self::Building,
+            "TESTING" => Self::Testing,
+            "DISTRIBUTING" => Self::Distributing,
+            "INTEGRATING" => Self::Integrating,
+            "AVAILABLE" => Self::Available,
+            "CANCELLED" => Self::Cancelled,
+            "FAILED" => Self::Failed,
+            "DEPRECATED" => Self::Deprecated,
+            "DELETED" => Self::Deleted,
+            "DISABLED" => Self::Disabled,
+            other => Self::Unknown(other.into()),
+        }
+    }
+}
+
+impl fmt::Display for ImageStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pending => "PENDING",
+            Self::Creating => "CREATING",
+            Self::Building => "BUILDING",
+            Self::Testing => "TESTING",
+            Self::Distributing => "DISTRIBUTING",
+            Self::Integrating => "INTEGRATING",
+            Self::Available => "AVAILABLE",
+            Self::Cancelled => "CANCELLED",
+            Self::Failed => "FAILED",
+            Self::Deprecated => "DEPRECATED",
+            Self::Deleted => "DELETED",
+            Self::Disabled => "DISABLED",
+            Self::Unknown(text) => text,
+        })
+    }
+}
+
+impl serde::Serialize for ImageStatus {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// One line of a pipeline's list of images. It does not say what the image was built from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageSummary {
+    /// Which build.
+    pub arn: ImageArn,
+    /// How far it is.
+    pub status: ImageStatus,
+}
+
+/// One image, with what it was built from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Which build.
+    pub arn: ImageArn,
+    /// How far it is.
+    pub status: ImageStatus,
+    /// When its build was asked for, if Image Builder says.
+    pub created: Option<Timestamp>,
+    /// The recipe version that it was built by.
+    pub recipe: Option<RecipeArn>,
+    /// The parent that it was built on, resolved (FACTS 1.7).
+    pub parent: Option<ParentImage>,
+    /// The pipeline whose execution made it.
+    pub pipeline: Option<PipelineArn>,
+}

@@ -1,0 +1,66 @@
+//! What do we ask of Image Builder, in our own words?
+//!
+//! The port has one implementation in the product, on the AWS SDK's client ([`sdk`]). Reads give
+//! what Image Builder says, to the last page; the one write starts a pipeline.
+
+mod retry;
+pub mod sdk;
+
+use std::future::Future;
+
+use crate::arn::{ImageArn, ImageFamily, ImageReference, PipelineArn};
+use crate::error::RequestError;
+use crate::image::{Image, ImageSummary};
+use crate::pipeline::Pipeline;
+use crate::plan::Start;
+use crate::recipe::Recipe;
+
+/// EC2 Image Builder in one account and Region.
+pub trait ImageBuilder: Sync {
+    /// Every image pipeline, enabled or not.
+    fn pipelines(&self) -> impl Future<Output = Result<Vec<Pipeline>, RequestError>> + Send;
+
+    /// Every version of every image and container recipe, our own and shared with us.
+    fn recipes(&self) -> impl Future<Output = Result<Vec<Recipe>, RequestError>> + Send;
+
+    /// Every image that this pipeline has made, in no order.
+    fn images_of(
+        &self,
+        pipeline: &PipelineArn,
+    ) -> impl Future<Output = Result<Vec<ImageSummary>, RequestError>> + Send;
+
+    /// The image that a reference resolves to now: the newest matching build that has reached
+    /// AVAILABLE, or the very build that it pins, in whatever state.
+    fn image(
+        &self,
+        reference: &ImageReference,
+    ) -> impl Future<Output = Result<Image, RequestError>> + Send;
+
+    /// The ids of all AMIs and the names of all container images that builds of this family have
+    /// put out.
+    fn outputs_of(
+        &self,
+        family: &ImageFamily,
+    ) -> impl Future<Output = Result<Vec<String>, RequestError>> + Send;
+
+    /// Starts a pipeline.
+    ///
+    /// Starting twice with the same token starts one build.
+    ///
+    /// # Errors
+    /// Class `InUse` and `TokenReused` are outcomes, not errors: see [`Started`].
+    fn start(&self, start: &Start) -> impl Future<Output = Result<Started, RequestError>> + Send;
+}
+
+/// What became of a start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Started {
+    /// This build runs: by this request, or by one with the same token before it.
+    Build(ImageArn),
+    /// Somebody else has used the token: the successor of this state exists already.
+    ByAnother,
+    /// The pipeline is in use; the next observation will show its build.
+    InUse,
+    /// There is no such pipeline any more.
+    Gone,
+}

@@ -1,0 +1,297 @@
+//! How does the port speak to AWS?
+//!
+//! The only file that names a type of `aws_sdk_imagebuilder`. What the API answers is parsed here;
+//! an answer that cannot be parsed is an error that names it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use aws_config::SdkConfig;
+use aws_sdk_imagebuilder::config::retry::RetryConfig;
+use aws_sdk_imagebuilder::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_imagebuilder::types;
+use aws_sdk_imagebuilder::{Client, Config};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use futures_util::future::try_join;
+use jiff::Timestamp;
+
+use super::retry::TooManyRequests;
+use super::{ImageBuilder, Started};
+use crate::arn::{ArnError, ImageArn, ImageFamily, ImageReference, PipelineArn};
+use crate::error::{Cause, Class, RequestError};
+use crate::image::{Image, ImageStatus, ImageSummary};
+use crate::pipeline::{Pipeline, PipelineStatus};
+use crate::plan::Start;
+use crate::recipe::{ParentImage, Recipe};
+
+/// The most that a list gives on one page.
+const PAGE: i32 = 100;
+
+/// A client that tries throttles and passing failures again: six attempts, with jitter, from a
+/// quarter of a second.
+pub fn client(config: &SdkConfig) -> Client {
+    let retries = RetryConfig::standard()
+        .with_max_attempts(6)
+        .with_initial_backoff(std::time::Duration::from_millis(250));
+    let config: Config = Config::from(config)
+        .to_builder()
+        .retry_config(retries)
+        .retry_classifier(TooManyRequests)
+        .build();
+    Client::from_conf(config)
+}
+
+impl ImageBuilder for Client {
+    async fn pipelines(&self) -> Result<Vec<Pipeline>, RequestError> {
+        const OPERATION: &str = "list image pipelines";
+        let mut pages =
+            self.list_image_pipelines().max_results(PAGE).into_paginator().items().send();
+        let mut pipelines = Vec::new();
+        while let Some(pipeline) = pages.next().await {
+            let pipeline =
+                pipeline.map_err(|error| request_error(OPERATION, "of this account", error))?;
+            pipelines
+                .push(read_pipeline(&pipeline).map_err(|error| unreadable(OPERATION, &error))?);
+        }
+        Ok(pipelines)
+    }
+
+    async fn recipes(&self) -> Result<Vec<Recipe>, RequestError> {
+        let owned = |owner: types::Ownership| async move {
+            let (images, containers) =
+                try_join(image_recipes(self, owner.clone()), container_recipes(self, owner))
+                    .await?;
+            Ok::<_, RequestError>([images, containers].concat())
+        };
+        let (own, shared) =
+            try_join(owned(types::Ownership::SelfValue), owned(types::Ownership::Shared)).await?;
+        Ok([own, shared].concat())
+    }
+
+    async fn images_of(&self, pipeline: &PipelineArn) -> Result<Vec<ImageSummary>, RequestError> {
+        const OPERATION: &str = "list images of pipeline";
+        let mut pages = self
+            .list_image_pipeline_images()
+            .image_pipeline_arn(pipeline.to_string())
+            .max_results(PAGE)
+            .into_paginator()
+            .items()
+            .send();
+        let mut images = Vec::new();
+        while let Some(image) = pages.next().await {
+            let image = image.map_err(|error| request_error(OPERATION, pipeline, error))?;
+            images.push(ImageSummary {
+                arn: read(image.arn()).map_err(|error| unreadable(OPERATION, &error))?,
+                status: read_status(image.state()),
+            });
+        }
+        Ok(images)
+    }
+
+    async fn image(&self, reference: &ImageReference) -> Result<Image, RequestError> {
+        const OPERATION: &str = "get image";
+        let answer = self
+            .get_image()
+            .image_build_version_arn(reference.to_string())
+            .send()
+            .await
+            .map_err(|error| request_error(OPERATION, reference, error))?;
+        let image = answer.image().ok_or_else(|| RequestError {
+            operation: OPERATION,
+            subject: reference.to_string(),
+            cause: Cause::new(Some("ResourceNotFoundException"), None, "the answer holds no image"),
+        })?;
+        read_image(image).map_err(|error| unreadable(OPERATION, &error))
+    }
+
+    async fn outputs_of(&self, family: &ImageFamily) -> Result<Vec<String>, RequestError> {
+        const OPERATION: &str = "list builds of image";
+        let mut versions = self
+            .list_images()
+            .filters(
+                types::Filter::builder()
+                    .name("name")
+                    .values(format!("*{}*", family.name()))
+                    .build(),
+            )
+            .max_results(PAGE)
+            .into_paginator()
+            .items()
+            .send();
+        let mut outputs = Vec::new();
+        while let Some(version) = versions.next().await {
+            let version = version.map_err(|error| request_error(OPERATION, family, error))?;
+            let Some(arn) = version.arn().filter(|arn| arn.starts_with(&format!("{family}/")))
+            else {
+                continue;
+            };
+            let mut builds = self
+                .list_image_build_versions()
+                .image_version_arn(arn)
+                .max_results(PAGE)
+                .into_paginator()
+                .items()
+                .send();
+            while let Some(build) = builds.next().await {
+                let build = build.map_err(|error| request_error(OPERATION, arn, error))?;
+                let Some(resources) = build.output_resources() else { continue };
+                outputs.extend(
+                    resources.amis().iter().filter_map(|ami| ami.image()).map(str::to_owned),
+                );
+                outputs.extend(resources.containers().iter().flat_map(|c| c.image_uris()).cloned());
+            }
+        }
+        Ok(outputs)
+    }
+
+    async fn start(&self, start: &Start) -> Result<Started, RequestError> {
+        const OPERATION: &str = "start pipeline";
+        let Start { pipeline, token, tags } = start;
+        let tags = (!tags.is_empty()).then(|| tags.clone().into_iter().collect());
+        let answer = self
+            .start_image_pipeline_execution()
+            .image_pipeline_arn(pipeline.to_string())
+            .client_token(token.to_string())
+            .set_tags(tags)
+            .send()
+            .await
+            .map_err(|error| request_error(OPERATION, pipeline, error));
+        match answer {
+            Ok(answer) => read(answer.image_build_version_arn())
+                .map(Started::Build)
+                .map_err(|error| unreadable(OPERATION, &error)),
+            Err(error) => match error.class() {
+                Class::TokenReused => Ok(Started::ByAnother),
+                Class::InUse => Ok(Started::InUse),
+                Class::NotFound => Ok(Started::Gone),
+                Class::Throttled | Class::Transient | Class::Forbidden | Class::Rejected => {
+                    Err(error)
+                }
+            },
+        }
+    }
+}
+
+async fn image_recipes(
+    client: &Client,
+    owner: types::Ownership,
+) -> Result<Vec<Recipe>, RequestError> {
+    const OPERATION: &str = "list image recipes";
+    let mut pages = client
+        .list_image_recipes()
+        .owner(owner.clone())
+        .max_results(PAGE)
+        .into_paginator()
+        .items()
+        .send();
+    let mut recipes = Vec::new();
+    while let Some(recipe) = pages.next().await {
+        let recipe = recipe
+            .map_err(|error| request_error(OPERATION, format_args!("of owner {owner}"), error))?;
+        recipes.push(
+            read_recipe(recipe.arn(), recipe.parent_image())
+                .map_err(|error| unreadable(OPERATION, &error))?,
+        );
+    }
+    Ok(recipes)
+}
+
+async fn container_recipes(
+    client: &Client,
+    owner: types::Ownership,
+) -> Result<Vec<Recipe>, RequestError> {
+    const OPERATION: &str = "list container recipes";
+    let mut pages = client
+        .list_container_recipes()
+        .owner(owner.clone())
+        .max_results(PAGE)
+        .into_paginator()
+        .items()
+        .send();
+    let mut recipes = Vec::new();
+    while let Some(recipe) = pages.next().await {
+        let recipe = recipe
+            .map_err(|error| request_error(OPERATION, format_args!("of owner {owner}"), error))?;
+        recipes.push(
+            read_recipe(recipe.arn(), recipe.parent_image())
+                .map_err(|error| unreadable(OPERATION, &error))?,
+        );
+    }
+    Ok(recipes)
+}
+
+/// Reads an ARN that an answer must hold; an absent one reads as the empty text.
+fn read<T: std::str::FromStr<Err = ArnError>>(arn: Option<&str>) -> Result<T, ArnError> {
+    arn.unwrap_or_default().parse()
+}
+
+fn read_pipeline(pipeline: &types::ImagePipeline) -> Result<Pipeline, ArnError> {
+    let recipe = pipeline.image_recipe_arn().or(pipeline.container_recipe_arn());
+    Ok(Pipeline {
+        arn: read(pipeline.arn())?,
+        status: match pipeline.status() {
+            Some(types::PipelineStatus::Disabled) => PipelineStatus::Disabled,
+            // A status of its own invention would not stop Image Builder's scheduler either.
+            _ => PipelineStatus::Enabled,
+        },
+        recipe: read(recipe)?,
+        image_tags: pipeline
+            .image_tags()
+            .map(|tags| tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
+            .unwrap_or_else(BTreeMap::new),
+    })
+}
+
+fn read_recipe(arn: Option<&str>, parent: Option<&str>) -> Result<Recipe, ArnError> {
+    Ok(Recipe { arn: read(arn)?, parent: ParentImage::parse(parent.unwrap_or_default()) })
+}
+
+fn read_status(state: Option<&types::ImageState>) -> ImageStatus {
+    state
+        .and_then(types::ImageState::status)
+        .map_or_else(|| ImageStatus::Unknown("no status".into()), |status| status.as_str().into())
+}
+
+fn read_image(image: &types::Image) -> Result<Image, ArnError> {
+    let recipe = image.image_recipe();
+    let container = image.container_recipe();
+    let recipe_arn = recipe
+        .and_then(types::ImageRecipe::arn)
+        .or(container.and_then(types::ContainerRecipe::arn));
+    let parent = recipe
+        .and_then(types::ImageRecipe::parent_image)
+        .or(container.and_then(types::ContainerRecipe::parent_image));
+    Ok(Image {
+        arn: read::<ImageArn>(image.arn())?,
+        status: read_status(image.state()),
+        // A date that cannot be read only lengthens or shortens a pause.
+        created: image.date_created().and_then(|date| date.parse::<Timestamp>().ok()),
+        recipe: recipe_arn.map(str::parse).transpose()?,
+        parent: parent.map(ParentImage::parse).transpose()?,
+        pipeline: image.source_pipeline_arn().map(str::parse).transpose()?,
+    })
+}
+
+fn request_error<E>(
+    operation: &'static str,
+    subject: impl fmt::Display,
+    error: SdkError<E, HttpResponse>,
+) -> RequestError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    let cause = match error.as_service_error() {
+        Some(service) => Cause::new(service.code(), status, service.message().unwrap_or_default()),
+        None => Cause::new(None, None, &DisplayErrorContext(&error).to_string()),
+    };
+    RequestError { operation, subject: subject.to_string(), cause }
+}
+
+fn unreadable(operation: &'static str, error: &ArnError) -> RequestError {
+    RequestError {
+        operation,
+        subject: "and read the answer".to_owned(),
+        cause: Cause { class: Class::Rejected, code: None, message: error.to_string() },
+    }
+}

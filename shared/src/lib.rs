@@ -1,0 +1,29 @@
+//! Keeps EC2 Image Builder fleets current: decides which pipelines run, and why.
+//!
+//! Observe, plan, execute: [`observe`] reads what Image Builder says, [`plan`] and [`rebuild`]
+//! decide from values alone, [`execute`] starts. [`cascade`] is the three in a row; `docs/semantics.md`
+//! says what they promise.
+
+pub mod arn;
+pub mod cascade;
+pub mod error;
+pub mod execute;
+pub mod graph;
+pub mod image;
+pub mod image_builder;
+pub mod notification;
+pub mod observe;
+pub mod pipeline;
+pub mod plan;
+pub mod publish;
+pub mod rebuild;
+pub mod recipe;
+pub mod report;
+pub mod settings;
+pub mod version;
+
+mod aws;
+#[cfg(test)]
+mod world;
+
+pub use aws::sdk_config;

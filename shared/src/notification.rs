@@ -1,0 +1,167 @@
+//! Which image does a message on the topic speak of, and how did its build end?
+//!
+//! Only `arn` and `state.status` are required: everything else is absent from one or another
+//! message seen in the wild (FACTS 1.2). `semver` is left out on purpose: it packs four nodes of
+//! 30 bits into one integer, which no 64-bit type can hold.
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::arn::{ArnError, ImageArn, PipelineArn};
+use crate::image::ImageStatus;
+
+/// What Image Builder says when a build ends. A hint where to look, never the truth about what
+/// to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// The image.
+    pub image: ImageArn,
+    /// The status that it reached.
+    pub status: ImageStatus,
+    /// The pipeline that made it. Images made without a pipeline have none.
+    pub pipeline: Option<PipelineArn>,
+}
+
+/// Why a message is not a notification that can be acted on.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum MessageError {
+    /// Not JSON at all. Nobody can say whose it is, so it must not be dropped in silence.
+    #[error("the message is not JSON: {problem}")]
+    NotJson {
+        /// What the parser found, and where.
+        problem: String,
+    },
+    /// It has the form of an image notification, and a field that cannot be read.
+    #[error("the image notification cannot be read: {problem}")]
+    Malformed {
+        /// Which field, and what is wrong with it.
+        problem: String,
+    },
+    /// JSON of another make: topics are shared.
+    #[error("not an image notification: it has neither `arn` nor `state`")]
+    Foreign,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire {
+    arn: String,
+    state: WireState,
+    source_pipeline_arn: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WireState {
+    status: String,
+}
+
+impl Notification {
+    /// Reads the `Message` of an SNS record.
+    ///
+    /// # Errors
+    /// [`MessageError`] says whether the message is somebody else's or broken.
+    pub fn parse(message: &str) -> Result<Self, MessageError> {
+        let wire: Wire = match serde_json::from_str(message) {
+            Ok(wire) => wire,
+            Err(error) if error.is_data() && is_foreign(message) => {
+                return Err(MessageError::Foreign);
+            }
+            Err(error) if error.is_data() => {
+                return Err(MessageError::Malformed { problem: error.to_string() });
+            }
+            Err(error) => return Err(MessageError::NotJson { problem: error.to_string() }),
+        };
+        let malformed = |field: &str, error: ArnError| MessageError::Malformed {
+            problem: format!("`{field}`: {error}"),
+        };
+        Ok(Self {
+            image: wire.arn.parse().map_err(|error| malformed("arn", error))?,
+            status: wire.state.status.as_str().into(),
+            pipeline: wire
+                .source_pipeline_arn
+                .map(|arn| arn.parse())
+                .transpose()
+                .map_err(|error| malformed("sourcePipelineArn", error))?,
+        })
+    }
+}
+
+/// Whether a JSON text has none of the two fields that every image notification has.
+fn is_foreign(message: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Marks {
+        arn: Option<serde::de::IgnoredAny>,
+        state: Option<serde::de::IgnoredAny>,
+    }
+    match serde_json::from_str::<Marks>(message) {
+        Ok(marks) => marks.arn.is_none() && marks.state.is_none(),
+        Err(error) => error.is_data(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ARN: &str = "arn:aws:imagebuilder:us-west-1:123456789012:image/gold/1.0.0/3";
+
+    #[test]
+    fn two_fields_are_enough() {
+        let message = format!(r#"{{"arn":"{ARN}","state":{{"status":"AVAILABLE"}}}}"#);
+        let notification = Notification::parse(&message).unwrap();
+        assert_eq!(notification.image.to_string(), ARN);
+        assert_eq!(notification.status, ImageStatus::Available);
+        assert_eq!(notification.pipeline, None);
+    }
+
+    #[test]
+    fn a_semver_beyond_64_bits_is_no_obstacle() {
+        let message = format!(
+            r#"{{"semver":1237940039285380274899124227,"arn":"{ARN}","state":{{"status":"FAILED","reason":"r"}},
+            "dateCreated":"Jul 28, 2022 1:13:45 AM","sourcePipelineArn":null}}"#
+        );
+        assert_eq!(Notification::parse(&message).unwrap().status, ImageStatus::Failed);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let error = |text: &str| Notification::parse(text).unwrap_err().to_string();
+        insta::assert_snapshot!(
+            [
+                error("Hello"),
+                error(""),
+                error("{\"arn\":"),
+                error("[1,2]"),
+                error("\"text\""),
+                error("null"),
+                error(r#"{"AlarmName":"cpu","NewStateValue":"ALARM"}"#),
+                error(r#"{"arn":"arn:aws:imagebuilder:us-east-1:1:image/g/1.0.0/1","state":{"status":"AVAILABLE"}}"#),
+                error(&format!(r#"{{"arn":"{ARN}"}}"#)),
+                error(&format!(r#"{{"arn":"{ARN}","state":"AVAILABLE"}}"#)),
+                error(r#"{"state":{"status":"AVAILABLE"}}"#),
+                error(&format!(r#"{{"arn":"{ARN}","state":{{"status":"AVAILABLE"}},"sourcePipelineArn":"web"}}"#)),
+            ].join("\n"),
+            @r#"
+        the message is not JSON: expected value at line 1 column 1
+        the message is not JSON: EOF while parsing a value at line 1 column 0
+        the message is not JSON: EOF while parsing a value at line 1 column 7
+        the image notification cannot be read: invalid type: integer `1`, expected a string at line 1 column 2
+        not an image notification: it has neither `arn` nor `state`
+        not an image notification: it has neither `arn` nor `state`
+        not an image notification: it has neither `arn` nor `state`
+        the image notification cannot be read: `arn`: `arn:aws:imagebuilder:us-east-1:1:image/g/1.0.0/1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): `1` is neither a 12-digit account nor an owner such as `aws`
+        the image notification cannot be read: missing field `state` at line 1 column 72
+        the image notification cannot be read: invalid type: string "AVAILABLE", expected struct WireState at line 1 column 91
+        the image notification cannot be read: missing field `arn` at line 1 column 32
+        the image notification cannot be read: `sourcePipelineArn`: `web` is not an image pipeline's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image-pipeline/NAME`): it does not start with `arn:aws`
+        "#);
+    }
+
+    proptest! {
+        #[test]
+        fn proptest_no_text_panics(text in "\\PC{0,200}") {
+            let _ = Notification::parse(&text);
+        }
+    }
+}

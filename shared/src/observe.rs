@@ -1,0 +1,229 @@
+//! What has to be read of Image Builder, and what does it say?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::try_join;
+use futures_util::{StreamExt, stream};
+
+use crate::arn::{ImageReference, PipelineArn};
+use crate::error::{Chain, Class, RequestError};
+use crate::graph::{Fleet, Member};
+use crate::image::{Image, ImageStatus, ImageSummary, Phase};
+use crate::image_builder::ImageBuilder;
+use crate::notification::Notification;
+use crate::rebuild::{Observed, ParentNow, RetryPolicy, Standing, age_key, standing};
+use crate::recipe::ParentImage;
+
+/// How many pipelines are read at once.
+const READS_AT_ONCE: usize = 10;
+
+/// What was seen within a scope.
+#[derive(Debug)]
+pub struct Observation {
+    /// The whole fleet, as far as lists show it.
+    pub fleet: Fleet,
+    /// The pipelines in scope.
+    pub observed: Vec<Observed>,
+    /// The pipelines in scope that could not be observed.
+    pub failures: Vec<(PipelineArn, RequestError)>,
+}
+
+/// Observes one image's children and the pipeline that made it.
+///
+/// An image that is not AVAILABLE starts nothing below it: then only its pipeline is observed,
+/// which may have waited for this very build to end.
+///
+/// # Errors
+/// The lists, without which nobody knows who the children are. A read that concerns one pipeline
+/// is a failure of that pipeline alone.
+pub async fn observe(
+    image_builder: &impl ImageBuilder,
+    notification: &Notification,
+    policy: RetryPolicy,
+) -> Result<Observation, RequestError> {
+    let (pipelines, recipes) = try_join(image_builder.pipelines(), image_builder.recipes()).await?;
+    let fleet = Fleet::new(pipelines, recipes);
+    let mut scope: BTreeSet<PipelineArn> = notification.pipeline.iter().cloned().collect();
+    if notification.status == ImageStatus::Available {
+        scope.extend(children(image_builder, &fleet, notification).await?);
+    }
+    let members: Vec<&Member> = scope.iter().filter_map(|arn| fleet.member(arn)).collect();
+    let parents = resolve_parents(image_builder, &fleet, &members, notification).await;
+    let read: Vec<_> = stream::iter(members)
+        .map(|member| {
+            let observing =
+                observe_one(image_builder, &fleet, member, &parents, notification, policy);
+            async move { (member.pipeline.arn.clone(), observing.await) }
+        })
+        .buffered(READS_AT_ONCE)
+        .collect()
+        .await;
+    let mut observed = Vec::new();
+    let mut failures = Vec::new();
+    for (arn, result) in read {
+        match result {
+            Ok(one) => observed.push(one),
+            Err(error) => failures.push((arn, error)),
+        }
+    }
+    Ok(Observation { fleet, observed, failures })
+}
+
+/// The pipelines whose recipes name the image's family as their parent, in whatever form.
+async fn children(
+    image_builder: &impl ImageBuilder,
+    fleet: &Fleet,
+    notification: &Notification,
+) -> Result<Vec<PipelineArn>, RequestError> {
+    let family = notification.image.family();
+    let parent_of = |member: &Member| match &member.recipe {
+        Some(recipe) => recipe.parent.clone().ok(),
+        None => None,
+    };
+    let by_output = fleet.members().any(|member| {
+        matches!(parent_of(member), Some(ParentImage::Ami(_) | ParentImage::Registry(_)))
+    });
+    let outputs = if by_output { image_builder.outputs_of(family).await? } else { Vec::new() };
+    Ok(fleet
+        .members()
+        .filter(|member| match parent_of(member) {
+            Some(ParentImage::Image(reference)) => reference.family() == family,
+            Some(ParentImage::Ami(output) | ParentImage::Registry(output)) => {
+                outputs.iter().any(|known| **known == *output)
+            }
+            // The parameter may hold this very image; nobody knows until it is read.
+            Some(ParentImage::Parameter(_)) => true,
+            Some(ParentImage::Product(_)) | None => false,
+        })
+        .map(|member| member.pipeline.arn.clone())
+        .collect())
+}
+
+type Parents = BTreeMap<ImageReference, Result<ParentNow, RequestError>>;
+
+/// Resolves each distinct reference of the scope once.
+async fn resolve_parents(
+    image_builder: &impl ImageBuilder,
+    fleet: &Fleet,
+    members: &[&Member],
+    notification: &Notification,
+) -> Parents {
+    let references: BTreeSet<ImageReference> = members
+        .iter()
+        .filter_map(|member| reference_to_resolve(member, fleet, notification))
+        .collect();
+    stream::iter(references)
+        .map(|reference| async move {
+            let now = parent_now(image_builder, &reference, notification).await;
+            (reference, now)
+        })
+        .buffer_unordered(READS_AT_ONCE)
+        .collect()
+        .await
+}
+
+/// The reference whose resolution the decision about `member` needs: its parent's, or for a pin
+/// the newest of the family that it is pinned to.
+fn reference_to_resolve(
+    member: &Member,
+    fleet: &Fleet,
+    notification: &Notification,
+) -> Option<ImageReference> {
+    match standing(member, fleet.cycle_of(&member.pipeline.arn)) {
+        Standing::Follows(reference) => Some(reference.clone()),
+        Standing::Pinned(reference) => Some(reference.family().newest()),
+        Standing::Left(_) => match member.recipe.as_ref().map(|recipe| &recipe.parent) {
+            Some(Ok(ParentImage::Ami(_) | ParentImage::Registry(_)))
+                if notification.pipeline.as_ref() != Some(&member.pipeline.arn) =>
+            {
+                Some(notification.image.family().newest())
+            }
+            _ => None,
+        },
+    }
+}
+
+async fn parent_now(
+    image_builder: &impl ImageBuilder,
+    reference: &ImageReference,
+    notification: &Notification,
+) -> Result<ParentNow, RequestError> {
+    let announced = &notification.image;
+    let is_announced =
+        notification.status == ImageStatus::Available && reference.family() == announced.family();
+    if is_announced && !reference.follows(announced.family(), announced.version()) {
+        return Ok(ParentNow::NotSelected { announced: announced.clone() });
+    }
+    let resolved = match image_builder.image(reference).await {
+        Ok(image) => image.arn,
+        Err(error) if error.is_about_the_resource() => {
+            return Ok(ParentNow::Unresolved(Chain(&error).to_string()));
+        }
+        Err(error) => return Err(error),
+    };
+    if is_announced && announced.is_newer_than(&resolved) {
+        // Either the message is not true (any more), or the patterns lag behind the state.
+        let said = image_builder.image(&announced.clone().into()).await;
+        if said.is_ok_and(|image| image.status == ImageStatus::Available) {
+            return Ok(ParentNow::Lags { resolved, announced: announced.clone() });
+        }
+    }
+    Ok(ParentNow::Is(resolved))
+}
+
+async fn observe_one(
+    image_builder: &impl ImageBuilder,
+    fleet: &Fleet,
+    member: &Member,
+    parents: &Parents,
+    notification: &Notification,
+    policy: RetryPolicy,
+) -> Result<Observed, RequestError> {
+    let parent_now = reference_to_resolve(member, fleet, notification)
+        .and_then(|reference| parents.get(&reference).cloned())
+        .transpose()?;
+    let cycle = fleet.cycle_of(&member.pipeline.arn).cloned();
+    let follows = matches!(standing(member, cycle.as_ref()), Standing::Follows(_));
+    let images = if follows && matches!(parent_now, Some(ParentNow::Is(_))) {
+        image_builder.images_of(&member.pipeline.arn).await?
+    } else {
+        Vec::new()
+    };
+    let (built, spent) = read_history(image_builder, member, &images, policy).await?;
+    Ok(Observed { member: member.clone(), cycle, parent_now, images, built, spent })
+}
+
+/// The newest image that was built, and the builds that were spent since: of those no more than
+/// the policy counts.
+async fn read_history(
+    image_builder: &impl ImageBuilder,
+    member: &Member,
+    images: &[ImageSummary],
+    policy: RetryPolicy,
+) -> Result<(Option<Image>, Vec<Image>), RequestError> {
+    let recipe = member.recipe.as_ref().map(|recipe| &recipe.arn);
+    let mut newest_first: Vec<&ImageSummary> = images.iter().collect();
+    newest_first.sort_by_key(|image| std::cmp::Reverse(age_key(&image.arn, recipe)));
+    let mut spent = Vec::new();
+    for summary in newest_first {
+        let counts = match summary.status.phase() {
+            Phase::Built => true,
+            Phase::Spent => spent.len() < policy.tries,
+            Phase::InProgress | Phase::Gone => false,
+        };
+        if !counts {
+            continue;
+        }
+        let image = match image_builder.image(&summary.arn.clone().into()).await {
+            Ok(image) => image,
+            // Deleted since it was listed: it says nothing any more.
+            Err(error) if error.class() == Class::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        if summary.status.phase() == Phase::Built {
+            return Ok((Some(image), spent));
+        }
+        spent.push(image);
+    }
+    Ok((None, spent))
+}

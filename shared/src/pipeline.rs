@@ -1,0 +1,28 @@
+//! What is an image pipeline, as far as deciding needs it?
+
+use std::collections::BTreeMap;
+
+use crate::arn::{PipelineArn, RecipeArn};
+
+/// Whether a pipeline may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PipelineStatus {
+    /// It may.
+    Enabled,
+    /// Somebody, or Image Builder after failures in a row, has switched it off.
+    Disabled,
+}
+
+/// An image pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pipeline {
+    /// Its ARN.
+    pub arn: PipelineArn,
+    /// Whether it may run.
+    pub status: PipelineStatus,
+    /// The recipe that it runs, by exact version or by pattern.
+    pub recipe: RecipeArn,
+    /// Tags for its images. Image Builder puts them on scheduled builds only (FACTS section 8),
+    /// so whoever else starts the pipeline passes them along.
+    pub image_tags: BTreeMap<String, String>,
+}

@@ -1,0 +1,126 @@
+//! How does the report reach its readers?
+
+use std::fmt::Write as _;
+
+use aws_sdk_sns::Client;
+use aws_sdk_sns::error::{DisplayErrorContext, ProvideErrorMetadata};
+
+use crate::error::{Cause, RequestError};
+use crate::report::Report;
+
+/// What SNS takes for one message, less room for its own wrapping.
+const LIMIT_BYTES: usize = 250_000;
+
+/// Publishes a report: as text to mail subscribers, as JSON to all others.
+///
+/// # Errors
+/// SNS's own, after the client's retries.
+pub async fn publish(client: &Client, topic: &str, report: &Report) -> Result<(), RequestError> {
+    let answer = client
+        .publish()
+        .topic_arn(topic)
+        .subject(report.subject())
+        .message_structure("json")
+        .message(message(report))
+        .send()
+        .await;
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let status = error.raw_response().map(|response| response.status().as_u16());
+            let cause = match error.as_service_error() {
+                Some(service) => {
+                    Cause::new(service.code(), status, service.message().unwrap_or_default())
+                }
+                None => Cause::new(None, None, &DisplayErrorContext(&error).to_string()),
+            };
+            Err(RequestError {
+                operation: "publish the report to",
+                subject: topic.to_owned(),
+                cause,
+            })
+        }
+    }
+}
+
+/// The message in SNS's own structure: `default` for programs, `email` for people. A report that
+/// is too long for SNS keeps its totals and as many lines as fit, and says what it lacks.
+fn message(report: &Report) -> String {
+    let whole = structured(report, 0);
+    if whole.len() <= LIMIT_BYTES {
+        return whole;
+    }
+    let lines: usize = report.events.iter().map(|event| event.pipelines.len()).sum();
+    let mut keep = lines;
+    loop {
+        keep /= 2;
+        let mut shortened = report.clone();
+        let mut room = keep;
+        for event in &mut shortened.events {
+            event.pipelines.truncate(room);
+            room -= event.pipelines.len();
+            // Foreign text, an error's for instance, may be long as well.
+            event.cause = event.cause.chars().take(1_000).collect();
+        }
+        let message = structured(&shortened, lines - keep);
+        if message.len() <= LIMIT_BYTES || keep == 0 {
+            return message;
+        }
+    }
+}
+
+fn structured(report: &Report, omitted: usize) -> String {
+    let mut text = report.to_string();
+    let mut json = serde_json::json!(report);
+    if omitted > 0 {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n{omitted} more pipelines do not fit here; the log has them all");
+        json["omittedPipelines"] = omitted.into();
+    }
+    serde_json::json!({ "default": json.to_string(), "email": text }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rebuild::{Decision, Leave};
+    use crate::report::{Event, Line, Outcome};
+    use crate::world::World;
+
+    fn report(pipelines: usize) -> Report {
+        let line = |index| Line {
+            pipeline: World::pipeline_arn(&format!("pipeline-{index}")),
+            sentence: Decision::Leave(Leave::Disabled).to_string(),
+            decision: Some(Decision::Leave(Leave::Disabled)),
+            outcome: Outcome::None,
+        };
+        let mut event = Event::ignored("gold 1.0.0/1 is AVAILABLE".to_owned(), String::new());
+        event.pipelines = (0..pipelines).map(line).collect();
+        Report::new("gold-cascade", false, vec![event])
+    }
+
+    fn parts(message: &str) -> (serde_json::Value, String) {
+        let message: serde_json::Value = serde_json::from_str(message).unwrap();
+        let json = serde_json::from_str(message["default"].as_str().unwrap()).unwrap();
+        (json, message["email"].as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn text_and_json_say_the_same() {
+        let (json, text) = parts(&message(&report(2)));
+        assert_eq!(json["events"][0]["pipelines"].as_array().unwrap().len(), 2);
+        assert_eq!(json["events"][0]["pipelines"][1]["because"]["code"], "disabled");
+        assert!(text.contains("pipeline-1  the pipeline is disabled"), "{text}");
+    }
+
+    #[test]
+    fn a_report_too_long_for_sns_is_cut_and_says_so() {
+        let message = message(&report(5_000));
+        assert!(message.len() <= LIMIT_BYTES);
+        let (json, text) = parts(&message);
+        let kept = json["events"][0]["pipelines"].as_array().unwrap().len();
+        assert_eq!(json["omittedPipelines"], 5_000 - kept);
+        assert_eq!(json["totals"]["left"], 5_000);
+        assert!(text.ends_with("the log has them all"));
+    }
+}

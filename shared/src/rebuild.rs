@@ -1,0 +1,841 @@
+//! Is one pipeline behind, and why?
+//!
+//! The decision compares what the pipeline's newest image was built from with what its recipe
+//! resolves to now. It is made from values alone: no I/O, no clock, no randomness.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::arn::{ArnError, ImageArn, ImageReference, PipelineArn, RecipeArn, Selector};
+use crate::graph::{Cycle, Member};
+use crate::image::{Image, ImageStatus, ImageSummary, Phase};
+use crate::pipeline::PipelineStatus;
+use crate::recipe::ParentImage;
+
+/// How often, and how far apart, a build is tried from inputs that it has failed from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// How many builds from the same inputs, the first one included.
+    pub tries: usize,
+    /// The pause before the second try, from the creation of the build that failed. It doubles
+    /// with each further try.
+    pub pause: SignedDuration,
+}
+
+impl Default for RetryPolicy {
+    /// Three tries, an hour and then two apart.
+    fn default() -> Self {
+        Self { tries: 3, pause: SignedDuration::from_hours(1) }
+    }
+}
+
+impl RetryPolicy {
+    /// When the build after `failed` failures may start, the last of which was created at `last`.
+    fn not_before(self, failed: usize, last: Timestamp) -> Timestamp {
+        let doublings = u32::try_from(failed.saturating_sub(1)).unwrap_or(u32::MAX).min(20);
+        let pause = self.pause.checked_mul(1 << doublings).unwrap_or(SignedDuration::MAX);
+        last.checked_add(pause).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// What was seen of one pipeline.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// The pipeline and the recipe it runs now.
+    pub member: Member,
+    /// The cycle that it is part of.
+    pub cycle: Option<Cycle>,
+    /// What its parent reference resolves to now. For a pinned parent, the newest of its family.
+    /// `None` where there was no reference to resolve.
+    pub parent_now: Option<ParentNow>,
+    /// Its images, in no order.
+    pub images: Vec<ImageSummary>,
+    /// Details of the newest one that was built.
+    pub built: Option<Image>,
+    /// Details of the builds that were spent since, newest first.
+    pub spent: Vec<Image>,
+}
+
+/// What a parent reference resolves to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParentNow {
+    /// This build.
+    Is(ImageArn),
+    /// Nothing that we may see.
+    Unresolved(String),
+    /// An older build than the one that Image Builder itself has just announced and shows as
+    /// AVAILABLE: its answers do not agree yet.
+    Lags {
+        /// What it still resolves to.
+        resolved: ImageArn,
+        /// What it should resolve to.
+        announced: ImageArn,
+    },
+    /// The reference is of the announced family, but does not select the announced version.
+    NotSelected {
+        /// The announced image.
+        announced: ImageArn,
+    },
+}
+
+/// The outcome for one pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "decision", content = "because", rename_all = "kebab-case")]
+#[must_use = "a decision that nobody carries out changes nothing"]
+pub enum Decision {
+    /// The newest image was built from what the recipe resolves to now.
+    UpToDate(UpToDate),
+    /// Run the pipeline, for these reasons. Never empty.
+    Rebuild(Vec<Reason>),
+    /// Not now; something that will happen by itself brings us back.
+    Wait(Wait),
+    /// Not by us.
+    Leave(Leave),
+}
+
+/// What an up-to-date pipeline was built from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UpToDate {
+    /// The pipeline's newest image.
+    pub image: ImageArn,
+    /// Its parent, which the reference still resolves to.
+    pub parent: ImageArn,
+    /// The reference.
+    pub reference: ImageReference,
+}
+
+/// Why a pipeline runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+pub enum Reason {
+    /// Its parent image has a newer build.
+    ParentUpdated {
+        /// The build that its newest image was built on.
+        old: ImageArn,
+        /// The build that its recipe resolves to now.
+        new: ImageArn,
+    },
+    /// Its recipe names another parent than the one it was built on.
+    ParentChanged {
+        /// The parent of its newest image, if Image Builder still says.
+        old: Option<String>,
+        /// The build that its recipe resolves to now.
+        new: ImageArn,
+    },
+    /// It has never had an image.
+    NoImageYet {
+        /// The build that its recipe resolves to now.
+        parent: ImageArn,
+    },
+    /// It failed from the same inputs before, and the pause is over.
+    TryAgain {
+        /// The build that failed last.
+        failed: ImageArn,
+        /// Which try this is; the second is the first one again.
+        attempt: usize,
+        /// How many there will be.
+        of: usize,
+    },
+}
+
+/// Why a pipeline waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+pub enum Wait {
+    /// It is building; it is decided anew when that build ends.
+    Building {
+        /// The build.
+        image: ImageArn,
+        /// How far it is.
+        status: ImageStatus,
+        /// Whether its newest image lacks something, which the build that runs will bring.
+        behind: bool,
+    },
+    /// A pipeline above it is behind and comes first; its notification brings us back.
+    ForParent {
+        /// That pipeline.
+        pipeline: PipelineArn,
+    },
+    /// It failed from the same inputs; the dependency check tries again after a pause.
+    Pause {
+        /// The build that failed last.
+        failed: ImageArn,
+        /// How it ended.
+        status: ImageStatus,
+        /// Which try comes next.
+        attempt: usize,
+        /// How many there will be.
+        of: usize,
+        /// When, at the earliest.
+        not_before: Timestamp,
+    },
+    /// Image Builder's answers do not agree yet; the invocation is retried.
+    ParentLags {
+        /// What the reference still resolves to.
+        resolved: ImageArn,
+        /// The AVAILABLE image that it should resolve to.
+        announced: ImageArn,
+    },
+}
+
+/// Why a pipeline is left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "code", rename_all = "kebab-case")]
+pub enum Leave {
+    /// It is switched off, although the API would start it.
+    Disabled,
+    /// Its recipe pins the parent: starting it would build the same again.
+    Pinned {
+        /// The parent as the recipe writes it.
+        parent: String,
+        /// The newest image of that family, if the pin is behind it.
+        misses: Option<ImageArn>,
+    },
+    /// It is built on its own descendants.
+    Cycle {
+        /// The circle, by name.
+        path: String,
+    },
+    /// Its parent is named by a parameter, which this function does not read.
+    Parameter {
+        /// The parameter.
+        name: String,
+    },
+    /// Its parent is nothing that Image Builder resolves.
+    NotComparable {
+        /// The parent as the recipe writes it.
+        parent: String,
+    },
+    /// Its parent reference cannot be read.
+    UnreadableParent {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Its recipe is in no list.
+    RecipeNotFound {
+        /// The recipe as the pipeline names it.
+        recipe: RecipeArn,
+    },
+    /// Its parent reference resolves to nothing.
+    ParentUnresolved {
+        /// The reference.
+        reference: ImageReference,
+        /// What Image Builder said.
+        problem: String,
+    },
+    /// Its parent reference does not select the image that became available.
+    NotSelected {
+        /// The reference.
+        reference: ImageReference,
+        /// The image.
+        image: ImageArn,
+    },
+    /// It was built on something newer than what its reference resolves to now.
+    NeverBack {
+        /// What it was built on.
+        built_on: ImageArn,
+        /// What its recipe resolves to now.
+        now: ImageArn,
+    },
+    /// It failed from the same inputs as often as it is tried.
+    GaveUp {
+        /// The build that failed last.
+        failed: ImageArn,
+        /// How often it was tried.
+        tries: usize,
+    },
+}
+
+/// What a pipeline's parent is, before anything is asked about it.
+pub enum Standing<'a> {
+    /// It follows a family of images: worth observing.
+    Follows(&'a ImageReference),
+    /// It is pinned to one build.
+    Pinned(&'a ImageReference),
+    /// It is left, whatever is observed.
+    Left(Leave),
+}
+
+/// Where a pipeline stands by its definition alone, so that nothing is asked in vain.
+pub fn standing<'a>(member: &'a Member, cycle: Option<&Cycle>) -> Standing<'a> {
+    if member.pipeline.status == PipelineStatus::Disabled {
+        return Standing::Left(Leave::Disabled);
+    }
+    let Some(recipe) = &member.recipe else {
+        return Standing::Left(Leave::RecipeNotFound { recipe: member.pipeline.recipe.clone() });
+    };
+    if let Some(cycle) = cycle {
+        return Standing::Left(Leave::Cycle { path: cycle.to_string() });
+    }
+    match &recipe.parent {
+        Ok(ParentImage::Image(reference)) => match reference.selector() {
+            Selector::Newest(_) => Standing::Follows(reference),
+            Selector::Pinned(_) => Standing::Pinned(reference),
+        },
+        Ok(ParentImage::Parameter(name)) => {
+            Standing::Left(Leave::Parameter { name: name.to_string() })
+        }
+        Ok(parent @ (ParentImage::Ami(_) | ParentImage::Product(_) | ParentImage::Registry(_))) => {
+            Standing::Left(Leave::NotComparable { parent: parent.to_string() })
+        }
+        Err(problem) => {
+            Standing::Left(Leave::UnreadableParent { problem: ArnError::to_string(problem) })
+        }
+    }
+}
+
+/// Decides for one pipeline. `now` is the time of the invocation.
+pub fn decide(observed: &Observed, policy: RetryPolicy, now: Timestamp) -> Decision {
+    match standing(&observed.member, observed.cycle.as_ref()) {
+        // An AMI or a registry's image that the announced family has made is a pin to it.
+        Standing::Left(Leave::NotComparable { parent }) => {
+            Decision::Leave(match &observed.parent_now {
+                Some(ParentNow::Is(newest)) => {
+                    Leave::Pinned { parent, misses: Some(newest.clone()) }
+                }
+                _ => Leave::NotComparable { parent },
+            })
+        }
+        Standing::Left(leave) => Decision::Leave(leave),
+        Standing::Pinned(reference) => {
+            Decision::Leave(pinned(reference, observed.parent_now.as_ref()))
+        }
+        Standing::Follows(reference) => decide_following(reference, observed, policy, now),
+    }
+}
+
+fn pinned(reference: &ImageReference, newest: Option<&ParentNow>) -> Leave {
+    let misses = match (newest, reference.selector()) {
+        (
+            Some(ParentNow::Is(newest) | ParentNow::Lags { announced: newest, .. }),
+            Selector::Pinned(pin),
+        ) if newest.build() > pin => Some(newest.clone()),
+        _ => None,
+    };
+    Leave::Pinned { parent: reference.short().to_string(), misses }
+}
+
+fn decide_following(
+    reference: &ImageReference,
+    observed: &Observed,
+    policy: RetryPolicy,
+    now: Timestamp,
+) -> Decision {
+    let reference = reference.clone();
+    let parent = match &observed.parent_now {
+        Some(ParentNow::Is(parent)) => parent,
+        Some(ParentNow::NotSelected { announced }) => {
+            return Decision::Leave(Leave::NotSelected { reference, image: announced.clone() });
+        }
+        Some(ParentNow::Lags { resolved, announced }) => {
+            return Decision::Wait(Wait::ParentLags {
+                resolved: resolved.clone(),
+                announced: announced.clone(),
+            });
+        }
+        Some(ParentNow::Unresolved(problem)) => {
+            return Decision::Leave(Leave::ParentUnresolved {
+                reference,
+                problem: problem.clone(),
+            });
+        }
+        None => {
+            let problem = "nothing was asked".to_owned();
+            return Decision::Leave(Leave::ParentUnresolved { reference, problem });
+        }
+    };
+    let compared = compare(observed.built.as_ref(), parent, reference);
+    if let Some(building) = newest_in_progress(observed) {
+        return Decision::Wait(Wait::Building {
+            image: building.arn.clone(),
+            status: building.status.clone(),
+            behind: matches!(compared, Decision::Rebuild(_)),
+        });
+    }
+    match compared {
+        Decision::Rebuild(reasons) => try_or_pause(reasons, observed, parent, policy, now),
+        settled @ (Decision::UpToDate(_) | Decision::Wait(_) | Decision::Leave(_)) => settled,
+    }
+}
+
+/// Compares what was built with what would be built now, whatever else goes on.
+fn compare(built: Option<&Image>, parent: &ImageArn, reference: ImageReference) -> Decision {
+    let Some(built) = built else {
+        return Decision::Rebuild(vec![Reason::NoImageYet { parent: parent.clone() }]);
+    };
+    match built_on(built) {
+        Some(old) if old == *parent => {
+            Decision::UpToDate(UpToDate { image: built.arn.clone(), parent: old, reference })
+        }
+        Some(old) if old.is_newer_than(parent) => {
+            Decision::Leave(Leave::NeverBack { built_on: old, now: parent.clone() })
+        }
+        Some(old) if old.family() == parent.family() => {
+            Decision::Rebuild(vec![Reason::ParentUpdated { old, new: parent.clone() }])
+        }
+        _ => Decision::Rebuild(vec![Reason::ParentChanged {
+            old: built.parent.as_ref().map(ToString::to_string),
+            new: parent.clone(),
+        }]),
+    }
+}
+
+/// The build that an image was built on, if its parent was an image of Image Builder.
+fn built_on(image: &Image) -> Option<ImageArn> {
+    image.parent.as_ref()?.reference()?.clone().pinned()
+}
+
+/// Holds a build back that has failed from these inputs before.
+fn try_or_pause(
+    mut reasons: Vec<Reason>,
+    observed: &Observed,
+    parent: &ImageArn,
+    policy: RetryPolicy,
+    now: Timestamp,
+) -> Decision {
+    let recipe = observed.member.recipe.as_ref().map(|recipe| &recipe.arn);
+    let same: Vec<&Image> = observed
+        .spent
+        .iter()
+        .filter(|image| image.recipe.as_ref() == recipe)
+        // A build that failed before its parent was resolved says nothing of its inputs: it
+        // counts, so that it is not hammered.
+        .filter(|image| built_on(image).is_none_or(|old| old == *parent))
+        .collect();
+    let Some(last) = same.first() else {
+        return Decision::Rebuild(reasons);
+    };
+    let (failed, tried) = (last.arn.clone(), same.len());
+    if tried >= policy.tries {
+        return Decision::Leave(Leave::GaveUp { failed, tries: tried });
+    }
+    let (attempt, of) = (tried + 1, policy.tries);
+    // Without a date the pause cannot be measured, and counts as over: the tries are bounded.
+    match last.created.map(|created| policy.not_before(tried, created)) {
+        Some(not_before) if now < not_before => Decision::Wait(Wait::Pause {
+            failed,
+            status: last.status.clone(),
+            attempt,
+            of,
+            not_before,
+        }),
+        _ => {
+            reasons.push(Reason::TryAgain { failed, attempt, of });
+            Decision::Rebuild(reasons)
+        }
+    }
+}
+
+fn newest_in_progress(observed: &Observed) -> Option<&ImageSummary> {
+    let recipe = observed.member.recipe.as_ref().map(|recipe| &recipe.arn);
+    observed
+        .images
+        .iter()
+        .filter(|image| image.status.phase() == Phase::InProgress)
+        .max_by_key(|image| age_key(&image.arn, recipe))
+}
+
+/// Orders a pipeline's images from the oldest to the newest.
+///
+/// Image Builder's own order is undocumented, and a date is no order among versions. Builds by
+/// the recipe that the pipeline runs now are the newest ones, by build number; others, of
+/// recipes that it ran before, come first, by version. So a pipeline that was put back to an
+/// older recipe version is judged by that version's builds.
+pub fn age_key<'a>(
+    image: &'a ImageArn,
+    recipe: Option<&RecipeArn>,
+) -> (bool, crate::version::BuildVersion, &'a str) {
+    let current = recipe.is_some_and(|recipe| {
+        recipe.makes() == *image.family() && recipe.version().exact() == Some(image.version())
+    });
+    (current, image.build(), image.family().name())
+}
+
+impl Decision {
+    /// A start that was put off because another pipeline comes first.
+    pub fn is_behind(&self) -> bool {
+        match self {
+            Self::Rebuild(_)
+            | Self::Wait(Wait::ForParent { .. } | Wait::Building { behind: true, .. }) => true,
+            Self::UpToDate(_) | Self::Wait(_) | Self::Leave(_) => false,
+        }
+    }
+
+    /// The kind of decision in one word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::UpToDate(_) => "up-to-date",
+            Self::Rebuild(_) => "rebuild",
+            Self::Wait(_) => "wait",
+            Self::Leave(_) => "leave",
+        }
+    }
+}
+
+/// The reason alone, in a sentence: the same in the log, in the report and in the tests.
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UpToDate(up_to_date) => up_to_date.fmt(f),
+            Self::Wait(wait) => wait.fmt(f),
+            Self::Leave(leave) => leave.fmt(f),
+            Self::Rebuild(reasons) => {
+                for (index, reason) in reasons.iter().enumerate() {
+                    if index > 0 {
+                        f.write_str("; ")?;
+                    }
+                    reason.fmt(f)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Display for UpToDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { image, parent, reference } = self;
+        write!(
+            f,
+            "{} was built on {}, which {} resolves to",
+            image.short(),
+            parent.short(),
+            reference.short()
+        )
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ParentUpdated { old, new } => {
+                write!(f, "parent image {} -> {}", old.short(), new.build())
+            }
+            Self::ParentChanged { old: Some(old), new } => {
+                write!(f, "parent image {old} -> {}", new.short())
+            }
+            Self::ParentChanged { old: None, new } => {
+                write!(f, "parent image unknown -> {}", new.short())
+            }
+            Self::NoImageYet { parent } => {
+                write!(f, "no image yet; parent image {}", parent.short())
+            }
+            Self::TryAgain { failed, attempt, of } => {
+                write!(f, "try {attempt} of {of} after {} failed", failed.short())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Building { image, status, behind: _ } => {
+                write!(f, "{} is {status}; decided again when it ends", image.short())
+            }
+            Self::ForParent { pipeline } => write!(f, "waits for {}", pipeline.name()),
+            Self::Pause { failed, status, attempt, of, not_before } => write!(
+                f,
+                "{} is {status} from the same inputs; try {attempt} of {of} not before {not_before:.0}",
+                failed.short()
+            ),
+            Self::ParentLags { resolved, announced } => write!(
+                f,
+                "{} is AVAILABLE, but its pattern still resolves to {}; asked again on retry",
+                announced.short(),
+                resolved.build()
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Leave {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disabled => f.write_str("the pipeline is disabled"),
+            Self::Pinned { parent, misses: Some(newest) } => {
+                write!(f, "pinned to {parent}, misses {}", newest.short())
+            }
+            Self::Pinned { parent, misses: None } => {
+                write!(f, "pinned to {parent}, misses nothing")
+            }
+            Self::Cycle { path } => write!(f, "built on itself: {path}"),
+            Self::Parameter { name } => {
+                write!(f, "its parent is the parameter {name}, which is not read here")
+            }
+            Self::NotComparable { parent } => write!(f, "its parent {parent} cannot be compared"),
+            Self::UnreadableParent { problem } => write!(f, "its parent cannot be read: {problem}"),
+            Self::RecipeNotFound { recipe } => write!(f, "its recipe {recipe} is not found"),
+            Self::ParentUnresolved { reference, problem } => {
+                write!(f, "its parent {} does not resolve: {problem}", reference.short())
+            }
+            Self::NotSelected { reference, image } => {
+                write!(f, "its parent {} does not select {}", reference.short(), image.build())
+            }
+            Self::NeverBack { built_on, now } => write!(
+                f,
+                "built on {}, newer than {}, which its recipe resolves to now; never goes back",
+                built_on.short(),
+                now.build()
+            ),
+            Self::GaveUp { failed, tries } => write!(
+                f,
+                "{} and {} before it failed from the same inputs; waits for another input",
+                failed.short(),
+                tries.saturating_sub(1)
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::World;
+
+    const NOW: &str = "2026-11-23T12:00:00Z";
+
+    fn now() -> Timestamp {
+        NOW.parse().unwrap()
+    }
+
+    fn image(arn: &str, status: &str, parent: &str) -> Image {
+        let arn = World::image(arn);
+        let recipe =
+            format!("{}/{}", arn.family(), arn.version()).replace(":image/", ":image-recipe/");
+        Image {
+            status: status.into(),
+            created: Some(NOW.parse().unwrap()),
+            recipe: Some(recipe.parse().unwrap()),
+            parent: Some(World::parent(parent)),
+            pipeline: None,
+            arn,
+        }
+    }
+
+    fn summary(image: &Image) -> ImageSummary {
+        ImageSummary { arn: image.arn.clone(), status: image.status.clone() }
+    }
+
+    /// `web`, built on `gold 1.0.0/3`, which is what `gold x.x.x` resolves to.
+    fn up_to_date() -> Observed {
+        follows("image/gold/x.x.x")
+    }
+
+    fn follows(parent: &str) -> Observed {
+        let fleet = World::new().pipeline("web", parent).fleet();
+        let built = image("web/1.0.0/1", "AVAILABLE", "image/gold/1.0.0/3");
+        Observed {
+            member: fleet.members().next().unwrap().clone(),
+            cycle: None,
+            parent_now: Some(ParentNow::Is(World::image("gold/1.0.0/3"))),
+            images: vec![summary(&built)],
+            built: Some(built),
+            spent: Vec::new(),
+        }
+    }
+
+    fn with_spent(mut observed: Observed, spent: &[(&str, &str, &str)]) -> Observed {
+        for (arn, status, parent) in spent {
+            let image = image(arn, status, parent);
+            observed.images.push(summary(&image));
+            observed.spent.push(image);
+        }
+        observed
+    }
+
+    fn now_is(image: &str) -> Option<ParentNow> {
+        Some(ParentNow::Is(World::image(image)))
+    }
+
+    fn decided(observed: &Observed) -> String {
+        let decision = decide(observed, RetryPolicy::default(), now());
+        format!("{}: {decision}", decision.kind())
+    }
+
+    #[test]
+    fn same_inputs_cause_no_build() {
+        insta::assert_snapshot!(decided(&up_to_date()), @"up-to-date: web 1.0.0/1 was built on gold 1.0.0/3, which gold x.x.x resolves to");
+    }
+
+    #[test]
+    fn newer_parent_build_causes_rebuild() {
+        let observed = Observed { parent_now: now_is("gold/1.0.0/4"), ..up_to_date() };
+        insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> 1.0.0/4");
+    }
+
+    #[test]
+    fn newer_parent_version_is_newer_by_number() {
+        let observed = Observed { parent_now: now_is("gold/1.0.0/10"), ..up_to_date() };
+        insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> 1.0.0/10");
+    }
+
+    #[test]
+    fn older_parent_never_takes_a_child_back() {
+        let observed = Observed { parent_now: now_is("gold/1.0.0/2"), ..up_to_date() };
+        insta::assert_snapshot!(decided(&observed), @"leave: built on gold 1.0.0/3, newer than 1.0.0/2, which its recipe resolves to now; never goes back");
+    }
+
+    #[test]
+    fn another_parent_in_the_recipe_causes_rebuild() {
+        let observed = Observed { parent_now: now_is("platinum/1.0.0/1"), ..up_to_date() };
+        insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> platinum 1.0.0/1");
+        let mut once_on_an_ami = up_to_date();
+        once_on_an_ami.built = Some(image("web/1.0.0/1", "AVAILABLE", "ami-0cd12345db678d90f"));
+        insta::assert_snapshot!(decided(&once_on_an_ami), @"rebuild: parent image ami-0cd12345db678d90f -> gold 1.0.0/3");
+    }
+
+    #[test]
+    fn no_image_yet_causes_the_first_build() {
+        let observed = Observed { images: vec![], built: None, ..up_to_date() };
+        insta::assert_snapshot!(decided(&observed), @"rebuild: no image yet; parent image gold 1.0.0/3");
+    }
+
+    #[test]
+    fn a_build_in_progress_causes_waiting_whether_behind_or_not() {
+        for (parent, behind) in [("gold/1.0.0/3", false), ("gold/1.0.0/4", true)] {
+            let mut observed = Observed { parent_now: now_is(parent), ..up_to_date() };
+            observed.images.push(summary(&image("web/1.0.0/2", "TESTING", "image/gold/1.0.0/3")));
+            let decision = decide(&observed, RetryPolicy::default(), now());
+            assert_eq!(decision.to_string(), "web 1.0.0/2 is TESTING; decided again when it ends");
+            assert_eq!(decision.is_behind(), behind);
+        }
+    }
+
+    #[test]
+    fn an_unknown_status_causes_waiting_and_is_named() {
+        let mut observed = Observed { parent_now: now_is("gold/1.0.0/4"), ..up_to_date() };
+        observed.images.push(summary(&image("web/1.0.0/2", "PONDERING", "image/gold/1.0.0/3")));
+        insta::assert_snapshot!(decided(&observed), @"wait: web 1.0.0/2 is PONDERING; decided again when it ends");
+    }
+
+    #[test]
+    fn a_deprecated_image_still_says_what_was_built() {
+        let mut observed = up_to_date();
+        observed.built = Some(image("web/1.0.0/1", "DEPRECATED", "image/gold/1.0.0/3"));
+        assert_eq!(decide(&observed, RetryPolicy::default(), now()).kind(), "up-to-date");
+    }
+
+    #[test]
+    fn what_is_not_ours_to_start_is_left() {
+        let mut disabled = Observed { parent_now: now_is("gold/1.0.0/4"), ..up_to_date() };
+        disabled.member.pipeline.status = PipelineStatus::Disabled;
+        let mut circular = Observed { parent_now: now_is("gold/1.0.0/4"), ..up_to_date() };
+        circular.cycle =
+            Some(Cycle::through(vec![World::pipeline_arn("web"), World::pipeline_arn("gold")]));
+        let pinned =
+            Observed { parent_now: now_is("gold/1.0.0/4"), ..follows("image/gold/1.0.0/2") };
+        let pinned_to_newest =
+            Observed { parent_now: now_is("gold/1.0.0/4"), ..follows("image/gold/1.0.0/4") };
+        let by_ami =
+            Observed { parent_now: now_is("gold/1.0.0/4"), ..follows("ami-0cd12345db678d90f") };
+        let foreign_ami = Observed { parent_now: None, ..follows("ami-0cd12345db678d90f") };
+        let parameter = Observed { parent_now: None, ..follows("ssm:/golden/ami") };
+        let mut no_recipe = up_to_date();
+        no_recipe.member.recipe = None;
+        let unresolved = Observed {
+            parent_now: Some(ParentNow::Unresolved("ForbiddenException: not shared".to_owned())),
+            ..up_to_date()
+        };
+        let not_selected = Observed {
+            parent_now: Some(ParentNow::NotSelected { announced: World::image("gold/2.0.0/1") }),
+            ..follows("image/gold/1.x.x")
+        };
+        let all = [
+            disabled,
+            circular,
+            pinned,
+            pinned_to_newest,
+            by_ami,
+            foreign_ami,
+            parameter,
+            no_recipe,
+            unresolved,
+            not_selected,
+        ];
+        insta::assert_snapshot!(all.iter().map(decided).collect::<Vec<_>>().join("\n"), @"
+        leave: the pipeline is disabled
+        leave: built on itself: web -> gold -> web
+        leave: pinned to gold 1.0.0/2, misses gold 1.0.0/4
+        leave: pinned to gold 1.0.0/4, misses nothing
+        leave: pinned to ami-0cd12345db678d90f, misses gold 1.0.0/4
+        leave: its parent ami-0cd12345db678d90f cannot be compared
+        leave: its parent is the parameter /golden/ami, which is not read here
+        leave: its recipe arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.0.0 is not found
+        leave: its parent gold x.x.x does not resolve: ForbiddenException: not shared
+        leave: its parent gold 1.x.x does not select 2.0.0/1
+        ");
+    }
+
+    #[test]
+    fn a_failed_build_is_tried_again_on_a_new_parent_at_once() {
+        let observed = with_spent(
+            Observed { parent_now: now_is("gold/1.0.0/5"), ..up_to_date() },
+            &[("web/1.0.0/2", "FAILED", "image/gold/1.0.0/4")],
+        );
+        insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> 1.0.0/5");
+    }
+
+    #[test]
+    fn a_failed_build_from_the_same_inputs_pauses_longer_each_time_then_ends() {
+        let failed = [
+            ("web/1.0.0/4", "FAILED", "image/gold/1.0.0/4"),
+            ("web/1.0.0/3", "CANCELLED", "image/gold/1.0.0/4"),
+            ("web/1.0.0/2", "FAILED", "image/gold/1.0.0/4"),
+        ];
+        let after = |failures: usize, minutes: i64| {
+            let observed = with_spent(
+                Observed { parent_now: now_is("gold/1.0.0/4"), ..up_to_date() },
+                &failed[3 - failures..],
+            );
+            let later = now().checked_add(SignedDuration::from_mins(minutes)).unwrap();
+            let decision = decide(&observed, RetryPolicy::default(), later);
+            format!("{failures} failed, {minutes} min later: {}: {decision}", decision.kind())
+        };
+        insta::assert_snapshot!(
+            [after(1, 0), after(1, 59), after(1, 60), after(2, 119), after(2, 120), after(3, 6000)].join("\n"),
+            @"
+        1 failed, 0 min later: wait: web 1.0.0/2 is FAILED from the same inputs; try 2 of 3 not before 2026-11-23T13:00:00Z
+        1 failed, 59 min later: wait: web 1.0.0/2 is FAILED from the same inputs; try 2 of 3 not before 2026-11-23T13:00:00Z
+        1 failed, 60 min later: rebuild: parent image gold 1.0.0/3 -> 1.0.0/4; try 2 of 3 after web 1.0.0/2 failed
+        2 failed, 119 min later: wait: web 1.0.0/3 is CANCELLED from the same inputs; try 3 of 3 not before 2026-11-23T14:00:00Z
+        2 failed, 120 min later: rebuild: parent image gold 1.0.0/3 -> 1.0.0/4; try 3 of 3 after web 1.0.0/3 failed
+        3 failed, 6000 min later: leave: web 1.0.0/4 and 2 before it failed from the same inputs; waits for another input
+        ");
+    }
+
+    #[test]
+    fn a_failure_by_an_older_recipe_version_does_not_count() {
+        let mut observed = with_spent(
+            Observed { parent_now: now_is("gold/1.0.0/4"), ..up_to_date() },
+            &[("web/0.9.0/7", "FAILED", "image/gold/1.0.0/4")],
+        );
+        observed.built = None;
+        assert_eq!(decide(&observed, RetryPolicy::default(), now()).kind(), "rebuild");
+    }
+
+    #[test]
+    fn the_current_recipes_builds_are_the_newest_whatever_their_number() {
+        let recipe =
+            "arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.0.0".parse().unwrap();
+        let mut arns =
+            ["web/1.1.0/1", "web/1.0.0/10", "web/1.0.0/9", "old/3.0.0/1"].map(World::image);
+        arns.sort_by(|a, b| age_key(a, Some(&recipe)).cmp(&age_key(b, Some(&recipe))));
+        let names = arns.each_ref().map(|arn| arn.short().to_string());
+        assert_eq!(names, ["web 1.1.0/1", "old 3.0.0/1", "web 1.0.0/9", "web 1.0.0/10"]);
+    }
+
+    #[test]
+    fn an_answer_that_lags_behind_the_announcement_causes_waiting() {
+        let observed = Observed {
+            parent_now: Some(ParentNow::Lags {
+                resolved: World::image("gold/1.0.0/3"),
+                announced: World::image("gold/1.0.0/4"),
+            }),
+            ..up_to_date()
+        };
+        insta::assert_snapshot!(decided(&observed), @"wait: gold 1.0.0/4 is AVAILABLE, but its pattern still resolves to 1.0.0/3; asked again on retry");
+    }
+}

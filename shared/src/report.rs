@@ -1,0 +1,329 @@
+//! What happened in one invocation, for a person and for a program?
+//!
+//! The same sentences stand in the log, in the published report and in the value that the function
+//! returns.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::arn::{ImageArn, PipelineArn};
+use crate::error::{Chain, Class, RequestError};
+use crate::image::ImageStatus;
+use crate::image_builder::Started;
+use crate::plan::Plan;
+use crate::rebuild::{Decision, Wait};
+
+/// Everything that one invocation decided and did.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[must_use = "an unread report is not actionable"]
+pub struct Report {
+    /// Which function.
+    pub function: &'static str,
+    /// Whether writes were left out.
+    pub dry_run: bool,
+    /// How many pipelines of each outcome.
+    pub totals: Totals,
+    /// What was looked into, in the order that it came.
+    pub events: Vec<Event>,
+}
+
+/// How many pipelines of each outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Totals {
+    /// Builds that run because of us; in a dry run, that would.
+    pub started: usize,
+    /// Pipelines that wait.
+    pub waiting: usize,
+    /// Pipelines that are left.
+    pub left: usize,
+    /// Pipelines that lack nothing.
+    pub up_to_date: usize,
+    /// Pipelines that could not be observed or started, and messages that could not be read.
+    pub failed: usize,
+}
+
+/// One message, and what came of it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// What happened, in a sentence.
+    pub cause: String,
+    /// Why nothing was looked into, if nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<String>,
+    /// Why the message, or all of it, could not be handled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Failed>,
+    /// Each pipeline in scope.
+    pub pipelines: Vec<Line>,
+}
+
+/// One pipeline: what was decided, why, and what came of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Line {
+    /// The pipeline.
+    pub pipeline: PipelineArn,
+    /// The decision with its typed reasons; absent if the pipeline could not be observed.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// The reason in a sentence.
+    pub sentence: String,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "result", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Nothing was to be done.
+    None,
+    /// This build runs.
+    Started {
+        /// The build.
+        image: ImageArn,
+    },
+    /// It would have been started, were this not a dry run.
+    WouldStart,
+    /// Somebody else has started this very successor.
+    StartedByAnother,
+    /// Image Builder would not start it while it is in use; the invocation is retried.
+    InUse,
+    /// The pipeline is gone since it was observed.
+    Gone,
+    /// It could not be observed or started.
+    Failed(Failed),
+}
+
+impl Outcome {
+    /// The outcome's name in JSON and in the log.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Started { .. } => "started",
+            Self::WouldStart => "would-start",
+            Self::StartedByAnother => "started-by-another",
+            Self::InUse => "in-use",
+            Self::Gone => "gone",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+/// A failure in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failed {
+    /// The error and what caused it.
+    pub error: String,
+    /// Whether another try may help.
+    pub retryable: bool,
+}
+
+impl From<&RequestError> for Failed {
+    fn from(error: &RequestError) -> Self {
+        let retryable = matches!(error.class(), Class::Throttled | Class::Transient | Class::InUse);
+        Self { error: Chain(error).to_string(), retryable }
+    }
+}
+
+impl Event {
+    /// A message that asks for nothing.
+    pub fn ignored(cause: String, why: String) -> Self {
+        Self { cause, ignored: Some(why), failed: None, pipelines: Vec::new() }
+    }
+
+    /// A message that could not be handled.
+    pub fn failed(cause: String, failed: Failed) -> Self {
+        Self { cause, ignored: None, failed: Some(failed), pipelines: Vec::new() }
+    }
+
+    /// A plan and what came of it. In a dry run no start has an outcome.
+    pub fn carried_out(
+        cause: String,
+        plan: Plan,
+        mut outcomes: BTreeMap<PipelineArn, Result<Started, RequestError>>,
+        failures: &[(PipelineArn, RequestError)],
+    ) -> Self {
+        let mut pipelines: Vec<Line> = plan
+            .steps
+            .into_iter()
+            .map(|step| Line {
+                sentence: step.decision.to_string(),
+                outcome: match (&step.start, outcomes.remove(&step.pipeline)) {
+                    (None, _) => Outcome::None,
+                    (Some(_), None) => Outcome::WouldStart,
+                    (Some(_), Some(Ok(started))) => started.into(),
+                    (Some(_), Some(Err(error))) => Outcome::Failed((&error).into()),
+                },
+                pipeline: step.pipeline,
+                decision: Some(step.decision),
+            })
+            .collect();
+        pipelines.extend(failures.iter().map(|(pipeline, error)| Line {
+            pipeline: pipeline.clone(),
+            decision: None,
+            sentence: "could not be observed".to_owned(),
+            outcome: Outcome::Failed(error.into()),
+        }));
+        Self { cause, ignored: None, failed: None, pipelines }
+    }
+}
+
+impl From<Started> for Outcome {
+    fn from(started: Started) -> Self {
+        match started {
+            Started::Build(image) => Self::Started { image },
+            Started::ByAnother => Self::StartedByAnother,
+            Started::InUse => Self::InUse,
+            Started::Gone => Self::Gone,
+        }
+    }
+}
+
+/// The cause that a notification is, in a sentence.
+pub fn cause(image: &ImageArn, status: &ImageStatus) -> String {
+    format!("{} is {status}", image.short())
+}
+
+impl Line {
+    /// What happened to the pipeline, in a word or two.
+    pub fn verb(&self) -> &'static str {
+        match (&self.outcome, &self.decision) {
+            (Outcome::Failed(_), _) => "failed",
+            (Outcome::Started { .. }, _) => "started",
+            (Outcome::WouldStart, _) => "would start",
+            (Outcome::StartedByAnother, _) => "was started",
+            (Outcome::InUse, _) => "in use",
+            (Outcome::Gone, _) => "gone",
+            (Outcome::None, Some(Decision::Wait(_))) => "waits",
+            (Outcome::None, Some(Decision::Leave(_))) => "left",
+            (Outcome::None, _) => "up to date",
+        }
+    }
+
+    /// Whether this pipeline needs the invocation to be made again.
+    fn is_unfinished(&self) -> bool {
+        matches!(self.outcome, Outcome::Failed(_) | Outcome::InUse)
+            || matches!(self.decision, Some(Decision::Wait(Wait::ParentLags { .. })))
+    }
+}
+
+impl Report {
+    /// The report of an invocation.
+    pub fn new(function: &'static str, dry_run: bool, events: Vec<Event>) -> Self {
+        let mut totals = Totals::default();
+        for event in &events {
+            totals.failed += usize::from(event.failed.is_some());
+            for line in &event.pipelines {
+                *match (&line.outcome, &line.decision) {
+                    (Outcome::Failed(_), _) => &mut totals.failed,
+                    (
+                        Outcome::Started { .. } | Outcome::WouldStart | Outcome::StartedByAnother,
+                        _,
+                    ) => &mut totals.started,
+                    (Outcome::InUse, _) | (_, Some(Decision::Wait(_))) => &mut totals.waiting,
+                    (Outcome::Gone, _) | (_, Some(Decision::Leave(_))) => &mut totals.left,
+                    (Outcome::None, _) => &mut totals.up_to_date,
+                } += 1;
+            }
+        }
+        Self { function, dry_run, totals, events }
+    }
+
+    /// Whether there is something that a person may want to know: a start, a failure or a
+    /// pipeline that is left.
+    pub fn is_worth_telling(&self) -> bool {
+        let Totals { started, left, failed, waiting: _, up_to_date: _ } = self.totals;
+        started + left + failed > 0
+    }
+
+    /// Why the invocation has to be made again, if it has to: Lambda then retries it, and what
+    /// has succeeded is not repeated.
+    pub fn unfinished(&self) -> Option<Unfinished> {
+        let mut problems: Vec<String> = Vec::new();
+        for event in &self.events {
+            if let Some(failed) = &event.failed {
+                problems.push(format!("{}: {}", event.cause, failed.error));
+            }
+            for line in event.pipelines.iter().filter(|line| line.is_unfinished()) {
+                let why = match &line.outcome {
+                    Outcome::Failed(failed) => &failed.error,
+                    _ => &line.sentence,
+                };
+                problems.push(format!("pipeline {} {}: {why}", line.pipeline.name(), line.verb()));
+            }
+        }
+        (!problems.is_empty()).then_some(Unfinished { problems })
+    }
+
+    /// One line for a mail's subject: no more than 100 characters of ASCII, which is what SNS
+    /// takes.
+    pub fn subject(&self) -> String {
+        let what = if self.dry_run { "would start" } else { "started" };
+        let Totals { started, waiting, left, up_to_date: _, failed } = self.totals;
+        let mut subject =
+            format!("Image Cascade: {started} {what}, {waiting} waiting, {left} left");
+        if failed > 0 {
+            subject = format!(
+                "Image Cascade: {failed} FAILED, {started} {what}, {waiting} waiting, {left} left"
+            );
+        }
+        subject.chars().take(100).collect()
+    }
+}
+
+/// An invocation that has to be made again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} not finished: {}", .problems.len(), .problems.join("; "))]
+pub struct Unfinished {
+    /// What is not finished, and why, each in a sentence.
+    pub problems: Vec<String>,
+}
+
+/// For a person to read in a mail.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { function, dry_run, totals, events } = self;
+        let mode = if *dry_run { " (dry run: nothing was started)" } else { "" };
+        writeln!(f, "{function}{mode}")?;
+        for event in events {
+            writeln!(f, "\n{}", event.cause)?;
+            if let Some(why) = &event.ignored {
+                writeln!(f, "  ignored: {why}")?;
+            }
+            if let Some(failed) = &event.failed {
+                writeln!(f, "  failed: {}", failed.error)?;
+            }
+            let width =
+                event.pipelines.iter().map(|line| line.pipeline.name().len()).max().unwrap_or(0);
+            for line in &event.pipelines {
+                write!(
+                    f,
+                    "  {:<11} {:<width$}  {}",
+                    line.verb(),
+                    line.pipeline.name(),
+                    line.sentence
+                )?;
+                match &line.outcome {
+                    Outcome::Started { image } => writeln!(f, " (building {})", image.short())?,
+                    Outcome::Failed(failed) => writeln!(f, ": {}", failed.error)?,
+                    Outcome::None
+                    | Outcome::WouldStart
+                    | Outcome::StartedByAnother
+                    | Outcome::InUse
+                    | Outcome::Gone => writeln!(f)?,
+                }
+            }
+        }
+        let Totals { started, waiting, left, up_to_date, failed } = totals;
+        let verb = if *dry_run { "would start" } else { "started" };
+        write!(
+            f,
+            "\n{started} {verb}, {waiting} waiting, {left} left, {up_to_date} up to date, {failed} failed"
+        )
+    }
+}

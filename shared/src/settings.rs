@@ -1,0 +1,161 @@
+//! Which settings does a function take, and is a value one?
+//!
+//! Every setting is optional, and has a default that is safe or usual. The table in `README.md`
+//! and the parameters of `template.yaml` are compared with [`ALL`] by a test.
+
+use jiff::SignedDuration;
+use thiserror::Error;
+
+use crate::rebuild::RetryPolicy;
+
+/// The names of all settings.
+pub const ALL: [&str; 5] =
+    ["DRY_RUN", "REPORT_TOPIC_ARN", "LOG_LEVEL", "FAILED_BUILD_TRIES", "FAILED_BUILD_PAUSE"];
+
+/// What both functions are told from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Make every read and no write.
+    pub dry_run: bool,
+    /// Where reports are published; nowhere if absent.
+    pub report_topic: Option<String>,
+    /// The least severe level that is logged.
+    pub log_level: tracing::Level,
+    /// How failed builds are tried again.
+    pub retry: RetryPolicy,
+}
+
+/// A setting whose value cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the setting {name} is `{value}`, which is not {expected}")]
+pub struct SettingError {
+    name: &'static str,
+    value: String,
+    expected: &'static str,
+}
+
+impl Settings {
+    /// Reads the settings through `lookup`, which gives the value of a name. An empty value
+    /// counts as absent, as a template's empty parameter arrives so.
+    ///
+    /// # Errors
+    /// Names the first setting with a value that cannot be used, and what would be one.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
+        let usual = RetryPolicy::default();
+        Ok(Self {
+            dry_run: read(&lookup, "DRY_RUN", "`true` or `false`", |text| text.parse().ok())?
+                .unwrap_or(false),
+            report_topic: read(
+                &lookup,
+                "REPORT_TOPIC_ARN",
+                "an SNS topic's ARN (`arn:aws:sns:REGION:ACCOUNT:NAME`)",
+                topic_arn,
+            )?,
+            log_level: read(
+                &lookup,
+                "LOG_LEVEL",
+                "one of `error`, `warn`, `info`, `debug`, `trace`",
+                |text| text.parse().ok().filter(|_| text.parse::<u8>().is_err()),
+            )?
+            .unwrap_or(tracing::Level::INFO),
+            retry: RetryPolicy {
+                tries: read(&lookup, "FAILED_BUILD_TRIES", "a number from 1 to 10", |text| {
+                    text.parse().ok().filter(|tries| (1..=10).contains(tries))
+                })?
+                .unwrap_or(usual.tries),
+                pause: read(
+                    &lookup,
+                    "FAILED_BUILD_PAUSE",
+                    "a duration such as `90s`, `30m` or `2h`",
+                    |text| text.parse().ok().filter(|pause: &SignedDuration| !pause.is_negative()),
+                )?
+                .unwrap_or(usual.pause),
+            },
+        })
+    }
+}
+
+fn read<T>(
+    lookup: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+    expected: &'static str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, SettingError> {
+    let Some(value) = lookup(name).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    match parse(&value) {
+        Some(parsed) => Ok(Some(parsed)),
+        None => Err(SettingError { name, value, expected }),
+    }
+}
+
+fn topic_arn(text: &str) -> Option<String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    match parts.as_slice() {
+        ["arn", partition, "sns", region, account, name]
+            if partition.starts_with("aws")
+                && !region.is_empty()
+                && account.len() == 12
+                && account.bytes().all(|byte| byte.is_ascii_digit())
+                && !name.is_empty() =>
+        {
+            Some(text.to_owned())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(pairs: &[(&str, &str)]) -> Result<Settings, SettingError> {
+        Settings::from_lookup(|name| {
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn nothing_set_causes_the_defaults() {
+        let settings = from(&[("REPORT_TOPIC_ARN", "")]).unwrap();
+        assert!(!settings.dry_run);
+        assert_eq!(settings.report_topic, None);
+        assert_eq!(settings.retry, RetryPolicy::default());
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        let settings = from(&[
+            ("DRY_RUN", "true"),
+            ("REPORT_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:reports"),
+            ("LOG_LEVEL", "debug"),
+            ("FAILED_BUILD_TRIES", "5"),
+            ("FAILED_BUILD_PAUSE", "30m"),
+        ])
+        .unwrap();
+        assert!(settings.dry_run);
+        assert_eq!(settings.log_level, tracing::Level::DEBUG);
+        assert_eq!(settings.retry, RetryPolicy { tries: 5, pause: SignedDuration::from_mins(30) });
+    }
+
+    #[test]
+    fn a_bad_value_is_named() {
+        let error = |name, value| from(&[(name, value)]).unwrap_err().to_string();
+        insta::assert_snapshot!(
+            [
+                error("DRY_RUN", "yes"),
+                error("REPORT_TOPIC_ARN", "reports"),
+                error("LOG_LEVEL", "3"),
+                error("FAILED_BUILD_TRIES", "0"),
+                error("FAILED_BUILD_PAUSE", "soon"),
+            ].join("\n"),
+            @"
+        the setting DRY_RUN is `yes`, which is not `true` or `false`
+        the setting REPORT_TOPIC_ARN is `reports`, which is not an SNS topic's ARN (`arn:aws:sns:REGION:ACCOUNT:NAME`)
+        the setting LOG_LEVEL is `3`, which is not one of `error`, `warn`, `info`, `debug`, `trace`
+        the setting FAILED_BUILD_TRIES is `0`, which is not a number from 1 to 10
+        the setting FAILED_BUILD_PAUSE is `soon`, which is not a duration such as `90s`, `30m` or `2h`
+        ");
+    }
+}

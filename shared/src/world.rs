@@ -1,0 +1,67 @@
+//! Fleets for the tests of the deciding modules, in a sentence.
+
+use std::collections::BTreeMap;
+
+use crate::arn::{ImageArn, PipelineArn};
+use crate::graph::Fleet;
+use crate::pipeline::{Pipeline, PipelineStatus};
+use crate::recipe::{ParentImage, Recipe};
+
+const HEAD: &str = "arn:aws:imagebuilder:us-east-1:123456789012:";
+
+/// Pipelines and recipes of one account. `image/NAME/VERSION` as a parent means an image of that
+/// account.
+#[derive(Default)]
+pub(crate) struct World {
+    pipelines: Vec<Pipeline>,
+    recipes: Vec<Recipe>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn pipeline_arn(name: &str) -> PipelineArn {
+        format!("{HEAD}image-pipeline/{name}").parse().unwrap()
+    }
+
+    /// `gold/1.0.0/3`
+    pub(crate) fn image(text: &str) -> ImageArn {
+        format!("{HEAD}image/{text}").parse().unwrap()
+    }
+
+    pub(crate) fn parent(text: &str) -> ParentImage {
+        let text =
+            if text.starts_with("image/") { format!("{HEAD}{text}") } else { text.to_owned() };
+        ParentImage::parse(&text).unwrap()
+    }
+
+    /// A pipeline with a recipe of its own, version 1.0.0, on `parent`.
+    pub(crate) fn pipeline(self, name: &str, parent: &str) -> Self {
+        self.recipe(name, "1.0.0", parent).pipeline_of(name, &format!("{name}/1.0.0"))
+    }
+
+    pub(crate) fn recipe(mut self, name: &str, version: &str, parent: &str) -> Self {
+        self.recipes.push(Recipe {
+            arn: format!("{HEAD}image-recipe/{name}/{version}").parse().unwrap(),
+            parent: Ok(Self::parent(parent)),
+        });
+        self
+    }
+
+    /// A pipeline that runs `recipe`, such as `web/x.x.x`.
+    pub(crate) fn pipeline_of(mut self, name: &str, recipe: &str) -> Self {
+        self.pipelines.push(Pipeline {
+            arn: Self::pipeline_arn(name),
+            status: PipelineStatus::Enabled,
+            recipe: format!("{HEAD}image-recipe/{recipe}").parse().unwrap(),
+            image_tags: BTreeMap::new(),
+        });
+        self
+    }
+
+    pub(crate) fn fleet(self) -> Fleet {
+        Fleet::new(self.pipelines, self.recipes)
+    }
+}
