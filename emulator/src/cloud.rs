@@ -138,7 +138,13 @@ impl Cloud {
     /// Waits until [`Self::is_at_rest`].
     pub async fn rest(&self) {
         while !self.is_at_rest() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            let next = self.state().image_builder.next_event();
+            match next {
+                Some(at) => tokio::time::sleep_until(self.shared.clock.instant(at)).await,
+                None => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+            // Whoever was woken by the same instant goes first.
+            tokio::task::yield_now().await;
         }
     }
 

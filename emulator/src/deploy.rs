@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::cloud::{ACCOUNT, Cloud, REGION};
-use crate::lambda::Deployment;
+use crate::lambda::{Code, Deployment};
 
 /// The functions that there are.
 pub const FUNCTIONS: [&str; 1] = ["gold-cascade"];
@@ -105,7 +105,7 @@ pub fn deploy(cloud: &Cloud, wiring: &Wiring) -> String {
         variables.entry("REPORT_TOPIC_ARN".to_owned()).or_insert_with(|| reports.clone());
         cloud.lambda().deploy(Deployment {
             name: name.to_owned(),
-            program: wiring.folder.join(name).with_extension(std::env::consts::EXE_EXTENSION),
+            code: Code::Binary(wiring.folder.join(name).with_extension(std::env::consts::EXE_EXTENSION)),
             variables,
             timeout: Duration::from_secs(60),
             retry_pause: wiring.retry_pause,

@@ -21,9 +21,11 @@ pub async fn execute(
     image_builder: &impl ImageBuilder,
     plan: &Plan,
 ) -> BTreeMap<PipelineArn, Result<Started, RequestError>> {
-    stream::iter(plan.steps.iter().filter_map(|step| step.start.as_ref()))
-        .map(|start| async move { (start.pipeline.clone(), image_builder.start(start).await) })
-        .buffer_unordered(STARTS_AT_ONCE)
-        .collect()
-        .await
+    // The futures are made before they are polled: a closure over borrowed steps inside the
+    // stream would not be general enough for a future that must be `Send`.
+    let mut starting = Vec::new();
+    for start in plan.steps.iter().filter_map(|step| step.start.as_ref()) {
+        starting.push(async move { (start.pipeline.clone(), image_builder.start(start).await) });
+    }
+    stream::iter(starting).buffer_unordered(STARTS_AT_ONCE).collect().await
 }

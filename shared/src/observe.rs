@@ -43,21 +43,18 @@ pub async fn observe(
 ) -> Result<Observation, RequestError> {
     let (pipelines, recipes) = try_join(image_builder.pipelines(), image_builder.recipes()).await?;
     let fleet = Fleet::new(pipelines, recipes);
-    let mut scope: BTreeSet<PipelineArn> = notification.pipeline.iter().cloned().collect();
+    let mut scope: BTreeSet<PipelineArn> = maker(&fleet, notification).cloned().into_iter().collect();
     if notification.status == ImageStatus::Available {
         scope.extend(children(image_builder, &fleet, notification).await?);
     }
     let members: Vec<&Member> = scope.iter().filter_map(|arn| fleet.member(arn)).collect();
     let parents = resolve_parents(image_builder, &fleet, &members, notification).await;
-    let read: Vec<_> = stream::iter(members)
-        .map(|member| {
-            let observing =
-                observe_one(image_builder, &fleet, member, &parents, notification, policy);
-            async move { (member.pipeline.arn.clone(), observing.await) }
-        })
-        .buffered(READS_AT_ONCE)
-        .collect()
-        .await;
+    let mut observing = Vec::new();
+    for member in members {
+        let one = observe_one(image_builder, &fleet, member, &parents, notification, policy);
+        observing.push(async move { (member.pipeline.arn.clone(), one.await) });
+    }
+    let read: Vec<_> = stream::iter(observing).buffered(READS_AT_ONCE).collect().await;
     let mut observed = Vec::new();
     let mut failures = Vec::new();
     for (arn, result) in read {
@@ -67,6 +64,14 @@ pub async fn observe(
         }
     }
     Ok(Observation { fleet, observed, failures })
+}
+
+/// The pipeline that made the image, if it is one that may have waited for this build to end:
+/// one that follows nothing never waits.
+fn maker<'a>(fleet: &Fleet, notification: &'a Notification) -> Option<&'a PipelineArn> {
+    let arn = notification.pipeline.as_ref()?;
+    let member = fleet.member(arn)?;
+    matches!(standing(member, fleet.cycle_of(arn)), Standing::Follows(_)).then_some(arn)
 }
 
 /// The pipelines whose recipes name the image's family as their parent, in whatever form.
@@ -112,14 +117,14 @@ async fn resolve_parents(
         .iter()
         .filter_map(|member| reference_to_resolve(member, fleet, notification))
         .collect();
-    stream::iter(references)
-        .map(|reference| async move {
+    let mut resolving = Vec::new();
+    for reference in references {
+        resolving.push(async move {
             let now = parent_now(image_builder, &reference, notification).await;
             (reference, now)
-        })
-        .buffer_unordered(READS_AT_ONCE)
-        .collect()
-        .await
+        });
+    }
+    stream::iter(resolving).buffer_unordered(READS_AT_ONCE).collect().await
 }
 
 /// The reference whose resolution the decision about `member` needs: its parent's, or for a pin
@@ -133,9 +138,7 @@ fn reference_to_resolve(
         Standing::Follows(reference) => Some(reference.clone()),
         Standing::Pinned(reference) => Some(reference.family().newest()),
         Standing::Left(_) => match member.recipe.as_ref().map(|recipe| &recipe.parent) {
-            Some(Ok(ParentImage::Ami(_) | ParentImage::Registry(_)))
-                if notification.pipeline.as_ref() != Some(&member.pipeline.arn) =>
-            {
+            Some(Ok(ParentImage::Ami(_) | ParentImage::Registry(_))) => {
                 Some(notification.image.family().newest())
             }
             _ => None,

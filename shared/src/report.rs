@@ -13,7 +13,7 @@ use crate::error::{Chain, Class, RequestError};
 use crate::image::ImageStatus;
 use crate::image_builder::Started;
 use crate::plan::Plan;
-use crate::rebuild::{Decision, Wait};
+use crate::rebuild::{Decision, Leave, Wait};
 
 /// Everything that one invocation decided and did.
 #[derive(Debug, Clone, Serialize)]
@@ -236,9 +236,15 @@ impl Report {
 
     /// Whether there is something that a person may want to know: a start, a failure or a
     /// pipeline that is left.
+    ///
+    /// A pipeline whose parent is a parameter is not known to have to do with the image at all:
+    /// it is in the report, and no reason for one.
     pub fn is_worth_telling(&self) -> bool {
         let Totals { started, left, failed, waiting: _, up_to_date: _ } = self.totals;
-        started + left + failed > 0
+        let lines = self.events.iter().flat_map(|event| &event.pipelines);
+        let parameters =
+            lines.filter(|line| matches!(line.decision, Some(Decision::Leave(Leave::Parameter { .. })))).count();
+        started + failed + left - parameters > 0
     }
 
     /// Why the invocation has to be made again, if it has to: Lambda then retries it, and what

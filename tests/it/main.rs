@@ -1,1 +1,4 @@
+//! End to end: the functions against the emulator.
 
+mod lab;
+mod semantics;

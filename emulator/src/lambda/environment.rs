@@ -59,6 +59,7 @@ struct Api {
 impl Environment {
     /// Starts the process.
     pub(super) async fn start(
+        binary: &std::path::Path,
         deployment: &Deployment,
         caller: String,
         variables: &BTreeMap<String, String>,
@@ -81,7 +82,7 @@ impl Environment {
             let _ = axum::serve(listener, routes).await;
         });
         let output = std::fs::File::create(&log)?;
-        let child = Command::new(&deployment.program)
+        let child = Command::new(binary)
             .env_clear()
             .envs(variables)
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())

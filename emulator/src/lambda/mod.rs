@@ -7,11 +7,12 @@
 mod environment;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -28,8 +29,8 @@ const ENVIRONMENTS: usize = 10;
 pub struct Deployment {
     /// Its name.
     pub name: String,
-    /// The binary.
-    pub program: PathBuf,
+    /// What runs.
+    pub code: Code,
     /// Its environment variables, beyond what Lambda itself sets.
     pub variables: BTreeMap<String, String>,
     /// How long one invocation may take.
@@ -39,6 +40,28 @@ pub struct Deployment {
     pub retry_pause: Duration,
     /// Keeps what could not be handled.
     pub dead_letter_queue: Option<String>,
+}
+
+/// What a function runs.
+#[derive(Clone)]
+pub enum Code {
+    /// The real binary, as a process.
+    Binary(PathBuf),
+    /// A handler in this process, for runs with a paused clock. It gets the access key that its
+    /// calls must bear, and the event; an error's text is what Lambda reports.
+    Handler(Handler),
+}
+
+/// See [`Code::Handler`].
+pub type Handler = Arc<dyn Fn(String, Value) -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
+
+impl std::fmt::Debug for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Binary(path) => f.debug_tuple("Binary").field(path).finish(),
+            Self::Handler(_) => f.write_str("Handler"),
+        }
+    }
 }
 
 /// What came of an invocation.
@@ -201,7 +224,7 @@ impl Lambda {
             Err(error) => Invoked {
                 payload: json!({
                     "errorType": "Runtime.InvalidEntrypoint",
-                    "errorMessage": format!("cannot start {}: {error}", function.deployment.program.display()),
+                    "errorMessage": format!("cannot start {}: {error}", function.deployment.name),
                 }),
                 failed: true,
                 log: String::new(),
@@ -218,6 +241,10 @@ impl Lambda {
     async fn try_run(&self, function: &Function, event: &Value) -> std::io::Result<Invoked> {
         // The semaphore is never closed.
         let _permit = function.permits.acquire().await.map_err(std::io::Error::other)?;
+        let binary = match &function.deployment.code {
+            Code::Binary(binary) => binary,
+            Code::Handler(handler) => return Ok(self.run_here(function, handler, event).await),
+        };
         let idle = loop {
             let environment = lock(&function.idle).pop();
             match environment {
@@ -231,7 +258,7 @@ impl Lambda {
         };
         let mut environment = match idle {
             Some(environment) => environment,
-            None => self.start(function).await?,
+            None => self.start(function, binary).await?,
         };
         let id = self.next_id();
         let (kill, killed) = mpsc::channel(1);
@@ -245,7 +272,30 @@ impl Lambda {
         Ok(result)
     }
 
-    async fn start(&self, function: &Function) -> std::io::Result<Environment> {
+    /// Runs a handler in this process, with the same deadline and the same death.
+    async fn run_here(&self, function: &Function, handler: &Handler, event: &Value) -> Invoked {
+        let caller = format!("{}.{}", function.deployment.name, self.next_id());
+        let (kill, mut killed) = mpsc::channel::<oneshot::Sender<()>>(1);
+        lock(&self.inner.kills).insert(caller.clone(), kill);
+        let failure = |kind: &str, message: String| json!({ "errorType": kind, "errorMessage": message });
+        let work = handler(caller.clone(), event.clone());
+        let result = tokio::select! {
+            result = work => result.map_err(|error| failure("Handler", error)),
+            Some(done) = killed.recv() => {
+                // Nobody waits for it any more if the call's connection is gone.
+                let _ = done.send(());
+                Err(failure("Runtime.ExitError", "Runtime exited: killed".to_owned()))
+            }
+            () = tokio::time::sleep(function.deployment.timeout) => {
+                Err(failure("Sandbox.Timedout", "Task timed out".to_owned()))
+            }
+        };
+        lock(&self.inner.kills).remove(&caller);
+        let failed = result.is_err();
+        Invoked { payload: result.unwrap_or_else(|error| error), failed, log: String::new() }
+    }
+
+    async fn start(&self, function: &Function, binary: &Path) -> std::io::Result<Environment> {
         let id = self.next_id();
         let caller = format!("{}.{id}", function.deployment.name);
         let mut variables = BTreeMap::from([
@@ -259,7 +309,7 @@ impl Lambda {
         variables.extend(function.deployment.variables.clone());
         let log = self.inner.logs.file(&caller);
         let arn = self.arn(&function.deployment.name);
-        Environment::start(&function.deployment, caller, &variables, log, arn).await
+        Environment::start(binary, &function.deployment, caller, &variables, log, arn).await
     }
 
     fn next_id(&self) -> u64 {

@@ -29,6 +29,9 @@ pub struct Clients {
 /// Why an invocation has to be made again.
 #[derive(Debug, Error)]
 pub enum HandleError {
+    /// The event is not one of SNS.
+    #[error("the event is not one of SNS; subscribe the function to a topic, or invoke it with a file of events/")]
+    NotSns(#[source] serde_json::Error),
     /// Something in it is not finished.
     #[error(transparent)]
     Unfinished(#[from] Unfinished),
@@ -40,6 +43,7 @@ pub enum HandleError {
 impl From<HandleError> for Diagnostic {
     fn from(error: HandleError) -> Self {
         let error_type = match &error {
+            HandleError::NotSns(_) => "NotAnSnsEvent",
             HandleError::Unfinished(_) => "Unfinished",
             HandleError::Untold(_) => "ReportNotPublished",
         };
@@ -57,9 +61,13 @@ impl From<HandleError> for Diagnostic {
 pub async fn handle(
     config: &Config,
     clients: &Clients,
-    event: SnsEvent,
+    event: serde_json::Value,
     now: Timestamp,
 ) -> Result<serde_json::Value, HandleError> {
+    let event: SnsEvent = serde_json::from_value(event).map_err(|problem| {
+        tracing::error!("the event is not one of SNS: {problem}");
+        HandleError::NotSns(problem)
+    })?;
     let mut events = Vec::new();
     for record in &event.records {
         events.push(handle_record(config, clients, record, now).await);

@@ -1,0 +1,374 @@
+//! An account to try things in: the emulator, the real handler on the real SDK client, and a
+//! clock that only goes when everybody waits.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_sdk_imagebuilder::Client;
+use aws_sdk_imagebuilder::types::{ContainerRepositoryService, ContainerType, PipelineStatus, Platform, TargetContainerRepository};
+use emulator::clock::Clock;
+use emulator::cloud::{ACCOUNT, Cloud, REGION};
+use emulator::deploy::{DEAD_LETTERS, GOLD_TOPIC, REPORT_TOPIC};
+use emulator::image_builder::Execution;
+use emulator::lambda::{Code, Deployment, Handler};
+use gold_cascade::{Clients, Config, handle};
+use image_cascade::settings::Settings;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// The account, with helpers that say what is meant.
+pub(crate) struct Lab {
+    pub(crate) cloud: Cloud,
+    pub(crate) client: Client,
+    infrastructure: String,
+    reports: Arc<Mutex<Vec<Value>>>,
+}
+
+/// How long a build takes here.
+pub(crate) const BUILD_TIME: Duration = Duration::from_secs(600);
+
+impl Lab {
+    /// An empty account with the function deployed and subscribed.
+    pub(crate) async fn new() -> Self {
+        Self::with_settings(&[]).await
+    }
+
+    pub(crate) async fn with_settings(settings: &[(&str, &str)]) -> Self {
+        let lab = Self::silent(settings).await;
+        emulator::deploy::subscribe(&lab.cloud, &topic(GOLD_TOPIC));
+        lab
+    }
+
+    /// The same, but nobody hears the topic: the test itself invokes the function.
+    pub(crate) async fn silent(settings: &[(&str, &str)]) -> Self {
+        let clock = Clock::starting_at("2026-11-23T12:00:00Z".parse().unwrap());
+        let cloud = Cloud::new(clock, BUILD_TIME).unwrap();
+        {
+            let mut state = cloud.state();
+            state.sns.create_topic(ACCOUNT, REGION, GOLD_TOPIC);
+            state.sns.create_topic(ACCOUNT, REGION, REPORT_TOPIC);
+            state.sqs.create(DEAD_LETTERS);
+        }
+        let reports = Arc::default();
+        cloud.lambda().deploy(Deployment {
+            name: "gold-cascade".to_owned(),
+            code: Code::Handler(handler(&cloud, settings, &reports)),
+            variables: BTreeMap::new(),
+            timeout: Duration::from_secs(900),
+            retry_pause: Duration::from_secs(60),
+            dead_letter_queue: Some(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTERS}")),
+        });
+        let client = client(&cloud, "test");
+        let infrastructure = client
+            .create_infrastructure_configuration()
+            .name("standard")
+            .instance_profile_name("profile")
+            .sns_topic_arn(topic(GOLD_TOPIC))
+            .send()
+            .await
+            .unwrap();
+        let infrastructure = infrastructure.infrastructure_configuration_arn().unwrap().to_owned();
+        client
+            .create_component()
+            .name("agent")
+            .semantic_version("1.0.0")
+            .platform(Platform::Linux)
+            .data("name: agent")
+            .send()
+            .await
+            .unwrap();
+        Self { cloud, client, infrastructure, reports }
+    }
+
+    /// A pipeline with an image recipe of its own, version 1.0.0, on `parent`: `image/gold/x.x.x`
+    /// for one of ours, `aws:image/…` for Amazon's, anything else as it is.
+    pub(crate) async fn pipeline(&self, name: &str, parent: &str) {
+        self.recipe(name, "1.0.0", parent).await;
+        self.pipeline_of(name, &format!("{name}/1.0.0"), PipelineStatus::Enabled).await;
+    }
+
+    pub(crate) async fn disabled_pipeline(&self, name: &str, parent: &str) {
+        self.recipe(name, "1.0.0", parent).await;
+        self.pipeline_of(name, &format!("{name}/1.0.0"), PipelineStatus::Disabled).await;
+    }
+
+    pub(crate) async fn recipe(&self, name: &str, version: &str, parent: &str) {
+        self.client
+            .create_image_recipe()
+            .name(name)
+            .semantic_version(version)
+            .parent_image(full(parent))
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// A recipe whose component is `agent`, whatever its newest version does.
+    pub(crate) async fn recipe_with_agent(&self, name: &str, parent: &str) {
+        let agent = aws_sdk_imagebuilder::types::ComponentConfiguration::builder()
+            .component_arn(full("component/agent/x.x.x"))
+            .build()
+            .unwrap();
+        self.client
+            .create_image_recipe()
+            .name(name)
+            .semantic_version("1.0.0")
+            .parent_image(full(parent))
+            .components(agent)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// From here on, builds with the agent fail.
+    pub(crate) async fn break_agent(&self) {
+        self.client
+            .create_component()
+            .name("agent")
+            .semantic_version("1.1.0")
+            .platform(Platform::Linux)
+            .data("name: agent\n  - exit 1")
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// A pipeline that runs `recipe`, such as `web/x.x.x`.
+    pub(crate) async fn pipeline_of(&self, name: &str, recipe: &str, status: PipelineStatus) {
+        self.client
+            .create_image_pipeline()
+            .name(name)
+            .image_recipe_arn(full(&format!("image-recipe/{recipe}")))
+            .infrastructure_configuration_arn(&self.infrastructure)
+            .status(status)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn container_pipeline(&self, name: &str, parent: &str) {
+        self.client
+            .create_container_recipe()
+            .container_type(ContainerType::Docker)
+            .name(name)
+            .semantic_version("1.0.0")
+            .parent_image(full(parent))
+            .dockerfile_template_data("FROM {{{ imagebuilder:parentImage }}}")
+            .platform_override(Platform::Linux)
+            .target_repository(
+                TargetContainerRepository::builder()
+                    .service(ContainerRepositoryService::Ecr)
+                    .repository_name(name)
+                    .build()
+                    .unwrap(),
+            )
+            .send()
+            .await
+            .unwrap();
+        self.client
+            .create_image_pipeline()
+            .name(name)
+            .container_recipe_arn(full(&format!("container-recipe/{name}/1.0.0")))
+            .infrastructure_configuration_arn(&self.infrastructure)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// Runs a pipeline by hand and gives the build's ARN.
+    pub(crate) async fn run(&self, pipeline: &str) -> String {
+        let started =
+            self.client.start_image_pipeline_execution().image_pipeline_arn(pipeline_arn(pipeline)).send().await;
+        started.unwrap().image_build_version_arn().unwrap().to_owned()
+    }
+
+    /// Runs a pipeline by hand, and waits until nothing moves any more.
+    pub(crate) async fn run_to_rest(&self, pipeline: &str) -> String {
+        let image = self.run(pipeline).await;
+        self.cloud.rest().await;
+        image
+    }
+
+    /// Lets `duration` pass.
+    pub(crate) async fn pass(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+
+    /// The builds of a pipeline, oldest first, as `name 1.0.0/2 STATUS on parent 1.0.0/1`.
+    pub(crate) fn builds(&self, pipeline: &str) -> Vec<String> {
+        let arn = pipeline_arn(pipeline);
+        let mut builds = self.cloud.state().image_builder.builds();
+        builds.retain(|build| build.pipeline.as_deref() == Some(&arn));
+        builds.sort_by_key(|build| build.created);
+        let short = emulator::story::short;
+        builds
+            .iter()
+            .map(|build| format!("{} {} on {}", short(&build.arn), build.status, short(&build.parent)))
+            .collect()
+    }
+
+    /// How many builds a pipeline has had.
+    pub(crate) fn count(&self, pipeline: &str) -> usize {
+        self.builds(pipeline).len()
+    }
+
+    pub(crate) fn executions(&self) -> Vec<Execution> {
+        self.cloud.state().image_builder.executions().to_vec()
+    }
+
+    /// Invokes the function once, as a synchronous caller, with one message.
+    pub(crate) async fn notify(&self, message: &str) -> Result<Value, String> {
+        self.invoke(&envelope(&[message])).await
+    }
+
+    pub(crate) async fn invoke(&self, event: &Value) -> Result<Value, String> {
+        let result = self.cloud.lambda().invoke("gold-cascade", event).await.unwrap();
+        if result.failed {
+            Err(result.payload["errorMessage"].as_str().unwrap_or_default().to_owned())
+        } else {
+            Ok(result.payload)
+        }
+    }
+
+    /// Every report that the function has made, in order.
+    pub(crate) fn reports(&self) -> Vec<Value> {
+        self.reports.lock().unwrap().clone()
+    }
+
+    /// What was published to the report topic.
+    pub(crate) fn published_reports(&self) -> Vec<String> {
+        let state = self.cloud.state();
+        let published = state.sns.published().iter().filter(|message| message.topic == topic(REPORT_TOPIC));
+        published.map(|message| message.message.clone()).collect()
+    }
+
+    /// The messages that Image Builder has published.
+    pub(crate) fn notifications(&self) -> Vec<String> {
+        let state = self.cloud.state();
+        let published = state.sns.published().iter().filter(|message| message.topic == topic(GOLD_TOPIC));
+        published.map(|message| message.message.clone()).collect()
+    }
+
+    pub(crate) fn dead_letters(&self) -> usize {
+        self.cloud.state().sqs.letters(DEAD_LETTERS).len()
+    }
+}
+
+/// What one report says of one pipeline: `decision: sentence`.
+pub(crate) fn said_of(report: &Value, pipeline: &str) -> String {
+    let arn = pipeline_arn(pipeline);
+    let events = report["events"].as_array().unwrap();
+    let mut lines = events.iter().flat_map(|event| event["pipelines"].as_array().unwrap());
+    match lines.find(|line| line["pipeline"] == *arn) {
+        Some(line) => format!(
+            "{}: {}",
+            line["decision"].as_str().unwrap_or("failed"),
+            line["sentence"].as_str().unwrap()
+        ),
+        None => "not in the report".to_owned(),
+    }
+}
+
+/// A message about an image, with the two fields that every message has.
+pub(crate) fn message(image: &str, status: &str) -> String {
+    json!({ "arn": full(&format!("image/{image}")), "state": { "status": status } }).to_string()
+}
+
+/// A message about an image that a pipeline of the same name has made.
+pub(crate) fn message_of_pipeline(image: &str, status: &str) -> String {
+    let name = image.split('/').next().unwrap();
+    json!({
+        "arn": full(&format!("image/{image}")), "state": { "status": status },
+        "sourcePipelineArn": pipeline_arn(name),
+    })
+    .to_string()
+}
+
+/// SNS's envelope around messages.
+pub(crate) fn envelope(messages: &[&str]) -> Value {
+    let records: Vec<Value> = messages
+        .iter()
+        .enumerate()
+        .map(|(index, message)| {
+            json!({
+                "EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": "arn",
+                "Sns": {
+                    "Type": "Notification", "MessageId": format!("message-{index}"), "TopicArn": topic(GOLD_TOPIC),
+                    "Subject": null, "Message": message, "Timestamp": "2026-11-23T12:00:00.000Z",
+                    "SignatureVersion": "1", "Signature": "EXAMPLE", "SigningCertUrl": "EXAMPLE",
+                    "UnsubscribeUrl": "EXAMPLE", "MessageAttributes": {},
+                },
+            })
+        })
+        .collect();
+    json!({ "Records": records })
+}
+
+pub(crate) fn topic(name: &str) -> String {
+    format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}")
+}
+
+pub(crate) fn pipeline_arn(name: &str) -> String {
+    full(&format!("image-pipeline/{name}"))
+}
+
+/// The ARN that a short form stands for; what is no short form stays as it is.
+pub(crate) fn full(short: &str) -> String {
+    let kinds = ["image/", "image-recipe/", "container-recipe/", "image-pipeline/", "component/"];
+    if let Some(rest) = short.strip_prefix("aws:") {
+        format!("arn:aws:imagebuilder:{REGION}:aws:{rest}")
+    } else if kinds.iter().any(|kind| short.starts_with(kind)) {
+        format!("arn:aws:imagebuilder:{REGION}:{ACCOUNT}:{short}")
+    } else {
+        short.to_owned()
+    }
+}
+
+fn sdk_config(cloud: &Cloud, access_key: &str) -> aws_config::SdkConfig {
+    aws_config::SdkConfig::builder()
+        .behavior_version(aws_config::BehaviorVersion::latest())
+        .region(aws_config::Region::new(REGION))
+        .credentials_provider(aws_sdk_imagebuilder::config::SharedCredentialsProvider::new(
+            aws_sdk_imagebuilder::config::Credentials::new(access_key, "local", None, None, "lab"),
+        ))
+        .http_client(cloud.clone())
+        .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
+            aws_smithy_async::rt::sleep::TokioSleep::new(),
+        ))
+        .build()
+}
+
+/// The product's own client, on the emulator in this process.
+pub(crate) fn client(cloud: &Cloud, access_key: &str) -> Client {
+    image_cascade::image_builder::sdk::client(&sdk_config(cloud, access_key))
+}
+
+fn handler(cloud: &Cloud, settings: &[(&str, &str)], reports: &Arc<Mutex<Vec<Value>>>) -> Handler {
+    let mut all: BTreeMap<String, String> =
+        settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    all.entry("REPORT_TOPIC_ARN".to_owned()).or_insert_with(|| topic(REPORT_TOPIC));
+    let config = Config { settings: Settings::from_lookup(|name| all.get(name).cloned()).unwrap() };
+    let cloud = cloud.clone();
+    let reports = Arc::clone(reports);
+    Arc::new(move |access_key, event| {
+        let aws = sdk_config(&cloud, &access_key);
+        let clients = Clients {
+            image_builder: image_cascade::image_builder::sdk::client(&aws),
+            sns: aws_sdk_sns::Client::new(&aws),
+            region: Some(REGION.to_owned()),
+        };
+        let (config, reports, now) = (config.clone(), Arc::clone(&reports), cloud.now());
+        Box::pin(async move {
+            let report = handle(&config, &clients, event, now).await;
+            let report = report.map_err(|error| image_cascade::error::Chain(&error).to_string())?;
+            reports.lock().unwrap().push(report.clone());
+            Ok(report)
+        })
+    })
+}
+
+/// The time at which every account here begins.
+pub(crate) fn start() -> Timestamp {
+    "2026-11-23T12:00:00Z".parse().unwrap()
+}

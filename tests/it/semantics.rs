@@ -1,0 +1,607 @@
+//! The promises of `docs/semantics.md`, each quoted by the test that holds it.
+
+use std::time::Duration;
+
+use aws_sdk_imagebuilder::types::PipelineStatus;
+use emulator::faults::{Fault, Kind};
+
+use crate::lab::{BUILD_TIME, Lab, envelope, full, message, message_of_pipeline, pipeline_arn, said_of};
+
+const AMAZON: &str = "aws:image/amazon-linux-2023-x86/x.x.x";
+
+/// > When an image becomes AVAILABLE, every enabled pipeline whose recipe selects that image as its parent starts once, without a list to maintain.
+#[tokio::test(start_paused = true)]
+async fn an_available_image_causes_every_child_to_start_once() {
+    let lab = Lab::new().await;
+    lab.pipeline("gold", AMAZON).await;
+    for (name, parent) in [
+        ("any", "image/gold/x.x.x"),
+        ("major", "image/gold/1.x.x"),
+        ("minor", "image/gold/1.0.x"),
+        ("exact", "image/gold/1.0.0"),
+        ("other-version", "image/gold/2.x.x"),
+        ("other-name", "image/golden/x.x.x"),
+        ("pinned", "image/gold/1.0.0/1"),
+    ] {
+        lab.pipeline(name, parent).await;
+    }
+    lab.recipe("moving", "1.0.0", "image/golden/x.x.x").await;
+    lab.recipe("moving", "1.10.0", "image/gold/x.x.x").await;
+    lab.recipe("moving", "1.9.0", "image/golden/x.x.x").await;
+    lab.pipeline_of("moving", "moving/x.x.x", PipelineStatus::Enabled).await;
+    lab.pipeline("grandchild", "image/any/x.x.x").await;
+    for generation in 1..=3 {
+        lab.run_to_rest("gold").await;
+        for child in ["any", "major", "minor", "exact", "moving", "grandchild"] {
+            assert_eq!(lab.count(child), generation, "{child}");
+        }
+    }
+    for stranger in ["other-version", "other-name", "pinned"] {
+        assert_eq!(lab.count(stranger), 0, "{stranger}");
+    }
+    assert_eq!(lab.builds("any")[2], "any 1.0.0/3 AVAILABLE on gold 1.0.0/3");
+}
+
+/// > Image recipes and container recipes are treated alike.
+#[tokio::test(start_paused = true)]
+async fn container_pipelines_follow_their_parent() {
+    let lab = Lab::new().await;
+    lab.container_pipeline("base", "amazonlinux:latest").await;
+    lab.container_pipeline("proxy", "image/base/x.x.x").await;
+    lab.container_pipeline("edge", "image/proxy/1.x.x").await;
+    lab.run_to_rest("base").await;
+    lab.run_to_rest("base").await;
+    assert_eq!(lab.builds("edge"), ["edge 1.0.0/1 AVAILABLE on proxy 1.0.0/1", "edge 1.0.0/2 AVAILABLE on proxy 1.0.0/2"]);
+}
+
+/// > However often, late or out of order a notification arrives, a pipeline starts at most one build from the same state.
+#[tokio::test(start_paused = true)]
+async fn ten_copies_in_any_order_cause_one_build() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.pipeline("java", "image/gold/x.x.x").await;
+    let first = lab.run_to_rest("gold").await;
+    let second = lab.run_to_rest("gold").await;
+    let about = |arn: &str| message(arn.split_once("image/").unwrap().1, "AVAILABLE");
+    let (first, second) = (about(&first), about(&second));
+    for _ in 0..5 {
+        // Two at a time, the newer one first.
+        let (newer, older) = (envelope(&[&second, &first]), envelope(&[&first]));
+        let (newer, older) = tokio::join!(lab.invoke(&newer), lab.invoke(&older));
+        newer.unwrap();
+        older.unwrap();
+    }
+    assert_eq!((lab.count("web"), lab.count("java")), (1, 1));
+    lab.cloud.rest().await;
+    for _ in 0..5 {
+        lab.notify(&first).await.unwrap();
+        lab.notify(&second).await.unwrap();
+    }
+    assert_eq!(lab.builds("web"), ["web 1.0.0/1 AVAILABLE on gold 1.0.0/2"]);
+}
+
+/// The same, where only the token stands between two invocations and two builds: both see the
+/// state before either has started anything.
+#[tokio::test(start_paused = true)]
+async fn stale_lists_cause_no_second_build() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
+    lab.cloud.rest().await;
+    lab.run_to_rest("gold").await;
+    lab.notify(&message("gold/1.0.0/2", "AVAILABLE")).await.unwrap();
+    lab.cloud.state().faults.add(Fault::new("ListImagePipelineImages", Kind::Stale, 3));
+    for _ in 0..3 {
+        let report = lab.notify(&message("gold/1.0.0/2", "AVAILABLE")).await.unwrap();
+        assert_eq!(said_of(&report, "web"), "rebuild: parent image gold 1.0.0/1 -> 1.0.0/2");
+    }
+    assert_eq!(lab.count("web"), 2);
+}
+
+/// > Wherever the function is killed, the retry starts what was not started, and nothing twice.
+#[tokio::test(start_paused = true)]
+async fn death_at_any_call_causes_no_loss_and_no_second_build() {
+    for kind in [Kind::KillBefore, Kind::KillAfter, Kind::LostReply] {
+        for after in 0..40 {
+            let lab = Lab::new().await;
+            lab.pipeline("gold", AMAZON).await;
+            for child in ["java", "node", "web"] {
+                lab.pipeline(child, "image/gold/x.x.x").await;
+            }
+            let before: u64 = lab.cloud.state().calls.values().sum();
+            lab.run("gold").await;
+            lab.cloud.state().faults.add(Fault::new("*", kind, 1).after(after));
+            lab.cloud.rest().await;
+            for child in ["java", "node", "web"] {
+                assert_eq!(lab.count(child), 1, "{child}, {kind:?} after {after} calls");
+            }
+            assert_eq!(lab.dead_letters(), 0);
+            let calls: u64 = lab.cloud.state().calls.values().sum::<u64>() - before;
+            if u64::from(after) > calls {
+                break;
+            }
+        }
+    }
+}
+
+/// > A start that is throttled is tried again, and what cannot be done in the end is visible in the dead-letter queue, the log and the report.
+#[tokio::test(start_paused = true)]
+async fn throttled_starts_happen_in_the_end() {
+    let lab = Lab::new().await;
+    lab.pipeline("gold", AMAZON).await;
+    for index in 0..20 {
+        lab.pipeline(&format!("child-{index}"), "image/gold/x.x.x").await;
+    }
+    lab.run("gold").await;
+    lab.cloud.state().faults.add(Fault::new("StartImagePipelineExecution", Kind::Throttle, 100));
+    lab.cloud.rest().await;
+    for index in 0..20 {
+        assert_eq!(lab.count(&format!("child-{index}")), 1);
+    }
+    assert_eq!(lab.dead_letters(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_is_forbidden_ends_in_the_dead_letter_queue_and_the_report() {
+    let lab = Lab::new().await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.run("gold").await;
+    lab.cloud.state().faults.add(Fault::new("StartImagePipelineExecution", Kind::Forbidden, 100));
+    lab.cloud.rest().await;
+    assert_eq!(lab.dead_letters(), 1);
+    let reports = lab.published_reports();
+    assert_eq!(reports.len(), 3, "one for each try");
+    assert!(reports[0].contains("failed to start pipeline"), "{}", reports[0]);
+    assert!(reports[0].contains("ForbiddenException"), "{}", reports[0]);
+}
+
+/// > A pipeline whose newest image was built on exactly what its parent reference resolves to now is not started.
+#[tokio::test(start_paused = true)]
+async fn an_up_to_date_child_is_not_started() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    lab.run_to_rest("web").await;
+    let report = lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
+    insta::assert_snapshot!(said_of(&report, "web"), @"up-to-date: web 1.0.0/1 was built on gold 1.0.0/1, which gold x.x.x resolves to");
+    assert_eq!(lab.count("web"), 1);
+}
+
+/// > What a parent reference resolves to is asked of Image Builder, never read from the message.
+#[tokio::test(start_paused = true)]
+async fn a_message_of_an_image_that_is_not_there_causes_nothing() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    lab.run_to_rest("web").await;
+    let report = lab.notify(&message("gold/9.9.9/9", "AVAILABLE")).await.unwrap();
+    insta::assert_snapshot!(said_of(&report, "web"), @"up-to-date: web 1.0.0/1 was built on gold 1.0.0/1, which gold x.x.x resolves to");
+    assert_eq!(lab.count("web"), 1);
+}
+
+/// > A FAILED, CANCELLED or unknown image starts none of its children.
+#[tokio::test(start_paused = true)]
+async fn an_image_that_is_not_available_causes_nothing_below() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    for status in ["FAILED", "CANCELLED", "HIBERNATING", "BUILDING", "DEPRECATED"] {
+        lab.notify(&message_of_pipeline("gold/1.0.0/1", status)).await.unwrap();
+        assert_eq!(lab.count("web"), 0, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gold_image_whose_build_fails_causes_nothing_below() {
+    let lab = Lab::new().await;
+    lab.recipe_with_agent("gold", AMAZON).await;
+    lab.pipeline_of("gold", "gold/1.0.0", PipelineStatus::Enabled).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.break_agent().await;
+    lab.run_to_rest("gold").await;
+    assert_eq!(lab.builds("gold").len(), 1);
+    assert_eq!(lab.count("web"), 0);
+}
+
+/// > A late notification of an older image starts nothing, and no pipeline ever goes back to an older parent.
+#[tokio::test(start_paused = true)]
+async fn a_late_notification_causes_nothing() {
+    let lab = Lab::new().await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    lab.run_to_rest("gold").await;
+    assert_eq!(lab.count("web"), 2);
+    lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
+    lab.cloud.rest().await;
+    assert_eq!(lab.builds("web"), ["web 1.0.0/1 AVAILABLE on gold 1.0.0/1", "web 1.0.0/2 AVAILABLE on gold 1.0.0/2"]);
+}
+
+/// > Every start and every skip carries a reason with old and new values: the same sentence in the log, in the report and in the dry run.
+#[tokio::test(start_paused = true)]
+async fn every_decision_has_its_sentence_everywhere() {
+    let say = async |dry_run: &str| {
+        let lab = Lab::silent(&[("DRY_RUN", dry_run)]).await;
+        lab.pipeline("gold", AMAZON).await;
+        lab.pipeline("web", "image/gold/x.x.x").await;
+        lab.pipeline("pinned", "image/gold/1.0.0/1").await;
+        lab.run_to_rest("gold").await;
+        lab.run_to_rest("web").await;
+        lab.run_to_rest("gold").await;
+        let report = lab.notify(&message("gold/1.0.0/2", "AVAILABLE")).await.unwrap();
+        (report, lab.published_reports())
+    };
+    let (wet, published) = say("false").await;
+    let (dry, told) = say("true").await;
+    for pipeline in ["web", "pinned"] {
+        let sentence = said_of(&wet, pipeline);
+        assert_eq!(sentence, said_of(&dry, pipeline));
+        let sentence = sentence.split_once(": ").unwrap().1;
+        assert!(published[0].contains(sentence) && told[0].contains(sentence), "{}", published[0]);
+    }
+    let published: serde_json::Value = serde_json::from_str(&published[0]).unwrap();
+    insta::assert_snapshot!(published["email"].as_str().unwrap(), @"
+    gold-cascade
+
+    gold 1.0.0/2 is AVAILABLE
+      left        pinned  pinned to gold 1.0.0/1, misses gold 1.0.0/2
+      started     web     parent image gold 1.0.0/1 -> 1.0.0/2 (building web 1.0.0/2)
+
+    1 started, 0 waiting, 1 left, 0 up to date, 0 failed
+    ");
+    let told: serde_json::Value = serde_json::from_str(&told[0]).unwrap();
+    insta::assert_snapshot!(told["email"].as_str().unwrap(), @"
+    gold-cascade (dry run: nothing was started)
+
+    gold 1.0.0/2 is AVAILABLE
+      left        pinned  pinned to gold 1.0.0/1, misses gold 1.0.0/2
+      would start web     parent image gold 1.0.0/1 -> 1.0.0/2
+
+    1 would start, 0 waiting, 1 left, 0 up to date, 0 failed
+    ");
+    let json: serde_json::Value = serde_json::from_str(published["default"].as_str().unwrap()).unwrap();
+    assert_eq!(json, wet, "the published JSON is the returned report");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap(), @r#"
+    {
+      "dryRun": false,
+      "events": [
+        {
+          "cause": "gold 1.0.0/2 is AVAILABLE",
+          "pipelines": [
+            {
+              "because": {
+                "code": "pinned",
+                "misses": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/2",
+                "parent": "gold 1.0.0/1"
+              },
+              "decision": "leave",
+              "outcome": {
+                "result": "none"
+              },
+              "pipeline": "arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/pinned",
+              "sentence": "pinned to gold 1.0.0/1, misses gold 1.0.0/2"
+            },
+            {
+              "because": [
+                {
+                  "code": "parent-updated",
+                  "new": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/2",
+                  "old": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/1"
+                }
+              ],
+              "decision": "rebuild",
+              "outcome": {
+                "image": "arn:aws:imagebuilder:us-east-1:123456789012:image/web/1.0.0/2",
+                "result": "started"
+              },
+              "pipeline": "arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web",
+              "sentence": "parent image gold 1.0.0/1 -> 1.0.0/2"
+            }
+          ]
+        }
+      ],
+      "function": "gold-cascade",
+      "totals": {
+        "failed": 0,
+        "left": 1,
+        "started": 1,
+        "upToDate": 0,
+        "waiting": 0
+      }
+    }
+    "#);
+}
+
+/// > A recipe that pins its parent (an exact build, an AMI id) is never started for a newer one: it is left as pinned, with what it misses.
+#[tokio::test(start_paused = true)]
+async fn a_pinned_child_is_left_with_what_it_misses() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    let first = lab.run_to_rest("gold").await;
+    let image = lab.client.get_image().image_build_version_arn(&first).send().await.unwrap();
+    let ami = image.image().unwrap().output_resources().unwrap().amis()[0].image().unwrap().to_owned();
+    lab.pipeline("by-build", "image/gold/1.0.0/1").await;
+    lab.pipeline("by-ami", &ami).await;
+    lab.pipeline("by-other-ami", "ami-0cd12345db678d90f").await;
+    lab.run_to_rest("gold").await;
+    let report = lab.notify(&message("gold/1.0.0/2", "AVAILABLE")).await.unwrap();
+    assert_eq!(said_of(&report, "by-build"), "leave: pinned to gold 1.0.0/1, misses gold 1.0.0/2");
+    assert_eq!(said_of(&report, "by-ami"), format!("leave: pinned to {ami}, misses gold 1.0.0/2"));
+    assert_eq!(said_of(&report, "by-other-ami"), "not in the report");
+    assert_eq!(lab.executions().len(), 2, "the two of gold");
+}
+
+/// > A cycle among recipes is refused by name, and never loops.
+#[tokio::test(start_paused = true)]
+async fn a_cycle_is_refused_by_name() {
+    let lab = Lab::new().await;
+    lab.pipeline("chicken", "image/egg/x.x.x").await;
+    lab.pipeline("egg", "image/chicken/x.x.x").await;
+    lab.pipeline("ouroboros", "image/ouroboros/x.x.x").await;
+    lab.recipe("seed", "1.0.0", AMAZON).await;
+    // A first egg, laid by hand with another recipe of the same name.
+    lab.recipe("egg", "0.1.0", AMAZON).await;
+    lab.pipeline_of("first-egg", "egg/0.1.0", PipelineStatus::Enabled).await;
+    lab.run_to_rest("first-egg").await;
+    assert_eq!((lab.count("chicken"), lab.count("egg"), lab.count("ouroboros")), (0, 0, 0));
+    assert_eq!(said_of(&lab.reports()[0], "chicken"), "leave: built on itself: chicken -> egg -> chicken");
+}
+
+/// > A DISABLED pipeline is left alone, although the API would start it.
+#[tokio::test(start_paused = true)]
+async fn a_disabled_pipeline_is_left() {
+    let lab = Lab::new().await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.disabled_pipeline("web", "image/gold/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    assert_eq!(lab.count("web"), 0);
+    assert_eq!(said_of(&lab.reports()[0], "web"), "leave: the pipeline is disabled");
+}
+
+/// > A dry run makes every read and no write.
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_starts_nothing() {
+    let lab = Lab::with_settings(&[("DRY_RUN", "true")]).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    assert_eq!(lab.count("web"), 0);
+    let reports = lab.reports();
+    let lines = reports[0]["events"][0]["pipelines"].as_array().unwrap();
+    let web = lines.iter().find(|line| line["pipeline"] == *pipeline_arn("web")).unwrap();
+    assert_eq!(web["outcome"]["result"], "would-start");
+    assert_eq!(lab.cloud.state().calls.get("StartImagePipelineExecution"), Some(&1), "the one by hand");
+}
+
+/// > An unreadable message harms no other record, is named in the log, and ends in the dead-letter queue.
+#[tokio::test(start_paused = true)]
+async fn an_unreadable_message_harms_no_other() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    let good = message("gold/1.0.0/1", "AVAILABLE");
+    for bad in ["not JSON", r#"{"arn":"gold","state":{"status":"AVAILABLE"}}"#] {
+        lab.cloud.lambda().invoke_later("gold-cascade", envelope(&[bad, &good]));
+    }
+    lab.cloud.rest().await;
+    assert_eq!(lab.count("web"), 1);
+    assert_eq!(lab.dead_letters(), 2);
+    let error = lab.notify("not JSON").await.unwrap_err();
+    insta::assert_snapshot!(error, @"1 not finished: message message-0: the message is not JSON: expected ident at line 1 column 2");
+}
+
+/// > A message that is somebody else's is ignored, and the report says so.
+#[tokio::test(start_paused = true)]
+async fn a_foreign_message_is_ignored() {
+    let lab = Lab::silent(&[]).await;
+    let report = lab.notify(r#"{"AlarmName":"cpu-high","NewStateValue":"ALARM"}"#).await.unwrap();
+    insta::assert_snapshot!(report["events"][0]["ignored"].as_str().unwrap(), @"not an image notification: it has neither `arn` nor `state`");
+    let elsewhere = r#"{"arn":"arn:aws:imagebuilder:eu-west-1:123456789012:image/gold/1.0.0/1","state":{"status":"AVAILABLE"}}"#;
+    let report = lab.notify(elsewhere).await.unwrap();
+    insta::assert_snapshot!(report["events"][0]["ignored"].as_str().unwrap(), @"the image is in eu-west-1, this function looks after us-east-1");
+    assert!(lab.published_reports().is_empty());
+    assert_eq!(lab.cloud.state().calls.get("ListImagePipelines"), None);
+}
+
+/// > A pipeline that is building waits, and is decided again when its build ends, whichever way it ends.
+#[tokio::test(start_paused = true)]
+async fn a_building_child_is_decided_again_at_its_end() {
+    let lab = Lab::new().await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    // The child builds on gold 1.0.0/1 when 1.0.0/2 arrives, and has half of its time to go.
+    lab.run("gold").await;
+    lab.pass(BUILD_TIME / 2).await;
+    lab.run("web").await;
+    lab.cloud.rest().await;
+    assert_eq!(
+        lab.builds("web"),
+        ["web 1.0.0/1 AVAILABLE on gold 1.0.0/1", "web 1.0.0/2 AVAILABLE on gold 1.0.0/1", "web 1.0.0/3 AVAILABLE on gold 1.0.0/2"]
+    );
+    let waited = lab.reports().iter().any(|report| said_of(report, "web").starts_with("wait: web 1.0.0/2 is"));
+    assert!(waited, "{:?}", lab.reports());
+}
+
+/// > A build that failed is tried again at once on a new parent.
+#[tokio::test(start_paused = true)]
+async fn a_failed_build_is_tried_on_a_new_parent() {
+    let lab = Lab::new().await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.recipe_with_agent("web", "image/gold/x.x.x").await;
+    lab.pipeline_of("web", "web/1.0.0", PipelineStatus::Enabled).await;
+    lab.run_to_rest("gold").await;
+    lab.break_agent().await;
+    // Gold 1.0.0/3 comes while the child is failing on 1.0.0/2: its own failure brings us back.
+    lab.run("gold").await;
+    lab.pass(BUILD_TIME / 3).await;
+    lab.run("gold").await;
+    lab.cloud.rest().await;
+    assert_eq!(
+        lab.builds("web"),
+        ["web 1.0.0/1 AVAILABLE on gold 1.0.0/1", "web 1.0.0/2 FAILED on gold 1.0.0/2", "web 1.0.0/3 FAILED on gold 1.0.0/3"]
+    );
+}
+
+/// > From the same inputs a build is tried three times at most, an hour and then two hours apart.
+#[tokio::test(start_paused = true)]
+async fn the_same_inputs_are_not_hammered() {
+    let lab = Lab::new().await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.recipe_with_agent("web", "image/gold/x.x.x").await;
+    lab.pipeline_of("web", "web/1.0.0", PipelineStatus::Enabled).await;
+    lab.break_agent().await;
+    lab.run_to_rest("gold").await;
+    let gold = message("gold/1.0.0/1", "AVAILABLE");
+    let mut started = Vec::new();
+    for minute in 0..600 {
+        lab.pass(Duration::from_secs(60)).await;
+        lab.notify(&gold).await.unwrap();
+        if lab.count("web") > started.len() + 1 {
+            started.push(minute);
+        }
+    }
+    let created: Vec<_> = lab.executions().iter().filter(|it| it.pipeline == Some(pipeline_arn("web"))).map(|it| it.at).collect();
+    assert_eq!(created.len(), 3);
+    let hours = |a: usize, b: usize| created[b].duration_since(created[a]).as_secs_f64() / 3_600.0;
+    assert!((1.0..1.05).contains(&hours(0, 1)) && (2.0..2.05).contains(&hours(1, 2)), "{created:?}");
+    let report = lab.notify(&gold).await.unwrap();
+    insta::assert_snapshot!(said_of(&report, "web"), @"leave: web 1.0.0/3 and 2 before it failed from the same inputs; waits for another input");
+}
+
+/// > An enabled pipeline that has no image yet starts when an image that its recipe selects becomes AVAILABLE.
+#[tokio::test(start_paused = true)]
+async fn a_pipeline_without_an_image_starts() {
+    let lab = Lab::new().await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    assert_eq!(lab.builds("web"), ["web 1.0.0/1 AVAILABLE on gold 1.0.0/1"]);
+    assert_eq!(said_of(&lab.reports()[0], "web"), "rebuild: no image yet; parent image gold 1.0.0/1");
+}
+
+/// > Where a pipeline and its child are behind at once, only the upper one starts; the child waits for it by name.
+#[tokio::test(start_paused = true)]
+async fn a_child_waits_for_a_parent_that_is_behind_itself() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("java", "image/gold/x.x.x").await;
+    lab.pipeline("billing", "image/java/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    lab.run_to_rest("java").await;
+    lab.run_to_rest("gold").await;
+    let report = lab.notify(&message_of_pipeline("java/1.0.0/1", "AVAILABLE")).await.unwrap();
+    assert_eq!(said_of(&report, "java"), "rebuild: parent image gold 1.0.0/1 -> 1.0.0/2");
+    assert_eq!(said_of(&report, "billing"), "wait: waits for java");
+    // A copy that comes while the parent builds says the same of the child.
+    let report = lab.notify(&message_of_pipeline("java/1.0.0/1", "AVAILABLE")).await.unwrap();
+    assert_eq!(said_of(&report, "billing"), "wait: waits for java");
+    lab.cloud.rest().await;
+    lab.notify(&message_of_pipeline("java/1.0.0/2", "AVAILABLE")).await.unwrap();
+    lab.cloud.rest().await;
+    assert_eq!(lab.builds("billing"), ["billing 1.0.0/1 AVAILABLE on java 1.0.0/2"]);
+}
+
+/// > Which image is newest follows the order of versions by number, not the order of time.
+#[tokio::test(start_paused = true)]
+async fn a_later_build_of_an_older_version_causes_nothing() {
+    let lab = Lab::new().await;
+    for version in ["9.0.0", "10.0.0"] {
+        lab.recipe("gold", version, AMAZON).await;
+        lab.pipeline_of(&format!("gold-{}", &version[..version.len() - 4]), &format!("gold/{version}"), PipelineStatus::Enabled).await;
+    }
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.pipeline("old", "image/gold/9.x.x").await;
+    lab.run_to_rest("gold-10").await;
+    lab.run_to_rest("gold-9").await;
+    assert_eq!(lab.builds("web"), ["web 1.0.0/1 AVAILABLE on gold 10.0.0/1"]);
+    assert_eq!(lab.builds("old"), ["old 1.0.0/1 AVAILABLE on gold 9.0.0/1"]);
+}
+
+/// > A pipeline whose read or start fails harms no other pipeline.
+#[tokio::test(start_paused = true)]
+async fn one_failure_harms_one_pipeline() {
+    for operation in ["ListImagePipelineImages", "StartImagePipelineExecution"] {
+        let lab = Lab::silent(&[]).await;
+        lab.pipeline("gold", AMAZON).await;
+        for child in ["java", "node", "web"] {
+            lab.pipeline(child, "image/gold/x.x.x").await;
+        }
+        lab.run_to_rest("gold").await;
+        lab.cloud.state().faults.add(Fault::new(operation, Kind::Forbidden, 1));
+        let error = lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap_err();
+        assert!(error.contains("1 not finished") && error.contains("ForbiddenException"), "{error}");
+        let started = ["java", "node", "web"].iter().map(|child| lab.count(child)).sum::<usize>();
+        assert_eq!(started, 2, "{operation}");
+    }
+}
+
+/// A parent that may not be seen is that pipeline's own trouble, and no reason to retry.
+#[tokio::test(start_paused = true)]
+async fn a_parent_that_does_not_resolve_is_named() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    let report = lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
+    insta::assert_snapshot!(said_of(&report, "web"), @"leave: its parent gold x.x.x does not resolve: failed to get image arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x: ResourceNotFoundException: The resource with ARN 'arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x' does not exist.");
+}
+
+/// Paging, whole and short, changes nothing.
+#[tokio::test(start_paused = true)]
+async fn lists_are_read_to_the_last_page() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    for index in 0..130 {
+        lab.pipeline(&format!("child-{index}"), "image/gold/x.x.x").await;
+    }
+    lab.run_to_rest("gold").await;
+    lab.cloud.state().faults.add(Fault::new("*", Kind::ShortPages, 30));
+    let report = lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
+    assert_eq!(report["totals"]["started"], 130);
+}
+
+/// The tags for its images that a pipeline holds go with every start.
+#[tokio::test(start_paused = true)]
+async fn image_tags_of_the_pipeline_are_passed_along() {
+    let lab = Lab::new().await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    let web = lab.client.get_image_pipeline().image_pipeline_arn(pipeline_arn("web")).send().await.unwrap();
+    let web = web.image_pipeline().unwrap();
+    lab.client
+        .update_image_pipeline()
+        .image_pipeline_arn(pipeline_arn("web"))
+        .image_recipe_arn(web.image_recipe_arn().unwrap())
+        .infrastructure_configuration_arn(web.infrastructure_configuration_arn().unwrap())
+        .image_tags("team", "web")
+        .send()
+        .await
+        .unwrap();
+    lab.run_to_rest("gold").await;
+    let image = lab.client.get_image().image_build_version_arn(full("image/web/1.0.0/1")).send().await.unwrap();
+    assert_eq!(image.image().unwrap().tags().unwrap()["team"], "web");
+}
+
+/// Every numbered sentence of the document stands above a test.
+#[test]
+fn no_promise_is_without_a_test() {
+    let tests = include_str!("semantics.rs");
+    let promises = include_str!("../../docs/semantics.md").lines().filter_map(|line| {
+        let (number, sentence) = line.split_once(". ")?;
+        number.parse::<u32>().ok().map(|_| sentence)
+    });
+    let mut count = 0;
+    for promise in promises {
+        count += 1;
+        assert!(tests.contains(&format!("/// > {promise}")), "no test quotes: {promise}");
+    }
+    assert!(count >= 20, "the promises are found in the document");
+}
