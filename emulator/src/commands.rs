@@ -40,6 +40,7 @@ async fn bring_up(port: u16, retry_pause: Duration) -> Result<Up, Error> {
         folder,
         endpoint: format!("http://{address}"),
         retry_pause,
+        timeout: deploy::TIMEOUT,
         settings: std::collections::BTreeMap::new(),
     };
     let topic = deploy::deploy(&cloud, &wiring);

@@ -21,6 +21,9 @@ pub const REPORT_TOPIC: &str = "image-cascade-reports";
 /// The queue that keeps what could not be handled.
 pub const DEAD_LETTERS: &str = "image-cascade-dead-letters";
 
+/// How long one invocation may take, if nobody says otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Why the functions cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
@@ -83,6 +86,8 @@ pub struct Wiring {
     pub endpoint: String,
     /// The pause before the first retry of an asynchronous invocation.
     pub retry_pause: Duration,
+    /// How long one invocation may take.
+    pub timeout: Duration,
     /// Settings beyond the usual ones.
     pub settings: BTreeMap<String, String>,
 }
@@ -105,9 +110,11 @@ pub fn deploy(cloud: &Cloud, wiring: &Wiring) -> String {
         variables.entry("REPORT_TOPIC_ARN".to_owned()).or_insert_with(|| reports.clone());
         cloud.lambda().deploy(Deployment {
             name: name.to_owned(),
-            code: Code::Binary(wiring.folder.join(name).with_extension(std::env::consts::EXE_EXTENSION)),
+            code: Code::Binary(
+                wiring.folder.join(name).with_extension(std::env::consts::EXE_EXTENSION),
+            ),
             variables,
-            timeout: Duration::from_secs(60),
+            timeout: wiring.timeout,
             retry_pause: wiring.retry_pause,
             dead_letter_queue: Some(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTERS}")),
         });

@@ -43,7 +43,8 @@ pub async fn observe(
 ) -> Result<Observation, RequestError> {
     let (pipelines, recipes) = try_join(image_builder.pipelines(), image_builder.recipes()).await?;
     let fleet = Fleet::new(pipelines, recipes);
-    let mut scope: BTreeSet<PipelineArn> = maker(&fleet, notification).cloned().into_iter().collect();
+    let mut scope: BTreeSet<PipelineArn> =
+        maker(&fleet, notification).cloned().into_iter().collect();
     if notification.status == ImageStatus::Available {
         scope.extend(children(image_builder, &fleet, notification).await?);
     }

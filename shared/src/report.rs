@@ -242,8 +242,9 @@ impl Report {
     pub fn is_worth_telling(&self) -> bool {
         let Totals { started, left, failed, waiting: _, up_to_date: _ } = self.totals;
         let lines = self.events.iter().flat_map(|event| &event.pipelines);
-        let parameters =
-            lines.filter(|line| matches!(line.decision, Some(Decision::Leave(Leave::Parameter { .. })))).count();
+        let parameters = lines
+            .filter(|line| matches!(line.decision, Some(Decision::Leave(Leave::Parameter { .. }))))
+            .count();
         started + failed + left - parameters > 0
     }
 

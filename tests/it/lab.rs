@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_imagebuilder::Client;
-use aws_sdk_imagebuilder::types::{ContainerRepositoryService, ContainerType, PipelineStatus, Platform, TargetContainerRepository};
+use aws_sdk_imagebuilder::types::{
+    ContainerRepositoryService, ContainerType, PipelineStatus, Platform, TargetContainerRepository,
+};
 use emulator::clock::Clock;
 use emulator::cloud::{ACCOUNT, Cloud, REGION};
 use emulator::deploy::{DEAD_LETTERS, GOLD_TOPIC, REPORT_TOPIC};
@@ -14,7 +16,6 @@ use emulator::image_builder::Execution;
 use emulator::lambda::{Code, Deployment, Handler};
 use gold_cascade::{Clients, Config, handle};
 use image_cascade::settings::Settings;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// The account, with helpers that say what is meant.
@@ -178,8 +179,12 @@ impl Lab {
 
     /// Runs a pipeline by hand and gives the build's ARN.
     pub(crate) async fn run(&self, pipeline: &str) -> String {
-        let started =
-            self.client.start_image_pipeline_execution().image_pipeline_arn(pipeline_arn(pipeline)).send().await;
+        let started = self
+            .client
+            .start_image_pipeline_execution()
+            .image_pipeline_arn(pipeline_arn(pipeline))
+            .send()
+            .await;
         started.unwrap().image_build_version_arn().unwrap().to_owned()
     }
 
@@ -204,7 +209,9 @@ impl Lab {
         let short = emulator::story::short;
         builds
             .iter()
-            .map(|build| format!("{} {} on {}", short(&build.arn), build.status, short(&build.parent)))
+            .map(|build| {
+                format!("{} {} on {}", short(&build.arn), build.status, short(&build.parent))
+            })
             .collect()
     }
 
@@ -239,14 +246,16 @@ impl Lab {
     /// What was published to the report topic.
     pub(crate) fn published_reports(&self) -> Vec<String> {
         let state = self.cloud.state();
-        let published = state.sns.published().iter().filter(|message| message.topic == topic(REPORT_TOPIC));
+        let published =
+            state.sns.published().iter().filter(|message| message.topic == topic(REPORT_TOPIC));
         published.map(|message| message.message.clone()).collect()
     }
 
     /// The messages that Image Builder has published.
     pub(crate) fn notifications(&self) -> Vec<String> {
         let state = self.cloud.state();
-        let published = state.sns.published().iter().filter(|message| message.topic == topic(GOLD_TOPIC));
+        let published =
+            state.sns.published().iter().filter(|message| message.topic == topic(GOLD_TOPIC));
         published.map(|message| message.message.clone()).collect()
     }
 
@@ -366,9 +375,4 @@ fn handler(cloud: &Cloud, settings: &[(&str, &str)], reports: &Arc<Mutex<Vec<Val
             Ok(report)
         })
     })
-}
-
-/// The time at which every account here begins.
-pub(crate) fn start() -> Timestamp {
-    "2026-11-23T12:00:00Z".parse().unwrap()
 }

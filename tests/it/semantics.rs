@@ -5,7 +5,9 @@ use std::time::Duration;
 use aws_sdk_imagebuilder::types::PipelineStatus;
 use emulator::faults::{Fault, Kind};
 
-use crate::lab::{BUILD_TIME, Lab, envelope, full, message, message_of_pipeline, pipeline_arn, said_of};
+use crate::lab::{
+    BUILD_TIME, Lab, envelope, full, message, message_of_pipeline, pipeline_arn, said_of,
+};
 
 const AMAZON: &str = "aws:image/amazon-linux-2023-x86/x.x.x";
 
@@ -51,7 +53,10 @@ async fn container_pipelines_follow_their_parent() {
     lab.container_pipeline("edge", "image/proxy/1.x.x").await;
     lab.run_to_rest("base").await;
     lab.run_to_rest("base").await;
-    assert_eq!(lab.builds("edge"), ["edge 1.0.0/1 AVAILABLE on proxy 1.0.0/1", "edge 1.0.0/2 AVAILABLE on proxy 1.0.0/2"]);
+    assert_eq!(
+        lab.builds("edge"),
+        ["edge 1.0.0/1 AVAILABLE on proxy 1.0.0/1", "edge 1.0.0/2 AVAILABLE on proxy 1.0.0/2"]
+    );
 }
 
 /// > However often, late or out of order a notification arrives, a pipeline starts at most one build from the same state.
@@ -221,7 +226,10 @@ async fn a_late_notification_causes_nothing() {
     assert_eq!(lab.count("web"), 2);
     lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
     lab.cloud.rest().await;
-    assert_eq!(lab.builds("web"), ["web 1.0.0/1 AVAILABLE on gold 1.0.0/1", "web 1.0.0/2 AVAILABLE on gold 1.0.0/2"]);
+    assert_eq!(
+        lab.builds("web"),
+        ["web 1.0.0/1 AVAILABLE on gold 1.0.0/1", "web 1.0.0/2 AVAILABLE on gold 1.0.0/2"]
+    );
 }
 
 /// > Every start and every skip carries a reason with old and new values: the same sentence in the log, in the report and in the dry run.
@@ -266,7 +274,8 @@ async fn every_decision_has_its_sentence_everywhere() {
 
     1 would start, 0 waiting, 1 left, 0 up to date, 0 failed
     ");
-    let json: serde_json::Value = serde_json::from_str(published["default"].as_str().unwrap()).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(published["default"].as_str().unwrap()).unwrap();
     assert_eq!(json, wet, "the published JSON is the returned report");
     insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap(), @r#"
     {
@@ -326,7 +335,8 @@ async fn a_pinned_child_is_left_with_what_it_misses() {
     lab.pipeline("gold", AMAZON).await;
     let first = lab.run_to_rest("gold").await;
     let image = lab.client.get_image().image_build_version_arn(&first).send().await.unwrap();
-    let ami = image.image().unwrap().output_resources().unwrap().amis()[0].image().unwrap().to_owned();
+    let ami =
+        image.image().unwrap().output_resources().unwrap().amis()[0].image().unwrap().to_owned();
     lab.pipeline("by-build", "image/gold/1.0.0/1").await;
     lab.pipeline("by-ami", &ami).await;
     lab.pipeline("by-other-ami", "ami-0cd12345db678d90f").await;
@@ -351,7 +361,10 @@ async fn a_cycle_is_refused_by_name() {
     lab.pipeline_of("first-egg", "egg/0.1.0", PipelineStatus::Enabled).await;
     lab.run_to_rest("first-egg").await;
     assert_eq!((lab.count("chicken"), lab.count("egg"), lab.count("ouroboros")), (0, 0, 0));
-    assert_eq!(said_of(&lab.reports()[0], "chicken"), "leave: built on itself: chicken -> egg -> chicken");
+    assert_eq!(
+        said_of(&lab.reports()[0], "chicken"),
+        "leave: built on itself: chicken -> egg -> chicken"
+    );
 }
 
 /// > A DISABLED pipeline is left alone, although the API would start it.
@@ -377,7 +390,11 @@ async fn a_dry_run_starts_nothing() {
     let lines = reports[0]["events"][0]["pipelines"].as_array().unwrap();
     let web = lines.iter().find(|line| line["pipeline"] == *pipeline_arn("web")).unwrap();
     assert_eq!(web["outcome"]["result"], "would-start");
-    assert_eq!(lab.cloud.state().calls.get("StartImagePipelineExecution"), Some(&1), "the one by hand");
+    assert_eq!(
+        lab.cloud.state().calls.get("StartImagePipelineExecution"),
+        Some(&1),
+        "the one by hand"
+    );
 }
 
 /// > An unreadable message harms no other record, is named in the log, and ends in the dead-letter queue.
@@ -425,9 +442,16 @@ async fn a_building_child_is_decided_again_at_its_end() {
     lab.cloud.rest().await;
     assert_eq!(
         lab.builds("web"),
-        ["web 1.0.0/1 AVAILABLE on gold 1.0.0/1", "web 1.0.0/2 AVAILABLE on gold 1.0.0/1", "web 1.0.0/3 AVAILABLE on gold 1.0.0/2"]
+        [
+            "web 1.0.0/1 AVAILABLE on gold 1.0.0/1",
+            "web 1.0.0/2 AVAILABLE on gold 1.0.0/1",
+            "web 1.0.0/3 AVAILABLE on gold 1.0.0/2"
+        ]
     );
-    let waited = lab.reports().iter().any(|report| said_of(report, "web").starts_with("wait: web 1.0.0/2 is"));
+    let waited = lab
+        .reports()
+        .iter()
+        .any(|report| said_of(report, "web").starts_with("wait: web 1.0.0/2 is"));
     assert!(waited, "{:?}", lab.reports());
 }
 
@@ -447,7 +471,11 @@ async fn a_failed_build_is_tried_on_a_new_parent() {
     lab.cloud.rest().await;
     assert_eq!(
         lab.builds("web"),
-        ["web 1.0.0/1 AVAILABLE on gold 1.0.0/1", "web 1.0.0/2 FAILED on gold 1.0.0/2", "web 1.0.0/3 FAILED on gold 1.0.0/3"]
+        [
+            "web 1.0.0/1 AVAILABLE on gold 1.0.0/1",
+            "web 1.0.0/2 FAILED on gold 1.0.0/2",
+            "web 1.0.0/3 FAILED on gold 1.0.0/3"
+        ]
     );
 }
 
@@ -469,10 +497,18 @@ async fn the_same_inputs_are_not_hammered() {
             started.push(minute);
         }
     }
-    let created: Vec<_> = lab.executions().iter().filter(|it| it.pipeline == Some(pipeline_arn("web"))).map(|it| it.at).collect();
+    let created: Vec<_> = lab
+        .executions()
+        .iter()
+        .filter(|it| it.pipeline == Some(pipeline_arn("web")))
+        .map(|it| it.at)
+        .collect();
     assert_eq!(created.len(), 3);
     let hours = |a: usize, b: usize| created[b].duration_since(created[a]).as_secs_f64() / 3_600.0;
-    assert!((1.0..1.05).contains(&hours(0, 1)) && (2.0..2.05).contains(&hours(1, 2)), "{created:?}");
+    assert!(
+        (1.0..1.05).contains(&hours(0, 1)) && (2.0..2.05).contains(&hours(1, 2)),
+        "{created:?}"
+    );
     let report = lab.notify(&gold).await.unwrap();
     insta::assert_snapshot!(said_of(&report, "web"), @"leave: web 1.0.0/3 and 2 before it failed from the same inputs; waits for another input");
 }
@@ -485,7 +521,10 @@ async fn a_pipeline_without_an_image_starts() {
     lab.pipeline("web", "image/gold/x.x.x").await;
     lab.run_to_rest("gold").await;
     assert_eq!(lab.builds("web"), ["web 1.0.0/1 AVAILABLE on gold 1.0.0/1"]);
-    assert_eq!(said_of(&lab.reports()[0], "web"), "rebuild: no image yet; parent image gold 1.0.0/1");
+    assert_eq!(
+        said_of(&lab.reports()[0], "web"),
+        "rebuild: no image yet; parent image gold 1.0.0/1"
+    );
 }
 
 /// > Where a pipeline and its child are behind at once, only the upper one starts; the child waits for it by name.
@@ -516,7 +555,12 @@ async fn a_later_build_of_an_older_version_causes_nothing() {
     let lab = Lab::new().await;
     for version in ["9.0.0", "10.0.0"] {
         lab.recipe("gold", version, AMAZON).await;
-        lab.pipeline_of(&format!("gold-{}", &version[..version.len() - 4]), &format!("gold/{version}"), PipelineStatus::Enabled).await;
+        lab.pipeline_of(
+            &format!("gold-{}", &version[..version.len() - 4]),
+            &format!("gold/{version}"),
+            PipelineStatus::Enabled,
+        )
+        .await;
     }
     lab.pipeline("web", "image/gold/x.x.x").await;
     lab.pipeline("old", "image/gold/9.x.x").await;
@@ -538,7 +582,10 @@ async fn one_failure_harms_one_pipeline() {
         lab.run_to_rest("gold").await;
         lab.cloud.state().faults.add(Fault::new(operation, Kind::Forbidden, 1));
         let error = lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap_err();
-        assert!(error.contains("1 not finished") && error.contains("ForbiddenException"), "{error}");
+        assert!(
+            error.contains("1 not finished") && error.contains("ForbiddenException"),
+            "{error}"
+        );
         let started = ["java", "node", "web"].iter().map(|child| lab.count(child)).sum::<usize>();
         assert_eq!(started, 2, "{operation}");
     }
@@ -574,7 +621,13 @@ async fn image_tags_of_the_pipeline_are_passed_along() {
     let lab = Lab::new().await;
     lab.pipeline("gold", AMAZON).await;
     lab.pipeline("web", "image/gold/x.x.x").await;
-    let web = lab.client.get_image_pipeline().image_pipeline_arn(pipeline_arn("web")).send().await.unwrap();
+    let web = lab
+        .client
+        .get_image_pipeline()
+        .image_pipeline_arn(pipeline_arn("web"))
+        .send()
+        .await
+        .unwrap();
     let web = web.image_pipeline().unwrap();
     lab.client
         .update_image_pipeline()
@@ -586,7 +639,13 @@ async fn image_tags_of_the_pipeline_are_passed_along() {
         .await
         .unwrap();
     lab.run_to_rest("gold").await;
-    let image = lab.client.get_image().image_build_version_arn(full("image/web/1.0.0/1")).send().await.unwrap();
+    let image = lab
+        .client
+        .get_image()
+        .image_build_version_arn(full("image/web/1.0.0/1"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(image.image().unwrap().tags().unwrap()["team"], "web");
 }
 

@@ -65,7 +65,7 @@ pub(super) fn message(build: &Build, account: &str) -> String {
     text.replace(&format!("\"{SEMVER_PLACE}\""), &packed(version, number))
 }
 
-const SEMVER_PLACE: &str = "\u{0}semver";
+const SEMVER_PLACE: &str = "{{semver}}";
 
 /// Four nodes of thirty bits in one number.
 fn packed(version: &str, build: &str) -> String {

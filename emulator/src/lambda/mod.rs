@@ -53,7 +53,8 @@ pub enum Code {
 }
 
 /// See [`Code::Handler`].
-pub type Handler = Arc<dyn Fn(String, Value) -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
+pub type Handler =
+    Arc<dyn Fn(String, Value) -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
 
 impl std::fmt::Debug for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -277,7 +278,8 @@ impl Lambda {
         let caller = format!("{}.{}", function.deployment.name, self.next_id());
         let (kill, mut killed) = mpsc::channel::<oneshot::Sender<()>>(1);
         lock(&self.inner.kills).insert(caller.clone(), kill);
-        let failure = |kind: &str, message: String| json!({ "errorType": kind, "errorMessage": message });
+        let failure =
+            |kind: &str, message: String| json!({ "errorType": kind, "errorMessage": message });
         let work = handler(caller.clone(), event.clone());
         let result = tokio::select! {
             result = work => result.map_err(|error| failure("Handler", error)),

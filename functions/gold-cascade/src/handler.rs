@@ -30,7 +30,9 @@ pub struct Clients {
 #[derive(Debug, Error)]
 pub enum HandleError {
     /// The event is not one of SNS.
-    #[error("the event is not one of SNS; subscribe the function to a topic, or invoke it with a file of events/")]
+    #[error(
+        "the event is not one of SNS; subscribe the function to a topic, or invoke it with a file of events/"
+    )]
     NotSns(#[source] serde_json::Error),
     /// Something in it is not finished.
     #[error(transparent)]

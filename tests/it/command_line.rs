@@ -1,0 +1,158 @@
+//! The program as a newcomer meets it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use emulator::deploy;
+
+fn program() -> Command {
+    let folder = deploy::build_functions().unwrap();
+    let mut program = Command::new(folder.join("image-cascade"));
+    // What cargo gives to a test it does not give to a user's program: nothing is rebuilt here.
+    program.env_remove("CARGO").current_dir(root()).stdin(Stdio::null());
+    program
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn output(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = program().args(arguments).output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn the_run_ends_well_and_shows_the_fleet() {
+    let (code, out, err) = output(&["--build-time", "300ms"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    for line in [
+        "│  ├─ billing     1.0.0/2  AVAILABLE on java-21 1.0.0/2",
+        "started: parent image gold-linux 1.0.0/1 -> 1.0.0/2",
+        "left: pinned to gold-linux 1.0.0/1, misses gold-linux 1.0.0/2",
+        "left: the pipeline is disabled",
+        "Every pipeline ended as promised: 7 started by the cascade, each once, 2 left with a reason",
+    ] {
+        assert!(out.contains(line), "{line}\n{out}");
+    }
+    assert!(!out.contains('\u{1b}'), "no colours on a pipe");
+}
+
+#[test]
+fn invoke_prints_the_answer_and_the_log() {
+    let (code, out, err) = output(&["invoke", "gold-cascade", "events/available.json"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("java-21 started: parent image gold-linux 1.0.0/1 -> 1.0.0/2"), "{out}");
+    assert!(out.contains("\"result\": \"started\""), "{out}");
+    let (code, out, _) = output(&["invoke", "gold-cascade", "events/not-json.json"]);
+    assert_eq!(code, Some(1));
+    assert!(out.contains("the message is not JSON"), "{out}");
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_line() {
+    let said = |arguments: &[&str]| {
+        let (code, _, err) = output(arguments);
+        assert_ne!(code, Some(0));
+        err.lines().next().unwrap_or_default().to_owned()
+    };
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let malformed =
+        std::env::temp_dir().join(format!("image-cascade-test-{}.json", std::process::id()));
+    std::fs::write(&malformed, "{\"Records\": [}").unwrap();
+    let malformed_path = malformed.to_str().unwrap();
+    insta::assert_snapshot!(
+        [
+            said(&["invoke", "gold-cascade", "events/nothing.json"]),
+            said(&["invoke", "gold-cascade", malformed_path]).replace(malformed_path, "FILE"),
+            said(&["invoke", "golden-cascade", "events/available.json"]),
+            said(&["serve", "--port", &port]).replace(&port, "PORT"),
+            said(&["serve", "--build-time", "soon"]),
+            said(&["srve"]),
+        ].join("\n"),
+        @"
+    error: events/nothing.json cannot be read: No such file or directory (os error 2); samples are in events/
+    error: FILE is not JSON: expected value at line 1 column 14
+    error: there is no function `golden-cascade`; there is gold-cascade
+    error: port PORT is in use; choose another with --port
+    error: invalid value 'soon' for '--build-time <DURATION>': expected number at 0; write it as `200ms`, `10s` or `2m`
+    error: unrecognized subcommand 'srve'
+    ");
+    std::fs::remove_file(malformed).unwrap();
+}
+
+#[test]
+fn help_explains_itself() {
+    let (code, out, _) = output(&["--help"]);
+    assert_eq!(code, Some(0));
+    for word in ["invoke", "serve", "--build-time", "emulated"] {
+        assert!(out.contains(word), "{out}");
+    }
+}
+
+/// Ends `serve` as a terminal's Ctrl-C and as a supervisor would, while a function is there.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupt_leaves_no_process_behind() {
+    for signal in ["-INT", "-TERM"] {
+        let mut serve = program()
+            .args(["serve", "--empty", "--port", "0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let answer = invoke(&address_of(&mut serve));
+        assert!(answer.contains("\"function\":\"gold-cascade\""), "{answer}");
+        let functions = children_of(serve.id());
+        assert_eq!(functions.len(), 1, "the function is there");
+        Command::new("kill").args([signal, &serve.id().to_string()]).status().unwrap();
+        serve.wait().unwrap();
+        let patience = Instant::now() + Duration::from_secs(10);
+        while PathBuf::from(format!("/proc/{}", functions[0])).exists() {
+            assert!(Instant::now() < patience, "the function is still there after {signal}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// Reads on until `serve` has said that it is ready, and gives the address that it named.
+#[cfg(target_os = "linux")]
+fn address_of(serve: &mut std::process::Child) -> String {
+    let mut lines = BufReader::new(serve.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let named = lines.find(|line| line.contains("AWS_ENDPOINT_URL=http://")).unwrap();
+    lines.find(|line| line.starts_with("Ready.")).unwrap();
+    let rest = named.split("http://").nth(1).unwrap();
+    // The pipe stays open for whatever is said later.
+    std::thread::spawn(move || lines.for_each(drop));
+    rest.split_whitespace().next().unwrap().to_owned()
+}
+
+/// Invokes the function as any HTTP client can.
+#[cfg(target_os = "linux")]
+fn invoke(address: &str) -> String {
+    let event = r#"{"Records":[]}"#;
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "POST /2015-03-31/functions/gold-cascade/invocations HTTP/1.1\r\nhost: {address}\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{event}",
+        event.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[cfg(target_os = "linux")]
+fn children_of(process: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    tasks
+        .flat_map(|task| {
+            let children = std::fs::read_to_string(task.unwrap().path().join("children")).unwrap();
+            children.split_whitespace().map(|child| child.parse().unwrap()).collect::<Vec<u32>>()
+        })
+        .collect()
+}

@@ -1,0 +1,105 @@
+//! What ARCHITECTURE.md and README.md say of the code, held against the code.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            found.push((path, text));
+        }
+    }
+    found
+}
+
+/// The part of a source file that is not its tests.
+fn code(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests").next().unwrap()
+}
+
+/// Only the adapter names a type of the Image Builder SDK.
+#[test]
+fn only_the_adapter_knows_the_sdk_of_image_builder() {
+    for (path, text) in sources(&root().join("shared/src")) {
+        if !path.ends_with("image_builder/sdk.rs") {
+            assert!(!code(&text).contains("aws_sdk_imagebuilder::"), "{}", path.display());
+        }
+    }
+}
+
+/// What decides does no I/O: nothing asynchronous, no client, no log, no clock.
+#[test]
+fn what_decides_does_no_io() {
+    let pure = [
+        "version",
+        "arn",
+        "notification",
+        "recipe",
+        "pipeline",
+        "image",
+        "graph",
+        "rebuild",
+        "plan",
+        "report",
+        "settings",
+    ];
+    for name in pure {
+        let text = fs::read_to_string(root().join(format!("shared/src/{name}.rs"))).unwrap();
+        for forbidden in [
+            "async ",
+            "std::fs",
+            "std::net",
+            "std::io",
+            "std::env",
+            "tracing::info",
+            "tracing::error",
+            "::now()",
+            "aws_sdk",
+            "tokio",
+        ] {
+            assert!(!code(&text).contains(forbidden), "{name}.rs has {forbidden}");
+        }
+    }
+}
+
+/// Production code does not know that the emulator exists.
+#[test]
+fn production_code_knows_no_emulator() {
+    for folder in ["shared/src", "functions"] {
+        for (path, text) in sources(&root().join(folder)) {
+            assert!(!text.to_lowercase().contains("emulator"), "{}", path.display());
+        }
+    }
+}
+
+/// Each setting of the code has its row in the README, and each row its setting.
+#[test]
+fn the_readme_lists_every_setting() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let table = readme.split("## Settings").nth(1).unwrap().split("\n## ").next().unwrap();
+    let listed: Vec<&str> =
+        table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(listed, image_cascade::settings::ALL);
+}
+
+/// The commands of the README are the ones that CI runs.
+#[test]
+fn ci_runs_the_readmes_test_command() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let ci = fs::read_to_string(root().join(".ci/run")).unwrap();
+    let command = "cargo test --workspace";
+    assert!(
+        readme.contains(&format!("\n{command}\n")),
+        "the README has the command on a line of its own"
+    );
+    assert!(ci.lines().any(|line| line == command), "CI runs it as it is written");
+}

@@ -1,0 +1,176 @@
+//! The real binary, as a process on the Runtime API, over real sockets.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use emulator::clock::Clock;
+use emulator::cloud::Cloud;
+use emulator::deploy::{self, DEAD_LETTERS, Wiring};
+use emulator::faults::{Fault, Kind};
+use emulator::http;
+use emulator::story::fleet;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::lab::{envelope, message, pipeline_arn};
+
+const BUILD_TIME: Duration = Duration::from_millis(200);
+
+/// The demo's fleet with the real function subscribed to its topic.
+async fn up(settings: &[(&str, &str)]) -> Cloud {
+    up_with_timeout(settings, deploy::TIMEOUT).await
+}
+
+async fn up_with_timeout(settings: &[(&str, &str)], timeout: Duration) -> Cloud {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let cloud = Cloud::new(Clock::real(), Duration::ZERO).unwrap();
+    let settings: BTreeMap<String, String> =
+        settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let folder = deploy::build_functions().unwrap();
+    let wiring =
+        Wiring { folder, endpoint, retry_pause: Duration::from_millis(50), timeout, settings };
+    let topic = deploy::deploy(&cloud, &wiring);
+    tokio::spawn(http::serve(cloud.clone(), listener));
+    fleet::build(&cloud, &topic).await.unwrap();
+    deploy::subscribe(&cloud, &topic);
+    cloud.state().image_builder.set_build_time(BUILD_TIME);
+    cloud
+}
+
+/// How many builds a pipeline has had.
+fn count(cloud: &Cloud, pipeline: &str) -> usize {
+    let arn = pipeline_arn(pipeline);
+    cloud
+        .state()
+        .image_builder
+        .executions()
+        .iter()
+        .filter(|it| it.pipeline.as_deref() == Some(&*arn))
+        .count()
+}
+
+const CHILDREN: [&str; 7] =
+    ["java-21", "node-22", "legacy-crm", "billing", "payments", "storefront", "web-proxy"];
+
+fn log_of(cloud: &Cloud) -> Vec<Value> {
+    let state = cloud.state();
+    state
+        .invocations
+        .iter()
+        .flat_map(|(_, result)| result.log.lines())
+        .map(|line| {
+            serde_json::from_str(line).unwrap_or_else(|_| panic!("a log line is not JSON: {line}"))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_whole_cascade_runs_on_the_real_binary_and_the_log_says_why() {
+    let cloud = up(&[]).await;
+    fleet::move_bases(&cloud).await.unwrap();
+    fleet::run_golds(&cloud).await.unwrap();
+    cloud.rest().await;
+    for child in CHILDREN {
+        assert_eq!(count(&cloud, child), 2, "{child}");
+    }
+    assert_eq!((count(&cloud, "ledger"), count(&cloud, "intranet")), (1, 1));
+    let log = log_of(&cloud);
+    let line = log.iter().find(|line| line["pipeline.arn"] == *pipeline_arn("billing")).unwrap();
+    for (field, value) in [
+        ("level", "INFO"),
+        ("decision", "rebuild"),
+        ("outcome", "started"),
+        ("cause", "java-21 1.0.0/2 is AVAILABLE"),
+        ("reason", "parent image java-21 1.0.0/1 -> 1.0.0/2"),
+        ("message", "billing started: parent image java-21 1.0.0/1 -> 1.0.0/2"),
+    ] {
+        assert_eq!(line[field], value, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_killed_process_causes_no_loss_and_no_second_build() {
+    for kind in [Kind::KillBefore, Kind::KillAfter] {
+        let cloud = up(&[]).await;
+        fleet::move_bases(&cloud).await.unwrap();
+        // The golds are started by hand and are not struck; then the third start is.
+        cloud.state().faults.add(Fault::new("StartImagePipelineExecution", kind, 2).after(4));
+        fleet::run_golds(&cloud).await.unwrap();
+        cloud.rest().await;
+        for child in CHILDREN {
+            assert_eq!(count(&cloud, child), 2, "{child}, {kind:?}");
+        }
+        let state = cloud.state();
+        let died = state
+            .invocations
+            .iter()
+            .filter(|(_, it)| it.payload["errorType"] == "Runtime.ExitError")
+            .count();
+        assert!(died >= 1, "the fault has struck");
+        assert!(state.sqs.letters(DEAD_LETTERS).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn fifty_copies_at_once_cause_one_build_each() {
+    let cloud = up(&[]).await;
+    cloud.state().image_builder.set_build_time(Duration::ZERO);
+    fleet::build_golds_unheard(&cloud).await.unwrap();
+    cloud.state().image_builder.set_build_time(Duration::from_secs(3_600));
+    let event = envelope(&[&message("gold-linux/1.0.0/2", "AVAILABLE")]);
+    for _ in 0..50 {
+        cloud.lambda().invoke_later("gold-cascade", event.clone());
+    }
+    while cloud.lambda().pending() > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for child in ["java-21", "node-22", "legacy-crm"] {
+        assert_eq!(count(&cloud, child), 2, "{child}");
+    }
+}
+
+#[tokio::test]
+async fn an_unreadable_message_is_tried_three_times_and_kept() {
+    let cloud = up(&[]).await;
+    cloud.lambda().invoke_later("gold-cascade", envelope(&["not JSON"]));
+    while cloud.lambda().pending() > 0 || cloud.state().sqs.letters(DEAD_LETTERS).is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let state = cloud.state();
+    let letters = state.sqs.letters(DEAD_LETTERS);
+    assert_eq!(letters.len(), 1);
+    assert!(letters[0].body.contains("not JSON"));
+    assert_eq!(state.invocations.len(), 3);
+}
+
+#[tokio::test]
+async fn an_overrun_deadline_ends_the_process_and_the_retry_does_the_work() {
+    let cloud = up_with_timeout(&[], Duration::from_secs(2)).await;
+    cloud.state().image_builder.set_build_time(Duration::ZERO);
+    fleet::build_golds_unheard(&cloud).await.unwrap();
+    cloud
+        .state()
+        .faults
+        .add(Fault::new("ListImagePipelines", Kind::Slow, 1).lasting(Duration::from_secs(30)));
+    cloud
+        .lambda()
+        .invoke_later("gold-cascade", envelope(&[&message("gold-linux/1.0.0/2", "AVAILABLE")]));
+    while cloud.lambda().pending() > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(cloud.state().invocations[0].1.payload["errorType"], "Sandbox.Timedout");
+    assert_eq!(count(&cloud, "java-21"), 2);
+}
+
+#[tokio::test]
+async fn a_bad_setting_is_named_at_the_start() {
+    let cloud = up(&[("DRY_RUN", "perhaps")]).await;
+    let result = cloud.lambda().invoke("gold-cascade", &json!({ "Records": [] })).await.unwrap();
+    assert!(result.failed);
+    assert!(
+        result.log.contains("the setting DRY_RUN is `perhaps`, which is not `true` or `false`"),
+        "{}",
+        result.log
+    );
+}

@@ -1,0 +1,246 @@
+//! Random fleets, and what a brute-force oracle says of them.
+//!
+//! The oracle knows the fleet only as it was drawn, compares versions as text with wildcards, and
+//! shares no line with the product.
+
+use aws_sdk_imagebuilder::types::PipelineStatus;
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
+use crate::lab::{Lab, message, pipeline_arn};
+
+const VERSIONS: [&str; 5] = ["1.0.0", "1.2.3", "2.0.1", "10.0.0", "2021.01.01"];
+const FORMS: [&str; 11] = [
+    "x.x.x",
+    "x.x.x",
+    "1.x.x",
+    "1.2.x",
+    "1.2.3",
+    "1.0.0",
+    "2.x.x",
+    "10.x.x",
+    "2021.01.x",
+    "1.0.0/1",
+    "1.2.3/4",
+];
+
+/// One pipeline as it is drawn.
+#[derive(Debug, Clone)]
+struct Drawn {
+    version: &'static str,
+    /// Another pipeline of the fleet and how its image is named; none for a foreign parent.
+    parent: Option<(usize, &'static str)>,
+    foreign: &'static str,
+    container: bool,
+    enabled: bool,
+    recipe_by_pattern: bool,
+}
+
+fn drawn(index: usize, size: usize) -> impl Strategy<Value = Drawn> {
+    // Nearly always a parent that was drawn before; now and then any, so that there are cycles.
+    let parent = prop_oneof![
+        1 => Just(None),
+        30 => (0..index.max(1), proptest::sample::select(FORMS.to_vec())).prop_map(Some),
+        1 => (0..size, proptest::sample::select(FORMS.to_vec())).prop_map(Some),
+    ];
+    let foreign = proptest::sample::select(vec![
+        "ami-0cd12345db678d90f",
+        "ssm:/golden/ami",
+        "prod-abcdefghijklm",
+        "aws:image/amazon-linux-2023-x86/x.x.x",
+    ]);
+    (
+        proptest::sample::select(VERSIONS.to_vec()),
+        parent,
+        foreign,
+        any::<bool>(),
+        0..10u8,
+        any::<bool>(),
+    )
+        .prop_map(move |(version, parent, foreign, container, enabled, recipe_by_pattern)| {
+            Drawn {
+                version: if index == 0 { "1.2.3" } else { version },
+                parent: parent.filter(|_| index > 0),
+                foreign,
+                container: container && index > 0,
+                enabled: enabled > 0 || index == 0,
+                recipe_by_pattern,
+            }
+        })
+}
+
+fn fleets(size: usize) -> impl Strategy<Value = Vec<Drawn>> {
+    (0..size).map(|index| drawn(index, size)).collect::<Vec<_>>()
+}
+
+fn name(index: usize) -> String {
+    format!("pipeline-{index}")
+}
+
+async fn build(lab: &Lab, fleet: &[Drawn]) {
+    for (index, it) in fleet.iter().enumerate() {
+        let name = name(index);
+        let parent = match it.parent {
+            Some((parent, form)) => format!("image/{}/{form}", self::name(parent)),
+            None => it.foreign.to_owned(),
+        };
+        let recipe = if it.recipe_by_pattern { "x.x.x" } else { it.version };
+        if it.container
+            && it.parent.is_some()
+            && it.version == "1.0.0"
+            && it.enabled
+            && !it.recipe_by_pattern
+        {
+            lab.container_pipeline(&name, &parent).await;
+        } else {
+            lab.recipe(&name, it.version, &parent).await;
+            let status =
+                if it.enabled { PipelineStatus::Enabled } else { PipelineStatus::Disabled };
+            lab.pipeline_of(&name, &format!("{name}/{recipe}"), status).await;
+        }
+    }
+}
+
+/// Whether `form` follows new builds of `version`: node by node as text, and not with a build.
+fn follows(form: &str, version: &str) -> bool {
+    !form.contains('/')
+        && form
+            .split('.')
+            .zip(version.split('.'))
+            .all(|(wanted, found)| wanted == "x" || wanted == found)
+}
+
+fn parent_that_is_followed(fleet: &[Drawn], index: usize) -> Option<usize> {
+    fleet[index]
+        .parent
+        .filter(|(parent, form)| follows(form, fleet[*parent].version))
+        .map(|(parent, _)| parent)
+}
+
+/// Each pipeline that a new image of pipeline 0 reaches in the end: going up from it through
+/// followed parents one comes to 0, and meets nothing that is disabled.
+fn reached(fleet: &[Drawn], index: usize) -> bool {
+    let mut at = index;
+    for _ in 0..=fleet.len() {
+        if at == 0 {
+            return true;
+        }
+        if !fleet[at].enabled {
+            return false;
+        }
+        match parent_that_is_followed(fleet, at) {
+            Some(parent) => at = parent,
+            None => return false,
+        }
+    }
+    // More steps than pipelines: a circle.
+    false
+}
+
+#[test]
+fn proptest_the_cascade_builds_what_the_oracle_says_and_each_once() {
+    let cases = if std::env::var_os("IMAGE_CASCADE_CASES").is_some() { 200 } else { 12 };
+    let config = ProptestConfig {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 40,
+        ..ProptestConfig::default()
+    };
+    TestRunner::new(config)
+        .run(&fleets(150), |fleet| {
+            let runtime = paused();
+            runtime.block_on(async {
+                let lab = Lab::new().await;
+                build(&lab, &fleet).await;
+                for generation in 1..=2 {
+                    lab.run_to_rest(&name(0)).await;
+                    for index in 1..fleet.len() {
+                        let expected = if reached(&fleet, index) { generation } else { 0 };
+                        prop_assert_eq!(
+                            lab.count(&name(index)),
+                            expected,
+                            "{}: {:?}",
+                            name(index),
+                            fleet[index].clone()
+                        );
+                    }
+                }
+                prop_assert_eq!(lab.dead_letters(), 0);
+                Ok(())
+            })
+        })
+        .unwrap();
+}
+
+#[test]
+fn proptest_one_message_in_a_fleet_of_hundreds_starts_the_children_exactly() {
+    let config = ProptestConfig {
+        cases: 4,
+        failure_persistence: None,
+        max_shrink_iters: 20,
+        ..ProptestConfig::default()
+    };
+    TestRunner::new(config)
+        .run(&fleets(400), |mut fleet| {
+            // A flat fleet: whoever has a parent in the fleet is built on the first pipeline.
+            for it in &mut fleet {
+                it.parent = it.parent.map(|(_, form)| (0, form));
+            }
+            paused().block_on(async {
+                let lab = Lab::silent(&[]).await;
+                build(&lab, &fleet).await;
+                lab.run_to_rest(&name(0)).await;
+                let report = lab.notify(&message("pipeline-0/1.2.3/1", "AVAILABLE")).await.unwrap();
+                let expected: Vec<String> = (1..fleet.len())
+                    .filter(|index| reached(&fleet, *index))
+                    .map(|index| pipeline_arn(&name(index)))
+                    .collect();
+                let mut started: Vec<String> =
+                    lab.executions().into_iter().skip(1).filter_map(|it| it.pipeline).collect();
+                started
+                    .sort_by_key(|arn| arn.rsplit('-').next().unwrap().parse::<usize>().unwrap());
+                prop_assert_eq!(report["totals"]["started"].as_u64(), Some(expected.len() as u64));
+                prop_assert_eq!(started, expected);
+                Ok(())
+            })
+        })
+        .unwrap();
+}
+
+fn paused() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
+}
+
+/// A fleet of a thousand: the children exactly right, and the calls counted.
+#[tokio::test(start_paused = true)]
+async fn a_thousand_pipelines_with_ten_children_cost_a_constant_and_the_children() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", "ami-0cd12345db678d90f").await;
+    lab.pipeline("other", "prod-abcdefghijklm").await;
+    for index in 0..1_000 {
+        let parent = if index % 100 == 0 { "image/gold/x.x.x" } else { "image/other/x.x.x" };
+        lab.pipeline(&format!("child-{index}"), parent).await;
+    }
+    lab.run_to_rest("gold").await;
+    let before = lab.cloud.state().calls.clone();
+    let report = lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
+    assert_eq!(report["totals"]["started"], 10);
+    assert_eq!(report["totals"]["left"], 0);
+    let after = lab.cloud.state().calls.clone();
+    let calls: Vec<String> = after
+        .iter()
+        .map(|(operation, count)| (operation, count - before.get(operation).unwrap_or(&0)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(operation, count)| format!("{operation} {count}"))
+        .collect();
+    insta::assert_snapshot!(calls.join("\n"), @"
+    GetImage 1
+    ListContainerRecipes 2
+    ListImageBuildVersions 1
+    ListImagePipelineImages 10
+    ListImagePipelines 11
+    ListImageRecipes 12
+    ListImages 1
+    StartImagePipelineExecution 10
+    ");
+}

@@ -1,0 +1,163 @@
+//! Every sample event, and the situations that other handlers of this topic are known to get
+//! wrong: containers, images without a pipeline, several AMIs, a bad record before a good one.
+
+use serde_json::Value;
+
+use crate::lab::{Lab, envelope, full, message};
+
+const AMAZON: &str = "aws:image/amazon-linux-2023-x86/x.x.x";
+
+fn sample(name: &str) -> Value {
+    let path = format!("{}/../events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The fleet that the samples speak of: two golds with two images each, of which nobody has heard,
+/// and a child of each.
+async fn fleet() -> Lab {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold-linux", AMAZON).await;
+    lab.container_pipeline("gold-container", "amazonlinux:latest").await;
+    lab.pipeline("java-21", "image/gold-linux/x.x.x").await;
+    lab.container_pipeline("web-proxy", "image/gold-container/x.x.x").await;
+    for _ in 0..2 {
+        lab.run("gold-linux").await;
+        lab.run_to_rest("gold-container").await;
+    }
+    lab
+}
+
+/// What a sample brings about: which pipelines it starts, and what becomes of the invocation.
+async fn replay(name: &str) -> String {
+    let lab = fleet().await;
+    let answer = lab.invoke(&sample(name)).await;
+    let started: Vec<&str> = ["gold-linux", "gold-container", "java-21", "web-proxy"]
+        .into_iter()
+        .filter(|it| lab.count(it) == if it.starts_with("gold") { 3 } else { 1 })
+        .collect();
+    let became = match answer {
+        Ok(report) => match report["events"][0]["ignored"].as_str() {
+            Some(why) => format!("ignored: {why}"),
+            None => "done".to_owned(),
+        },
+        Err(error) => format!("fails, is retried, then kept: {error}"),
+    };
+    format!("{name}: starts {started:?}; {became}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_sample_does_what_its_readme_says() {
+    let mut replayed = Vec::new();
+    for name in [
+        "available",
+        "failed",
+        "container",
+        "no-pipeline",
+        "ami-parent",
+        "many-amis",
+        "amazon-parent",
+        "unknown-status",
+        "other-region",
+        "foreign",
+        "not-json",
+        "malformed",
+        "several",
+    ] {
+        replayed.push(replay(name).await);
+    }
+    insta::assert_snapshot!(replayed.join("\n"), @r#"
+    available: starts ["java-21"]; done
+    failed: starts []; done
+    container: starts ["web-proxy"]; done
+    no-pipeline: starts ["java-21"]; done
+    ami-parent: starts ["java-21"]; done
+    many-amis: starts ["java-21"]; done
+    amazon-parent: starts ["java-21"]; done
+    unknown-status: starts []; ignored: HIBERNATING is no status that this version knows
+    other-region: starts []; ignored: the image is in eu-west-1, this function looks after us-east-1
+    foreign: starts []; ignored: not an image notification: it has neither `arn` nor `state`
+    not-json: starts []; fails, is retried, then kept: 1 not finished: message 95df01b4-ee98-5cb9-9903-000000000011: the message is not JSON: expected value at line 1 column 1
+    malformed: starts []; fails, is retried, then kept: 1 not finished: message 95df01b4-ee98-5cb9-9903-000000000012: the image notification cannot be read: `arn`: `arn:aws:imagebuilder:us-east-1:123456789012:image/gold-linux/1.0.0` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it has no build number
+    several: starts ["java-21"]; fails, is retried, then kept: 1 not finished: message 95df01b4-ee98-5cb9-9903-000000000013: the message is not JSON: expected value at line 1 column 1
+    "#);
+    let files = std::fs::read_dir(format!("{}/../events", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let samples = files
+        .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|it| it == "json"))
+        .count();
+    assert_eq!(samples, replayed.len(), "every file of events/ is replayed");
+}
+
+/// The emulator's own message, which is pretty-printed, of 120-bit semver and spoken dates.
+#[tokio::test(start_paused = true)]
+async fn the_emulators_own_messages_are_read() {
+    let lab = fleet().await;
+    for notification in lab.notifications() {
+        assert!(notification.contains("\"semver\": 1237940039285380274899124"), "{notification}");
+        lab.notify(&notification).await.unwrap();
+    }
+    assert_eq!((lab.count("java-21"), lab.count("web-proxy")), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_and_available_in_one_event_are_both_handled() {
+    let lab = fleet().await;
+    let event = envelope(&[
+        &message("gold-linux/1.0.0/1", "FAILED"),
+        &message("gold-linux/1.0.0/2", "AVAILABLE"),
+    ]);
+    lab.invoke(&event).await.unwrap();
+    assert_eq!(lab.count("java-21"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_available_in_one_event_are_both_handled() {
+    let lab = fleet().await;
+    let event = envelope(&[
+        &message("gold-linux/1.0.0/2", "AVAILABLE"),
+        &message("gold-container/1.0.0/2", "AVAILABLE"),
+    ]);
+    lab.invoke(&event).await.unwrap();
+    assert_eq!((lab.count("java-21"), lab.count("web-proxy")), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_message_twice_causes_one_build() {
+    let lab = fleet().await;
+    for _ in 0..2 {
+        lab.invoke(&sample("available")).await.unwrap();
+        lab.cloud.rest().await;
+    }
+    assert_eq!(lab.count("java-21"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_older_build_does_not_win() {
+    let lab = fleet().await;
+    lab.invoke(&sample("available")).await.unwrap();
+    lab.cloud.rest().await;
+    lab.notify(&message("gold-linux/1.0.0/1", "AVAILABLE")).await.unwrap();
+    lab.cloud.rest().await;
+    assert_eq!(lab.builds("java-21"), ["java-21 1.0.0/1 AVAILABLE on gold-linux 1.0.0/2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_made_without_a_pipeline_starts_its_children() {
+    let lab = fleet().await;
+    let client = &lab.client;
+    let configuration = client.list_infrastructure_configurations().send().await.unwrap();
+    let configuration =
+        configuration.infrastructure_configuration_summary_list()[0].arn().unwrap().to_owned();
+    client
+        .create_image()
+        .image_recipe_arn(full("image-recipe/gold-linux/1.0.0"))
+        .infrastructure_configuration_arn(configuration)
+        .send()
+        .await
+        .unwrap();
+    lab.cloud.rest().await;
+    let last = lab.notifications().pop().unwrap();
+    assert!(!last.contains("sourcePipelineArn"));
+    lab.notify(&last).await.unwrap();
+    lab.cloud.rest().await;
+    assert_eq!(lab.builds("java-21"), ["java-21 1.0.0/1 AVAILABLE on gold-linux 1.0.0/3"]);
+}
