@@ -317,7 +317,7 @@ async fn hear(shared: Arc<Shared>, mut hears: mpsc::UnboundedReceiver<Said>) {
                 shared.state().sqs.send(&letter.queue, event.to_string(), attributes);
             }
             Said::Invoked { function, result } => {
-                shared.state().invocations.push((function, result))
+                shared.state().invocations.push((function, result));
             }
         }
     }

@@ -118,7 +118,7 @@ pub(crate) async fn invoke(options: &Invoke) -> Result<ExitCode, Error> {
     let Up { cloud, topic, .. } = bring_up(0, Duration::from_secs(1)).await?;
     fleet::build(&cloud, &topic).await?;
     fleet::build_golds_unheard(&cloud).await?;
-    cloud.state().image_builder.set_build_time(Duration::from_secs(3_600));
+    cloud.state().image_builder.set_build_time(Duration::from_hours(1));
     let result =
         cloud.lambda().invoke(function, &event).await.ok_or("the function is not deployed")?;
     let mut out = std::io::stdout();

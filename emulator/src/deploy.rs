@@ -22,7 +22,7 @@ pub const REPORT_TOPIC: &str = "image-cascade-reports";
 pub const DEAD_LETTERS: &str = "image-cascade-dead-letters";
 
 /// How long one invocation may take, if nobody says otherwise.
-pub const TIMEOUT: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Why the functions cannot be had.
 #[derive(Debug, thiserror::Error)]

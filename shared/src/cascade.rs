@@ -1,5 +1,7 @@
 //! What does one notification bring about?
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::error::RequestError;
@@ -26,7 +28,7 @@ pub async fn cascade(
     let observation = observe(image_builder, notification, settings.retry).await?;
     let plan = plan(&observation.fleet, &observation.observed, settings.retry, now);
     let outcomes =
-        if settings.dry_run { Default::default() } else { execute(image_builder, &plan).await };
+        if settings.dry_run { BTreeMap::new() } else { execute(image_builder, &plan).await };
     let cause = cause(&notification.image, &notification.status);
     let event = Event::carried_out(cause, plan, outcomes, &observation.failures);
     for line in &event.pipelines {

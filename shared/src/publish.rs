@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use aws_sdk_sns::Client;
-use aws_sdk_sns::error::{DisplayErrorContext, ProvideErrorMetadata};
 
-use crate::error::{Cause, RequestError};
+use crate::aws::request_error;
+use crate::error::RequestError;
 use crate::report::Report;
 
 /// What SNS takes for one message, less room for its own wrapping.
@@ -26,20 +26,7 @@ pub async fn publish(client: &Client, topic: &str, report: &Report) -> Result<()
         .await;
     match answer {
         Ok(_) => Ok(()),
-        Err(error) => {
-            let status = error.raw_response().map(|response| response.status().as_u16());
-            let cause = match error.as_service_error() {
-                Some(service) => {
-                    Cause::new(service.code(), status, service.message().unwrap_or_default())
-                }
-                None => Cause::new(None, None, &DisplayErrorContext(&error).to_string()),
-            };
-            Err(RequestError {
-                operation: "publish the report to",
-                subject: topic.to_owned(),
-                cause,
-            })
-        }
+        Err(error) => Err(request_error("publish the report to", topic, &error)),
     }
 }
 

@@ -646,8 +646,8 @@ mod tests {
         observed
     }
 
-    fn now_is(image: &str) -> Option<ParentNow> {
-        Some(ParentNow::Is(World::image(image)))
+    fn at(image: &str) -> ParentNow {
+        ParentNow::Is(World::image(image))
     }
 
     fn decided(observed: &Observed) -> String {
@@ -662,25 +662,25 @@ mod tests {
 
     #[test]
     fn newer_parent_build_causes_rebuild() {
-        let observed = Observed { parent_now: now_is("gold/1.0.0/4"), ..up_to_date() };
+        let observed = Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() };
         insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> 1.0.0/4");
     }
 
     #[test]
     fn newer_parent_version_is_newer_by_number() {
-        let observed = Observed { parent_now: now_is("gold/1.0.0/10"), ..up_to_date() };
+        let observed = Observed { parent_now: Some(at("gold/1.0.0/10")), ..up_to_date() };
         insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> 1.0.0/10");
     }
 
     #[test]
     fn older_parent_never_takes_a_child_back() {
-        let observed = Observed { parent_now: now_is("gold/1.0.0/2"), ..up_to_date() };
+        let observed = Observed { parent_now: Some(at("gold/1.0.0/2")), ..up_to_date() };
         insta::assert_snapshot!(decided(&observed), @"leave: built on gold 1.0.0/3, newer than 1.0.0/2, which its recipe resolves to now; never goes back");
     }
 
     #[test]
     fn another_parent_in_the_recipe_causes_rebuild() {
-        let observed = Observed { parent_now: now_is("platinum/1.0.0/1"), ..up_to_date() };
+        let observed = Observed { parent_now: Some(at("platinum/1.0.0/1")), ..up_to_date() };
         insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> platinum 1.0.0/1");
         let mut once_on_an_ami = up_to_date();
         once_on_an_ami.built = Some(image("web/1.0.0/1", "AVAILABLE", "ami-0cd12345db678d90f"));
@@ -696,7 +696,7 @@ mod tests {
     #[test]
     fn a_build_in_progress_causes_waiting_whether_behind_or_not() {
         for (parent, behind) in [("gold/1.0.0/3", false), ("gold/1.0.0/4", true)] {
-            let mut observed = Observed { parent_now: now_is(parent), ..up_to_date() };
+            let mut observed = Observed { parent_now: Some(at(parent)), ..up_to_date() };
             observed.images.push(summary(&image("web/1.0.0/2", "TESTING", "image/gold/1.0.0/3")));
             let decision = decide(&observed, RetryPolicy::default(), now());
             assert_eq!(decision.to_string(), "web 1.0.0/2 is TESTING; decided again when it ends");
@@ -706,7 +706,7 @@ mod tests {
 
     #[test]
     fn an_unknown_status_causes_waiting_and_is_named() {
-        let mut observed = Observed { parent_now: now_is("gold/1.0.0/4"), ..up_to_date() };
+        let mut observed = Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() };
         observed.images.push(summary(&image("web/1.0.0/2", "PONDERING", "image/gold/1.0.0/3")));
         insta::assert_snapshot!(decided(&observed), @"wait: web 1.0.0/2 is PONDERING; decided again when it ends");
     }
@@ -720,17 +720,17 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_to_start_is_left() {
-        let mut disabled = Observed { parent_now: now_is("gold/1.0.0/4"), ..up_to_date() };
+        let mut disabled = Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() };
         disabled.member.pipeline.status = PipelineStatus::Disabled;
-        let mut circular = Observed { parent_now: now_is("gold/1.0.0/4"), ..up_to_date() };
+        let mut circular = Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() };
         circular.cycle =
             Some(Cycle::through(vec![World::pipeline_arn("web"), World::pipeline_arn("gold")]));
         let pinned =
-            Observed { parent_now: now_is("gold/1.0.0/4"), ..follows("image/gold/1.0.0/2") };
+            Observed { parent_now: Some(at("gold/1.0.0/4")), ..follows("image/gold/1.0.0/2") };
         let pinned_to_newest =
-            Observed { parent_now: now_is("gold/1.0.0/4"), ..follows("image/gold/1.0.0/4") };
+            Observed { parent_now: Some(at("gold/1.0.0/4")), ..follows("image/gold/1.0.0/4") };
         let by_ami =
-            Observed { parent_now: now_is("gold/1.0.0/4"), ..follows("ami-0cd12345db678d90f") };
+            Observed { parent_now: Some(at("gold/1.0.0/4")), ..follows("ami-0cd12345db678d90f") };
         let foreign_ami = Observed { parent_now: None, ..follows("ami-0cd12345db678d90f") };
         let parameter = Observed { parent_now: None, ..follows("ssm:/golden/ami") };
         let mut no_recipe = up_to_date();
@@ -772,7 +772,7 @@ mod tests {
     #[test]
     fn a_failed_build_is_tried_again_on_a_new_parent_at_once() {
         let observed = with_spent(
-            Observed { parent_now: now_is("gold/1.0.0/5"), ..up_to_date() },
+            Observed { parent_now: Some(at("gold/1.0.0/5")), ..up_to_date() },
             &[("web/1.0.0/2", "FAILED", "image/gold/1.0.0/4")],
         );
         insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> 1.0.0/5");
@@ -787,7 +787,7 @@ mod tests {
         ];
         let after = |failures: usize, minutes: i64| {
             let observed = with_spent(
-                Observed { parent_now: now_is("gold/1.0.0/4"), ..up_to_date() },
+                Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() },
                 &failed[3 - failures..],
             );
             let later = now().checked_add(SignedDuration::from_mins(minutes)).unwrap();
@@ -809,7 +809,7 @@ mod tests {
     #[test]
     fn a_failure_by_an_older_recipe_version_does_not_count() {
         let mut observed = with_spent(
-            Observed { parent_now: now_is("gold/1.0.0/4"), ..up_to_date() },
+            Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() },
             &[("web/0.9.0/7", "FAILED", "image/gold/1.0.0/4")],
         );
         observed.built = None;

@@ -27,7 +27,7 @@ pub(crate) struct Lab {
 }
 
 /// How long a build takes here.
-pub(crate) const BUILD_TIME: Duration = Duration::from_secs(600);
+pub(crate) const BUILD_TIME: Duration = Duration::from_mins(10);
 
 impl Lab {
     /// An empty account with the function deployed and subscribed.
@@ -56,8 +56,8 @@ impl Lab {
             name: "gold-cascade".to_owned(),
             code: Code::Handler(handler(&cloud, settings, &reports)),
             variables: BTreeMap::new(),
-            timeout: Duration::from_secs(900),
-            retry_pause: Duration::from_secs(60),
+            timeout: Duration::from_mins(15),
+            retry_pause: Duration::from_mins(1),
             dead_letter_queue: Some(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTERS}")),
         });
         let client = client(&cloud, "test");

@@ -1,5 +1,7 @@
 //! End to end: the functions against the emulator.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should end there")]
+
 mod command_line;
 mod conventions;
 mod lab;

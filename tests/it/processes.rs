@@ -117,7 +117,7 @@ async fn fifty_copies_at_once_cause_one_build_each() {
     let cloud = up(&[]).await;
     cloud.state().image_builder.set_build_time(Duration::ZERO);
     fleet::build_golds_unheard(&cloud).await.unwrap();
-    cloud.state().image_builder.set_build_time(Duration::from_secs(3_600));
+    cloud.state().image_builder.set_build_time(Duration::from_hours(1));
     let event = envelope(&[&message("gold-linux/1.0.0/2", "AVAILABLE")]);
     for _ in 0..50 {
         cloud.lambda().invoke_later("gold-cascade", event.clone());

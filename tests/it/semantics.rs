@@ -491,7 +491,7 @@ async fn the_same_inputs_are_not_hammered() {
     let gold = message("gold/1.0.0/1", "AVAILABLE");
     let mut started = Vec::new();
     for minute in 0..600 {
-        lab.pass(Duration::from_secs(60)).await;
+        lab.pass(Duration::from_mins(1)).await;
         lab.notify(&gold).await.unwrap();
         if lab.count("web") > started.len() + 1 {
             started.push(minute);

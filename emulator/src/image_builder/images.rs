@@ -145,7 +145,7 @@ impl ImageBuilder {
                 _ => {
                     flaw = Some(format!(
                         "The parent image '{parent}' does not resolve to an available image."
-                    ))
+                    ));
                 }
             }
         }
@@ -221,7 +221,7 @@ impl ImageBuilder {
         page("ListImages", items, input, &filters, "imageVersionList", self.bend.short_pages)
     }
 
-    fn summary(&self, build: &Build) -> Doc {
+    fn summary(build: &Build) -> Doc {
         let mut doc = pick(&build.doc, SUMMARY);
         doc.insert("owner".to_owned(), build.arn().split(':').nth(4).unwrap_or_default().into());
         doc.insert("state".to_owned(), build.state());
@@ -239,7 +239,7 @@ impl ImageBuilder {
                 Some(of) => build.arn().starts_with(&format!("{of}/")),
                 None => self.is_owned(build.arn(), None),
             })
-            .map(|build| self.summary(build))
+            .map(Self::summary)
             .collect();
         let filters = ["name", "osVersion", "platform", "type", "version"];
         page(
@@ -259,7 +259,7 @@ impl ImageBuilder {
             .images
             .all()
             .filter(|build| text(&build.doc, "sourcePipelineArn") == Some(pipeline))
-            .map(|build| self.summary(build))
+            .map(Self::summary)
             .collect();
         self.forget_the_newest(&mut items);
         items.sort_by_key(|item| fingerprint(&[required(item, "arn")]));

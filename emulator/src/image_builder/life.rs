@@ -11,7 +11,7 @@ use super::state::{Doc, ImageBuilder, date, required, text};
 /// One build of an image.
 #[derive(Debug, Clone)]
 pub(super) struct Build {
-    /// As GetImage shows it, but for state and outputs.
+    /// As `GetImage` shows it, but for state and outputs.
     pub(super) doc: Doc,
     pub(super) status: &'static str,
     pub(super) reason: Option<String>,

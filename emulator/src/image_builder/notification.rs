@@ -1,6 +1,6 @@
 //! What does Image Builder say to the topic?
 //!
-//! The message is of another dialect than GetImage's answer: other dates, another version field,
+//! The message is of another dialect than `GetImage`'s answer: other dates, another version field,
 //! Amazon's numeric account in ARNs that elsewhere say `aws`, and a `semver` of 120 bits
 //! (user guide, SNS integration; messages seen in 2020, 2022 and 2024).
 

@@ -50,14 +50,13 @@ impl ImageBuilder {
     }
 
     fn check_pipeline(&self, input: &Input) -> Result<(), ApiError> {
-        let recipe = match (text(input, "imageRecipeArn"), text(input, "containerRecipeArn")) {
-            (Some(recipe), None) | (None, Some(recipe)) => recipe,
-            _ => {
-                return Err(ApiError::invalid(
-                    "imageRecipeArn",
-                    "Exactly one of 'imageRecipeArn' and 'containerRecipeArn' is required.",
-                ));
-            }
+        let ((Some(recipe), None) | (None, Some(recipe))) =
+            (text(input, "imageRecipeArn"), text(input, "containerRecipeArn"))
+        else {
+            return Err(ApiError::invalid(
+                "imageRecipeArn",
+                "Exactly one of 'imageRecipeArn' and 'containerRecipeArn' is required.",
+            ));
         };
         if self.recipes.find(recipe, |_| true).is_none() {
             return Err(ApiError::invalid(

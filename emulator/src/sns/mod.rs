@@ -216,18 +216,15 @@ fn deliver(
 ) -> Option<Delivery> {
     let attribute = |name: &str| subscription.attributes.get(name).map(String::as_str);
     if let Some(policy) = attribute("FilterPolicy") {
-        let passes = match attribute("FilterPolicyScope") {
-            Some("MessageBody") => {
-                serde_json::from_str(body).is_ok_and(|body: Value| filter::passes(policy, &body))
-            }
-            _ => {
-                let values: Map<String, Value> = message
-                    .attributes
-                    .iter()
-                    .map(|(name, value)| (name.clone(), value["Value"].clone()))
-                    .collect();
-                filter::passes(policy, &Value::Object(values))
-            }
+        let passes = if let Some("MessageBody") = attribute("FilterPolicyScope") {
+            serde_json::from_str(body).is_ok_and(|body: Value| filter::passes(policy, &body))
+        } else {
+            let values: Map<String, Value> = message
+                .attributes
+                .iter()
+                .map(|(name, value)| (name.clone(), value["Value"].clone()))
+                .collect();
+            filter::passes(policy, &Value::Object(values))
         };
         if !passes {
             return None;

@@ -42,6 +42,21 @@ pub fn answer(
     }
 }
 
+/// What SNS says where a topic is not.
+fn no_topic() -> Refusal {
+    ("NotFound", "Topic does not exist".to_owned())
+}
+
+fn field(form: &Form, name: &str) -> String {
+    form.get(name).cloned().unwrap_or_default()
+}
+
+fn needed(form: &Form, name: &str) -> Result<String, Refusal> {
+    Some(field(form, name))
+        .filter(|value| !value.is_empty())
+        .ok_or_else(|| ("InvalidParameter", format!("Invalid parameter: {name}")))
+}
+
 fn perform(
     sns: &mut Sns,
     account: &str,
@@ -50,151 +65,55 @@ fn perform(
     form: &Form,
     now: Timestamp,
 ) -> Result<(String, Vec<Delivery>), Refusal> {
-    let field = |name: &str| form.get(name).cloned().unwrap_or_default();
-    let needed = |name: &str| {
-        form.get(name)
-            .filter(|value| !value.is_empty())
-            .cloned()
-            .ok_or_else(|| ("InvalidParameter", format!("Invalid parameter: {name}")))
-    };
-    let xml = match action {
-        "CreateTopic" => {
-            let name = needed("Name")?;
-            if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-                || name.len() > 256
-            {
-                return Err(("InvalidParameter", "Invalid parameter: Topic Name".to_owned()));
-            }
-            let arn = sns.create_topic(account, region, &name);
-            let topic = sns.topics.entry(arn.clone()).or_default();
-            topic.attributes.extend(entries(form, "Attributes.entry.", "key", "value"));
-            topic.tags.extend(entries(form, "Tags.member.", "Key", "Value"));
-            element("TopicArn", &arn)
-        }
+    let result = match action {
+        "Publish" => return publish(sns, form, now),
+        "CreateTopic" => create_topic(sns, account, region, form)?,
         "DeleteTopic" => {
-            let arn = needed("TopicArn")?;
+            let arn = needed(form, "TopicArn")?;
             sns.topics.remove(&arn);
             sns.subscriptions.retain(|_, subscription| subscription.topic != arn);
             String::new()
         }
-        "ListTopics" => {
-            let members: String = sns
-                .topics
-                .keys()
-                .map(|arn| format!("<member>{}</member>", element("TopicArn", arn)))
-                .collect();
-            format!("<Topics>{members}</Topics>")
-        }
-        "GetTopicAttributes" => {
-            let arn = needed("TopicArn")?;
-            let topic =
-                sns.topics.get(&arn).ok_or(("NotFound", "Topic does not exist".to_owned()))?;
-            let confirmed = sns.subscriptions.values().filter(|it| it.topic == arn).count();
-            let mut attributes = topic.attributes.clone();
-            attributes.insert("TopicArn".to_owned(), arn);
-            attributes.insert("Owner".to_owned(), account.to_owned());
-            attributes.insert("SubscriptionsConfirmed".to_owned(), confirmed.to_string());
-            map("Attributes", &attributes)
-        }
+        "ListTopics" => members("Topics", sns.topics.keys().map(|arn| element("TopicArn", arn))),
+        "GetTopicAttributes" => topic_attributes(sns, account, form)?,
         "SetTopicAttributes" => {
-            let topic = sns.topics.get_mut(&needed("TopicArn")?);
-            let topic = topic.ok_or(("NotFound", "Topic does not exist".to_owned()))?;
-            topic.attributes.insert(needed("AttributeName")?, field("AttributeValue"));
-            String::new()
-        }
-        "Subscribe" => {
-            let attributes = entries(form, "Attributes.entry.", "key", "value");
-            let arn = sns.subscribe(
-                &needed("TopicArn")?,
-                &needed("Protocol")?,
-                &field("Endpoint"),
-                attributes,
-            )?;
-            element("SubscriptionArn", &arn)
-        }
-        "Unsubscribe" => {
-            sns.subscriptions.remove(&needed("SubscriptionArn")?);
-            String::new()
-        }
-        "ListSubscriptions" | "ListSubscriptionsByTopic" => {
-            let topic = form.get("TopicArn");
-            let members: String = sns
-                .subscriptions
-                .iter()
-                .filter(|(_, subscription)| topic.is_none_or(|topic| subscription.topic == *topic))
-                .map(|(arn, subscription)| {
-                    format!(
-                        "<member>{}{}{}{}{}</member>",
-                        element("SubscriptionArn", arn),
-                        element("Owner", account),
-                        element("Protocol", &subscription.protocol),
-                        element("Endpoint", &subscription.endpoint),
-                        element("TopicArn", &subscription.topic)
-                    )
-                })
-                .collect();
-            format!("<Subscriptions>{members}</Subscriptions>")
-        }
-        "GetSubscriptionAttributes" => {
-            let arn = needed("SubscriptionArn")?;
-            let subscription = sns
-                .subscriptions
-                .get(&arn)
-                .ok_or(("NotFound", "Subscription does not exist".to_owned()))?;
-            let mut attributes = subscription.attributes.clone();
-            attributes.insert("SubscriptionArn".to_owned(), arn);
-            attributes.insert("TopicArn".to_owned(), subscription.topic.clone());
-            attributes.insert("Protocol".to_owned(), subscription.protocol.clone());
-            attributes.insert("Endpoint".to_owned(), subscription.endpoint.clone());
-            attributes.insert("Owner".to_owned(), account.to_owned());
-            map("Attributes", &attributes)
-        }
-        "SetSubscriptionAttributes" => {
-            let (name, value) = (needed("AttributeName")?, field("AttributeValue"));
-            if name == "FilterPolicy" {
-                super::filter::check(&value)?;
-            }
-            let subscription = sns
-                .subscriptions
-                .get_mut(&needed("SubscriptionArn")?)
-                .ok_or(("NotFound", "Subscription does not exist".to_owned()))?;
-            subscription.attributes.insert(name, value);
+            let topic = sns.topics.get_mut(&needed(form, "TopicArn")?).ok_or_else(no_topic)?;
+            topic.attributes.insert(needed(form, "AttributeName")?, field(form, "AttributeValue"));
             String::new()
         }
         "TagResource" => {
-            if let Some(topic) = sns.topics.get_mut(&needed("ResourceArn")?) {
-                topic.tags.extend(entries(form, "Tags.member.", "Key", "Value"));
-            }
+            let topic = sns.topics.get_mut(&needed(form, "ResourceArn")?).ok_or_else(no_topic)?;
+            topic.tags.extend(entries(form, "Tags.member.", "Key", "Value"));
             String::new()
         }
         "ListTagsForResource" => {
-            let tags = sns
-                .topics
-                .get(&needed("ResourceArn")?)
-                .map(|topic| topic.tags.clone())
-                .unwrap_or_default();
-            let members: String = tags
-                .iter()
-                .map(|(key, value)| {
-                    format!("<member>{}{}</member>", element("Key", key), element("Value", value))
-                })
-                .collect();
-            format!("<Tags>{members}</Tags>")
+            let topic = sns.topics.get(&needed(form, "ResourceArn")?).ok_or_else(no_topic)?;
+            let tag =
+                |(key, value): (&String, &String)| element("Key", key) + &element("Value", value);
+            members("Tags", topic.tags.iter().map(tag))
         }
-        "Publish" => {
-            let topic = form.get("TopicArn").or(form.get("TargetArn")).cloned();
-            let message = Message {
-                topic: topic
-                    .ok_or(("InvalidParameter", "Invalid parameter: TopicArn".to_owned()))?,
-                body: field("Message"),
-                subject: form.get("Subject").cloned(),
-                structured: form
-                    .get("MessageStructure")
-                    .is_some_and(|structure| structure == "json"),
-                attributes: message_attributes(form),
-            };
-            let (id, deliveries) = sns.publish(&message, now)?;
-            return Ok((element("MessageId", &id), deliveries));
+        "Subscribe" => {
+            let attributes = entries(form, "Attributes.entry.", "key", "value");
+            let (topic, protocol) = (needed(form, "TopicArn")?, needed(form, "Protocol")?);
+            element(
+                "SubscriptionArn",
+                &sns.subscribe(&topic, &protocol, &field(form, "Endpoint"), attributes)?,
+            )
+        }
+        "Unsubscribe" => {
+            sns.subscriptions.remove(&needed(form, "SubscriptionArn")?);
+            String::new()
+        }
+        "ListSubscriptions" | "ListSubscriptionsByTopic" => list_subscriptions(sns, account, form),
+        "GetSubscriptionAttributes" => subscription_attributes(sns, account, form)?,
+        "SetSubscriptionAttributes" => {
+            let (name, value) = (needed(form, "AttributeName")?, field(form, "AttributeValue"));
+            if name == "FilterPolicy" {
+                super::filter::check(&value)?;
+            }
+            let subscription = sns.subscriptions.get_mut(&needed(form, "SubscriptionArn")?);
+            subscription.ok_or_else(no_subscription)?.attributes.insert(name, value);
+            String::new()
         }
         other => {
             return Err((
@@ -203,7 +122,97 @@ fn perform(
             ));
         }
     };
-    Ok((xml, Vec::new()))
+    Ok((result, Vec::new()))
+}
+
+fn no_subscription() -> Refusal {
+    ("NotFound", "Subscription does not exist".to_owned())
+}
+
+fn publish(sns: &mut Sns, form: &Form, now: Timestamp) -> Result<(String, Vec<Delivery>), Refusal> {
+    let topic = needed(form, "TopicArn").or_else(|_| needed(form, "TargetArn"))?;
+    let message = Message {
+        topic,
+        body: field(form, "Message"),
+        subject: form.get("Subject").cloned(),
+        structured: form.get("MessageStructure").is_some_and(|structure| structure == "json"),
+        attributes: message_attributes(form),
+    };
+    let (id, deliveries) = sns.publish(&message, now)?;
+    Ok((element("MessageId", &id), deliveries))
+}
+
+fn create_topic(
+    sns: &mut Sns,
+    account: &str,
+    region: &str,
+    form: &Form,
+) -> Result<String, Refusal> {
+    let name = needed(form, "Name")?;
+    if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') || name.len() > 256
+    {
+        return Err(("InvalidParameter", "Invalid parameter: Topic Name".to_owned()));
+    }
+    let arn = sns.create_topic(account, region, &name);
+    let topic = sns.topics.entry(arn.clone()).or_default();
+    topic.attributes.extend(entries(form, "Attributes.entry.", "key", "value"));
+    topic.tags.extend(entries(form, "Tags.member.", "Key", "Value"));
+    Ok(element("TopicArn", &arn))
+}
+
+fn topic_attributes(sns: &Sns, account: &str, form: &Form) -> Result<String, Refusal> {
+    let arn = needed(form, "TopicArn")?;
+    let mut attributes = sns.topics.get(&arn).ok_or_else(no_topic)?.attributes.clone();
+    let confirmed =
+        sns.subscriptions.values().filter(|subscription| subscription.topic == arn).count();
+    attributes.extend([
+        ("TopicArn".to_owned(), arn),
+        ("Owner".to_owned(), account.to_owned()),
+        ("SubscriptionsConfirmed".to_owned(), confirmed.to_string()),
+    ]);
+    Ok(map("Attributes", &attributes))
+}
+
+fn subscription_attributes(sns: &Sns, account: &str, form: &Form) -> Result<String, Refusal> {
+    let arn = needed(form, "SubscriptionArn")?;
+    let subscription = sns.subscriptions.get(&arn).ok_or_else(no_subscription)?;
+    let mut attributes = subscription.attributes.clone();
+    attributes.extend([
+        ("SubscriptionArn".to_owned(), arn),
+        ("TopicArn".to_owned(), subscription.topic.clone()),
+        ("Protocol".to_owned(), subscription.protocol.clone()),
+        ("Endpoint".to_owned(), subscription.endpoint.clone()),
+        ("Owner".to_owned(), account.to_owned()),
+    ]);
+    Ok(map("Attributes", &attributes))
+}
+
+fn list_subscriptions(sns: &Sns, account: &str, form: &Form) -> String {
+    let topic = form.get("TopicArn");
+    let listed = sns
+        .subscriptions
+        .iter()
+        .filter(|(_, subscription)| topic.is_none_or(|topic| subscription.topic == *topic))
+        .map(|(arn, subscription)| {
+            [
+                element("SubscriptionArn", arn),
+                element("Owner", account),
+                element("Protocol", &subscription.protocol),
+                element("Endpoint", &subscription.endpoint),
+                element("TopicArn", &subscription.topic),
+            ]
+            .concat()
+        });
+    members("Subscriptions", listed)
+}
+
+fn members(name: &str, items: impl Iterator<Item = String>) -> String {
+    let mut xml = String::new();
+    for item in items {
+        // Writing to a string cannot fail.
+        let _ = write!(xml, "<member>{item}</member>");
+    }
+    format!("<{name}>{xml}</{name}>")
 }
 
 /// The pairs of a form's numbered entries.

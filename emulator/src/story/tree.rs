@@ -102,7 +102,7 @@ fn breach(
     builds: &[BuildView],
 ) -> Option<String> {
     let Some(newest) = newest else { return Some("has no image".to_owned()) };
-    let expected = if member.promise == Promise::Left { 0 } else { 1 };
+    let expected = usize::from(member.promise != Promise::Left);
     if new != expected {
         return Some(format!("{new} builds were started, promised was {expected}"));
     }

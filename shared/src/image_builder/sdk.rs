@@ -3,21 +3,17 @@
 //! The only file that names a type of `aws_sdk_imagebuilder`. What the API answers is parsed here;
 //! an answer that cannot be parsed is an error that names it.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
 use aws_config::SdkConfig;
 use aws_sdk_imagebuilder::config::retry::RetryConfig;
-use aws_sdk_imagebuilder::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_imagebuilder::types;
 use aws_sdk_imagebuilder::{Client, Config};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use futures_util::future::try_join;
 use jiff::Timestamp;
 
 use super::retry::TooManyRequests;
 use super::{ImageBuilder, Started};
 use crate::arn::{ArnError, ImageArn, ImageFamily, ImageReference, PipelineArn};
+use crate::aws::request_error;
 use crate::error::{Cause, Class, RequestError};
 use crate::image::{Image, ImageStatus, ImageSummary};
 use crate::pipeline::{Pipeline, PipelineStatus};
@@ -49,7 +45,7 @@ impl ImageBuilder for Client {
         let mut pipelines = Vec::new();
         while let Some(pipeline) = pages.next().await {
             let pipeline =
-                pipeline.map_err(|error| request_error(OPERATION, "of this account", error))?;
+                pipeline.map_err(|error| request_error(OPERATION, "of this account", &error))?;
             pipelines
                 .push(read_pipeline(&pipeline).map_err(|error| unreadable(OPERATION, &error))?);
         }
@@ -79,7 +75,7 @@ impl ImageBuilder for Client {
             .send();
         let mut images = Vec::new();
         while let Some(image) = pages.next().await {
-            let image = image.map_err(|error| request_error(OPERATION, pipeline, error))?;
+            let image = image.map_err(|error| request_error(OPERATION, pipeline, &error))?;
             images.push(ImageSummary {
                 arn: read(image.arn()).map_err(|error| unreadable(OPERATION, &error))?,
                 status: read_status(image.state()),
@@ -95,7 +91,7 @@ impl ImageBuilder for Client {
             .image_build_version_arn(reference.to_string())
             .send()
             .await
-            .map_err(|error| request_error(OPERATION, reference, error))?;
+            .map_err(|error| request_error(OPERATION, reference, &error))?;
         let image = answer.image().ok_or_else(|| RequestError {
             operation: OPERATION,
             subject: reference.to_string(),
@@ -120,7 +116,7 @@ impl ImageBuilder for Client {
             .send();
         let mut outputs = Vec::new();
         while let Some(version) = versions.next().await {
-            let version = version.map_err(|error| request_error(OPERATION, family, error))?;
+            let version = version.map_err(|error| request_error(OPERATION, family, &error))?;
             let Some(arn) = version.arn().filter(|arn| arn.starts_with(&format!("{family}/")))
             else {
                 continue;
@@ -133,12 +129,18 @@ impl ImageBuilder for Client {
                 .items()
                 .send();
             while let Some(build) = builds.next().await {
-                let build = build.map_err(|error| request_error(OPERATION, arn, error))?;
+                let build = build.map_err(|error| request_error(OPERATION, arn, &error))?;
                 let Some(resources) = build.output_resources() else { continue };
                 outputs.extend(
                     resources.amis().iter().filter_map(|ami| ami.image()).map(str::to_owned),
                 );
-                outputs.extend(resources.containers().iter().flat_map(|c| c.image_uris()).cloned());
+                outputs.extend(
+                    resources
+                        .containers()
+                        .iter()
+                        .flat_map(aws_sdk_imagebuilder::types::Container::image_uris)
+                        .cloned(),
+                );
             }
         }
         Ok(outputs)
@@ -155,7 +157,7 @@ impl ImageBuilder for Client {
             .set_tags(tags)
             .send()
             .await
-            .map_err(|error| request_error(OPERATION, pipeline, error));
+            .map_err(|error| request_error(OPERATION, pipeline, &error));
         match answer {
             Ok(answer) => read(answer.image_build_version_arn())
                 .map(Started::Build)
@@ -187,7 +189,7 @@ async fn image_recipes(
     let mut recipes = Vec::new();
     while let Some(recipe) = pages.next().await {
         let recipe = recipe
-            .map_err(|error| request_error(OPERATION, format_args!("of owner {owner}"), error))?;
+            .map_err(|error| request_error(OPERATION, format_args!("of owner {owner}"), &error))?;
         recipes.push(
             read_recipe(recipe.arn(), recipe.parent_image())
                 .map_err(|error| unreadable(OPERATION, &error))?,
@@ -211,7 +213,7 @@ async fn container_recipes(
     let mut recipes = Vec::new();
     while let Some(recipe) = pages.next().await {
         let recipe = recipe
-            .map_err(|error| request_error(OPERATION, format_args!("of owner {owner}"), error))?;
+            .map_err(|error| request_error(OPERATION, format_args!("of owner {owner}"), &error))?;
         recipes.push(
             read_recipe(recipe.arn(), recipe.parent_image())
                 .map_err(|error| unreadable(OPERATION, &error))?,
@@ -238,7 +240,7 @@ fn read_pipeline(pipeline: &types::ImagePipeline) -> Result<Pipeline, ArnError> 
         image_tags: pipeline
             .image_tags()
             .map(|tags| tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
-            .unwrap_or_else(BTreeMap::new),
+            .unwrap_or_default(),
     })
 }
 
@@ -270,22 +272,6 @@ fn read_image(image: &types::Image) -> Result<Image, ArnError> {
         parent: parent.map(ParentImage::parse).transpose()?,
         pipeline: image.source_pipeline_arn().map(str::parse).transpose()?,
     })
-}
-
-fn request_error<E>(
-    operation: &'static str,
-    subject: impl fmt::Display,
-    error: SdkError<E, HttpResponse>,
-) -> RequestError
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let status = error.raw_response().map(|response| response.status().as_u16());
-    let cause = match error.as_service_error() {
-        Some(service) => Cause::new(service.code(), status, service.message().unwrap_or_default()),
-        None => Cause::new(None, None, &DisplayErrorContext(&error).to_string()),
-    };
-    RequestError { operation, subject: subject.to_string(), cause }
 }
 
 fn unreadable(operation: &'static str, error: &ArnError) -> RequestError {
