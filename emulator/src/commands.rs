@@ -1,7 +1,9 @@
 //! What does each command do?
 
+use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,10 +20,11 @@ use crate::cli::{Invoke, Run, Serve};
 
 type Error = Box<dyn StdError + Send + Sync>;
 
-/// A cloud that answers on a port, with the functions deployed.
+/// An account with the functions deployed, and a port that nobody answers on yet.
 struct Up {
     cloud: Cloud,
-    address: std::net::SocketAddr,
+    listener: TcpListener,
+    address: SocketAddr,
     topic: String,
 }
 
@@ -34,23 +37,26 @@ async fn bring_up(port: u16, retry_pause: Duration) -> Result<Up, Error> {
             _ => format!("port {port} cannot be listened on: {error}"),
         })?;
     let address = listener.local_addr()?;
-    let folder = deploy::build_functions()?;
     let cloud = Cloud::new(Clock::real(), Duration::ZERO)?;
     let wiring = Wiring {
-        folder,
+        folder: deploy::build_functions()?,
         endpoint: format!("http://{address}"),
         retry_pause,
         timeout: deploy::TIMEOUT,
-        settings: std::collections::BTreeMap::new(),
+        settings: BTreeMap::new(),
     };
     let topic = deploy::deploy(&cloud, &wiring);
-    let serving = cloud.clone();
+    Ok(Up { cloud, listener, address, topic })
+}
+
+/// Answers on the port from here on, when everything is in its place.
+fn answer(cloud: &Cloud, listener: TcpListener) {
+    let cloud = cloud.clone();
     tokio::spawn(async move {
-        if let Err(error) = http::serve(serving, listener).await {
+        if let Err(error) = http::serve(cloud, listener).await {
             complain(&error);
         }
     });
-    Ok(Up { cloud, address, topic })
 }
 
 /// The whole cascade.
@@ -58,8 +64,9 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
     let mut out = std::io::stdout();
     writeln!(out, "{}", style("Image Cascade").bold())?;
     writeln!(out, "Building the functions (the first time takes a minute or two) …")?;
-    let Up { cloud, address, topic } = bring_up(0, Duration::from_secs(1)).await?;
+    let Up { cloud, listener, address, topic } = bring_up(0, Duration::from_secs(1)).await?;
     fleet::build(&cloud, &topic).await?;
+    answer(&cloud, listener);
     writeln!(
         out,
         "A fleet of {} pipelines on http://{address}, with an image each. \
@@ -115,9 +122,10 @@ pub(crate) async fn invoke(options: &Invoke) -> Result<ExitCode, Error> {
         .map_err(|error| format!("{file} cannot be read: {error}; samples are in events/"))?;
     let event: Value =
         serde_json::from_str(&text).map_err(|error| format!("{file} is not JSON: {error}"))?;
-    let Up { cloud, topic, .. } = bring_up(0, Duration::from_secs(1)).await?;
+    let Up { cloud, listener, topic, .. } = bring_up(0, Duration::from_secs(1)).await?;
     fleet::build(&cloud, &topic).await?;
     fleet::build_golds_unheard(&cloud).await?;
+    answer(&cloud, listener);
     cloud.state().image_builder.set_build_time(Duration::from_hours(1));
     let result =
         cloud.lambda().invoke(function, &event).await.ok_or("the function is not deployed")?;
@@ -131,18 +139,20 @@ pub(crate) async fn invoke(options: &Invoke) -> Result<ExitCode, Error> {
 
 /// Stays up until it is told to end.
 pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
-    let Up { cloud, address, topic } = bring_up(options.port, options.retry_pause).await?;
+    let Up { cloud, listener, address, topic } =
+        bring_up(options.port, options.retry_pause).await?;
     if !options.empty {
         fleet::build(&cloud, &topic).await?;
     }
     deploy::subscribe(&cloud, &topic);
     cloud.state().image_builder.set_build_time(options.build_time);
+    answer(&cloud, listener);
     let mut out = std::io::stdout();
     writeln!(out, "{}", page::describe(&cloud, &address.to_string()))?;
     writeln!(
         out,
         "For cargo lambda watch, and then cargo lambda invoke gold-cascade --data-file events/available.json:\n  \
-         export AWS_ENDPOINT_URL=http://{address} AWS_REGION={REGION} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n\n\
+         export AWS_ENDPOINT_URL=http://{address} AWS_DEFAULT_REGION={REGION} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n\n\
          The gold-image topic, which gold-cascade is subscribed to: {topic}\n\
          Ready. Ctrl-C ends it.\n"
     )?;

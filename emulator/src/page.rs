@@ -35,7 +35,7 @@ pub fn describe(cloud: &Cloud, host: &str) -> String {
     let mut page = format!(
         "Image Cascade: EC2 Image Builder, SNS, SQS and Lambda on this machine\n\
          account {ACCOUNT}, Region {REGION}\n\n\
-         Point any AWS client at it:\n  export AWS_ENDPOINT_URL=http://{host} AWS_REGION={REGION} \
+         Point any AWS client at it:\n  export AWS_ENDPOINT_URL=http://{host} AWS_DEFAULT_REGION={REGION} \
          AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n\nFunctions\n"
     );
     // Writing to a string cannot fail.

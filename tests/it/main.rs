@@ -9,3 +9,4 @@ mod processes;
 mod random;
 mod replay;
 mod semantics;
+mod service;

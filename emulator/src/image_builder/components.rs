@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::model::Input;
-use super::page::page;
+use super::page::List;
 use super::semver;
 use super::state::{
     Component, Doc, ImageBuilder, date, latest_version_references, pick, required, segment, text,
@@ -115,50 +115,46 @@ impl ImageBuilder {
     }
 
     pub(super) fn list_components(&self, input: &Input) -> Result<Doc, ApiError> {
-        let items = self
-            .components
-            .versions()
-            .filter(|(arn, _)| self.is_owned(arn, text(input, "owner")))
-            .map(|(arn, component)| {
-                let mut doc = pick(&component.doc, SUMMARY);
-                doc.remove("tags");
-                doc.remove("state");
-                doc.remove("changeDescription");
-                doc.insert("status".to_owned(), "ACTIVE".into());
-                doc.insert("arn".to_owned(), arn.into());
-                doc
-            })
-            .collect();
-        let filters =
-            ["description", "name", "platform", "status", "supportedOsVersion", "type", "version"];
-        page(
-            "ListComponents",
-            items,
-            input,
-            &filters,
-            "componentVersionList",
-            self.bend.short_pages,
-        )
+        let list = List {
+            operation: "ListComponents",
+            member: "componentVersionList",
+            filters: &[
+                "description",
+                "name",
+                "platform",
+                "status",
+                "supportedOsVersion",
+                "type",
+                "version",
+            ],
+            bend: self.bend,
+        };
+        let items =
+            self.components.versions().filter(|(arn, _)| self.is_owned(arn, text(input, "owner")));
+        let render = |(arn, component): (String, &Component)| {
+            let mut doc = pick(&component.doc, SUMMARY);
+            for field in ["tags", "state", "changeDescription"] {
+                doc.remove(field);
+            }
+            doc.insert("status".to_owned(), "ACTIVE".into());
+            doc.insert("arn".to_owned(), arn.into());
+            doc
+        };
+        list.page(items, render, input)
     }
 
     pub(super) fn list_component_build_versions(&self, input: &Input) -> Result<Doc, ApiError> {
-        let of = text(input, "componentVersionArn");
-        let items = self
-            .components
-            .all()
-            .filter(|component| {
-                of.is_none_or(|of| required(&component.doc, "arn").starts_with(&format!("{of}/")))
-            })
-            .map(|component| pick(&component.doc, SUMMARY))
-            .collect();
-        page(
-            "ListComponentBuildVersions",
-            items,
-            input,
-            &[],
-            "componentSummaryList",
-            self.bend.short_pages,
-        )
+        let list = List {
+            operation: "ListComponentBuildVersions",
+            member: "componentSummaryList",
+            filters: &[],
+            bend: self.bend,
+        };
+        let of = text(input, "componentVersionArn").map(|of| format!("{of}/"));
+        let items = self.components.all().filter(|component| {
+            of.as_ref().is_none_or(|of| required(&component.doc, "arn").starts_with(of))
+        });
+        list.page(items, |component| pick(&component.doc, SUMMARY), input)
     }
 
     /// Whether a list for `ownership` (ours, if none is named) shows what `arn` names. Nothing is

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::model::Input;
-use super::page::page;
+use super::page::List;
 use super::state::{Doc, ImageBuilder, date, pick, required};
 
 impl ImageBuilder {
@@ -67,7 +67,23 @@ impl ImageBuilder {
         kind: &str,
         input: &Input,
     ) -> Result<Doc, ApiError> {
-        let fields = [
+        let operation = if field == "infrastructureConfiguration" {
+            "ListInfrastructureConfigurations"
+        } else {
+            "ListDistributionConfigurations"
+        };
+        let member = format!("{field}SummaryList");
+        let list = List { operation, member: &member, filters: &["name"], bend: self.bend };
+        let of_kind = format!(":{kind}/");
+        let items = self.configurations.iter().filter(|(arn, _)| arn.contains(&of_kind));
+        list.page(items, |(_, doc)| summary(doc), input)
+    }
+}
+
+fn summary(doc: &Doc) -> Doc {
+    let mut summary = pick(
+        doc,
+        &[
             "arn",
             "name",
             "description",
@@ -78,33 +94,14 @@ impl ImageBuilder {
             "instanceTypes",
             "instanceProfileName",
             "placement",
-        ];
-        let items = self
-            .configurations
+        ],
+    );
+    if let Some(distributions) = doc.get("distributions").and_then(Value::as_array) {
+        let regions: Vec<Value> = distributions
             .iter()
-            .filter(|(arn, _)| arn.contains(&format!(":{kind}/")))
-            .map(|(_, doc)| {
-                let mut summary = pick(doc, &fields);
-                if let Some(distributions) = doc.get("distributions").and_then(Value::as_array) {
-                    let regions: Vec<Value> =
-                        distributions.iter().filter_map(|d| d.get("region").cloned()).collect();
-                    summary.insert("regions".to_owned(), regions.into());
-                }
-                summary
-            })
+            .filter_map(|distribution| distribution.get("region").cloned())
             .collect();
-        let operation = if field == "infrastructureConfiguration" {
-            "ListInfrastructureConfigurations"
-        } else {
-            "ListDistributionConfigurations"
-        };
-        page(
-            operation,
-            items,
-            input,
-            &["name"],
-            &format!("{field}SummaryList"),
-            self.bend.short_pages,
-        )
+        summary.insert("regions".to_owned(), regions.into());
     }
+    summary
 }

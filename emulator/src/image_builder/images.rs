@@ -1,12 +1,14 @@
 //! Images: started, listed, cancelled and retried.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::life::{Build, fingerprint};
 use super::model::Input;
-use super::page::page;
+use super::page::List;
 use super::state::{
     Doc, Execution, ImageBuilder, date, latest_version_references, pick, required, segment, text,
 };
@@ -201,24 +203,28 @@ impl ImageBuilder {
                 "You cannot list Images by name and filter by version in the same request.",
             ));
         }
-        let mut seen = std::collections::BTreeSet::new();
+        let list = List {
+            operation: "ListImages",
+            member: "imageVersionList",
+            filters: &["name", "osVersion", "platform", "type", "version"],
+            bend: self.bend,
+        };
+        let mut seen = BTreeSet::new();
         let items = self
             .images
             .versions()
             .filter(|(arn, _)| self.is_owned(arn, text(input, "owner")))
-            .map(|(arn, build)| {
-                let mut doc = pick(&build.doc, SUMMARY);
-                doc.remove("tags");
-                let version = arn.rsplit('/').next().unwrap_or_default().to_owned();
-                doc.insert("owner".to_owned(), arn.split(':').nth(4).unwrap_or_default().into());
-                doc.insert("version".to_owned(), version.into());
-                doc.insert("arn".to_owned(), arn.into());
-                doc
-            })
-            .filter(|doc| !by_name || seen.insert(required(doc, "name").to_owned()))
-            .collect();
-        let filters = ["name", "osVersion", "platform", "type", "version"];
-        page("ListImages", items, input, &filters, "imageVersionList", self.bend.short_pages)
+            .filter(|(_, build)| !by_name || seen.insert(required(&build.doc, "name")));
+        let render = |(arn, build): (String, &Build)| {
+            let mut doc = pick(&build.doc, SUMMARY);
+            doc.remove("tags");
+            let version = arn.rsplit('/').next().unwrap_or_default().to_owned();
+            doc.insert("owner".to_owned(), arn.split(':').nth(4).unwrap_or_default().into());
+            doc.insert("version".to_owned(), version.into());
+            doc.insert("arn".to_owned(), arn.into());
+            doc
+        };
+        list.page(items, render, input)
     }
 
     fn summary(build: &Build) -> Doc {
@@ -231,46 +237,36 @@ impl ImageBuilder {
 
     /// An unknown ARN gives an empty list.
     pub(super) fn list_image_build_versions(&self, input: &Input) -> Result<Doc, ApiError> {
-        let of = text(input, "imageVersionArn");
-        let items = self
-            .images
-            .all()
-            .filter(|build| match of {
-                Some(of) => build.arn().starts_with(&format!("{of}/")),
-                None => self.is_owned(build.arn(), None),
-            })
-            .map(Self::summary)
-            .collect();
-        let filters = ["name", "osVersion", "platform", "type", "version"];
-        page(
-            "ListImageBuildVersions",
-            items,
-            input,
-            &filters,
-            "imageSummaryList",
-            self.bend.short_pages,
-        )
+        let list = List {
+            operation: "ListImageBuildVersions",
+            member: "imageSummaryList",
+            filters: &["name", "osVersion", "platform", "type", "version"],
+            bend: self.bend,
+        };
+        let of = text(input, "imageVersionArn").map(|of| format!("{of}/"));
+        let items = self.images.all().filter(|build| match &of {
+            Some(of) => build.arn().starts_with(of),
+            None => self.is_owned(build.arn(), None),
+        });
+        list.page(items, Self::summary, input)
     }
 
     /// An unknown ARN gives an empty list. The order is undocumented, and so it is none here.
     pub(super) fn list_pipeline_images(&self, input: &Input) -> Result<Doc, ApiError> {
+        let list = List {
+            operation: "ListImagePipelineImages",
+            member: "imageSummaryList",
+            filters: &["name", "version"],
+            bend: self.bend,
+        };
         let pipeline = required(input, "imagePipelineArn");
-        let mut items: Vec<Doc> = self
+        let mut items: Vec<&Build> = self
             .images
             .all()
             .filter(|build| text(&build.doc, "sourcePipelineArn") == Some(pipeline))
-            .map(Self::summary)
             .collect();
-        self.forget_the_newest(&mut items);
-        items.sort_by_key(|item| fingerprint(&[required(item, "arn")]));
-        page(
-            "ListImagePipelineImages",
-            items,
-            input,
-            &["name", "version"],
-            "imageSummaryList",
-            self.bend.short_pages,
-        )
+        items.sort_by_key(|build| fingerprint(&[build.arn()]));
+        list.page(items.into_iter(), Self::summary, input)
     }
 
     pub(super) fn cancel_image(&mut self, input: &Input, _now: Timestamp) -> Result<Doc, ApiError> {

@@ -1,68 +1,107 @@
 //! Which items of a list does one request get?
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::model::Input;
+use super::state::{Bend, Doc};
 
-/// Filters `items` as the request asks, by the fields in `allowed`, and cuts out its page.
-///
-/// `short` makes every page hold half of what it may, which the API is free to do.
-///
-/// # Errors
-/// A filter that the operation does not have, or a token that is not ours.
-pub(super) fn page(
-    operation: &str,
-    items: Vec<Map<String, Value>>,
-    input: &Input,
-    allowed: &[&str],
-    list: &str,
-    short: bool,
-) -> Result<Map<String, Value>, ApiError> {
-    let mut kept = Vec::new();
-    let filters = input.get("filters").and_then(Value::as_array).cloned().unwrap_or_default();
-    for filter in &filters {
-        let name = filter.get("name").and_then(Value::as_str).unwrap_or_default();
-        if !allowed.contains(&name) {
-            return Err(ApiError::invalid(
-                "filters",
-                format!("{operation} has no filter '{name}'."),
-            ));
+/// A list: what it is called, and what may be asked of it.
+pub(super) struct List<'a> {
+    /// The operation, which its tokens name.
+    pub(super) operation: &'a str,
+    /// The member of the answer that holds the items.
+    pub(super) member: &'a str,
+    /// The fields that it can be filtered by.
+    pub(super) filters: &'a [&'a str],
+    /// How a fault bends it.
+    pub(super) bend: Bend,
+}
+
+impl List<'_> {
+    /// Filters `items` as the request asks, and cuts out its page. Only what is looked at is
+    /// rendered: fleets have thousands of items, and pages a hundred.
+    ///
+    /// # Errors
+    /// A filter that the operation does not have, or a token that is not ours.
+    pub(super) fn page<T>(
+        &self,
+        items: impl Iterator<Item = T>,
+        render: impl Fn(T) -> Doc,
+        input: &Input,
+    ) -> Result<Doc, ApiError> {
+        let Self { operation, member, filters: allowed, bend } = self;
+        let none = Vec::new();
+        let filters = input.get("filters").and_then(Value::as_array).unwrap_or(&none);
+        for filter in filters {
+            let name = filter.get("name").and_then(Value::as_str).unwrap_or_default();
+            if !allowed.contains(&name) {
+                return Err(ApiError::invalid(
+                    "filters",
+                    format!("{operation} has no filter '{name}'."),
+                ));
+            }
         }
-    }
-    for item in items {
-        if filters.iter().all(|filter| passes(&item, filter)) {
-            kept.push(item);
+        let limit = input.get("maxResults").and_then(Value::as_u64).unwrap_or(25);
+        let limit = if bend.short_pages { limit.div_ceil(2) } else { limit };
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let start = self.start(input)?;
+        let (page, more) = if filters.is_empty() && !bend.stale {
+            cut(items, start, limit, render)
+        } else {
+            let mut docs: Vec<Doc> = items
+                .map(render)
+                .filter(|doc| filters.iter().all(|filter| passes(doc, filter)))
+                .collect();
+            if bend.stale {
+                forget_the_newest(&mut docs);
+            }
+            cut(docs.into_iter(), start, limit, |doc| doc)
+        };
+        let mut output = Doc::from_iter([((*member).to_owned(), Value::Array(page))]);
+        if more {
+            output.insert("nextToken".to_owned(), json!(format!("{operation}.{}", start + limit)));
         }
+        Ok(output)
     }
-    let limit = input.get("maxResults").and_then(Value::as_u64).unwrap_or(25);
-    let limit =
-        usize::try_from(if short { limit.div_ceil(2) } else { limit }).unwrap_or(usize::MAX);
-    let start = match input.get("nextToken").and_then(Value::as_str) {
-        None => 0,
-        Some(token) => token
-            .strip_prefix(operation)
+
+    fn start(&self, input: &Input) -> Result<usize, ApiError> {
+        let Some(token) = input.get("nextToken").and_then(Value::as_str) else { return Ok(0) };
+        token
+            .strip_prefix(self.operation)
             .and_then(|rest| rest.strip_prefix('.'))
-            .and_then(|start| start.parse::<usize>().ok())
+            .and_then(|start| start.parse().ok())
             .ok_or_else(|| {
                 ApiError::new(
                     "InvalidPaginationTokenException",
                     "The pagination token is not valid.",
                 )
-            })?,
-    };
-    let end = start.saturating_add(limit).min(kept.len());
-    let more = end < kept.len();
-    let items: Vec<Value> = kept.drain(start.min(end)..end).map(Value::Object).collect();
-    let mut output = Map::from_iter([(list.to_owned(), Value::Array(items))]);
-    if more {
-        output.insert("nextToken".to_owned(), json!(format!("{operation}.{end}")));
+            })
     }
-    Ok(output)
+}
+
+/// The page that begins at `start`, and whether there is more behind it.
+fn cut<T>(
+    items: impl Iterator<Item = T>,
+    start: usize,
+    limit: usize,
+    render: impl Fn(T) -> Doc,
+) -> (Vec<Value>, bool) {
+    let mut items = items.skip(start);
+    let page = items.by_ref().take(limit).map(|item| Value::Object(render(item))).collect();
+    (page, items.next().is_some())
+}
+
+/// What a stale list does: it leaves out what was created last.
+fn forget_the_newest(docs: &mut Vec<Doc>) {
+    let created = |doc: &Doc| doc.get("dateCreated").and_then(Value::as_str).map(str::to_owned);
+    if let Some(newest) = (0..docs.len()).max_by_key(|index| created(&docs[*index])) {
+        docs.remove(newest);
+    }
 }
 
 /// Filters compare case-sensitively; `*` is a wildcard in `name` only.
-fn passes(item: &Map<String, Value>, filter: &Value) -> bool {
+fn passes(item: &Doc, filter: &Value) -> bool {
     let name = filter.get("name").and_then(Value::as_str).unwrap_or_default();
     let found = match item.get(name) {
         Some(Value::String(text)) => text.clone(),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::model::Input;
-use super::page::page;
+use super::page::List;
 use super::state::{Doc, ImageBuilder, date, pick, required, text};
 
 impl ImageBuilder {
@@ -107,23 +107,19 @@ impl ImageBuilder {
     }
 
     pub(super) fn list_pipelines(&self, input: &Input) -> Result<Doc, ApiError> {
-        let mut items: Vec<Doc> = self.pipelines.values().cloned().collect();
-        self.forget_the_newest(&mut items);
-        let filters = [
-            "description",
-            "distributionConfigurationArn",
-            "imageRecipeArn",
-            "infrastructureConfigurationArn",
-            "name",
-            "status",
-        ];
-        page(
-            "ListImagePipelines",
-            items,
-            input,
-            &filters,
-            "imagePipelineList",
-            self.bend.short_pages,
-        )
+        let list = List {
+            operation: "ListImagePipelines",
+            member: "imagePipelineList",
+            filters: &[
+                "description",
+                "distributionConfigurationArn",
+                "imageRecipeArn",
+                "infrastructureConfigurationArn",
+                "name",
+                "status",
+            ],
+            bend: self.bend,
+        };
+        list.page(self.pipelines.values(), Clone::clone, input)
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::model::{Input, Model};
-use super::page::page;
+use super::page::List;
 use super::semver;
 use super::state::{Doc, ImageBuilder, date, latest_version_references, pick, required, text};
 use super::versioned::cut;
@@ -116,7 +116,7 @@ impl ImageBuilder {
     }
 
     pub(super) fn list_recipes(&self, kind: &str, input: &Input) -> Result<Doc, ApiError> {
-        let (operation, list, filters): (_, _, &[&str]) = if kind == "image-recipe" {
+        let (operation, member, filters): (_, _, &[&str]) = if kind == "image-recipe" {
             ("ListImageRecipes", "imageRecipeSummaryList", &["name", "parentImage", "platform"])
         } else {
             (
@@ -125,6 +125,12 @@ impl ImageBuilder {
                 &["containerType", "name", "parentImage", "platform"],
             )
         };
+        let list = List { operation, member, filters, bend: self.bend };
+        let of_kind = format!(":{kind}/");
+        let items = self.recipes.all().filter(|recipe| {
+            let arn = required(recipe, "arn");
+            arn.contains(&of_kind) && self.is_owned(arn, text(input, "owner"))
+        });
         let fields = [
             "arn",
             "containerType",
@@ -135,30 +141,7 @@ impl ImageBuilder {
             "dateCreated",
             "tags",
         ];
-        let mut items: Vec<Doc> = self
-            .recipes
-            .all()
-            .filter(|recipe| required(recipe, "arn").contains(&format!(":{kind}/")))
-            .filter(|recipe| self.is_owned(required(recipe, "arn"), text(input, "owner")))
-            .map(|recipe| pick(recipe, &fields))
-            .collect();
-        self.forget_the_newest(&mut items);
-        page(operation, items, input, filters, list, self.bend.short_pages)
-    }
-
-    /// What a stale list does: it leaves out what was created last.
-    pub(super) fn forget_the_newest(&self, items: &mut Vec<Doc>) {
-        if !self.bend.stale {
-            return;
-        }
-        let newest = items
-            .iter()
-            .enumerate()
-            .max_by(|(_, a), (_, b)| required(a, "dateCreated").cmp(required(b, "dateCreated")))
-            .map(|(index, _)| index);
-        if let Some(newest) = newest {
-            items.remove(newest);
-        }
+        list.page(items, |recipe| pick(recipe, &fields), input)
     }
 }
 
