@@ -44,6 +44,9 @@ pub(crate) struct Invoke {
     pub(crate) function: String,
     /// A file with the event, such as events/available.json
     pub(crate) event: PathBuf,
+    /// A setting of the function, such as `DRY_RUN=true`
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub(crate) settings: Vec<(String, String)>,
 }
 
 /// Options of `serve`.
@@ -63,6 +66,16 @@ pub(crate) struct Serve {
     /// second retry. Lambda's own is a minute
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
     pub(crate) retry_pause: Duration,
+    /// A setting of the function, such as `DRY_RUN=true`
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub(crate) settings: Vec<(String, String)>,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE".to_owned()),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -1,6 +1,5 @@
 //! What does each command do?
 
-use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -28,7 +27,11 @@ struct Up {
     topic: String,
 }
 
-async fn bring_up(port: u16, retry_pause: Duration) -> Result<Up, Error> {
+async fn bring_up(
+    port: u16,
+    retry_pause: Duration,
+    settings: &[(String, String)],
+) -> Result<Up, Error> {
     let listener =
         TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| match error.kind() {
             std::io::ErrorKind::AddrInUse => {
@@ -43,7 +46,7 @@ async fn bring_up(port: u16, retry_pause: Duration) -> Result<Up, Error> {
         endpoint: format!("http://{address}"),
         retry_pause,
         timeout: deploy::TIMEOUT,
-        settings: BTreeMap::new(),
+        settings: settings.iter().cloned().collect(),
     };
     let topic = deploy::deploy(&cloud, &wiring);
     Ok(Up { cloud, listener, address, topic })
@@ -64,7 +67,7 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
     let mut out = std::io::stdout();
     writeln!(out, "{}", style("Image Cascade").bold())?;
     writeln!(out, "Building the functions (the first time takes a minute or two) …")?;
-    let Up { cloud, listener, address, topic } = bring_up(0, Duration::from_secs(1)).await?;
+    let Up { cloud, listener, address, topic } = bring_up(0, Duration::from_secs(1), &[]).await?;
     fleet::build(&cloud, &topic).await?;
     answer(&cloud, listener);
     writeln!(
@@ -84,6 +87,10 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
     )?;
     fleet::run_golds(&cloud).await?;
     progress::watch(&cloud, since, &mut out).await?;
+    if console::user_attended() {
+        // The last bar has left the cursor at its end.
+        writeln!(out)?;
+    }
     let took = cloud.now().duration_since(since).as_secs_f64();
     let ending = tree::look(&cloud, since);
     writeln!(out, "\n{}", ending.tree)?;
@@ -109,7 +116,7 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
 
 /// One invocation with an event from a file.
 pub(crate) async fn invoke(options: &Invoke) -> Result<ExitCode, Error> {
-    let Invoke { function, event } = options;
+    let Invoke { function, event, settings } = options;
     if !FUNCTIONS.contains(&function.as_str()) {
         return Err(format!(
             "there is no function `{function}`; there is {}",
@@ -122,7 +129,7 @@ pub(crate) async fn invoke(options: &Invoke) -> Result<ExitCode, Error> {
         .map_err(|error| format!("{file} cannot be read: {error}; samples are in events/"))?;
     let event: Value =
         serde_json::from_str(&text).map_err(|error| format!("{file} is not JSON: {error}"))?;
-    let Up { cloud, listener, topic, .. } = bring_up(0, Duration::from_secs(1)).await?;
+    let Up { cloud, listener, topic, .. } = bring_up(0, Duration::from_secs(1), settings).await?;
     fleet::build(&cloud, &topic).await?;
     fleet::build_golds_unheard(&cloud).await?;
     answer(&cloud, listener);
@@ -140,7 +147,7 @@ pub(crate) async fn invoke(options: &Invoke) -> Result<ExitCode, Error> {
 /// Stays up until it is told to end.
 pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
     let Up { cloud, listener, address, topic } =
-        bring_up(options.port, options.retry_pause).await?;
+        bring_up(options.port, options.retry_pause, &options.settings).await?;
     if !options.empty {
         fleet::build(&cloud, &topic).await?;
     }

@@ -44,7 +44,7 @@ pub enum Kind {
     Slow,
     /// The effect happens, the answer is lost.
     LostReply,
-    /// Lists leave out what was created last.
+    /// Lists leave out what was created last, and patterns resolve to the build before.
     Stale,
     /// Pages hold half of what they may.
     ShortPages,

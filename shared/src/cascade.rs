@@ -9,6 +9,7 @@ use crate::execute::execute;
 use crate::image_builder::ImageBuilder;
 use crate::notification::Notification;
 use crate::observe::observe;
+use crate::pipeline::Pipeline;
 use crate::plan::plan;
 use crate::report::{Event, Line, Outcome, cause};
 use crate::settings::Settings;
@@ -26,6 +27,11 @@ pub async fn cascade(
     now: Timestamp,
 ) -> Result<Event, RequestError> {
     let observation = observe(image_builder, notification, settings.retry).await?;
+    for member in observation.fleet.members().filter(|member| member.recipe.is_none()) {
+        // Whether it is a child nobody can tell; that is no reason to hide it.
+        let Pipeline { arn, recipe, .. } = &member.pipeline;
+        tracing::warn!(pipeline.arn = %arn, "{} names {recipe}, which no list of recipes shows", arn.name());
+    }
     let plan = plan(&observation.fleet, &observation.observed, settings.retry, now);
     let outcomes =
         if settings.dry_run { BTreeMap::new() } else { execute(image_builder, &plan).await };

@@ -20,6 +20,9 @@ pub struct Notification {
     pub status: ImageStatus,
     /// The pipeline that made it. Images made without a pipeline have none.
     pub pipeline: Option<PipelineArn>,
+    /// What is wrong with the pipeline that was named: it is only a hint, so the children are not
+    /// made to pay for it.
+    pub unread_pipeline: Option<String>,
 }
 
 /// Why a message is not a notification that can be acted on.
@@ -47,7 +50,7 @@ pub enum MessageError {
 struct Wire {
     arn: String,
     state: WireState,
-    source_pipeline_arn: Option<String>,
+    source_pipeline_arn: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -71,18 +74,19 @@ impl Notification {
             }
             Err(error) => return Err(MessageError::NotJson { problem: error.to_string() }),
         };
-        let malformed = |field: &str, error: ArnError| MessageError::Malformed {
-            problem: format!("`{field}`: {error}"),
+        let image = wire.arn.parse().map_err(|error: ArnError| MessageError::Malformed {
+            problem: format!("`arn`: {error}"),
+        })?;
+        let (pipeline, unread_pipeline) = match wire.source_pipeline_arn {
+            None | Some(serde_json::Value::Null) => (None, None),
+            Some(serde_json::Value::String(arn)) => match arn.parse() {
+                Ok(pipeline) => (Some(pipeline), None),
+                Err(error) => (None, Some(ArnError::to_string(&error))),
+            },
+            Some(other) => (None, Some(format!("{other} is no text"))),
         };
-        Ok(Self {
-            image: wire.arn.parse().map_err(|error| malformed("arn", error))?,
-            status: wire.state.status.as_str().into(),
-            pipeline: wire
-                .source_pipeline_arn
-                .map(|arn| arn.parse())
-                .transpose()
-                .map_err(|error| malformed("sourcePipelineArn", error))?,
-        })
+        let status = wire.state.status.as_str().into();
+        Ok(Self { image, status, pipeline, unread_pipeline })
     }
 }
 
@@ -125,6 +129,18 @@ mod tests {
     }
 
     #[test]
+    fn an_unreadable_pipeline_is_named_and_harms_nothing() {
+        for pipeline in ["\"web\"", "5"] {
+            let message = format!(
+                r#"{{"arn":"{ARN}","state":{{"status":"AVAILABLE"}},"sourcePipelineArn":{pipeline}}}"#
+            );
+            let notification = Notification::parse(&message).unwrap();
+            assert_eq!(notification.pipeline, None);
+            assert!(notification.unread_pipeline.is_some());
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_said() {
         let error = |text: &str| Notification::parse(text).unwrap_err().to_string();
         insta::assert_snapshot!(
@@ -140,7 +156,6 @@ mod tests {
                 error(&format!(r#"{{"arn":"{ARN}"}}"#)),
                 error(&format!(r#"{{"arn":"{ARN}","state":"AVAILABLE"}}"#)),
                 error(r#"{"state":{"status":"AVAILABLE"}}"#),
-                error(&format!(r#"{{"arn":"{ARN}","state":{{"status":"AVAILABLE"}},"sourcePipelineArn":"web"}}"#)),
             ].join("\n"),
             @r#"
         the message is not JSON: expected value at line 1 column 1
@@ -154,7 +169,6 @@ mod tests {
         the image notification cannot be read: missing field `state` at line 1 column 72
         the image notification cannot be read: invalid type: string "AVAILABLE", expected struct WireState at line 1 column 91
         the image notification cannot be read: missing field `arn` at line 1 column 32
-        the image notification cannot be read: `sourcePipelineArn`: `web` is not an image pipeline's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image-pipeline/NAME`): it does not start with `arn:aws`
         "#);
     }
 

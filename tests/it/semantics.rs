@@ -591,6 +591,26 @@ async fn one_failure_harms_one_pipeline() {
     }
 }
 
+/// > An image that is announced before the patterns resolve to it is not missed: the invocation is retried until they do.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_lags_behind_the_message_causes_a_retry() {
+    let lab = Lab::new().await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    lab.run("gold").await;
+    // The first call is about the maker's own parent, the second about the child's.
+    lab.cloud.state().faults.add(Fault::new("GetImage", Kind::Stale, 2));
+    lab.cloud.rest().await;
+    assert_eq!(
+        lab.builds("web"),
+        ["web 1.0.0/1 AVAILABLE on gold 1.0.0/1", "web 1.0.0/2 AVAILABLE on gold 1.0.0/2"]
+    );
+    let state = lab.cloud.state();
+    let lagged = state.invocations.iter().find_map(|(_, it)| it.payload["errorMessage"].as_str());
+    insta::assert_snapshot!(lagged.unwrap(), @"1 not finished: pipeline web waits: gold 1.0.0/2 is AVAILABLE, but its pattern still resolves to 1.0.0/1; asked again on retry");
+}
+
 /// A parent that may not be seen is that pipeline's own trouble, and no reason to retry.
 #[tokio::test(start_paused = true)]
 async fn a_parent_that_does_not_resolve_is_named() {

@@ -61,7 +61,7 @@ async fn requests_are_validated_as_the_model_says() {
     InvalidVersionNumberException: '1.x.0' is not a version.
     InvalidRequestException: The value supplied for parameter 'parentImage' is not valid. 'parentImage' is required.
     InvalidRequestException: The value supplied for parameter 'parentImage' is not valid. The ARN is not one of an Image Builder image.
-    InvalidRequestException: The value supplied for parameter 'parentImage' is not valid. The value supplied for parameter 'parentImage' is not valid. Nodes after the first wildcard must be wildcards.
+    InvalidRequestException: The value supplied for parameter 'parentImage' is not valid. Nodes after the first wildcard must be wildcards.
     InvalidRequestException: The value supplied for parameter 'tags.aws:mine' is not valid. tags.aws:mine must match pattern ^(?!aws:)[a-zA-Z0-9\s_.:/=+\-@]*$
     InvalidRequestException: The value supplied for parameter 'imageBuildVersionArn' is not valid. imageBuildVersionArn must match pattern ^arn:aws[^:]*:imagebuilder:[^:]+:(?:[0-9]{12}|aws(?:-[a-z-]+)?):image/[a-z0-9-_]+/(?:(?:([0-9]+|x)\.([0-9]+|x)\.([0-9]+|x))|(?:[0-9]+\.[0-9]+\.[0-9]+/[0-9]+))$
     InvalidRequestException: The value supplied for parameter 'maxResults' is not valid. It must be at most 100, and is 101.
@@ -235,7 +235,13 @@ async fn an_update_replaces_the_whole_pipeline() {
         .await
         .unwrap();
     assert!(
-        get().await.unwrap().image_pipeline().unwrap().tags().is_none_or(|tags| tags.is_empty())
+        get()
+            .await
+            .unwrap()
+            .image_pipeline()
+            .unwrap()
+            .tags()
+            .is_none_or(std::collections::HashMap::is_empty)
     );
     lab.client
         .delete_image_pipeline()

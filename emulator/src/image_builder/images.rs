@@ -166,9 +166,7 @@ impl ImageBuilder {
             component["componentArn"] = required(&found.doc, "arn").into();
             if found.fails {
                 let name = required(&found.doc, "name");
-                flaw = Some(format!(
-                    "Document arn of component '{name}' failed: a command ended with a status other than 0."
-                ));
+                flaw = Some(format!("component '{name}' failed with an exit status other than 0"));
             }
         }
         recipe.insert("components".to_owned(), components.into());
@@ -177,10 +175,12 @@ impl ImageBuilder {
 
     pub(super) fn get_image(&self, input: &Input) -> Result<Doc, ApiError> {
         let arn = required(input, "imageBuildVersionArn");
-        let build = self
-            .images
-            .find(arn, |build| build.status == "AVAILABLE")
-            .ok_or_else(|| ApiError::not_found(arn))?;
+        let available = |build: &Build| build.status == "AVAILABLE";
+        let mut build = self.images.find(arn, available).ok_or_else(|| ApiError::not_found(arn))?;
+        if self.bend.stale {
+            let before = |it: &Build| available(it) && it.arn() != build.arn();
+            build = self.images.find(arn, before).unwrap_or(build);
+        }
         let mut doc = build.doc.clone();
         doc.insert("state".to_owned(), build.state());
         doc.insert("outputResources".to_owned(), build.outputs.clone());

@@ -19,6 +19,8 @@ pub(super) struct Build {
     pub(super) next: VecDeque<(Timestamp, &'static str)>,
     /// Why it will fail.
     pub(super) flaw: Option<String>,
+    /// When it is available if all goes well.
+    pub(super) ends: Option<Timestamp>,
     pub(super) outputs: Value,
 }
 
@@ -52,6 +54,7 @@ impl Build {
             reason: None,
             next: VecDeque::new(),
             flaw,
+            ends: None,
             outputs: json!({ "amis": [] }),
         }
     }
@@ -74,6 +77,7 @@ impl Build {
 
     fn schedule(&mut self, now: Timestamp, length: SignedDuration) {
         let at = |hundredths: i32| now + length * hundredths / 100;
+        self.ends = Some(at(100));
         self.next = if self.flaw.is_some() {
             VecDeque::from([(at(STAGES[0].0), STAGES[0].1), (at(FAILS_AT), "FAILED")])
         } else {
@@ -97,7 +101,7 @@ pub struct BuildView {
     pub reason: Option<String>,
     /// When it was asked for.
     pub created: Timestamp,
-    /// When it will end, if it runs.
+    /// When it will be available if all goes well, while it runs.
     pub ends: Option<Timestamp>,
 }
 
@@ -120,7 +124,7 @@ impl ImageBuilder {
                 created: required(&build.doc, "dateCreated")
                     .parse()
                     .unwrap_or(Timestamp::UNIX_EPOCH),
-                ends: build.next.back().map(|(at, _)| *at),
+                ends: build.ends.filter(|_| build.is_running()),
             })
             .collect()
     }

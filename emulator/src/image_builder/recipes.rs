@@ -154,15 +154,19 @@ fn check_parent(parent: &str) -> Result<(), ApiError> {
             return refuse("The ARN is not one of an Image Builder image.");
         }
         // GetImage takes the same forms, so its pattern is the one to hold an ARN against.
-        return Model::get()
-            .read("GET", "/GetImage", &format!("imageBuildVersionArn={parent}"), b"")
-            .and_then(|_| match cut(parent) {
-                Some((_, version, None)) if semver::selects(version, [0; 3]).is_none() => {
-                    refuse("Nodes after the first wildcard must be wildcards.")
-                }
-                _ => Ok(()),
-            })
-            .map_err(|error| ApiError::invalid("parentImage", error.message));
+        let address = format!("imageBuildVersionArn={parent}");
+        if let Err(error) = Model::get().read("GET", "/GetImage", &address, b"") {
+            return Err(ApiError::new(
+                error.code,
+                error.message.replace("imageBuildVersionArn", "parentImage"),
+            ));
+        }
+        if let Some((_, version, None)) = cut(parent)
+            && semver::selects(version, [0; 3]).is_none()
+        {
+            return refuse("Nodes after the first wildcard must be wildcards.");
+        }
+        return Ok(());
     }
     if parent.chars().any(char::is_whitespace) {
         return refuse("It holds blanks.");

@@ -62,7 +62,7 @@ pub struct Execution {
 pub struct Bend {
     /// Pages hold half of what they may.
     pub short_pages: bool,
-    /// Lists leave out what was created last.
+    /// Lists leave out what was created last, and patterns resolve to the build before.
     pub stale: bool,
 }
 

@@ -62,7 +62,7 @@ pub const FLEET: [Member; 11] = [
     },
     Member {
         name: "gold-container",
-        parent: "aws:image/amazon-linux-2023-container-x86/x.x.x",
+        parent: "aws:image/amazon-linux-x86-latest/x.x.x",
         container: true,
         promise: Promise::StartedByHand,
         ..USUAL
@@ -126,11 +126,7 @@ pub fn pipeline_arn(name: &str) -> String {
 pub async fn build(cloud: &Cloud, topic: &str) -> Result<(), Error> {
     let client = client(cloud);
     let now = cloud.now();
-    cloud.state().image_builder.publish_amazon_image(
-        "amazon-linux-2023-container-x86",
-        "2026.10.1",
-        now,
-    );
+    cloud.state().image_builder.publish_amazon_image("amazon-linux-x86-latest", "2026.10.1", now);
     let infrastructure = client
         .create_infrastructure_configuration()
         .name("standard")
@@ -232,7 +228,7 @@ async fn release_crm_agent(client: &Client, version: &str, command: &str) -> Res
 /// The emulator refuses what it should take.
 pub async fn move_bases(cloud: &Cloud) -> Result<(), Error> {
     let now = cloud.now();
-    for name in ["amazon-linux-2023-x86", "amazon-linux-2023-container-x86"] {
+    for name in ["amazon-linux-2023-x86", "amazon-linux-x86-latest"] {
         cloud.state().image_builder.publish_amazon_image(name, "2026.11.2", now);
     }
     release_crm_agent(&client(cloud), "1.1.0", "exit 1").await

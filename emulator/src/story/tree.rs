@@ -56,6 +56,11 @@ pub fn look(cloud: &Cloud, since: Timestamp) -> Ending {
     }
     let width =
         shapes.iter().map(|(branch, name)| branch.chars().count() + name.len()).max().unwrap_or(0);
+    let parents = rows
+        .iter()
+        .filter_map(|(_, newest, _)| newest.map(|build| short(&build.parent).len()))
+        .max()
+        .unwrap_or(0);
     for (branch, name) in shapes {
         let Some((member, newest, why)) = rows.iter().find(|(member, ..)| member.name == name)
         else {
@@ -68,7 +73,7 @@ pub fn look(cloud: &Cloud, since: Timestamp) -> Ending {
             "  {}{}{pad}  {}",
             style(branch).dim(),
             style(name).bold(),
-            row(*member, *newest, *why)
+            row(*member, *newest, *why, parents)
         );
     }
     ending
@@ -154,7 +159,12 @@ fn shape(name: &'static str, lead: &str, below: &str, lines: &mut Vec<(String, &
     }
 }
 
-fn row(member: Member, newest: Option<&BuildView>, why: Option<&(String, String)>) -> String {
+fn row(
+    member: Member,
+    newest: Option<&BuildView>,
+    why: Option<&(String, String)>,
+    parents: usize,
+) -> String {
     let (image, status, parent) = newest.map_or_else(
         || ("-".to_owned(), "-", "-".to_owned()),
         |build| {
@@ -178,5 +188,5 @@ fn row(member: Member, newest: Option<&BuildView>, why: Option<&(String, String)
         (_, Some((_, sentence))) => format!("{} {sentence}", style("left:").yellow()),
         (_, None) => "nobody said why".to_owned(),
     };
-    format!("{image:<8} {painted} on {parent:<42}  {why}")
+    format!("{image:<8} {painted} on {parent:<parents$}  {why}")
 }

@@ -118,6 +118,12 @@ async fn handle_record(
         Err(error) => return unusable(message_id, &error),
     };
     let cause = cause(&notification.image, &notification.status);
+    if let Some(problem) = &notification.unread_pipeline {
+        tracing::warn!(
+            sns.message_id = message_id,
+            "{cause}: its pipeline cannot be read: {problem}"
+        );
+    }
     let image = notification.image.to_string();
     if let Some(why) = why_ignored(&notification, clients.region.as_deref()) {
         tracing::info!(sns.message_id = message_id, image.arn = image, "{cause}: ignored: {why}");

@@ -3,8 +3,11 @@
 //! The only file that names a type of `aws_sdk_imagebuilder`. What the API answers is parsed here;
 //! an answer that cannot be parsed is an error that names it.
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
 use aws_sdk_imagebuilder::config::retry::RetryConfig;
+use aws_sdk_imagebuilder::config::timeout::TimeoutConfig;
 use aws_sdk_imagebuilder::types;
 use aws_sdk_imagebuilder::{Client, Config};
 use futures_util::future::try_join;
@@ -23,15 +26,21 @@ use crate::recipe::{ParentImage, Recipe};
 /// The most that a list gives on one page.
 const PAGE: i32 = 100;
 
+/// How long one attempt may take. Image Builder answers within a second or not at all; a call that
+/// hangs must not use up the invocation's own time.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
 /// A client that tries throttles and passing failures again: six attempts, with jitter, from a
 /// quarter of a second.
 pub fn client(config: &SdkConfig) -> Client {
     let retries = RetryConfig::standard()
         .with_max_attempts(6)
-        .with_initial_backoff(std::time::Duration::from_millis(250));
+        .with_initial_backoff(Duration::from_millis(250));
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build();
     let config: Config = Config::from(config)
         .to_builder()
         .retry_config(retries)
+        .timeout_config(timeouts)
         .retry_classifier(TooManyRequests)
         .build();
     Client::from_conf(config)
@@ -46,8 +55,10 @@ impl ImageBuilder for Client {
         while let Some(pipeline) = pages.next().await {
             let pipeline =
                 pipeline.map_err(|error| request_error(OPERATION, "of this account", &error))?;
-            pipelines
-                .push(read_pipeline(&pipeline).map_err(|error| unreadable(OPERATION, &error))?);
+            match read_pipeline(&pipeline) {
+                Ok(pipeline) => pipelines.push(pipeline),
+                Err(error) => leave_out("pipeline", &error),
+            }
         }
         Ok(pipelines)
     }
@@ -190,10 +201,10 @@ async fn image_recipes(
     while let Some(recipe) = pages.next().await {
         let recipe = recipe
             .map_err(|error| request_error(OPERATION, format_args!("of owner {owner}"), &error))?;
-        recipes.push(
-            read_recipe(recipe.arn(), recipe.parent_image())
-                .map_err(|error| unreadable(OPERATION, &error))?,
-        );
+        match read_recipe(recipe.arn(), recipe.parent_image()) {
+            Ok(recipe) => recipes.push(recipe),
+            Err(error) => leave_out("recipe", &error),
+        }
     }
     Ok(recipes)
 }
@@ -214,10 +225,10 @@ async fn container_recipes(
     while let Some(recipe) = pages.next().await {
         let recipe = recipe
             .map_err(|error| request_error(OPERATION, format_args!("of owner {owner}"), &error))?;
-        recipes.push(
-            read_recipe(recipe.arn(), recipe.parent_image())
-                .map_err(|error| unreadable(OPERATION, &error))?,
-        );
+        match read_recipe(recipe.arn(), recipe.parent_image()) {
+            Ok(recipe) => recipes.push(recipe),
+            Err(error) => leave_out("recipe", &error),
+        }
     }
     Ok(recipes)
 }
@@ -225,6 +236,11 @@ async fn container_recipes(
 /// Reads an ARN that an answer must hold; an absent one reads as the empty text.
 fn read<T: std::str::FromStr<Err = ArnError>>(arn: Option<&str>) -> Result<T, ArnError> {
     arn.unwrap_or_default().parse()
+}
+
+/// One item of a list that cannot be read harms no other: it is named, and left out.
+fn leave_out(kind: &str, error: &ArnError) {
+    tracing::warn!("a {kind} is left out of the fleet: {error}");
 }
 
 fn read_pipeline(pipeline: &types::ImagePipeline) -> Result<Pipeline, ArnError> {
