@@ -151,7 +151,7 @@ impl Cloud {
     /// Carries out one operation of Image Builder, with the faults that strike it.
     ///
     /// # Errors
-    /// The service's refusal, or [`Lost`] where the caller gets no answer.
+    /// The service's refusal, or [`Failure::Lost`] where the caller gets no answer.
     pub async fn image_builder(
         &self,
         operation: &str,

@@ -6,6 +6,7 @@
 mod retry;
 pub mod sdk;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use crate::arn::{ImageArn, ImageFamily, ImageReference, PipelineArn};
@@ -36,12 +37,12 @@ pub trait ImageBuilder: Sync {
         reference: &ImageReference,
     ) -> impl Future<Output = Result<Image, RequestError>> + Send;
 
-    /// The ids of all AMIs and the names of all container images that builds of this family have
-    /// put out.
+    /// Which build has put out which AMI (by id) or container image (by name), for all builds of
+    /// this family.
     fn outputs_of(
         &self,
         family: &ImageFamily,
-    ) -> impl Future<Output = Result<Vec<String>, RequestError>> + Send;
+    ) -> impl Future<Output = Result<Outputs, RequestError>> + Send;
 
     /// Starts a pipeline.
     ///
@@ -51,6 +52,9 @@ pub trait ImageBuilder: Sync {
     /// Class `InUse` and `TokenReused` are outcomes, not errors: see [`Started`].
     fn start(&self, start: &Start) -> impl Future<Output = Result<Started, RequestError>> + Send;
 }
+
+/// AMI ids and container images' names, with the build that has put each out.
+pub type Outputs = BTreeMap<String, ImageArn>;
 
 /// What became of a start.
 #[derive(Debug, Clone, PartialEq, Eq)]

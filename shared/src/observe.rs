@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join;
 use futures_util::{StreamExt, stream};
 
-use crate::arn::{ImageReference, PipelineArn};
+use crate::arn::{ImageArn, ImageReference, PipelineArn};
 use crate::error::{Chain, Class, RequestError};
 use crate::graph::{Fleet, Member};
 use crate::image::{Image, ImageStatus, ImageSummary, Phase};
-use crate::image_builder::ImageBuilder;
+use crate::image_builder::{ImageBuilder, Outputs};
 use crate::notification::Notification;
 use crate::rebuild::{Observed, ParentNow, RetryPolicy, Standing, age_key, standing};
 use crate::recipe::ParentImage;
@@ -43,16 +43,13 @@ pub async fn observe(
 ) -> Result<Observation, RequestError> {
     let (pipelines, recipes) = try_join(image_builder.pipelines(), image_builder.recipes()).await?;
     let fleet = Fleet::new(pipelines, recipes);
-    let mut scope: BTreeSet<PipelineArn> =
-        maker(&fleet, notification).cloned().into_iter().collect();
-    if notification.status == ImageStatus::Available {
-        scope.extend(children(image_builder, &fleet, notification).await?);
-    }
-    let members: Vec<&Member> = scope.iter().filter_map(|arn| fleet.member(arn)).collect();
-    let parents = resolve_parents(image_builder, &fleet, &members, notification).await;
+    let outputs = outputs(image_builder, &fleet, notification).await;
+    let scope = Scope { fleet: &fleet, notification, outputs: &outputs, policy };
+    let members = scope.members();
+    let parents = resolve_parents(image_builder, &scope, &members).await;
     let mut observing = Vec::new();
     for member in members {
-        let one = observe_one(image_builder, &fleet, member, &parents, notification, policy);
+        let one = observe_one(image_builder, &scope, member, &parents);
         observing.push(async move { (member.pipeline.arn.clone(), one.await) });
     }
     let read: Vec<_> = stream::iter(observing).buffered(READS_AT_ONCE).collect().await;
@@ -67,42 +64,92 @@ pub async fn observe(
     Ok(Observation { fleet, observed, failures })
 }
 
-/// The pipeline that made the image, if it is one that may have waited for this build to end:
-/// one that follows nothing never waits.
-fn maker<'a>(fleet: &Fleet, notification: &'a Notification) -> Option<&'a PipelineArn> {
-    let arn = notification.pipeline.as_ref()?;
-    let member = fleet.member(arn)?;
-    matches!(standing(member, fleet.cycle_of(arn)), Standing::Follows(_)).then_some(arn)
+/// What one invocation looks at.
+struct Scope<'a> {
+    fleet: &'a Fleet,
+    notification: &'a Notification,
+    outputs: &'a Outputs,
+    policy: RetryPolicy,
 }
 
-/// The pipelines whose recipes name the image's family as their parent, in whatever form.
-async fn children(
+impl Scope<'_> {
+    /// The image's children, if it is AVAILABLE, and the pipeline that made it, if it is one that
+    /// may have waited for this build to end: one that follows nothing never waits.
+    fn members(&self) -> Vec<&Member> {
+        let available = self.notification.status == ImageStatus::Available;
+        let is_maker = |member: &Member| {
+            self.notification.pipeline.as_ref() == Some(&member.pipeline.arn)
+                && matches!(self.standing(member), Standing::Follows(_))
+        };
+        self.fleet
+            .members()
+            .filter(|member| (available && self.is_child(member)) || is_maker(member))
+            .collect()
+    }
+
+    /// Whether the recipe names the image's family as its parent, in whatever form.
+    fn is_child(&self, member: &Member) -> bool {
+        match member.recipe.as_ref().map(|recipe| &recipe.parent) {
+            Some(Ok(ParentImage::Image(reference))) => {
+                reference.family() == self.notification.image.family()
+            }
+            // The parameter may hold this very image; nobody knows until it is read.
+            Some(Ok(ParentImage::Parameter(_))) => true,
+            _ => self.put_out_by(member).is_some(),
+        }
+    }
+
+    /// The build of the image's family that has put out the parent, if that is an AMI or a
+    /// container image.
+    fn put_out_by(&self, member: &Member) -> Option<&ImageArn> {
+        match &member.recipe.as_ref()?.parent {
+            Ok(ParentImage::Ami(output) | ParentImage::Registry(output)) => {
+                self.outputs.get(&**output)
+            }
+            _ => None,
+        }
+    }
+
+    fn standing<'a>(&'a self, member: &'a Member) -> Standing<'a> {
+        standing(member, self.fleet.cycle_of(&member.pipeline.arn))
+    }
+
+    /// The reference whose resolution the decision about `member` needs: its parent's, or for a
+    /// pin the newest of the family that it is pinned to.
+    fn reference_to_resolve(&self, member: &Member) -> Option<ImageReference> {
+        match self.standing(member) {
+            Standing::Follows(reference) => Some(reference.clone()),
+            Standing::Pinned(reference) => Some(reference.family().newest()),
+            Standing::Left(_) => Some(self.put_out_by(member)?.family().newest()),
+        }
+    }
+}
+
+/// What builds of the announced family have put out, if any recipe could mean one of them.
+///
+/// It only serves to name the pipelines that are pinned to it; if it cannot be read, the children
+/// are not made to wait for that.
+async fn outputs(
     image_builder: &impl ImageBuilder,
     fleet: &Fleet,
     notification: &Notification,
-) -> Result<Vec<PipelineArn>, RequestError> {
-    let family = notification.image.family();
-    let parent_of = |member: &Member| match &member.recipe {
-        Some(recipe) => recipe.parent.clone().ok(),
-        None => None,
+) -> Outputs {
+    let matters = |member: &Member| {
+        let parent = member.recipe.as_ref().map(|recipe| &recipe.parent);
+        matches!(parent, Some(Ok(ParentImage::Ami(_) | ParentImage::Registry(_))))
     };
-    let by_output = fleet.members().any(|member| {
-        matches!(parent_of(member), Some(ParentImage::Ami(_) | ParentImage::Registry(_)))
-    });
-    let outputs = if by_output { image_builder.outputs_of(family).await? } else { Vec::new() };
-    Ok(fleet
-        .members()
-        .filter(|member| match parent_of(member) {
-            Some(ParentImage::Image(reference)) => reference.family() == family,
-            Some(ParentImage::Ami(output) | ParentImage::Registry(output)) => {
-                outputs.iter().any(|known| **known == *output)
-            }
-            // The parameter may hold this very image; nobody knows until it is read.
-            Some(ParentImage::Parameter(_)) => true,
-            Some(ParentImage::Product(_)) | None => false,
-        })
-        .map(|member| member.pipeline.arn.clone())
-        .collect())
+    if notification.status != ImageStatus::Available || !fleet.members().any(matters) {
+        return Outputs::new();
+    }
+    let family = notification.image.family();
+    image_builder.outputs_of(family).await.unwrap_or_else(|error| {
+        tracing::warn!(
+            "pipelines pinned to an output of {} are not named: {}",
+            family.name(),
+            Chain(&error)
+        );
+        Outputs::new()
+    })
 }
 
 type Parents = BTreeMap<ImageReference, Result<ParentNow, RequestError>>;
@@ -110,41 +157,19 @@ type Parents = BTreeMap<ImageReference, Result<ParentNow, RequestError>>;
 /// Resolves each distinct reference of the scope once.
 async fn resolve_parents(
     image_builder: &impl ImageBuilder,
-    fleet: &Fleet,
+    scope: &Scope<'_>,
     members: &[&Member],
-    notification: &Notification,
 ) -> Parents {
-    let references: BTreeSet<ImageReference> = members
-        .iter()
-        .filter_map(|member| reference_to_resolve(member, fleet, notification))
-        .collect();
+    let references: BTreeSet<ImageReference> =
+        members.iter().filter_map(|member| scope.reference_to_resolve(member)).collect();
     let mut resolving = Vec::new();
     for reference in references {
         resolving.push(async move {
-            let now = parent_now(image_builder, &reference, notification).await;
+            let now = parent_now(image_builder, &reference, scope.notification).await;
             (reference, now)
         });
     }
     stream::iter(resolving).buffer_unordered(READS_AT_ONCE).collect().await
-}
-
-/// The reference whose resolution the decision about `member` needs: its parent's, or for a pin
-/// the newest of the family that it is pinned to.
-fn reference_to_resolve(
-    member: &Member,
-    fleet: &Fleet,
-    notification: &Notification,
-) -> Option<ImageReference> {
-    match standing(member, fleet.cycle_of(&member.pipeline.arn)) {
-        Standing::Follows(reference) => Some(reference.clone()),
-        Standing::Pinned(reference) => Some(reference.family().newest()),
-        Standing::Left(_) => match member.recipe.as_ref().map(|recipe| &recipe.parent) {
-            Some(Ok(ParentImage::Ami(_) | ParentImage::Registry(_))) => {
-                Some(notification.image.family().newest())
-            }
-            _ => None,
-        },
-    }
 }
 
 async fn parent_now(
@@ -177,24 +202,30 @@ async fn parent_now(
 
 async fn observe_one(
     image_builder: &impl ImageBuilder,
-    fleet: &Fleet,
+    scope: &Scope<'_>,
     member: &Member,
     parents: &Parents,
-    notification: &Notification,
-    policy: RetryPolicy,
 ) -> Result<Observed, RequestError> {
-    let parent_now = reference_to_resolve(member, fleet, notification)
+    let parent_now = scope
+        .reference_to_resolve(member)
         .and_then(|reference| parents.get(&reference).cloned())
         .transpose()?;
-    let cycle = fleet.cycle_of(&member.pipeline.arn).cloned();
-    let follows = matches!(standing(member, cycle.as_ref()), Standing::Follows(_));
+    let follows = matches!(scope.standing(member), Standing::Follows(_));
     let images = if follows && matches!(parent_now, Some(ParentNow::Is(_))) {
         image_builder.images_of(&member.pipeline.arn).await?
     } else {
         Vec::new()
     };
-    let (built, spent) = read_history(image_builder, member, &images, policy).await?;
-    Ok(Observed { member: member.clone(), cycle, parent_now, images, built, spent })
+    let (built, spent) = read_history(image_builder, member, &images, scope.policy).await?;
+    Ok(Observed {
+        member: member.clone(),
+        cycle: scope.fleet.cycle_of(&member.pipeline.arn).cloned(),
+        put_out_by: scope.put_out_by(member).cloned(),
+        parent_now,
+        images,
+        built,
+        spent,
+    })
 }
 
 /// The newest image that was built, and the builds that were spent since: of those no more than

@@ -184,6 +184,7 @@ mod tests {
         Observed {
             member,
             cycle: None,
+            put_out_by: None,
             parent_now: Some(ParentNow::Is(World::image(now_at))),
             images: vec![ImageSummary { arn: image.arn.clone(), status: image.status.clone() }],
             built: Some(image),

@@ -13,6 +13,7 @@ use crate::graph::{Cycle, Member};
 use crate::image::{Image, ImageStatus, ImageSummary, Phase};
 use crate::pipeline::PipelineStatus;
 use crate::recipe::ParentImage;
+use crate::version::BuildVersion;
 
 /// How often, and how far apart, a build is tried from inputs that it has failed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct Observed {
     pub member: Member,
     /// The cycle that it is part of.
     pub cycle: Option<Cycle>,
+    /// The build that has put out the AMI or container image that its recipe names.
+    pub put_out_by: Option<ImageArn>,
     /// What its parent reference resolves to now. For a pinned parent, the newest of its family.
     /// `None` where there was no reference to resolve.
     pub parent_now: Option<ParentNow>,
@@ -289,32 +292,36 @@ pub fn standing<'a>(member: &'a Member, cycle: Option<&Cycle>) -> Standing<'a> {
 /// Decides for one pipeline. `now` is the time of the invocation.
 pub fn decide(observed: &Observed, policy: RetryPolicy, now: Timestamp) -> Decision {
     match standing(&observed.member, observed.cycle.as_ref()) {
-        // An AMI or a registry's image that the announced family has made is a pin to it.
+        // An AMI or a registry's image that a build has put out is a pin to that build.
         Standing::Left(Leave::NotComparable { parent }) => {
-            Decision::Leave(match &observed.parent_now {
-                Some(ParentNow::Is(newest)) => {
-                    Leave::Pinned { parent, misses: Some(newest.clone()) }
-                }
-                _ => Leave::NotComparable { parent },
+            Decision::Leave(match &observed.put_out_by {
+                Some(build) => Leave::Pinned {
+                    parent: format!("{parent} ({})", build.short()),
+                    misses: missed(build.build(), observed.parent_now.as_ref()),
+                },
+                None => Leave::NotComparable { parent },
             })
         }
         Standing::Left(leave) => Decision::Leave(leave),
-        Standing::Pinned(reference) => {
-            Decision::Leave(pinned(reference, observed.parent_now.as_ref()))
-        }
+        Standing::Pinned(reference) => Decision::Leave(Leave::Pinned {
+            parent: reference.short().to_string(),
+            misses: match reference.selector() {
+                Selector::Pinned(pin) => missed(pin, observed.parent_now.as_ref()),
+                Selector::Newest(_) => None,
+            },
+        }),
         Standing::Follows(reference) => decide_following(reference, observed, policy, now),
     }
 }
 
-fn pinned(reference: &ImageReference, newest: Option<&ParentNow>) -> Leave {
-    let misses = match (newest, reference.selector()) {
-        (
-            Some(ParentNow::Is(newest) | ParentNow::Lags { announced: newest, .. }),
-            Selector::Pinned(pin),
-        ) if newest.build() > pin => Some(newest.clone()),
-        _ => None,
-    };
-    Leave::Pinned { parent: reference.short().to_string(), misses }
+/// What a pin to `pin` misses: the newest of its family, if that is newer.
+fn missed(pin: BuildVersion, newest: Option<&ParentNow>) -> Option<ImageArn> {
+    match newest {
+        Some(ParentNow::Is(newest) | ParentNow::Lags { announced: newest, .. }) => {
+            Some(newest.clone()).filter(|newest| newest.build() > pin)
+        }
+        Some(ParentNow::Unresolved(_) | ParentNow::NotSelected { .. }) | None => None,
+    }
 }
 
 fn decide_following(
@@ -446,7 +453,7 @@ fn newest_in_progress(observed: &Observed) -> Option<&ImageSummary> {
 pub fn age_key<'a>(
     image: &'a ImageArn,
     recipe: Option<&RecipeArn>,
-) -> (bool, crate::version::BuildVersion, &'a str) {
+) -> (bool, BuildVersion, &'a str) {
     let current = recipe.is_some_and(|recipe| {
         recipe.makes() == *image.family() && recipe.version().exact() == Some(image.version())
     });
@@ -630,6 +637,7 @@ mod tests {
         Observed {
             member: fleet.members().next().unwrap().clone(),
             cycle: None,
+            put_out_by: None,
             parent_now: Some(ParentNow::Is(World::image("gold/1.0.0/3"))),
             images: vec![summary(&built)],
             built: Some(built),
@@ -729,8 +737,11 @@ mod tests {
             Observed { parent_now: Some(at("gold/1.0.0/4")), ..follows("image/gold/1.0.0/2") };
         let pinned_to_newest =
             Observed { parent_now: Some(at("gold/1.0.0/4")), ..follows("image/gold/1.0.0/4") };
-        let by_ami =
-            Observed { parent_now: Some(at("gold/1.0.0/4")), ..follows("ami-0cd12345db678d90f") };
+        let by_ami = Observed {
+            parent_now: Some(at("gold/1.0.0/4")),
+            put_out_by: Some(World::image("gold/1.0.0/3")),
+            ..follows("ami-0cd12345db678d90f")
+        };
         let foreign_ami = Observed { parent_now: None, ..follows("ami-0cd12345db678d90f") };
         let parameter = Observed { parent_now: None, ..follows("ssm:/golden/ami") };
         let mut no_recipe = up_to_date();
@@ -760,7 +771,7 @@ mod tests {
         leave: built on itself: web -> gold -> web
         leave: pinned to gold 1.0.0/2, misses gold 1.0.0/4
         leave: pinned to gold 1.0.0/4, misses nothing
-        leave: pinned to ami-0cd12345db678d90f, misses gold 1.0.0/4
+        leave: pinned to ami-0cd12345db678d90f (gold 1.0.0/3), misses gold 1.0.0/4
         leave: its parent ami-0cd12345db678d90f cannot be compared
         leave: its parent is the parameter /golden/ami, which is not read here
         leave: its recipe arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.0.0 is not found

@@ -332,18 +332,26 @@ async fn every_decision_has_its_sentence_everywhere() {
 #[tokio::test(start_paused = true)]
 async fn a_pinned_child_is_left_with_what_it_misses() {
     let lab = Lab::silent(&[]).await;
-    lab.pipeline("gold", AMAZON).await;
+    // The name is not what the ARN says: lists filter by the one, references hold the other.
+    lab.recipe("Gold Linux", "1.0.0", AMAZON).await;
+    lab.pipeline_of("gold", "gold-linux/1.0.0", PipelineStatus::Enabled).await;
     let first = lab.run_to_rest("gold").await;
     let image = lab.client.get_image().image_build_version_arn(&first).send().await.unwrap();
     let ami =
         image.image().unwrap().output_resources().unwrap().amis()[0].image().unwrap().to_owned();
-    lab.pipeline("by-build", "image/gold/1.0.0/1").await;
+    lab.pipeline("by-build", "image/gold-linux/1.0.0/1").await;
     lab.pipeline("by-ami", &ami).await;
     lab.pipeline("by-other-ami", "ami-0cd12345db678d90f").await;
     lab.run_to_rest("gold").await;
-    let report = lab.notify(&message("gold/1.0.0/2", "AVAILABLE")).await.unwrap();
-    assert_eq!(said_of(&report, "by-build"), "leave: pinned to gold 1.0.0/1, misses gold 1.0.0/2");
-    assert_eq!(said_of(&report, "by-ami"), format!("leave: pinned to {ami}, misses gold 1.0.0/2"));
+    let report = lab.notify(&message("gold-linux/1.0.0/2", "AVAILABLE")).await.unwrap();
+    assert_eq!(
+        said_of(&report, "by-build"),
+        "leave: pinned to gold-linux 1.0.0/1, misses gold-linux 1.0.0/2"
+    );
+    assert_eq!(
+        said_of(&report, "by-ami"),
+        format!("leave: pinned to {ami} (gold-linux 1.0.0/1), misses gold-linux 1.0.0/2")
+    );
     assert_eq!(said_of(&report, "by-other-ami"), "not in the report");
     assert_eq!(lab.executions().len(), 2, "the two of gold");
 }
@@ -411,6 +419,12 @@ async fn an_unreadable_message_harms_no_other() {
     lab.cloud.rest().await;
     assert_eq!(lab.count("web"), 1);
     assert_eq!(lab.dead_letters(), 2);
+    let mut event = envelope(&["", &message("gold/1.0.0/2", "AVAILABLE")]);
+    event["Records"][0] = serde_json::json!({ "Sns": 5 });
+    lab.run_to_rest("gold").await;
+    let error = lab.invoke(&event).await.unwrap_err();
+    insta::assert_snapshot!(error, @"1 not finished: record 0: it is not a record of SNS: invalid type: integer `5`, expected struct SnsMessage");
+    assert_eq!(lab.count("web"), 2);
     let error = lab.notify("not JSON").await.unwrap_err();
     insta::assert_snapshot!(error, @"1 not finished: message message-0: the message is not JSON: expected ident at line 1 column 2");
 }

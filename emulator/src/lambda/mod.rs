@@ -1,7 +1,7 @@
 //! Lambda: functions as processes, invoked as Lambda does it.
 //!
 //! A function is the real binary. It runs as a process of its own that speaks the Runtime API to
-//! a loopback port of its own ([`environment`]). Asynchronous invocations are tried three times
+//! a loopback port of its own (`environment.rs`). Asynchronous invocations are tried three times
 //! and then kept in the dead-letter queue.
 
 mod environment;

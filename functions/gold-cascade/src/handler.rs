@@ -1,6 +1,6 @@
 //! What does each record of an SNS event bring about?
 
-use aws_lambda_events::event::sns::{SnsEvent, SnsRecord};
+use aws_lambda_events::event::sns::SnsRecord;
 use image_cascade::cascade::cascade;
 use image_cascade::error::{Chain, RequestError};
 use image_cascade::image::{ImageStatus, Phase};
@@ -9,6 +9,8 @@ use image_cascade::publish::publish;
 use image_cascade::report::{Event, Failed, Report, Unfinished, cause};
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
+use serde::Deserialize;
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::Config;
@@ -24,6 +26,13 @@ pub struct Clients {
     pub sns: aws_sdk_sns::Client,
     /// The Region that the clients ask.
     pub region: Option<String>,
+}
+
+/// An SNS event whose records are read one by one, so that a broken one harms no other.
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(rename = "Records")]
+    records: Vec<Value>,
 }
 
 /// Why an invocation has to be made again.
@@ -63,16 +72,19 @@ impl From<HandleError> for Diagnostic {
 pub async fn handle(
     config: &Config,
     clients: &Clients,
-    event: serde_json::Value,
+    event: Value,
     now: Timestamp,
-) -> Result<serde_json::Value, HandleError> {
-    let event: SnsEvent = serde_json::from_value(event).map_err(|problem| {
+) -> Result<Value, HandleError> {
+    let Envelope { records } = serde_json::from_value(event).map_err(|problem| {
         tracing::error!("the event is not one of SNS: {problem}");
         HandleError::NotSns(problem)
     })?;
     let mut events = Vec::new();
-    for record in &event.records {
-        events.push(handle_record(config, clients, record, now).await);
+    for (index, record) in records.into_iter().enumerate() {
+        events.push(match serde_json::from_value(record) {
+            Ok(record) => handle_record(config, clients, &record, now).await,
+            Err(problem) => not_a_record(index, &problem),
+        });
     }
     let report = Report::new(FUNCTION, config.settings.dry_run, events);
     tracing::info!(
@@ -103,6 +115,13 @@ async fn tell(config: &Config, clients: &Clients, report: &Report) -> Result<(),
         tracing::error!(topic.arn = topic, "the report was not published: {}", Chain(error));
     }
     told
+}
+
+fn not_a_record(index: usize, problem: &serde_json::Error) -> Event {
+    let cause = format!("record {index}");
+    let error = format!("it is not a record of SNS: {problem}");
+    tracing::error!("{cause}: {error}");
+    Event::failed(cause, Failed { error, retryable: false })
 }
 
 async fn handle_record(

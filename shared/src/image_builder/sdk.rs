@@ -14,7 +14,7 @@ use futures_util::future::try_join;
 use jiff::Timestamp;
 
 use super::retry::TooManyRequests;
-use super::{ImageBuilder, Started};
+use super::{ImageBuilder, Outputs, Started};
 use crate::arn::{ArnError, ImageArn, ImageFamily, ImageReference, PipelineArn};
 use crate::aws::request_error;
 use crate::error::{Cause, Class, RequestError};
@@ -111,50 +111,18 @@ impl ImageBuilder for Client {
         read_image(image).map_err(|error| unreadable(OPERATION, &error))
     }
 
-    async fn outputs_of(&self, family: &ImageFamily) -> Result<Vec<String>, RequestError> {
-        const OPERATION: &str = "list builds of image";
-        let mut versions = self
-            .list_images()
-            .filters(
-                types::Filter::builder()
-                    .name("name")
-                    .values(format!("*{}*", family.name()))
-                    .build(),
-            )
-            .max_results(PAGE)
-            .into_paginator()
-            .items()
-            .send();
-        let mut outputs = Vec::new();
-        while let Some(version) = versions.next().await {
-            let version = version.map_err(|error| request_error(OPERATION, family, &error))?;
-            let Some(arn) = version.arn().filter(|arn| arn.starts_with(&format!("{family}/")))
-            else {
-                continue;
-            };
-            let mut builds = self
-                .list_image_build_versions()
-                .image_version_arn(arn)
-                .max_results(PAGE)
-                .into_paginator()
-                .items()
-                .send();
-            while let Some(build) = builds.next().await {
-                let build = build.map_err(|error| request_error(OPERATION, arn, &error))?;
-                let Some(resources) = build.output_resources() else { continue };
-                outputs.extend(
-                    resources.amis().iter().filter_map(|ami| ami.image()).map(str::to_owned),
-                );
-                outputs.extend(
-                    resources
-                        .containers()
-                        .iter()
-                        .flat_map(aws_sdk_imagebuilder::types::Container::image_uris)
-                        .cloned(),
-                );
+    async fn outputs_of(&self, family: &ImageFamily) -> Result<Outputs, RequestError> {
+        for owner in [types::Ownership::SelfValue, types::Ownership::Shared] {
+            let versions = versions_of(self, family, owner).await?;
+            if !versions.is_empty() {
+                let mut outputs = Outputs::new();
+                for version in versions {
+                    add_outputs(self, &version, &mut outputs).await?;
+                }
+                return Ok(outputs);
             }
         }
-        Ok(outputs)
+        Ok(Outputs::new())
     }
 
     async fn start(&self, start: &Start) -> Result<Started, RequestError> {
@@ -183,6 +151,49 @@ impl ImageBuilder for Client {
             },
         }
     }
+}
+
+/// The ARNs of a family's versions. The list's filter by name compares with the name as it was
+/// given, which an ARN does not hold (FACTS section 3): so the whole list is read.
+async fn versions_of(
+    client: &Client,
+    family: &ImageFamily,
+    owner: types::Ownership,
+) -> Result<Vec<String>, RequestError> {
+    let mut pages =
+        client.list_images().owner(owner).max_results(PAGE).into_paginator().items().send();
+    let prefix = format!("{family}/");
+    let mut versions = Vec::new();
+    while let Some(version) = pages.next().await {
+        let version = version.map_err(|error| request_error("list images for", family, &error))?;
+        versions.extend(version.arn().filter(|arn| arn.starts_with(&prefix)).map(str::to_owned));
+    }
+    Ok(versions)
+}
+
+async fn add_outputs(
+    client: &Client,
+    version: &str,
+    outputs: &mut Outputs,
+) -> Result<(), RequestError> {
+    const OPERATION: &str = "list builds of image";
+    let mut pages = client
+        .list_image_build_versions()
+        .image_version_arn(version)
+        .max_results(PAGE)
+        .into_paginator()
+        .items()
+        .send();
+    while let Some(build) = pages.next().await {
+        let build = build.map_err(|error| request_error(OPERATION, version, &error))?;
+        let Some(resources) = build.output_resources() else { continue };
+        let arn: ImageArn = read(build.arn()).map_err(|error| unreadable(OPERATION, &error))?;
+        let amis = resources.amis().iter().filter_map(types::Ami::image).map(str::to_owned);
+        let containers =
+            resources.containers().iter().flat_map(types::Container::image_uris).cloned();
+        outputs.extend(amis.chain(containers).map(|output| (output, arn.clone())));
+    }
+    Ok(())
 }
 
 async fn image_recipes(
