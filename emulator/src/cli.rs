@@ -55,13 +55,16 @@ pub(crate) struct Serve {
     /// The loopback port that answers for all services
     #[arg(long, default_value_t = 4580)]
     pub(crate) port: u16,
-    /// Start with an empty account: the function deployed, a topic that it is subscribed to, and
-    /// no pipelines
+    /// Start with an empty account: the functions deployed, a topic that gold-cascade is subscribed
+    /// to, and no pipelines
     #[arg(long)]
     pub(crate) empty: bool,
     /// How long each build takes
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub(crate) build_time: Duration,
+    /// How often the dependency check runs; never in an empty account, if not said [default: 1m]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) check_every: Option<Duration>,
     /// The pause before a failed asynchronous invocation is tried again; it doubles for the
     /// second retry. Lambda's own is a minute
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]

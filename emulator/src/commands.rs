@@ -10,8 +10,11 @@ use console::style;
 use emulator::clock::Clock;
 use emulator::cloud::{Cloud, REGION};
 use emulator::deploy::{self, FUNCTIONS, Wiring};
+use emulator::faults::{Fault, Kind};
+use emulator::story::tree::Act;
 use emulator::story::{fleet, progress, tree};
 use emulator::{http, page};
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -79,39 +82,71 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
     )?;
     deploy::subscribe(&cloud, &topic);
     cloud.state().image_builder.set_build_time(options.build_time);
+
     let since = cloud.now();
-    fleet::move_bases(&cloud).await?;
+    fleet::move_bases(&cloud, "2026.11.2");
+    fleet::release_broken_agent(&cloud).await?;
     writeln!(
         out,
-        "\nAmazon publishes amazon-linux-2023 2026.11.2. The gold pipelines run; the rest is the cascade's.\n"
+        "\n{} Amazon publishes amazon-linux-2023 2026.11.2. The gold pipelines run; the rest is the cascade's.\n",
+        style("1.").bold()
     )?;
     fleet::run_golds(&cloud).await?;
-    progress::watch(&cloud, since, &mut out).await?;
-    if console::user_attended() {
-        // The last bar has left the cursor at its end.
-        writeln!(out)?;
-    }
-    let took = cloud.now().duration_since(since).as_secs_f64();
-    let ending = tree::look(&cloud, since);
-    writeln!(out, "\n{}", ending.tree)?;
-    if !ending.broken.is_empty() {
-        for broken in &ending.broken {
-            writeln!(out, "  {} {broken}", style("not as promised:").red().bold())?;
-        }
-        return Ok(ExitCode::FAILURE);
-    }
+    let cascaded = show(&cloud, since, Act::Cascade, &mut out).await?;
+
+    let since = cloud.now();
+    fleet::move_base(&cloud, "amazon-linux-2023-x86", "2026.11.3");
     writeln!(
         out,
-        "{} Every pipeline ended as promised: {} started by the cascade, each once, {} left with a reason, in {took:.1} s.",
-        style("✓").green().bold(),
-        ending.started,
-        ending.left
+        "{} Another base image; gold-linux runs, and its notification is lost. The next dependency check finds its children.\n",
+        style("2.").bold()
     )?;
+    cloud.state().faults.add(Fault::new("Notification", Kind::Drop, 1));
+    fleet::run(&cloud, "gold-linux").await?;
+    progress::watch(&cloud, since, &mut out).await?;
+    cloud.lambda().invoke_later("dependency-check", deploy::tick(cloud.now()));
+    let healed = show(&cloud, since, Act::Check, &mut out).await?;
+
+    if !(cascaded && healed) {
+        return Ok(ExitCode::FAILURE);
+    }
     writeln!(
         out,
         "Next: `cargo run -- serve` keeps this up for your own AWS client; `cargo run -- --help` has the rest."
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows what happens until nothing moves, and what has become of the fleet. Whether all is as
+/// promised.
+async fn show(
+    cloud: &Cloud,
+    since: Timestamp,
+    act: Act,
+    out: &mut impl Write,
+) -> Result<bool, Error> {
+    progress::watch(cloud, since, out).await?;
+    if console::user_attended() {
+        // The last bar has left the cursor at its end.
+        writeln!(out)?;
+    }
+    let took = cloud.now().duration_since(since).as_secs_f64();
+    let ending = tree::look(cloud, since, act);
+    writeln!(out, "\n{}", ending.tree)?;
+    for broken in &ending.broken {
+        writeln!(out, "  {} {broken}", style("not as promised:").red().bold())?;
+    }
+    if ending.broken.is_empty() {
+        writeln!(
+            out,
+            "{} Every pipeline ended as promised: {} started by {}, each once, {} left with a reason, in {took:.1} s.\n",
+            style("✓").green().bold(),
+            ending.started,
+            act.by(),
+            ending.left
+        )?;
+    }
+    Ok(ending.broken.is_empty())
 }
 
 /// One invocation with an event from a file.
@@ -164,6 +199,10 @@ pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
          Ready. Ctrl-C ends it.\n"
     )?;
     out.flush()?;
+    let usual = (!options.empty).then_some(Duration::from_mins(1));
+    if let Some(period) = options.check_every.or(usual) {
+        tokio::spawn(check_every(cloud.clone(), period));
+    }
     let mut shown = 0;
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -181,6 +220,14 @@ pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
             }
         }
         out.flush()?;
+    }
+}
+
+/// The schedule of the dependency check.
+async fn check_every(cloud: Cloud, period: Duration) {
+    loop {
+        tokio::time::sleep(period).await;
+        cloud.lambda().invoke_later("dependency-check", deploy::tick(cloud.now()));
     }
 }
 

@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
 use crate::cloud::{ACCOUNT, Cloud, REGION};
 use crate::lambda::{Code, Deployment};
 
 /// The functions that there are.
-pub const FUNCTIONS: [&str; 1] = ["gold-cascade"];
+pub const FUNCTIONS: [&str; 2] = ["gold-cascade", "dependency-check"];
 
 /// The topic that infrastructure configurations name.
 pub const GOLD_TOPIC: &str = "gold-images";
@@ -120,6 +123,21 @@ pub fn deploy(cloud: &Cloud, wiring: &Wiring) -> String {
         });
     }
     gold
+}
+
+/// A tick of the schedule that invokes `dependency-check`, as EventBridge Scheduler sends it.
+pub fn tick(at: Timestamp) -> Value {
+    json!({
+        "version": "0",
+        "id": "00000000-0000-4000-c000-000000000000",
+        "detail-type": "Scheduled Event",
+        "source": "aws.scheduler",
+        "account": ACCOUNT,
+        "time": format!("{at:.0}"),
+        "region": REGION,
+        "resources": [format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/image-cascade-dependency-check")],
+        "detail": "{}",
+    })
 }
 
 /// Subscribes `gold-cascade` to the gold-image topic.

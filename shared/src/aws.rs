@@ -11,13 +11,37 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::error::{Cause, RequestError};
+use crate::image_builder::sdk;
+
+/// What a function keeps between invocations: its clients, and nothing else.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// EC2 Image Builder.
+    pub image_builder: sdk::Client,
+    /// SNS, for the report.
+    pub sns: aws_sdk_sns::Client,
+    /// The Region that the clients ask.
+    pub region: Option<String>,
+}
+
+impl Clients {
+    /// Clients by what the environment says, made once for each cold start.
+    pub async fn from_environment() -> Self {
+        let aws = sdk_config().await;
+        Self {
+            image_builder: sdk::client(&aws),
+            sns: aws_sdk_sns::Client::new(&aws),
+            region: aws.region().map(ToString::to_string),
+        }
+    }
+}
 
 /// Region, credentials and endpoints from the environment, as every AWS client reads them, and an
 /// HTTPS client that verifies against the system's roots.
 ///
 /// `ring` is the crypto provider: `aws-lc` spends some thirty milliseconds on entropy at the first
 /// connection, which every cold start would pay.
-pub async fn sdk_config() -> SdkConfig {
+async fn sdk_config() -> SdkConfig {
     let https = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
         .build_https();

@@ -11,6 +11,7 @@ pub mod execute;
 pub mod graph;
 pub mod image;
 pub mod image_builder;
+pub mod logging;
 pub mod notification;
 pub mod observe;
 pub mod pipeline;
@@ -19,6 +20,7 @@ pub mod publish;
 pub mod rebuild;
 pub mod recipe;
 pub mod report;
+pub mod scope;
 pub mod settings;
 pub mod version;
 
@@ -26,4 +28,4 @@ mod aws;
 #[cfg(test)]
 mod world;
 
-pub use aws::sdk_config;
+pub use aws::Clients;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join;
 use futures_util::{StreamExt, stream};
 
-use crate::arn::{ImageArn, ImageReference, PipelineArn};
+use crate::arn::{ImageArn, ImageFamily, ImageReference, PipelineArn};
 use crate::error::{Chain, Class, RequestError};
 use crate::graph::{Fleet, Member};
 use crate::image::{Image, ImageStatus, ImageSummary, Phase};
@@ -13,6 +13,7 @@ use crate::image_builder::{ImageBuilder, Outputs};
 use crate::notification::Notification;
 use crate::rebuild::{Observed, ParentNow, RetryPolicy, Standing, age_key, standing};
 use crate::recipe::ParentImage;
+use crate::scope::Scope;
 
 /// How many pipelines are read at once.
 const READS_AT_ONCE: usize = 10;
@@ -22,34 +23,36 @@ const READS_AT_ONCE: usize = 10;
 pub struct Observation {
     /// The whole fleet, as far as lists show it.
     pub fleet: Fleet,
-    /// The pipelines in scope.
+    /// The pipelines in scope, and those above them that a selection has left out.
     pub observed: Vec<Observed>,
+    /// Of those, the ones that are only looked at, since what is below may have to wait for them.
+    pub bystanders: BTreeSet<PipelineArn>,
     /// The pipelines in scope that could not be observed.
     pub failures: Vec<(PipelineArn, RequestError)>,
 }
 
-/// Observes one image's children and the pipeline that made it.
-///
-/// An image that is not AVAILABLE starts nothing below it: then only its pipeline is observed,
-/// which may have waited for this very build to end.
+/// Observes what is in scope.
 ///
 /// # Errors
-/// The lists, without which nobody knows who the children are. A read that concerns one pipeline
-/// is a failure of that pipeline alone.
+/// The lists, without which nobody knows the fleet. A read that concerns one pipeline is a failure
+/// of that pipeline alone.
 pub async fn observe(
     image_builder: &impl ImageBuilder,
-    notification: &Notification,
+    scope: Scope<'_>,
     policy: RetryPolicy,
 ) -> Result<Observation, RequestError> {
     let (pipelines, recipes) = try_join(image_builder.pipelines(), image_builder.recipes()).await?;
     let fleet = Fleet::new(pipelines, recipes);
-    let outputs = outputs(image_builder, &fleet, notification).await;
-    let scope = Scope { fleet: &fleet, notification, outputs: &outputs, policy };
-    let members = scope.members();
-    let parents = resolve_parents(image_builder, &scope, &members).await;
+    let outputs = match scope {
+        Scope::Image(notification) => outputs(image_builder, &fleet, notification).await,
+        Scope::Fleet(_) => Outputs::new(),
+    };
+    let view = View { fleet: &fleet, scope, outputs: &outputs, policy };
+    let (members, bystanders) = view.members();
+    let parents = resolve_parents(image_builder, &view, &members).await;
     let mut observing = Vec::new();
     for member in members {
-        let one = observe_one(image_builder, &scope, member, &parents);
+        let one = observe_one(image_builder, &view, member, &parents);
         observing.push(async move { (member.pipeline.arn.clone(), one.await) });
     }
     let read: Vec<_> = stream::iter(observing).buffered(READS_AT_ONCE).collect().await;
@@ -61,38 +64,57 @@ pub async fn observe(
             Err(error) => failures.push((arn, error)),
         }
     }
-    Ok(Observation { fleet, observed, failures })
+    Ok(Observation { fleet, observed, bystanders, failures })
 }
 
-/// What one invocation looks at.
-struct Scope<'a> {
+/// What one invocation looks at, and from where.
+struct View<'a> {
     fleet: &'a Fleet,
-    notification: &'a Notification,
+    scope: Scope<'a>,
     outputs: &'a Outputs,
     policy: RetryPolicy,
 }
 
-impl Scope<'_> {
-    /// The image's children, if it is AVAILABLE, and the pipeline that made it, if it is one that
-    /// may have waited for this build to end: one that follows nothing never waits.
-    fn members(&self) -> Vec<&Member> {
-        let available = self.notification.status == ImageStatus::Available;
-        let is_maker = |member: &Member| {
-            self.notification.pipeline.as_ref() == Some(&member.pipeline.arn)
-                && matches!(self.standing(member), Standing::Follows(_))
-        };
-        self.fleet
-            .members()
-            .filter(|member| (available && self.is_child(member)) || is_maker(member))
-            .collect()
+impl View<'_> {
+    /// The members to observe, and which of them are only bystanders.
+    fn members(&self) -> (Vec<&Member>, BTreeSet<PipelineArn>) {
+        match self.scope {
+            Scope::Image(notification) => {
+                let in_scope = |member: &&Member| self.is_about(member, notification);
+                (self.fleet.members().filter(in_scope).collect(), BTreeSet::new())
+            }
+            Scope::Fleet(selection) => {
+                let chosen: BTreeSet<&PipelineArn> = self
+                    .fleet
+                    .members()
+                    .map(|member| &member.pipeline.arn)
+                    .filter(|arn| selection.selects(arn))
+                    .collect();
+                let mut seen = chosen.clone();
+                let mut level: Vec<&PipelineArn> = chosen.iter().copied().collect();
+                while let Some(arn) = level.pop() {
+                    level.extend(self.fleet.parents_of(arn).filter(|parent| seen.insert(parent)));
+                }
+                let members = seen.iter().filter_map(|arn| self.fleet.member(arn)).collect();
+                (members, seen.difference(&chosen).map(|arn| (*arn).clone()).collect())
+            }
+        }
+    }
+
+    /// Whether a member is one of the image's children, if that is AVAILABLE, or the pipeline
+    /// that made it, if it may have waited for this build to end: one that follows nothing never
+    /// waits.
+    fn is_about(&self, member: &Member, notification: &Notification) -> bool {
+        let available = notification.status == ImageStatus::Available;
+        let is_maker = notification.pipeline.as_ref() == Some(&member.pipeline.arn);
+        (available && self.is_child(member, notification.image.family()))
+            || (is_maker && matches!(self.standing(member), Standing::Follows(_)))
     }
 
     /// Whether the recipe names the image's family as its parent, in whatever form.
-    fn is_child(&self, member: &Member) -> bool {
+    fn is_child(&self, member: &Member, family: &ImageFamily) -> bool {
         match member.recipe.as_ref().map(|recipe| &recipe.parent) {
-            Some(Ok(ParentImage::Image(reference))) => {
-                reference.family() == self.notification.image.family()
-            }
+            Some(Ok(ParentImage::Image(reference))) => reference.family() == family,
             // The parameter may hold this very image; nobody knows until it is read.
             Some(Ok(ParentImage::Parameter(_))) => true,
             _ => self.put_out_by(member).is_some(),
@@ -157,30 +179,34 @@ type Parents = BTreeMap<ImageReference, Result<ParentNow, RequestError>>;
 /// Resolves each distinct reference of the scope once.
 async fn resolve_parents(
     image_builder: &impl ImageBuilder,
-    scope: &Scope<'_>,
+    view: &View<'_>,
     members: &[&Member],
 ) -> Parents {
     let references: BTreeSet<ImageReference> =
-        members.iter().filter_map(|member| scope.reference_to_resolve(member)).collect();
+        members.iter().filter_map(|member| view.reference_to_resolve(member)).collect();
     let mut resolving = Vec::new();
     for reference in references {
         resolving.push(async move {
-            let now = parent_now(image_builder, &reference, scope.notification).await;
+            let now = parent_now(image_builder, &reference, view.scope.notification()).await;
             (reference, now)
         });
     }
     stream::iter(resolving).buffer_unordered(READS_AT_ONCE).collect().await
 }
 
+/// What a reference resolves to, and whether that agrees with what was announced.
 async fn parent_now(
     image_builder: &impl ImageBuilder,
     reference: &ImageReference,
-    notification: &Notification,
+    notification: Option<&Notification>,
 ) -> Result<ParentNow, RequestError> {
-    let announced = &notification.image;
-    let is_announced =
-        notification.status == ImageStatus::Available && reference.family() == announced.family();
-    if is_announced && !reference.follows(announced.family(), announced.version()) {
+    let announced = notification
+        .filter(|notification| notification.status == ImageStatus::Available)
+        .map(|notification| &notification.image)
+        .filter(|image| image.family() == reference.family());
+    if let Some(announced) = announced
+        && !reference.follows(announced.family(), announced.version())
+    {
         return Ok(ParentNow::NotSelected { announced: announced.clone() });
     }
     let resolved = match image_builder.image(reference).await {
@@ -190,7 +216,7 @@ async fn parent_now(
         }
         Err(error) => return Err(error),
     };
-    if is_announced && announced.is_newer_than(&resolved) {
+    if let Some(announced) = announced.filter(|announced| announced.is_newer_than(&resolved)) {
         // Either the message is not true (any more), or the patterns lag behind the state.
         let said = image_builder.image(&announced.clone().into()).await;
         if said.is_ok_and(|image| image.status == ImageStatus::Available) {
@@ -202,25 +228,25 @@ async fn parent_now(
 
 async fn observe_one(
     image_builder: &impl ImageBuilder,
-    scope: &Scope<'_>,
+    view: &View<'_>,
     member: &Member,
     parents: &Parents,
 ) -> Result<Observed, RequestError> {
-    let parent_now = scope
+    let parent_now = view
         .reference_to_resolve(member)
         .and_then(|reference| parents.get(&reference).cloned())
         .transpose()?;
-    let follows = matches!(scope.standing(member), Standing::Follows(_));
+    let follows = matches!(view.standing(member), Standing::Follows(_));
     let images = if follows && matches!(parent_now, Some(ParentNow::Is(_))) {
         image_builder.images_of(&member.pipeline.arn).await?
     } else {
         Vec::new()
     };
-    let (built, spent) = read_history(image_builder, member, &images, scope.policy).await?;
+    let (built, spent) = read_history(image_builder, member, &images, view.policy).await?;
     Ok(Observed {
         member: member.clone(),
-        cycle: scope.fleet.cycle_of(&member.pipeline.arn).cloned(),
-        put_out_by: scope.put_out_by(member).cloned(),
+        cycle: view.fleet.cycle_of(&member.pipeline.arn).cloned(),
+        put_out_by: view.put_out_by(member).cloned(),
         parent_now,
         images,
         built,

@@ -60,6 +60,9 @@ pub struct Event {
     pub failed: Option<Failed>,
     /// Each pipeline in scope.
     pub pipelines: Vec<Line>,
+    /// Whether this is a look that is taken again and again: then what is left is no news.
+    #[serde(skip)]
+    routine: bool,
 }
 
 /// One pipeline: what was decided, why, and what came of it.
@@ -133,12 +136,18 @@ impl From<&RequestError> for Failed {
 impl Event {
     /// A message that asks for nothing.
     pub fn ignored(cause: String, why: String) -> Self {
-        Self { cause, ignored: Some(why), failed: None, pipelines: Vec::new() }
+        Self { cause, ignored: Some(why), failed: None, pipelines: Vec::new(), routine: false }
     }
 
     /// A message that could not be handled.
     pub fn failed(cause: String, failed: Failed) -> Self {
-        Self { cause, ignored: None, failed: Some(failed), pipelines: Vec::new() }
+        Self { cause, ignored: None, failed: Some(failed), pipelines: Vec::new(), routine: false }
+    }
+
+    /// The same, as a look that is taken again and again.
+    #[must_use]
+    pub fn routine(self) -> Self {
+        Self { routine: true, ..self }
     }
 
     /// A plan and what came of it. In a dry run no start has an outcome.
@@ -169,7 +178,7 @@ impl Event {
             sentence: "could not be observed".to_owned(),
             outcome: Outcome::Failed(error.into()),
         }));
-        Self { cause, ignored: None, failed: None, pipelines }
+        Self { cause, ignored: None, failed: None, pipelines, routine: false }
     }
 }
 
@@ -234,18 +243,21 @@ impl Report {
         Self { function, dry_run, totals, events }
     }
 
-    /// Whether there is something that a person may want to know: a start, a failure or a
-    /// pipeline that is left.
+    /// Whether there is something that a person may want to know: a start, a failure, or a
+    /// pipeline that is left because of what has happened.
     ///
-    /// A pipeline whose parent is a parameter is not known to have to do with the image at all:
-    /// it is in the report, and no reason for one.
+    /// A pipeline whose parent is a parameter is not known to have to do with the image at all,
+    /// and a routine look finds the same pipelines left each time: both are in the report, and no
+    /// reason for one.
     pub fn is_worth_telling(&self) -> bool {
-        let Totals { started, left, failed, waiting: _, up_to_date: _ } = self.totals;
-        let lines = self.events.iter().flat_map(|event| &event.pipelines);
-        let parameters = lines
-            .filter(|line| matches!(line.decision, Some(Decision::Leave(Leave::Parameter { .. }))))
-            .count();
-        started + failed + left - parameters > 0
+        let news = |line: &Line| match &line.decision {
+            Some(Decision::Leave(Leave::Parameter { .. })) => false,
+            Some(Decision::Leave(_)) => true,
+            _ => false,
+        };
+        let left =
+            self.events.iter().filter(|event| !event.routine).flat_map(|event| &event.pipelines);
+        self.totals.started + self.totals.failed > 0 || left.into_iter().any(news)
     }
 
     /// Why the invocation has to be made again, if it has to: Lambda then retries it, and what

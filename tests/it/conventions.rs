@@ -51,6 +51,7 @@ fn what_decides_does_no_io() {
         "plan",
         "report",
         "settings",
+        "scope",
     ];
     for name in pure {
         let text = fs::read_to_string(root().join(format!("shared/src/{name}.rs"))).unwrap();

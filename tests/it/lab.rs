@@ -11,10 +11,11 @@ use aws_sdk_imagebuilder::types::{
 };
 use emulator::clock::Clock;
 use emulator::cloud::{ACCOUNT, Cloud, REGION};
-use emulator::deploy::{DEAD_LETTERS, GOLD_TOPIC, REPORT_TOPIC};
+use emulator::deploy::{DEAD_LETTERS, FUNCTIONS, GOLD_TOPIC, REPORT_TOPIC};
 use emulator::image_builder::Execution;
 use emulator::lambda::{Code, Deployment, Handler};
-use gold_cascade::{Clients, Config, handle};
+use image_cascade::Clients;
+use image_cascade::error::Chain;
 use image_cascade::settings::Settings;
 use serde_json::{Value, json};
 
@@ -52,14 +53,16 @@ impl Lab {
             state.sqs.create(DEAD_LETTERS);
         }
         let reports = Arc::default();
-        cloud.lambda().deploy(Deployment {
-            name: "gold-cascade".to_owned(),
-            code: Code::Handler(handler(&cloud, settings, &reports)),
-            variables: BTreeMap::new(),
-            timeout: Duration::from_mins(15),
-            retry_pause: Duration::from_mins(1),
-            dead_letter_queue: Some(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTERS}")),
-        });
+        for name in FUNCTIONS {
+            cloud.lambda().deploy(Deployment {
+                name: name.to_owned(),
+                code: Code::Handler(handler(name, &cloud, settings, &reports)),
+                variables: BTreeMap::new(),
+                timeout: Duration::from_mins(15),
+                retry_pause: Duration::from_mins(1),
+                dead_letter_queue: Some(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTERS}")),
+            });
+        }
         let client = client(&cloud, "test");
         let infrastructure = client
             .create_infrastructure_configuration()
@@ -229,8 +232,22 @@ impl Lab {
         self.invoke(&envelope(&[message])).await
     }
 
+    /// Runs the dependency check once, by a tick of its schedule.
+    pub(crate) async fn check(&self) -> Result<Value, String> {
+        self.check_by(&emulator::deploy::tick(self.cloud.now())).await
+    }
+
+    /// Runs the dependency check once, by this event.
+    pub(crate) async fn check_by(&self, event: &Value) -> Result<Value, String> {
+        self.invoke_function("dependency-check", event).await
+    }
+
     pub(crate) async fn invoke(&self, event: &Value) -> Result<Value, String> {
-        let result = self.cloud.lambda().invoke("gold-cascade", event).await.unwrap();
+        self.invoke_function("gold-cascade", event).await
+    }
+
+    async fn invoke_function(&self, name: &str, event: &Value) -> Result<Value, String> {
+        let result = self.cloud.lambda().invoke(name, event).await.unwrap();
         if result.failed {
             Err(result.payload["errorMessage"].as_str().unwrap_or_default().to_owned())
         } else {
@@ -353,11 +370,16 @@ pub(crate) fn client(cloud: &Cloud, access_key: &str) -> Client {
     image_cascade::image_builder::sdk::client(&sdk_config(cloud, access_key))
 }
 
-fn handler(cloud: &Cloud, settings: &[(&str, &str)], reports: &Arc<Mutex<Vec<Value>>>) -> Handler {
+fn handler(
+    name: &'static str,
+    cloud: &Cloud,
+    settings: &[(&str, &str)],
+    reports: &Arc<Mutex<Vec<Value>>>,
+) -> Handler {
     let mut all: BTreeMap<String, String> =
         settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     all.entry("REPORT_TOPIC_ARN".to_owned()).or_insert_with(|| topic(REPORT_TOPIC));
-    let config = Config { settings: Settings::from_lookup(|name| all.get(name).cloned()).unwrap() };
+    let settings = Settings::from_lookup(|name| all.get(name).cloned()).unwrap();
     let cloud = cloud.clone();
     let reports = Arc::clone(reports);
     Arc::new(move |access_key, event| {
@@ -367,10 +389,17 @@ fn handler(cloud: &Cloud, settings: &[(&str, &str)], reports: &Arc<Mutex<Vec<Val
             sns: aws_sdk_sns::Client::new(&aws),
             region: Some(REGION.to_owned()),
         };
-        let (config, reports, now) = (config.clone(), Arc::clone(&reports), cloud.now());
+        let (settings, reports, now) = (settings.clone(), Arc::clone(&reports), cloud.now());
         Box::pin(async move {
-            let report = handle(&config, &clients, event, now).await;
-            let report = report.map_err(|error| image_cascade::error::Chain(&error).to_string())?;
+            let report = if name == "gold-cascade" {
+                let config = gold_cascade::Config { settings };
+                let report = gold_cascade::handle(&config, &clients, event, now).await;
+                report.map_err(|error| Chain(&error).to_string())?
+            } else {
+                let config = dependency_check::Config { settings };
+                let report = dependency_check::handle(&config, &clients, event, now).await;
+                report.map_err(|error| Chain(&error).to_string())?
+            };
             reports.lock().unwrap().push(report.clone());
             Ok(report)
         })

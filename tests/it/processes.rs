@@ -68,7 +68,7 @@ fn log_of(cloud: &Cloud) -> Vec<Value> {
 #[tokio::test]
 async fn the_whole_cascade_runs_on_the_real_binary_and_the_log_says_why() {
     let cloud = up(&[]).await;
-    fleet::move_bases(&cloud).await.unwrap();
+    fleet::move_bases(&cloud, "2026.11.2");
     fleet::run_golds(&cloud).await.unwrap();
     cloud.rest().await;
     for child in CHILDREN {
@@ -93,7 +93,7 @@ async fn the_whole_cascade_runs_on_the_real_binary_and_the_log_says_why() {
 async fn a_killed_process_causes_no_loss_and_no_second_build() {
     for kind in [Kind::KillBefore, Kind::KillAfter] {
         let cloud = up(&[]).await;
-        fleet::move_bases(&cloud).await.unwrap();
+        fleet::move_bases(&cloud, "2026.11.2");
         // The golds are started by hand and are not struck; then the third start is.
         cloud.state().faults.add(Fault::new("StartImagePipelineExecution", kind, 2).after(4));
         fleet::run_golds(&cloud).await.unwrap();

@@ -686,7 +686,7 @@ async fn image_tags_of_the_pipeline_are_passed_along() {
 /// Every numbered sentence of the document stands above a test.
 #[test]
 fn no_promise_is_without_a_test() {
-    let tests = include_str!("semantics.rs");
+    let tests = [include_str!("semantics.rs"), include_str!("check.rs")].concat();
     let promises = include_str!("../../docs/semantics.md").lines().filter_map(|line| {
         let (number, sentence) = line.split_once(". ")?;
         number.parse::<u32>().ok().map(|_| sentence)

@@ -222,15 +222,24 @@ async fn release_crm_agent(client: &Client, version: &str, command: &str) -> Res
     Ok(())
 }
 
-/// Amazon publishes new base images, and the CRM team an agent that does not install.
+/// Amazon publishes new base images.
+pub fn move_bases(cloud: &Cloud, version: &str) {
+    for name in ["amazon-linux-2023-x86", "amazon-linux-x86-latest"] {
+        move_base(cloud, name, version);
+    }
+}
+
+/// Amazon publishes one new base image.
+pub fn move_base(cloud: &Cloud, name: &str, version: &str) {
+    let now = cloud.now();
+    cloud.state().image_builder.publish_amazon_image(name, version, now);
+}
+
+/// The CRM team releases an agent that does not install.
 ///
 /// # Errors
 /// The emulator refuses what it should take.
-pub async fn move_bases(cloud: &Cloud) -> Result<(), Error> {
-    let now = cloud.now();
-    for name in ["amazon-linux-2023-x86", "amazon-linux-x86-latest"] {
-        cloud.state().image_builder.publish_amazon_image(name, "2026.11.2", now);
-    }
+pub async fn release_broken_agent(cloud: &Cloud) -> Result<(), Error> {
     release_crm_agent(&client(cloud), "1.1.0", "exit 1").await
 }
 
@@ -239,14 +248,22 @@ pub async fn move_bases(cloud: &Cloud) -> Result<(), Error> {
 /// # Errors
 /// The emulator refuses what it should take.
 pub async fn run_golds(cloud: &Cloud) -> Result<(), Error> {
-    let client = client(cloud);
     for member in FLEET.iter().filter(|member| member.promise == Promise::StartedByHand) {
-        client
-            .start_image_pipeline_execution()
-            .image_pipeline_arn(pipeline_arn(member.name))
-            .send()
-            .await?;
+        run(cloud, member.name).await?;
     }
+    Ok(())
+}
+
+/// Runs one pipeline by hand.
+///
+/// # Errors
+/// The emulator refuses what it should take.
+pub async fn run(cloud: &Cloud, name: &str) -> Result<(), Error> {
+    client(cloud)
+        .start_image_pipeline_execution()
+        .image_pipeline_arn(pipeline_arn(name))
+        .send()
+        .await?;
     Ok(())
 }
 
@@ -256,7 +273,8 @@ pub async fn run_golds(cloud: &Cloud) -> Result<(), Error> {
 /// # Errors
 /// The emulator refuses what it should take.
 pub async fn build_golds_unheard(cloud: &Cloud) -> Result<(), Error> {
-    move_bases(cloud).await?;
+    move_bases(cloud, "2026.11.2");
+    release_broken_agent(cloud).await?;
     run_golds(cloud).await?;
     settle(cloud);
     Ok(())

@@ -12,6 +12,34 @@ use super::short;
 use crate::cloud::Cloud;
 use crate::image_builder::BuildView;
 
+/// What is told of the fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// All golds run, and the notifications do the rest.
+    Cascade,
+    /// One gold runs, its notification is lost, and a check does the rest.
+    Check,
+}
+
+impl Act {
+    /// Who starts the pipelines.
+    pub fn by(self) -> &'static str {
+        match self {
+            Self::Cascade => "the cascade",
+            Self::Check => "the check and the cascade after it",
+        }
+    }
+
+    /// Whether anything moves above this pipeline.
+    fn concerns(self, member: Member) -> bool {
+        match (self, parent_in_fleet(member)) {
+            (Self::Cascade, _) => true,
+            (Self::Check, Some(parent)) => self.concerns(parent),
+            (Self::Check, None) => member.name == "gold-linux",
+        }
+    }
+}
+
 /// How the fleet stands after the cascade.
 #[derive(Debug)]
 pub struct Ending {
@@ -26,13 +54,13 @@ pub struct Ending {
 }
 
 /// Looks at the fleet: what was built since `since`, and what the functions said of it.
-pub fn look(cloud: &Cloud, since: Timestamp) -> Ending {
+pub fn look(cloud: &Cloud, since: Timestamp, act: Act) -> Ending {
     let said = what_was_said(cloud);
     let state = cloud.state();
     let builds = state.image_builder.builds();
     let mut rows = Vec::new();
     let mut ending = Ending { tree: String::new(), broken: Vec::new(), started: 0, left: 0 };
-    for member in FLEET {
+    for member in FLEET.into_iter().filter(|member| act.concerns(*member)) {
         let pipeline = pipeline_arn(member.name);
         let mut own: Vec<&BuildView> =
             builds.iter().filter(|build| build.pipeline.as_deref() == Some(&*pipeline)).collect();

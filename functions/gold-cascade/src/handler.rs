@@ -1,12 +1,13 @@
 //! What does each record of an SNS event bring about?
 
 use aws_lambda_events::event::sns::SnsRecord;
-use image_cascade::cascade::cascade;
-use image_cascade::error::{Chain, RequestError};
+use image_cascade::Clients;
+use image_cascade::cascade::{FinishError, cascade, finish};
+use image_cascade::error::Chain;
 use image_cascade::image::{ImageStatus, Phase};
 use image_cascade::notification::{MessageError, Notification};
-use image_cascade::publish::publish;
-use image_cascade::report::{Event, Failed, Report, Unfinished, cause};
+use image_cascade::report::{Event, Failed, Report, cause};
+use image_cascade::scope::Scope;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use serde::Deserialize;
@@ -16,17 +17,6 @@ use thiserror::Error;
 use crate::Config;
 
 const FUNCTION: &str = "gold-cascade";
-
-/// What the function keeps between invocations: its clients, and nothing else.
-#[derive(Debug, Clone)]
-pub struct Clients {
-    /// EC2 Image Builder.
-    pub image_builder: aws_sdk_imagebuilder::Client,
-    /// SNS, for the report.
-    pub sns: aws_sdk_sns::Client,
-    /// The Region that the clients ask.
-    pub region: Option<String>,
-}
 
 /// An SNS event whose records are read one by one, so that a broken one harms no other.
 #[derive(Deserialize)]
@@ -43,20 +33,16 @@ pub enum HandleError {
         "the event is not one of SNS; subscribe the function to a topic, or invoke it with a file of events/"
     )]
     NotSns(#[source] serde_json::Error),
-    /// Something in it is not finished.
+    /// Something is not finished, or nobody was told.
     #[error(transparent)]
-    Unfinished(#[from] Unfinished),
-    /// Everything is done, but nobody was told.
-    #[error(transparent)]
-    Untold(#[from] RequestError),
+    Finish(#[from] FinishError),
 }
 
 impl From<HandleError> for Diagnostic {
     fn from(error: HandleError) -> Self {
         let error_type = match &error {
             HandleError::NotSns(_) => "NotAnSnsEvent",
-            HandleError::Unfinished(_) => "Unfinished",
-            HandleError::Untold(_) => "ReportNotPublished",
+            HandleError::Finish(error) => error.name(),
         };
         Self { error_type: error_type.to_owned(), error_message: Chain(&error).to_string() }
     }
@@ -87,34 +73,7 @@ pub async fn handle(
         });
     }
     let report = Report::new(FUNCTION, config.settings.dry_run, events);
-    tracing::info!(
-        started = report.totals.started,
-        waiting = report.totals.waiting,
-        left = report.totals.left,
-        up_to_date = report.totals.up_to_date,
-        failed = report.totals.failed,
-        dry_run = report.dry_run,
-        "{}",
-        report.subject()
-    );
-    let told = tell(config, clients, &report).await;
-    if let Some(unfinished) = report.unfinished() {
-        return Err(unfinished.into());
-    }
-    told?;
-    Ok(serde_json::json!(report))
-}
-
-async fn tell(config: &Config, clients: &Clients, report: &Report) -> Result<(), RequestError> {
-    let Some(topic) = config.settings.report_topic.as_deref().filter(|_| report.is_worth_telling())
-    else {
-        return Ok(());
-    };
-    let told = publish(&clients.sns, topic, report).await;
-    if let Err(error) = &told {
-        tracing::error!(topic.arn = topic, "the report was not published: {}", Chain(error));
-    }
-    told
+    Ok(finish(&clients.sns, &config.settings, &report).await?)
 }
 
 fn not_a_record(index: usize, problem: &serde_json::Error) -> Event {
@@ -153,7 +112,8 @@ async fn handle_record(
         image.arn = image,
         "{cause}: looking for its children"
     );
-    match cascade(&clients.image_builder, &notification, &config.settings, now).await {
+    let scope = Scope::Image(&notification);
+    match cascade(&clients.image_builder, scope, cause.clone(), &config.settings, now).await {
         Ok(event) => event,
         Err(error) => {
             let failed = Failed::from(&error);

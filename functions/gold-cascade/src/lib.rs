@@ -7,4 +7,4 @@ mod config;
 mod handler;
 
 pub use config::Config;
-pub use handler::{Clients, HandleError, handle};
+pub use handler::{HandleError, handle};

@@ -6,10 +6,11 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+pub use aws_sdk_imagebuilder::Client;
+use aws_sdk_imagebuilder::Config;
 use aws_sdk_imagebuilder::config::retry::RetryConfig;
 use aws_sdk_imagebuilder::config::timeout::TimeoutConfig;
 use aws_sdk_imagebuilder::types;
-use aws_sdk_imagebuilder::{Client, Config};
 use futures_util::future::try_join;
 use jiff::Timestamp;
 

@@ -1,0 +1,75 @@
+//! What does one check bring about?
+
+use image_cascade::Clients;
+use image_cascade::cascade::{FinishError, cascade, finish};
+use image_cascade::error::Chain;
+use image_cascade::report::{Event, Failed, Report};
+use image_cascade::scope::Scope;
+use image_cascade::settings::Settings;
+use jiff::Timestamp;
+use lambda_runtime::Diagnostic;
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::Config;
+use crate::event::Request;
+
+const FUNCTION: &str = "dependency-check";
+
+/// Why an invocation has to be made again.
+#[derive(Debug, Error)]
+pub enum HandleError {
+    /// The event asks for nothing that can be done.
+    #[error("{0}")]
+    Event(String),
+    /// Something is not finished, or nobody was told.
+    #[error(transparent)]
+    Finish(#[from] FinishError),
+}
+
+impl From<HandleError> for Diagnostic {
+    fn from(error: HandleError) -> Self {
+        let error_type = match &error {
+            HandleError::Event(_) => "UnknownEvent",
+            HandleError::Finish(error) => error.name(),
+        };
+        Self { error_type: error_type.to_owned(), error_message: Chain(&error).to_string() }
+    }
+}
+
+/// Checks what the event asks for. `now` is the time of the invocation. The answer is the report,
+/// as JSON.
+///
+/// # Errors
+/// An event that cannot be read, and whatever is not finished: Lambda retries the invocation, and
+/// keeps it in the dead-letter queue after that.
+pub async fn handle(
+    config: &Config,
+    clients: &Clients,
+    event: Value,
+    now: Timestamp,
+) -> Result<Value, HandleError> {
+    let Request { selection, dry_run } = Request::parse(event).map_err(|error| {
+        let error = Chain(&error).to_string();
+        tracing::error!("{error}");
+        HandleError::Event(error)
+    })?;
+    let settings =
+        Settings { dry_run: dry_run || config.settings.dry_run, ..config.settings.clone() };
+    let cause = format!("check of {selection}");
+    tracing::info!("{cause}");
+    let scope = Scope::Fleet(&selection);
+    let event = match cascade(&clients.image_builder, scope, cause.clone(), &settings, now).await {
+        Ok(event) if event.pipelines.is_empty() => {
+            Event::ignored(cause, "there is no such pipeline".to_owned())
+        }
+        Ok(event) => event.routine(),
+        Err(error) => {
+            let failed = Failed::from(&error);
+            tracing::error!(retryable = failed.retryable, "{cause}: {}", failed.error);
+            Event::failed(cause, failed)
+        }
+    };
+    let report = Report::new(FUNCTION, settings.dry_run, vec![event]);
+    Ok(finish(&clients.sns, &settings, &report).await?)
+}

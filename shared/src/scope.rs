@@ -1,0 +1,155 @@
+//! Which pipelines does one invocation look at?
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::arn::{ArnError, PipelineArn};
+use crate::notification::Notification;
+
+/// What an invocation is about. The two functions differ in this alone.
+#[derive(Debug, Clone, Copy)]
+pub enum Scope<'a> {
+    /// One image's children, and the pipeline that made it.
+    Image(&'a Notification),
+    /// The fleet, or a selection of it.
+    Fleet(&'a Selection),
+}
+
+impl<'a> Scope<'a> {
+    /// The notification that the scope was taken from.
+    pub fn notification(self) -> Option<&'a Notification> {
+        match self {
+            Self::Image(notification) => Some(notification),
+            Self::Fleet(_) => None,
+        }
+    }
+}
+
+/// Pipelines by ARN or by name, where `*` stands for any text. An empty selection is everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection(Vec<Pattern>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Pattern {
+    Arn(PipelineArn),
+    Name(String),
+}
+
+/// A text that selects no pipeline, whatever there is.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SelectionError {
+    /// It begins as an ARN.
+    #[error(transparent)]
+    Arn(#[from] ArnError),
+    /// It is no name.
+    #[error(
+        "`{0}` is neither a pipeline's ARN nor a name such as `web-*`: lower-case letters, digits, `-`, `_` and `*`"
+    )]
+    Name(String),
+}
+
+impl Selection {
+    /// Reads ARNs and names.
+    ///
+    /// # Errors
+    /// The first text that can select nothing.
+    pub fn parse(texts: &[String]) -> Result<Self, SelectionError> {
+        let pattern = |text: &String| {
+            if text.starts_with("arn:") {
+                return Ok(Pattern::Arn(text.parse()?));
+            }
+            let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_*".contains(c);
+            if text.is_empty() || !text.chars().all(fits) {
+                return Err(SelectionError::Name(text.clone()));
+            }
+            Ok(Pattern::Name(text.clone()))
+        };
+        texts.iter().map(pattern).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether this pipeline is selected.
+    pub fn selects(&self, pipeline: &PipelineArn) -> bool {
+        self.0.is_empty()
+            || self.0.iter().any(|pattern| match pattern {
+                Pattern::Arn(arn) => arn == pipeline,
+                Pattern::Name(name) => matches(name, pipeline.name()),
+            })
+    }
+}
+
+/// Whether `name` fits a pattern in which each `*` stands for any text.
+fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("the whole fleet");
+        }
+        for (index, pattern) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(", ")?;
+            }
+            match pattern {
+                Pattern::Arn(arn) => arn.fmt(f)?,
+                Pattern::Name(name) => f.write_str(name)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::World;
+    use proptest::prelude::*;
+
+    fn selects(texts: &[&str], name: &str) -> bool {
+        let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
+        Selection::parse(&texts).unwrap().selects(&World::pipeline_arn(name))
+    }
+
+    #[test]
+    fn names_arns_and_nothing_select() {
+        assert!(selects(&[], "web"));
+        assert!(selects(&["web"], "web") && !selects(&["web"], "web-2"));
+        assert!(selects(&["web*"], "web-2") && !selects(&["web*"], "my-web"));
+        assert!(selects(&["*web"], "my-web") && selects(&["m*w*b"], "my-web"));
+        assert!(!selects(&["web*web"], "web"), "the ends may not overlap");
+        assert!(selects(&[&World::pipeline_arn("web").to_string()], "web"));
+    }
+
+    #[test]
+    fn what_selects_nothing_is_refused() {
+        let error = |text: &str| Selection::parse(&[text.to_owned()]).unwrap_err().to_string();
+        insta::assert_snapshot!([error(""), error("Web Server"), error("arn:aws:imagebuilder")].join("\n"), @"
+        `` is neither a pipeline's ARN nor a name such as `web-*`: lower-case letters, digits, `-`, `_` and `*`
+        `Web Server` is neither a pipeline's ARN nor a name such as `web-*`: lower-case letters, digits, `-`, `_` and `*`
+        `arn:aws:imagebuilder` is not an image pipeline's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image-pipeline/NAME`): it has no Region
+        ");
+    }
+
+    proptest! {
+        #[test]
+        fn proptest_a_name_with_parts_left_out_is_selected(a in "[a-z]{0,5}", b in "[a-z]{0,5}", c in "[a-z]{1,5}") {
+            let name = format!("{a}{b}{c}");
+            for pattern in [format!("{a}*{c}"), format!("*{b}*{c}"), format!("{a}{b}*"), "*".to_owned()] {
+                prop_assert!(selects(&[&pattern], &name));
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What the dependency check makes up for, and what it leaves alone.
+
+use emulator::faults::{Fault, Kind};
+use serde_json::json;
+
+use crate::lab::{Lab, said_of};
+
+const AMAZON: &str = "aws:image/amazon-linux-2023-x86/x.x.x";
+
+/// Three levels, all built, and a new base image of Amazon's.
+async fn behind_a_new_base(lab: &Lab) {
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("java", "image/gold/x.x.x").await;
+    lab.pipeline("billing", "image/java/x.x.x").await;
+    for pipeline in ["gold", "java", "billing"] {
+        lab.run_to_rest(pipeline).await;
+    }
+    let now = lab.cloud.now();
+    lab.cloud.state().image_builder.publish_amazon_image("amazon-linux-2023-x86", "2026.11.2", now);
+}
+
+/// > A notification that never arrives is made up for by the next dependency check.
+#[tokio::test(start_paused = true)]
+async fn a_lost_notification_is_made_up_for() {
+    let lab = Lab::new().await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    lab.cloud.state().faults.add(Fault::new("Notification", Kind::Drop, 1));
+    lab.run_to_rest("gold").await;
+    assert_eq!(lab.count("web"), 1);
+    let report = lab.check().await.unwrap();
+    lab.cloud.rest().await;
+    assert_eq!(said_of(&report, "web"), "rebuild: parent image gold 1.0.0/1 -> 1.0.0/2");
+    assert_eq!(lab.builds("web")[1], "web 1.0.0/2 AVAILABLE on gold 1.0.0/2");
+    lab.check().await.unwrap();
+    assert_eq!(lab.count("web"), 2, "a check after that finds nothing to do");
+}
+
+/// > The check starts the topmost pipeline of each line that is behind; the cascade brings the others along.
+#[tokio::test(start_paused = true)]
+async fn the_topmost_starts_and_the_cascade_brings_the_others() {
+    let lab = Lab::new().await;
+    behind_a_new_base(&lab).await;
+    let before = ["gold", "java", "billing"].map(|it| lab.count(it));
+    let report = lab.check().await.unwrap();
+    assert_eq!(
+        said_of(&report, "gold"),
+        "rebuild: parent image amazon-linux-2023-x86 2026.10.1/1 -> 2026.11.2/1"
+    );
+    lab.cloud.rest().await;
+    let after = ["gold", "java", "billing"].map(|it| lab.count(it));
+    assert_eq!(after, before.map(|count| count + 1), "each once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_any_notification_a_check_converges_a_level_a_round() {
+    let lab = Lab::silent(&[]).await;
+    behind_a_new_base(&lab).await;
+    for (round, started) in ["gold", "java", "billing"].into_iter().enumerate() {
+        let report = lab.check().await.unwrap();
+        assert_eq!(report["totals"]["started"], 1, "round {round}");
+        assert!(said_of(&report, started).starts_with("rebuild"), "{report}");
+        let again = lab.check().await.unwrap();
+        assert_eq!(again["totals"]["started"], 0, "a second check while it builds");
+        lab.cloud.rest().await;
+    }
+    assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
+}
+
+/// > Whoever is below a pipeline that is behind waits for it by name, however far below.
+#[tokio::test(start_paused = true)]
+async fn who_is_below_waits_by_name() {
+    let lab = Lab::silent(&[]).await;
+    behind_a_new_base(&lab).await;
+    // The middle one is current with the gold, the lowest is behind the middle.
+    lab.run_to_rest("java").await;
+    let report = lab.check().await.unwrap();
+    assert_eq!(said_of(&report, "billing"), "wait: waits for gold");
+}
+
+/// > An event may narrow the check to some pipelines, and make it a dry run.
+#[tokio::test(start_paused = true)]
+async fn a_narrowed_check_starts_the_selected_only() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    for name in ["web-1", "web-2", "java"] {
+        lab.pipeline(name, "image/gold/x.x.x").await;
+    }
+    lab.run_to_rest("gold").await;
+    let report = lab.check_by(&json!({ "pipelines": ["web-*"], "dryRun": true })).await.unwrap();
+    assert_eq!((report["totals"]["started"].as_u64(), &report["dryRun"]), (Some(2), &json!(true)));
+    assert_eq!(lab.executions().len(), 1);
+    lab.check_by(&json!({ "pipelines": ["web-1"] })).await.unwrap();
+    assert_eq!(["web-1", "web-2", "java"].map(|it| lab.count(it)), [1, 0, 0]);
+    let report = lab.check_by(&json!({ "pipelines": ["nothing-*"] })).await.unwrap();
+    assert_eq!(report["events"][0]["ignored"], "there is no such pipeline");
+    let error = lab.check_by(&json!({ "pipeline": "web-1" })).await.unwrap_err();
+    assert!(error.contains("unknown field `pipeline`"), "{error}");
+}
+
+/// The pipeline above is looked at, though it is not selected: what is below it must not build
+/// twice.
+#[tokio::test(start_paused = true)]
+async fn a_narrowed_check_minds_who_is_above() {
+    let lab = Lab::silent(&[]).await;
+    behind_a_new_base(&lab).await;
+    lab.run_to_rest("java").await;
+    let report = lab.check_by(&json!({ "pipelines": ["billing"] })).await.unwrap();
+    assert_eq!(said_of(&report, "billing"), "wait: waits for gold");
+    assert_eq!(said_of(&report, "gold"), "not in the report");
+}
+
+/// A routine look that finds nothing to do sends no mail about what is always left.
+#[tokio::test(start_paused = true)]
+async fn a_check_that_starts_nothing_publishes_nothing() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.disabled_pipeline("web", "image/gold/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    let report = lab.check().await.unwrap();
+    assert_eq!(report["totals"]["left"], 1);
+    assert!(lab.published_reports().is_empty());
+}
+
+/// A check and a notification at the same moment ask for the same build.
+#[tokio::test(start_paused = true)]
+async fn a_check_and_a_notification_cause_one_build() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    let message = crate::lab::message("gold/1.0.0/1", "AVAILABLE");
+    let (check, notified) = tokio::join!(lab.check(), lab.notify(&message));
+    check.unwrap();
+    notified.unwrap();
+    assert_eq!(lab.count("web"), 1);
+}
