@@ -320,5 +320,6 @@ async fn hear(shared: Arc<Shared>, mut hears: mpsc::UnboundedReceiver<Said>) {
                 shared.state().invocations.push((function, result));
             }
         }
+        shared.lambda.heard();
     }
 }

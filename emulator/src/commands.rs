@@ -11,8 +11,9 @@ use emulator::clock::Clock;
 use emulator::cloud::{Cloud, REGION};
 use emulator::deploy::{self, FUNCTIONS, Wiring};
 use emulator::faults::{Fault, Kind};
+use emulator::story::progress::Watch;
 use emulator::story::tree::Act;
-use emulator::story::{fleet, progress, tree};
+use emulator::story::{fleet, tree};
 use emulator::{http, page};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -92,7 +93,8 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
         style("1.").bold()
     )?;
     fleet::run_golds(&cloud).await?;
-    let cascaded = show(&cloud, since, Act::Cascade, &mut out).await?;
+    Watch::from(since).until_rest(&cloud, &mut out).await?;
+    let cascaded = conclude(&cloud, since, Act::Cascade, &mut out)?;
 
     let since = cloud.now();
     fleet::move_base(&cloud, "amazon-linux-2023-x86", "2026.11.3");
@@ -103,9 +105,11 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
     )?;
     cloud.state().faults.add(Fault::new("Notification", Kind::Drop, 1));
     fleet::run(&cloud, "gold-linux").await?;
-    progress::watch(&cloud, since, &mut out).await?;
+    let mut watch = Watch::from(since);
+    watch.until_rest(&cloud, &mut out).await?;
     cloud.lambda().invoke_later("dependency-check", deploy::tick(cloud.now()));
-    let healed = show(&cloud, since, Act::Check, &mut out).await?;
+    watch.until_rest(&cloud, &mut out).await?;
+    let healed = conclude(&cloud, since, Act::Check, &mut out)?;
 
     if !(cascaded && healed) {
         return Ok(ExitCode::FAILURE);
@@ -117,15 +121,13 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows what happens until nothing moves, and what has become of the fleet. Whether all is as
-/// promised.
-async fn show(
+/// Shows what has become of the fleet. Whether all is as promised.
+fn conclude(
     cloud: &Cloud,
     since: Timestamp,
     act: Act,
     out: &mut impl Write,
 ) -> Result<bool, Error> {
-    progress::watch(cloud, since, out).await?;
     if console::user_attended() {
         // The last bar has left the cursor at its end.
         writeln!(out)?;

@@ -92,9 +92,16 @@ impl Cause {
     }
 }
 
-/// Foreign text on one line: control characters become spaces.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+/// Foreign text made harmless: on one line, and no longer than a reader bears. It may hold
+/// whatever somebody has put into a message, and must not pass for a line of ours.
+pub(crate) fn one_line(text: &str) -> String {
+    const LONGEST: usize = 1_000;
+    let mut line: String =
+        text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        line.push('…');
+    }
+    line
 }
 
 /// Prints an error and what caused it, each once, parted by `: `.

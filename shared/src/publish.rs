@@ -46,8 +46,6 @@ fn message(report: &Report) -> String {
         for event in &mut shortened.events {
             event.pipelines.truncate(room);
             room -= event.pipelines.len();
-            // Foreign text, an error's for instance, may be long as well.
-            event.cause = event.cause.chars().take(1_000).collect();
         }
         let message = structured(&shortened, lines - keep);
         if message.len() <= LIMIT_BYTES || keep == 0 {
@@ -81,7 +79,7 @@ mod tests {
             decision: Some(Decision::Leave(Leave::Disabled)),
             outcome: Outcome::None,
         };
-        let mut event = Event::ignored("gold 1.0.0/1 is AVAILABLE".to_owned(), String::new());
+        let mut event = Event::ignored("gold 1.0.0/1 is AVAILABLE", "");
         event.pipelines = (0..pipelines).map(line).collect();
         Report::new("gold-cascade", false, vec![event])
     }

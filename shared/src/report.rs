@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::arn::{ImageArn, PipelineArn};
-use crate::error::{Chain, Class, RequestError};
+use crate::error::{Chain, Class, RequestError, one_line};
 use crate::image::ImageStatus;
 use crate::image_builder::Started;
 use crate::plan::Plan;
@@ -126,22 +126,41 @@ pub struct Failed {
     pub retryable: bool,
 }
 
+impl Failed {
+    /// A failure that another try does not mend. The text may be foreign.
+    pub fn for_good(error: &str) -> Self {
+        Self { error: one_line(error), retryable: false }
+    }
+}
+
 impl From<&RequestError> for Failed {
     fn from(error: &RequestError) -> Self {
         let retryable = matches!(error.class(), Class::Throttled | Class::Transient | Class::InUse);
-        Self { error: Chain(error).to_string(), retryable }
+        Self { error: one_line(&Chain(error).to_string()), retryable }
     }
 }
 
 impl Event {
-    /// A message that asks for nothing.
-    pub fn ignored(cause: String, why: String) -> Self {
-        Self { cause, ignored: Some(why), failed: None, pipelines: Vec::new(), routine: false }
+    /// A message that asks for nothing. Cause and reason may hold foreign text.
+    pub fn ignored(cause: &str, why: &str) -> Self {
+        Self {
+            cause: one_line(cause),
+            ignored: Some(one_line(why)),
+            failed: None,
+            pipelines: Vec::new(),
+            routine: false,
+        }
     }
 
-    /// A message that could not be handled.
-    pub fn failed(cause: String, failed: Failed) -> Self {
-        Self { cause, ignored: None, failed: Some(failed), pipelines: Vec::new(), routine: false }
+    /// A message that could not be handled. The cause may hold foreign text.
+    pub fn failed(cause: &str, failed: Failed) -> Self {
+        Self {
+            cause: one_line(cause),
+            ignored: None,
+            failed: Some(failed),
+            pipelines: Vec::new(),
+            routine: false,
+        }
     }
 
     /// The same, as a look that is taken again and again.

@@ -442,6 +442,25 @@ async fn a_foreign_message_is_ignored() {
     assert_eq!(lab.cloud.state().calls.get("ListImagePipelines"), None);
 }
 
+/// > Foreign text (a status, an ARN, a message's id, a failure's reason) stays on its line and within its bounds: it cannot pass for a line of a report or of the log.
+#[tokio::test(start_paused = true)]
+async fn foreign_text_forges_no_line() {
+    let lab = Lab::silent(&[]).await;
+    let forged = "X\n  started     payroll  parent image gold 1.0.0/1 -> 6.6.6/6\u{1b}[2J";
+    let unknown =
+        serde_json::json!({ "arn": full("image/gold/1.0.0/1"), "state": { "status": forged } });
+    let malformed =
+        serde_json::json!({ "arn": forged.repeat(1_000), "state": { "status": "AVAILABLE" } });
+    let mut event = envelope(&[&unknown.to_string(), &malformed.to_string()]);
+    event["Records"][1]["Sns"]["MessageId"] = forged.into();
+    let error = lab.invoke(&event).await.unwrap_err();
+    assert!(!error.contains(char::is_control) && error.len() < 4_000, "{error}");
+    let report: serde_json::Value = serde_json::from_str(&lab.published_reports()[0]).unwrap();
+    let text = report["email"].as_str().unwrap();
+    assert!(!text.lines().any(|line| line.trim_start().starts_with("started ")), "{text}");
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()) && text.len() < 8_000, "{text}");
+}
+
 /// > A pipeline that is building waits, and is decided again when its build ends, whichever way it ends.
 #[tokio::test(start_paused = true)]
 async fn a_building_child_is_decided_again_at_its_end() {

@@ -176,7 +176,7 @@ impl Lambda {
         format!("arn:aws:lambda:{}:{}:function:{name}", self.inner.region, self.inner.account)
     }
 
-    /// How many asynchronous invocations have not ended.
+    /// How many asynchronous invocations have not ended, and how many results are not heard yet.
     pub fn pending(&self) -> u64 {
         self.inner.pending.load(Ordering::SeqCst)
     }
@@ -200,6 +200,20 @@ impl Lambda {
         true
     }
 
+    /// Tells the others, who count as busy until they have heard.
+    fn say(&self, said: Said) {
+        self.inner.pending.fetch_add(1, Ordering::SeqCst);
+        if self.inner.said.send(said).is_err() {
+            // Nobody is there any more: the emulator is shutting down.
+            self.heard();
+        }
+    }
+
+    /// Something that was said has been taken care of.
+    pub fn heard(&self) {
+        self.inner.pending.fetch_sub(1, Ordering::SeqCst);
+    }
+
     async fn run_until_done(&self, function: &Function, event: Value) {
         let mut pause = function.deployment.retry_pause;
         for attempt in 0..=RETRIES {
@@ -212,8 +226,7 @@ impl Lambda {
                 pause *= 2;
             } else if let Some(queue) = function.deployment.dead_letter_queue.clone() {
                 let error = result.payload.to_string();
-                // Without a listener the emulator is shutting down.
-                let _ = self.inner.said.send(Said::DeadLetter(DeadLetter { queue, event, error }));
+                self.say(Said::DeadLetter(DeadLetter { queue, event, error }));
                 return;
             }
         }
@@ -231,11 +244,8 @@ impl Lambda {
                 log: String::new(),
             },
         };
-        // Without a listener nobody wants to know.
-        let _ = self.inner.said.send(Said::Invoked {
-            function: function.deployment.name.clone(),
-            result: result.clone(),
-        });
+        let function = function.deployment.name.clone();
+        self.say(Said::Invoked { function, result: result.clone() });
         result
     }
 

@@ -16,35 +16,36 @@ use crate::image_builder::BuildView;
 /// How often the terminal is painted.
 const FRAME: Duration = Duration::from_millis(80);
 
-/// Shows every build that is created from `since` on, until nothing runs any more.
-///
-/// # Errors
-/// The output is gone.
-pub async fn watch(cloud: &Cloud, since: Timestamp, out: &mut impl Write) -> std::io::Result<()> {
-    let mut shown = Shown::new(since);
-    loop {
-        let at_rest = cloud.is_at_rest();
-        let builds = cloud.state().image_builder.builds();
-        shown.update(&builds, cloud.now(), out)?;
-        if at_rest {
-            return Ok(());
-        }
-        tokio::time::sleep(FRAME).await;
-    }
-}
-
-struct Shown {
+/// Shows every build that is created from a moment on.
+pub struct Watch {
     since: Timestamp,
     bars: Option<MultiProgress>,
     builds: BTreeMap<String, (Option<ProgressBar>, &'static str)>,
 }
 
-impl Shown {
-    fn new(since: Timestamp) -> Self {
+impl Watch {
+    /// Nothing is shown yet.
+    pub fn from(since: Timestamp) -> Self {
         let bars = std::io::stdout()
             .is_terminal()
             .then(|| MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::stdout()));
         Self { since, bars, builds: BTreeMap::new() }
+    }
+
+    /// Shows what happens until nothing moves any more.
+    ///
+    /// # Errors
+    /// The output is gone.
+    pub async fn until_rest(&mut self, cloud: &Cloud, out: &mut impl Write) -> std::io::Result<()> {
+        loop {
+            let at_rest = cloud.is_at_rest();
+            let builds = cloud.state().image_builder.builds();
+            self.update(&builds, cloud.now(), out)?;
+            if at_rest {
+                return Ok(());
+            }
+            tokio::time::sleep(FRAME).await;
+        }
     }
 
     fn update(

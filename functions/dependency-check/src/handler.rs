@@ -61,13 +61,13 @@ pub async fn handle(
     let scope = Scope::Fleet(&selection);
     let event = match cascade(&clients.image_builder, scope, cause.clone(), &settings, now).await {
         Ok(event) if event.pipelines.is_empty() => {
-            Event::ignored(cause, "there is no such pipeline".to_owned())
+            Event::ignored(&cause, "there is no such pipeline")
         }
         Ok(event) => event.routine(),
         Err(error) => {
             let failed = Failed::from(&error);
             tracing::error!(retryable = failed.retryable, "{cause}: {}", failed.error);
-            Event::failed(cause, failed)
+            Event::failed(&cause, failed)
         }
     };
     let report = Report::new(FUNCTION, settings.dry_run, vec![event]);

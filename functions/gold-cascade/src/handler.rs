@@ -80,7 +80,7 @@ fn not_a_record(index: usize, problem: &serde_json::Error) -> Event {
     let cause = format!("record {index}");
     let error = format!("it is not a record of SNS: {problem}");
     tracing::error!("{cause}: {error}");
-    Event::failed(cause, Failed { error, retryable: false })
+    Event::failed(&cause, Failed::for_good(&error))
 }
 
 async fn handle_record(
@@ -105,7 +105,7 @@ async fn handle_record(
     let image = notification.image.to_string();
     if let Some(why) = why_ignored(&notification, clients.region.as_deref()) {
         tracing::info!(sns.message_id = message_id, image.arn = image, "{cause}: ignored: {why}");
-        return Event::ignored(cause, why);
+        return Event::ignored(&cause, &why);
     }
     tracing::info!(
         sns.message_id = message_id,
@@ -124,7 +124,7 @@ async fn handle_record(
                 "{cause}: {}",
                 failed.error
             );
-            Event::failed(cause, failed)
+            Event::failed(&cause, failed)
         }
     }
 }
@@ -136,11 +136,11 @@ fn unusable(message_id: &str, error: &MessageError) -> Event {
     match error {
         MessageError::Foreign => {
             tracing::info!(sns.message_id = message_id, "{cause}: ignored: {error}");
-            Event::ignored(cause, error.to_string())
+            Event::ignored(&cause, &error.to_string())
         }
         MessageError::NotJson { .. } | MessageError::Malformed { .. } => {
             tracing::error!(sns.message_id = message_id, "{cause}: {error}");
-            Event::failed(cause, Failed { error: error.to_string(), retryable: false })
+            Event::failed(&cause, Failed::for_good(&error.to_string()))
         }
     }
 }
