@@ -5,6 +5,8 @@
 //! (botocore's `imagebuilder/2019-12-02`; FACTS section 3). Every ARN prints as it was read.
 
 use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
 use std::str::FromStr;
 
 use thiserror::Error;
@@ -133,7 +135,14 @@ macro_rules! serialize_as_text {
     )*};
 }
 
-serialize_as_text!(PipelineArn, RecipeArn, ImageFamily, ImageArn, ImageReference);
+serialize_as_text!(
+    PipelineArn,
+    RecipeArn,
+    ImageArn,
+    ImageReference,
+    ComponentArn,
+    ComponentReference
+);
 
 /// An image pipeline's ARN, `…:image-pipeline/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -218,7 +227,7 @@ impl RecipeArn {
 
     /// The images that this recipe makes: an image bears its recipe's name (FACTS section 3).
     pub fn makes(&self) -> ImageFamily {
-        ImageFamily(self.head.clone())
+        Family::new(self.head.clone())
     }
 }
 
@@ -250,43 +259,96 @@ impl FromStr for RecipeArn {
     }
 }
 
-/// Every version and build of one image: `…:image/NAME`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ImageFamily(Head);
+/// One of the two things with builds that a recipe names.
+pub trait Kind: Copy + Ord + Hash + fmt::Debug {
+    /// How an ARN says it.
+    const WORD: &'static str;
+    /// What a build's ARN looks like.
+    const BUILD: &'static str;
+    /// What a reference looks like.
+    const REFERENCE: &'static str;
+}
 
-impl ImageFamily {
-    /// The image's name in the ARN.
-    pub fn name(&self) -> &str {
-        &self.0.name
+/// The kinds.
+pub mod kind {
+    /// Images, as parents.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    pub enum Image {}
+
+    /// Components.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    pub enum Component {}
+}
+
+impl Kind for kind::Image {
+    const WORD: &'static str = "image";
+    const BUILD: &'static str =
+        "an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`)";
+    const REFERENCE: &'static str = "an image's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/x.x.x`, `1.2.x` or `1.2.3/4`)";
+}
+
+impl Kind for kind::Component {
+    const WORD: &'static str = "component";
+    const BUILD: &'static str =
+        "a component build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:component/NAME/1.2.3/4`)";
+    const REFERENCE: &'static str = "a component's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:component/NAME/x.x.x`, `1.2.x` or `1.2.3/4`)";
+}
+
+/// Every version and build of one image.
+pub type ImageFamily = Family<kind::Image>;
+/// One build of one image.
+pub type ImageArn = BuildArn<kind::Image>;
+/// An image as a recipe names its parent.
+pub type ImageReference = Reference<kind::Image>;
+/// One build of one component.
+pub type ComponentArn = BuildArn<kind::Component>;
+/// A component as a recipe names it.
+pub type ComponentReference = Reference<kind::Component>;
+
+/// Every version and build of one name: `…:image/NAME`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Family<K> {
+    head: Head,
+    kind: PhantomData<K>,
+}
+
+impl<K: Kind> Family<K> {
+    fn new(head: Head) -> Self {
+        Self { head, kind: PhantomData }
     }
 
-    /// The Region that the image is registered in.
+    /// The name in the ARN.
+    pub fn name(&self) -> &str {
+        &self.head.name
+    }
+
+    /// The Region that it is registered in.
     pub fn region(&self) -> &str {
-        &self.0.region
+        &self.head.region
     }
 
     /// The newest of the whole family: `…/x.x.x`.
-    pub fn newest(&self) -> ImageReference {
-        ImageReference { family: self.clone(), selector: Selector::Newest(VersionPattern::Any) }
+    pub fn newest(&self) -> Reference<K> {
+        Reference { family: self.clone(), selector: Selector::Newest(VersionPattern::Any) }
     }
 }
 
-impl fmt::Display for ImageFamily {
+impl<K: Kind> fmt::Display for Family<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.write(f, "image")
+        self.head.write(f, K::WORD)
     }
 }
 
-/// One build of one image: `…:image/NAME/1.2.3/4`.
+/// One build: `…:image/NAME/1.2.3/4`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ImageArn {
-    family: ImageFamily,
+pub struct BuildArn<K> {
+    family: Family<K>,
     build: BuildVersion,
 }
 
-impl ImageArn {
+impl<K: Kind> BuildArn<K> {
     /// The family that this is a build of.
-    pub fn family(&self) -> &ImageFamily {
+    pub fn family(&self) -> &Family<K> {
         &self.family
     }
 
@@ -300,7 +362,7 @@ impl ImageArn {
         self.build.version
     }
 
-    /// Whether this is a later version or build of the same image than `other`.
+    /// Whether this is a later version or build of the same family than `other`.
     pub fn is_newer_than(&self, other: &Self) -> bool {
         self.family == other.family && self.build > other.build
     }
@@ -311,26 +373,23 @@ impl ImageArn {
     }
 }
 
-impl fmt::Display for ImageArn {
+impl<K: Kind> fmt::Display for BuildArn<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.family, self.build)
     }
 }
 
-const IMAGE: &str =
-    "an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`)";
-
-impl FromStr for ImageArn {
+impl<K: Kind> FromStr for BuildArn<K> {
     type Err = ArnError;
 
     fn from_str(text: &str) -> Result<Self, ArnError> {
-        explain(text, IMAGE, || {
-            let (head, _, rest) = Head::read(text, &["image"])?;
+        explain(text, K::BUILD, || {
+            let (head, _, rest) = Head::read(text, &[K::WORD])?;
             let rest = rest.ok_or(Problem::NoVersion)?;
             if !rest.contains('/') {
                 return Err(Problem::NoBuild);
             }
-            Ok(Self { family: ImageFamily(head), build: rest.parse()? })
+            Ok(Self { family: Family::new(head), build: rest.parse()? })
         })
     }
 }
@@ -344,16 +403,16 @@ pub enum Selector {
     Pinned(BuildVersion),
 }
 
-/// An image as a recipe names its parent: a family and which build of it.
+/// What a recipe names: a family and which build of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ImageReference {
-    family: ImageFamily,
+pub struct Reference<K> {
+    family: Family<K>,
     selector: Selector,
 }
 
-impl ImageReference {
+impl<K: Kind> Reference<K> {
     /// The family that is referred to.
-    pub fn family(&self) -> &ImageFamily {
+    pub fn family(&self) -> &Family<K> {
         &self.family
     }
 
@@ -363,16 +422,16 @@ impl ImageReference {
     }
 
     /// The one build that is named, if one is.
-    pub fn pinned(self) -> Option<ImageArn> {
+    pub fn pinned(self) -> Option<BuildArn<K>> {
         match self.selector {
-            Selector::Pinned(build) => Some(ImageArn { family: self.family, build }),
+            Selector::Pinned(build) => Some(BuildArn { family: self.family, build }),
             Selector::Newest(_) => None,
         }
     }
 
     /// Whether a new build of `version` could become what this reference resolves to.
     /// A pinned reference follows nothing.
-    pub fn follows(&self, family: &ImageFamily, version: Version) -> bool {
+    pub fn follows(&self, family: &Family<K>, version: Version) -> bool {
         match self.selector {
             Selector::Newest(pattern) => self.family == *family && pattern.selects(version),
             Selector::Pinned(_) => false,
@@ -388,13 +447,13 @@ impl ImageReference {
     }
 }
 
-impl From<ImageArn> for ImageReference {
-    fn from(image: ImageArn) -> Self {
-        Self { family: image.family, selector: Selector::Pinned(image.build) }
+impl<K: Kind> From<BuildArn<K>> for Reference<K> {
+    fn from(build: BuildArn<K>) -> Self {
+        Self { family: build.family, selector: Selector::Pinned(build.build) }
     }
 }
 
-impl fmt::Display for ImageReference {
+impl<K: Kind> fmt::Display for Reference<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.selector {
             Selector::Newest(pattern) => write!(f, "{}/{pattern}", self.family),
@@ -403,24 +462,20 @@ impl fmt::Display for ImageReference {
     }
 }
 
-impl FromStr for ImageReference {
+impl<K: Kind> FromStr for Reference<K> {
     type Err = ArnError;
 
     fn from_str(text: &str) -> Result<Self, ArnError> {
-        explain(
-            text,
-            "an image's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/x.x.x`, `1.2.x` or `1.2.3/4`)",
-            || {
-                let (head, _, rest) = Head::read(text, &["image"])?;
-                let rest = rest.ok_or(Problem::NoVersion)?;
-                let selector = if rest.contains('/') {
-                    Selector::Pinned(rest.parse()?)
-                } else {
-                    Selector::Newest(rest.parse()?)
-                };
-                Ok(Self { family: ImageFamily(head), selector })
-            },
-        )
+        explain(text, K::REFERENCE, || {
+            let (head, _, rest) = Head::read(text, &[K::WORD])?;
+            let rest = rest.ok_or(Problem::NoVersion)?;
+            let selector = if rest.contains('/') {
+                Selector::Pinned(rest.parse()?)
+            } else {
+                Selector::Newest(rest.parse()?)
+            };
+            Ok(Self { family: Family::new(head), selector })
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::arn::{ImageArn, PipelineArn, RecipeArn};
+use crate::arn::{ComponentArn, ImageArn, PipelineArn, RecipeArn};
 use crate::recipe::ParentImage;
 
 /// An image's status, as `ImageState.status` of the API has it.
@@ -139,6 +139,8 @@ pub struct Image {
     pub recipe: Option<RecipeArn>,
     /// The parent that it was built on, resolved (FACTS 1.7).
     pub parent: Option<ParentImage>,
+    /// The components that it holds, resolved.
+    pub components: Vec<ComponentArn>,
     /// The pipeline whose execution made it.
     pub pipeline: Option<PipelineArn>,
 }

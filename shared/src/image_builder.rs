@@ -9,7 +9,9 @@ pub mod sdk;
 use std::collections::BTreeMap;
 use std::future::Future;
 
-use crate::arn::{ImageArn, ImageFamily, ImageReference, PipelineArn};
+use crate::arn::{
+    ComponentArn, ComponentReference, ImageArn, ImageFamily, ImageReference, PipelineArn, RecipeArn,
+};
 use crate::error::RequestError;
 use crate::image::{Image, ImageSummary};
 use crate::pipeline::Pipeline;
@@ -36,6 +38,18 @@ pub trait ImageBuilder: Sync {
         &self,
         reference: &ImageReference,
     ) -> impl Future<Output = Result<Image, RequestError>> + Send;
+
+    /// The components of one version of a recipe, as the recipe writes them.
+    fn components_of(
+        &self,
+        recipe: &RecipeArn,
+    ) -> impl Future<Output = Result<Vec<String>, RequestError>> + Send;
+
+    /// The build that a component's reference resolves to now.
+    fn component(
+        &self,
+        reference: &ComponentReference,
+    ) -> impl Future<Output = Result<ComponentArn, RequestError>> + Send;
 
     /// Which build has put out which AMI (by id) or container image (by name), for all builds of
     /// this family.

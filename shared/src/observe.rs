@@ -5,13 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join;
 use futures_util::{StreamExt, stream};
 
-use crate::arn::{ImageArn, ImageFamily, ImageReference, PipelineArn};
+use crate::arn::{
+    ArnError, ComponentArn, ComponentReference, ImageArn, ImageFamily, ImageReference, PipelineArn,
+    RecipeArn,
+};
 use crate::error::{Chain, Class, RequestError};
 use crate::graph::{Fleet, Member};
 use crate::image::{Image, ImageStatus, ImageSummary, Phase};
 use crate::image_builder::{ImageBuilder, Outputs};
 use crate::notification::Notification;
-use crate::rebuild::{Observed, ParentNow, RetryPolicy, Standing, age_key, standing};
+use crate::rebuild::{ComponentNow, Observed, ParentNow, RetryPolicy, Standing, age_key, standing};
 use crate::recipe::ParentImage;
 use crate::scope::Scope;
 
@@ -50,9 +53,14 @@ pub async fn observe(
     let view = View { fleet: &fleet, scope, outputs: &outputs, policy };
     let (members, bystanders) = view.members();
     let parents = resolve_parents(image_builder, &view, &members).await;
+    let components = match scope {
+        // A notification says nothing of components, and the check looks at them anyway.
+        Scope::Image(_) => Components::new(),
+        Scope::Fleet(_) => resolve_components(image_builder, &view, &members).await,
+    };
     let mut observing = Vec::new();
     for member in members {
-        let one = observe_one(image_builder, &view, member, &parents);
+        let one = observe_one(image_builder, &view, member, &parents, &components);
         observing.push(async move { (member.pipeline.arn.clone(), one.await) });
     }
     let read: Vec<_> = stream::iter(observing).buffered(READS_AT_ONCE).collect().await;
@@ -141,8 +149,9 @@ impl View<'_> {
     fn reference_to_resolve(&self, member: &Member) -> Option<ImageReference> {
         match self.standing(member) {
             Standing::Follows(reference) => Some(reference.clone()),
-            Standing::Pinned(reference) => Some(reference.family().newest()),
-            Standing::Left(_) => Some(self.put_out_by(member)?.family().newest()),
+            Standing::Fixed(ParentImage::Image(reference)) => Some(reference.family().newest()),
+            Standing::Fixed(_) => Some(self.put_out_by(member)?.family().newest()),
+            Standing::Left(_) => None,
         }
     }
 }
@@ -226,18 +235,106 @@ async fn parent_now(
     Ok(ParentNow::Is(resolved))
 }
 
+type Components = BTreeMap<RecipeArn, Result<Vec<ComponentNow>, RequestError>>;
+
+/// Resolves the components of each distinct recipe of the scope, each distinct reference once.
+async fn resolve_components(
+    image_builder: &impl ImageBuilder,
+    view: &View<'_>,
+    members: &[&Member],
+) -> Components {
+    let recipes: BTreeSet<RecipeArn> = members
+        .iter()
+        .filter(|member| !matches!(view.standing(member), Standing::Left(_)))
+        .filter_map(|member| Some(member.recipe.as_ref()?.arn.clone()))
+        .collect();
+    let mut reading = Vec::new();
+    for recipe in recipes {
+        reading.push(async move {
+            let components = image_builder.components_of(&recipe).await;
+            (recipe, components)
+        });
+    }
+    let written: Vec<_> = stream::iter(reading).buffer_unordered(READS_AT_ONCE).collect().await;
+    let references: BTreeSet<ComponentReference> = written
+        .iter()
+        .filter_map(|(_, components)| components.as_ref().ok())
+        .flatten()
+        .filter_map(|component| component.parse().ok())
+        .collect();
+    let mut resolving = Vec::new();
+    for reference in references {
+        resolving.push(async move {
+            let now = match reference.clone().pinned() {
+                Some(pinned) => Ok(pinned),
+                None => image_builder.component(&reference).await,
+            };
+            (reference, now)
+        });
+    }
+    let resolved: BTreeMap<ComponentReference, Result<ComponentArn, RequestError>> =
+        stream::iter(resolving).buffer_unordered(READS_AT_ONCE).collect().await;
+    written
+        .into_iter()
+        .map(|(recipe, components)| {
+            let now = components.and_then(|components| {
+                components
+                    .into_iter()
+                    .map(|component| component_now(component, &resolved))
+                    .collect()
+            });
+            (recipe, now)
+        })
+        .collect()
+}
+
+fn component_now(
+    component: String,
+    resolved: &BTreeMap<ComponentReference, Result<ComponentArn, RequestError>>,
+) -> Result<ComponentNow, RequestError> {
+    let reference: ComponentReference = match component.parse() {
+        Ok(reference) => reference,
+        Err(error) => {
+            let problem = ArnError::to_string(&error);
+            return Ok(ComponentNow::Unresolved { component, problem });
+        }
+    };
+    match resolved.get(&reference) {
+        Some(Ok(now)) => Ok(ComponentNow::Is(now.clone())),
+        Some(Err(error)) if error.is_about_the_resource() => Ok(ComponentNow::Unresolved {
+            component: reference.short().to_string(),
+            problem: Chain(error).to_string(),
+        }),
+        Some(Err(error)) => Err(error.clone()),
+        None => {
+            Ok(ComponentNow::Unresolved { component, problem: "it was not asked for".to_owned() })
+        }
+    }
+}
+
 async fn observe_one(
     image_builder: &impl ImageBuilder,
     view: &View<'_>,
     member: &Member,
     parents: &Parents,
+    components: &Components,
 ) -> Result<Observed, RequestError> {
     let parent_now = view
         .reference_to_resolve(member)
         .and_then(|reference| parents.get(&reference).cloned())
         .transpose()?;
-    let follows = matches!(view.standing(member), Standing::Follows(_));
-    let images = if follows && matches!(parent_now, Some(ParentNow::Is(_))) {
+    let components_now = member
+        .recipe
+        .as_ref()
+        .and_then(|recipe| components.get(&recipe.arn).cloned())
+        .transpose()?
+        .unwrap_or_default();
+    let may_be_behind = match view.standing(member) {
+        Standing::Follows(_) => matches!(parent_now, Some(ParentNow::Is(_))),
+        Standing::Fixed(_) => !components_now.is_empty(),
+        Standing::Left(_) => false,
+    };
+    let images = if may_be_behind {
         image_builder.images_of(&member.pipeline.arn).await?
     } else {
         Vec::new()
@@ -248,6 +345,7 @@ async fn observe_one(
         cycle: view.fleet.cycle_of(&member.pipeline.arn).cloned(),
         put_out_by: view.put_out_by(member).cloned(),
         parent_now,
+        components_now,
         images,
         built,
         spent,

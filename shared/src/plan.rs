@@ -179,12 +179,14 @@ mod tests {
             created: None,
             recipe: member.recipe.as_ref().map(|recipe| recipe.arn.clone()),
             parent: Some(World::parent(&format!("image/{built_on}"))),
+            components: Vec::new(),
             pipeline: None,
         };
         Observed {
             member,
             cycle: None,
             put_out_by: None,
+            components_now: Vec::new(),
             parent_now: Some(ParentNow::Is(World::image(now_at))),
             images: vec![ImageSummary { arn: image.arn.clone(), status: image.status.clone() }],
             built: Some(image),

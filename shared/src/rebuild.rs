@@ -8,7 +8,9 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::arn::{ArnError, ImageArn, ImageReference, PipelineArn, RecipeArn, Selector};
+use crate::arn::{
+    ArnError, ComponentArn, ImageArn, ImageReference, PipelineArn, RecipeArn, Selector,
+};
 use crate::graph::{Cycle, Member};
 use crate::image::{Image, ImageStatus, ImageSummary, Phase};
 use crate::pipeline::PipelineStatus;
@@ -53,12 +55,28 @@ pub struct Observed {
     /// What its parent reference resolves to now. For a pinned parent, the newest of its family.
     /// `None` where there was no reference to resolve.
     pub parent_now: Option<ParentNow>,
+    /// What its components resolve to now; empty where that was not asked.
+    pub components_now: Vec<ComponentNow>,
     /// Its images, in no order.
     pub images: Vec<ImageSummary>,
     /// Details of the newest one that was built.
     pub built: Option<Image>,
     /// Details of the builds that were spent since, newest first.
     pub spent: Vec<Image>,
+}
+
+/// What one of a recipe's components resolves to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ComponentNow {
+    /// This build.
+    Is(ComponentArn),
+    /// Nothing that we may see, or nothing that can be read.
+    Unresolved {
+        /// The component as the recipe writes it.
+        component: String,
+        /// What is wrong with it.
+        problem: String,
+    },
 }
 
 /// What a parent reference resolves to.
@@ -126,6 +144,20 @@ pub enum Reason {
         old: Option<String>,
         /// The build that its recipe resolves to now.
         new: ImageArn,
+    },
+    /// A component has a newer build.
+    ComponentUpdated {
+        /// The build that its newest image holds.
+        old: ComponentArn,
+        /// The build that its recipe resolves to now.
+        new: ComponentArn,
+    },
+    /// It runs another version of its recipe than the one it was built by.
+    RecipeUpdated {
+        /// The recipe of its newest image.
+        old: RecipeArn,
+        /// The recipe that it runs now.
+        new: RecipeArn,
     },
     /// It has never had an image.
     NoImageYet {
@@ -228,6 +260,13 @@ pub enum Leave {
         /// What Image Builder said.
         problem: String,
     },
+    /// One of its components resolves to nothing.
+    ComponentUnresolved {
+        /// The component as the recipe writes it.
+        component: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Its parent reference does not select the image that became available.
     NotSelected {
         /// The reference.
@@ -255,8 +294,8 @@ pub enum Leave {
 pub enum Standing<'a> {
     /// It follows a family of images: worth observing.
     Follows(&'a ImageReference),
-    /// It is pinned to one build.
-    Pinned(&'a ImageReference),
+    /// Its parent stays what it is, or cannot be compared: only components can move it.
+    Fixed(&'a ParentImage),
     /// It is left, whatever is observed.
     Left(Leave),
 }
@@ -273,16 +312,11 @@ pub fn standing<'a>(member: &'a Member, cycle: Option<&Cycle>) -> Standing<'a> {
         return Standing::Left(Leave::Cycle { path: cycle.to_string() });
     }
     match &recipe.parent {
-        Ok(ParentImage::Image(reference)) => match reference.selector() {
+        Ok(parent @ ParentImage::Image(reference)) => match reference.selector() {
             Selector::Newest(_) => Standing::Follows(reference),
-            Selector::Pinned(_) => Standing::Pinned(reference),
+            Selector::Pinned(_) => Standing::Fixed(parent),
         },
-        Ok(ParentImage::Parameter(name)) => {
-            Standing::Left(Leave::Parameter { name: name.to_string() })
-        }
-        Ok(parent @ (ParentImage::Ami(_) | ParentImage::Product(_) | ParentImage::Registry(_))) => {
-            Standing::Left(Leave::NotComparable { parent: parent.to_string() })
-        }
+        Ok(parent) => Standing::Fixed(parent),
         Err(problem) => {
             Standing::Left(Leave::UnreadableParent { problem: ArnError::to_string(problem) })
         }
@@ -292,25 +326,40 @@ pub fn standing<'a>(member: &'a Member, cycle: Option<&Cycle>) -> Standing<'a> {
 /// Decides for one pipeline. `now` is the time of the invocation.
 pub fn decide(observed: &Observed, policy: RetryPolicy, now: Timestamp) -> Decision {
     match standing(&observed.member, observed.cycle.as_ref()) {
-        // An AMI or a registry's image that a build has put out is a pin to that build.
-        Standing::Left(Leave::NotComparable { parent }) => {
-            Decision::Leave(match &observed.put_out_by {
-                Some(build) => Leave::Pinned {
-                    parent: format!("{parent} ({})", build.short()),
-                    misses: missed(build.build(), observed.parent_now.as_ref()),
-                },
-                None => Leave::NotComparable { parent },
-            })
-        }
         Standing::Left(leave) => Decision::Leave(leave),
-        Standing::Pinned(reference) => Decision::Leave(Leave::Pinned {
+        Standing::Fixed(parent) => {
+            let leave = why_fixed(parent, observed);
+            match reasons(observed, None) {
+                Ok(reasons) if reasons.is_empty() => Decision::Leave(leave),
+                Ok(reasons) => wait_or_rebuild(reasons, observed, None, policy, now),
+                Err(leave) => Decision::Leave(*leave),
+            }
+        }
+        Standing::Follows(reference) => decide_following(reference, observed, policy, now),
+    }
+}
+
+/// Why a pipeline whose parent does not move is left, as far as its parent goes.
+fn why_fixed(parent: &ParentImage, observed: &Observed) -> Leave {
+    let newest = observed.parent_now.as_ref();
+    match (parent, &observed.put_out_by) {
+        (ParentImage::Image(reference), _) => Leave::Pinned {
             parent: reference.short().to_string(),
             misses: match reference.selector() {
-                Selector::Pinned(pin) => missed(pin, observed.parent_now.as_ref()),
+                Selector::Pinned(pin) => missed(pin, newest),
                 Selector::Newest(_) => None,
             },
-        }),
-        Standing::Follows(reference) => decide_following(reference, observed, policy, now),
+        },
+        // An AMI or a registry's image that a build has put out is a pin to that build.
+        (ParentImage::Ami(parent) | ParentImage::Registry(parent), Some(build)) => Leave::Pinned {
+            parent: format!("{parent} ({})", build.short()),
+            misses: missed(build.build(), newest),
+        },
+        (ParentImage::Parameter(name), _) => Leave::Parameter { name: name.to_string() },
+        (
+            ParentImage::Ami(parent) | ParentImage::Registry(parent) | ParentImage::Product(parent),
+            _,
+        ) => Leave::NotComparable { parent: parent.to_string() },
     }
 }
 
@@ -353,39 +402,90 @@ fn decide_following(
             return Decision::Leave(Leave::ParentUnresolved { reference, problem });
         }
     };
-    let compared = compare(observed.built.as_ref(), parent, reference);
-    if let Some(building) = newest_in_progress(observed) {
-        return Decision::Wait(Wait::Building {
-            image: building.arn.clone(),
-            status: building.status.clone(),
-            behind: matches!(compared, Decision::Rebuild(_)),
-        });
-    }
-    match compared {
-        Decision::Rebuild(reasons) => try_or_pause(reasons, observed, parent, policy, now),
-        settled @ (Decision::UpToDate(_) | Decision::Wait(_) | Decision::Leave(_)) => settled,
+    match (reasons(observed, Some(parent)), &observed.built) {
+        (Ok(reasons), Some(built))
+            if reasons.is_empty() && newest_in_progress(observed).is_none() =>
+        {
+            Decision::UpToDate(UpToDate {
+                image: built.arn.clone(),
+                parent: parent.clone(),
+                reference,
+            })
+        }
+        (Ok(reasons), _) => wait_or_rebuild(reasons, observed, Some(parent), policy, now),
+        (Err(leave), _) => Decision::Leave(*leave),
     }
 }
 
-/// Compares what was built with what would be built now, whatever else goes on.
-fn compare(built: Option<&Image>, parent: &ImageArn, reference: ImageReference) -> Decision {
-    let Some(built) = built else {
-        return Decision::Rebuild(vec![Reason::NoImageYet { parent: parent.clone() }]);
+/// What has moved since the newest image was built, whatever else goes on. `parent` is what a
+/// parent that is followed resolves to now.
+///
+/// # Errors
+/// Why the pipeline is left, whatever has moved.
+fn reasons(observed: &Observed, parent: Option<&ImageArn>) -> Result<Vec<Reason>, Box<Leave>> {
+    let Some(built) = &observed.built else {
+        let never_built = |parent: &ImageArn| Reason::NoImageYet { parent: parent.clone() };
+        return Ok(parent.map(never_built).into_iter().collect());
     };
-    match built_on(built) {
-        Some(old) if old == *parent => {
-            Decision::UpToDate(UpToDate { image: built.arn.clone(), parent: old, reference })
+    let mut reasons = Vec::new();
+    if let Some(parent) = parent {
+        reasons.extend(parent_reason(built, parent)?);
+    }
+    let recipe = observed.member.recipe.as_ref().map(|recipe| &recipe.arn);
+    if let (Some(old), Some(new)) = (&built.recipe, recipe)
+        && old != new
+    {
+        reasons.push(Reason::RecipeUpdated { old: old.clone(), new: new.clone() });
+    }
+    for component in &observed.components_now {
+        match component {
+            ComponentNow::Is(new) => {
+                let older = built.components.iter().find(|old| new.is_newer_than(old));
+                reasons.extend(
+                    older
+                        .map(|old| Reason::ComponentUpdated { old: old.clone(), new: new.clone() }),
+                );
+            }
+            ComponentNow::Unresolved { component, problem } => {
+                let (component, problem) = (component.clone(), problem.clone());
+                return Err(Box::new(Leave::ComponentUnresolved { component, problem }));
+            }
         }
+    }
+    Ok(reasons)
+}
+
+fn parent_reason(built: &Image, parent: &ImageArn) -> Result<Option<Reason>, Box<Leave>> {
+    match built_on(built) {
+        Some(old) if old == *parent => Ok(None),
         Some(old) if old.is_newer_than(parent) => {
-            Decision::Leave(Leave::NeverBack { built_on: old, now: parent.clone() })
+            Err(Box::new(Leave::NeverBack { built_on: old, now: parent.clone() }))
         }
         Some(old) if old.family() == parent.family() => {
-            Decision::Rebuild(vec![Reason::ParentUpdated { old, new: parent.clone() }])
+            Ok(Some(Reason::ParentUpdated { old, new: parent.clone() }))
         }
-        _ => Decision::Rebuild(vec![Reason::ParentChanged {
+        _ => Ok(Some(Reason::ParentChanged {
             old: built.parent.as_ref().map(ToString::to_string),
             new: parent.clone(),
-        }]),
+        })),
+    }
+}
+
+/// Waits for a build that runs, or holds one back that has failed, or rebuilds.
+fn wait_or_rebuild(
+    reasons: Vec<Reason>,
+    observed: &Observed,
+    parent: Option<&ImageArn>,
+    policy: RetryPolicy,
+    now: Timestamp,
+) -> Decision {
+    match newest_in_progress(observed) {
+        Some(building) => Decision::Wait(Wait::Building {
+            image: building.arn.clone(),
+            status: building.status.clone(),
+            behind: !reasons.is_empty(),
+        }),
+        None => try_or_pause(reasons, observed, parent, policy, now),
     }
 }
 
@@ -398,7 +498,7 @@ fn built_on(image: &Image) -> Option<ImageArn> {
 fn try_or_pause(
     mut reasons: Vec<Reason>,
     observed: &Observed,
-    parent: &ImageArn,
+    parent: Option<&ImageArn>,
     policy: RetryPolicy,
     now: Timestamp,
 ) -> Decision {
@@ -409,7 +509,15 @@ fn try_or_pause(
         .filter(|image| image.recipe.as_ref() == recipe)
         // A build that failed before its parent was resolved says nothing of its inputs: it
         // counts, so that it is not hammered.
-        .filter(|image| built_on(image).is_none_or(|old| old == *parent))
+        .filter(|image| {
+            built_on(image).is_none_or(|old| parent.is_none_or(|parent| old == *parent))
+        })
+        .filter(|image| {
+            observed.components_now.iter().all(|component| match component {
+                ComponentNow::Is(new) => !image.components.iter().any(|old| new.is_newer_than(old)),
+                ComponentNow::Unresolved { .. } => true,
+            })
+        })
         .collect();
     let Some(last) = same.first() else {
         return Decision::Rebuild(reasons);
@@ -526,6 +634,20 @@ impl fmt::Display for Reason {
             Self::ParentChanged { old: None, new } => {
                 write!(f, "parent image unknown -> {}", new.short())
             }
+            Self::ComponentUpdated { old, new } => {
+                write!(f, "component {} -> {}", old.short(), new.build())
+            }
+            Self::RecipeUpdated { old, new } if old.name() == new.name() => {
+                write!(f, "recipe {} {} -> {}", old.name(), old.version(), new.version())
+            }
+            Self::RecipeUpdated { old, new } => write!(
+                f,
+                "recipe {} {} -> {} {}",
+                old.name(),
+                old.version(),
+                new.name(),
+                new.version()
+            ),
             Self::NoImageYet { parent } => {
                 write!(f, "no image yet; parent image {}", parent.short())
             }
@@ -578,6 +700,9 @@ impl fmt::Display for Leave {
             Self::ParentUnresolved { reference, problem } => {
                 write!(f, "its parent {} does not resolve: {problem}", reference.short())
             }
+            Self::ComponentUnresolved { component, problem } => {
+                write!(f, "its component {component} does not resolve: {problem}")
+            }
             Self::NotSelected { reference, image } => {
                 write!(f, "its parent {} does not select {}", reference.short(), image.build())
             }
@@ -617,6 +742,7 @@ mod tests {
             created: Some(NOW.parse().unwrap()),
             recipe: Some(recipe.parse().unwrap()),
             parent: Some(World::parent(parent)),
+            components: Vec::new(),
             pipeline: None,
             arn,
         }
@@ -638,6 +764,7 @@ mod tests {
             member: fleet.members().next().unwrap().clone(),
             cycle: None,
             put_out_by: None,
+            components_now: Vec::new(),
             parent_now: Some(ParentNow::Is(World::image("gold/1.0.0/3"))),
             images: vec![summary(&built)],
             built: Some(built),

@@ -1,5 +1,6 @@
 //! What the dependency check makes up for, and what it leaves alone.
 
+use aws_sdk_imagebuilder::types::PipelineStatus;
 use emulator::faults::{Fault, Kind};
 use serde_json::json;
 
@@ -121,6 +122,106 @@ async fn a_check_that_starts_nothing_publishes_nothing() {
     let report = lab.check().await.unwrap();
     assert_eq!(report["totals"]["left"], 1);
     assert!(lab.published_reports().is_empty());
+}
+
+/// > The check compares components, too: a start says which one moved, from where to where.
+#[tokio::test(start_paused = true)]
+async fn a_new_component_starts_whoever_holds_the_old_one() {
+    let lab = Lab::silent(&[]).await;
+    lab.recipe_with_agent("gold", AMAZON).await;
+    lab.recipe_with_agent("by-ami", "ami-0cd12345db678d90f").await;
+    lab.recipe("plain", "1.0.0", AMAZON).await;
+    for name in ["gold", "by-ami", "plain"] {
+        lab.pipeline_of(name, &format!("{name}/1.0.0"), PipelineStatus::Enabled).await;
+        lab.run_to_rest(name).await;
+    }
+    assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0, "nothing has moved");
+    lab.release_agent("1.1.0", "name: agent 1.1").await;
+    let now = lab.cloud.now();
+    lab.cloud.state().image_builder.publish_amazon_image("amazon-linux-2023-x86", "2026.11.2", now);
+    let report = lab.check().await.unwrap();
+    assert_eq!(
+        said_of(&report, "gold"),
+        "rebuild: parent image amazon-linux-2023-x86 2026.10.1/1 -> 2026.11.2/1; component agent 1.0.0/1 -> 1.1.0/1"
+    );
+    assert_eq!(said_of(&report, "by-ami"), "rebuild: component agent 1.0.0/1 -> 1.1.0/1");
+    lab.cloud.rest().await;
+    assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0, "all is built in");
+    // A new build of the same version counts, as the pattern resolves to it.
+    lab.release_agent("1.1.0", "name: agent 1.1, repaired").await;
+    let report = lab.check().await.unwrap();
+    assert_eq!(said_of(&report, "by-ami"), "rebuild: component agent 1.1.0/1 -> 1.1.0/2");
+}
+
+/// A build that failed because of a component is tried again at once when that component moves.
+#[tokio::test(start_paused = true)]
+async fn a_repaired_component_ends_the_pause() {
+    let lab = Lab::silent(&[]).await;
+    lab.recipe_with_agent("gold", AMAZON).await;
+    lab.pipeline_of("gold", "gold/1.0.0", PipelineStatus::Enabled).await;
+    lab.run_to_rest("gold").await;
+    lab.break_agent().await;
+    lab.check().await.unwrap();
+    lab.cloud.rest().await;
+    let report = lab.check().await.unwrap();
+    assert!(said_of(&report, "gold").starts_with("wait: gold 1.0.0/2 is FAILED"), "{report}");
+    lab.release_agent("1.2.0", "name: agent 1.2").await;
+    let report = lab.check().await.unwrap();
+    assert_eq!(said_of(&report, "gold"), "rebuild: component agent 1.0.0/1 -> 1.2.0/1");
+    lab.cloud.rest().await;
+    assert_eq!(
+        lab.builds("gold")[2],
+        "gold 1.0.0/3 AVAILABLE on amazon-linux-2023-x86 2026.10.1/1"
+    );
+}
+
+/// > Where a pipeline names its recipe by a pattern, a new version of the recipe is itself a reason.
+#[tokio::test(start_paused = true)]
+async fn a_new_recipe_version_starts_the_pipeline() {
+    let lab = Lab::silent(&[]).await;
+    lab.recipe("gold", "1.9.0", AMAZON).await;
+    lab.pipeline_of("gold", "gold/x.x.x", PipelineStatus::Enabled).await;
+    lab.run_to_rest("gold").await;
+    lab.recipe("gold", "1.10.0", AMAZON).await;
+    let report = lab.check().await.unwrap();
+    assert_eq!(said_of(&report, "gold"), "rebuild: recipe gold 1.9.0 -> 1.10.0");
+    lab.cloud.rest().await;
+    assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
+}
+
+/// > A dependency that does not resolve harms only the pipelines that use it, and is named.
+#[tokio::test(start_paused = true)]
+async fn a_component_that_may_not_be_seen_harms_its_pipelines_alone() {
+    let lab = Lab::silent(&[]).await;
+    lab.recipe_with_agent("gold", AMAZON).await;
+    lab.recipe("plain", "1.0.0", AMAZON).await;
+    for name in ["gold", "plain"] {
+        lab.pipeline_of(name, &format!("{name}/1.0.0"), PipelineStatus::Enabled).await;
+        lab.run_to_rest(name).await;
+    }
+    let now = lab.cloud.now();
+    lab.cloud.state().image_builder.publish_amazon_image("amazon-linux-2023-x86", "2026.11.2", now);
+    lab.cloud.state().faults.add(Fault::new("GetComponent", Kind::Forbidden, 1));
+    let report = lab.check().await.unwrap();
+    insta::assert_snapshot!(said_of(&report, "gold"), @"leave: its component agent x.x.x does not resolve: failed to get component arn:aws:imagebuilder:us-east-1:123456789012:component/agent/x.x.x: ForbiddenException: You are not authorized to perform the requested operation.");
+    assert!(said_of(&report, "plain").starts_with("rebuild"), "{report}");
+}
+
+/// A component that many recipes share is asked for once.
+#[tokio::test(start_paused = true)]
+async fn what_is_shared_is_asked_for_once() {
+    let lab = Lab::silent(&[]).await;
+    for index in 0..20 {
+        let name = format!("web-{index}");
+        lab.recipe_with_agent(&name, AMAZON).await;
+        lab.pipeline_of(&name, &format!("{name}/1.0.0"), PipelineStatus::Enabled).await;
+        lab.run(&name).await;
+    }
+    lab.cloud.rest().await;
+    lab.cloud.state().calls.clear();
+    lab.check().await.unwrap();
+    let calls = lab.cloud.state().calls.clone();
+    assert_eq!((calls["GetComponent"], calls["GetImage"]), (1, 21), "{calls:?}");
 }
 
 /// A check and a notification at the same moment ask for the same build.

@@ -127,12 +127,17 @@ impl Lab {
 
     /// From here on, builds with the agent fail.
     pub(crate) async fn break_agent(&self) {
+        self.release_agent("1.1.0", "name: agent\n  - exit 1").await;
+    }
+
+    /// A new version, or a new build of a version, of the agent.
+    pub(crate) async fn release_agent(&self, version: &str, data: &str) {
         self.client
             .create_component()
             .name("agent")
-            .semantic_version("1.1.0")
+            .semantic_version(version)
             .platform(Platform::Linux)
-            .data("name: agent\n  - exit 1")
+            .data(data)
             .send()
             .await
             .unwrap();

@@ -16,7 +16,10 @@ use jiff::Timestamp;
 
 use super::retry::TooManyRequests;
 use super::{ImageBuilder, Outputs, Started};
-use crate::arn::{ArnError, ImageArn, ImageFamily, ImageReference, PipelineArn};
+use crate::arn::{
+    ArnError, ComponentArn, ComponentReference, ImageArn, ImageFamily, ImageReference, PipelineArn,
+    RecipeArn, RecipeKind,
+};
 use crate::aws::request_error;
 use crate::error::{Cause, Class, RequestError};
 use crate::image::{Image, ImageStatus, ImageSummary};
@@ -110,6 +113,44 @@ impl ImageBuilder for Client {
             cause: Cause::new(Some("ResourceNotFoundException"), None, "the answer holds no image"),
         })?;
         read_image(image).map_err(|error| unreadable(OPERATION, &error))
+    }
+
+    async fn components_of(&self, recipe: &RecipeArn) -> Result<Vec<String>, RequestError> {
+        const OPERATION: &str = "get recipe";
+        let components = match recipe.kind() {
+            RecipeKind::Image => {
+                let request = self.get_image_recipe().image_recipe_arn(recipe.to_string());
+                let answer = request
+                    .send()
+                    .await
+                    .map_err(|error| request_error(OPERATION, recipe, &error))?;
+                answer.image_recipe.and_then(|recipe| recipe.components)
+            }
+            RecipeKind::Container => {
+                let request = self.get_container_recipe().container_recipe_arn(recipe.to_string());
+                let answer = request
+                    .send()
+                    .await
+                    .map_err(|error| request_error(OPERATION, recipe, &error))?;
+                answer.container_recipe.and_then(|recipe| recipe.components)
+            }
+        };
+        Ok(component_arns(&components.unwrap_or_default()).map(str::to_owned).collect())
+    }
+
+    async fn component(
+        &self,
+        reference: &ComponentReference,
+    ) -> Result<ComponentArn, RequestError> {
+        const OPERATION: &str = "get component";
+        let answer = self
+            .get_component()
+            .component_build_version_arn(reference.to_string())
+            .send()
+            .await
+            .map_err(|error| request_error(OPERATION, reference, &error))?;
+        read(answer.component().and_then(types::Component::arn))
+            .map_err(|error| unreadable(OPERATION, &error))
     }
 
     async fn outputs_of(&self, family: &ImageFamily) -> Result<Outputs, RequestError> {
@@ -276,6 +317,10 @@ fn read_recipe(arn: Option<&str>, parent: Option<&str>) -> Result<Recipe, ArnErr
     Ok(Recipe { arn: read(arn)?, parent: ParentImage::parse(parent.unwrap_or_default()) })
 }
 
+fn component_arns(components: &[types::ComponentConfiguration]) -> impl Iterator<Item = &str> {
+    components.iter().map(types::ComponentConfiguration::component_arn)
+}
+
 fn read_status(state: Option<&types::ImageState>) -> ImageStatus {
     state
         .and_then(types::ImageState::status)
@@ -298,6 +343,14 @@ fn read_image(image: &types::Image) -> Result<Image, ArnError> {
         created: image.date_created().and_then(|date| date.parse::<Timestamp>().ok()),
         recipe: recipe_arn.map(str::parse).transpose()?,
         parent: parent.map(ParentImage::parse).transpose()?,
+        // One that cannot be read has not moved, as far as anybody can tell.
+        components: recipe
+            .map(types::ImageRecipe::components)
+            .or(container.map(types::ContainerRecipe::components))
+            .map(|components| {
+                component_arns(components).filter_map(|arn| arn.parse().ok()).collect()
+            })
+            .unwrap_or_default(),
         pipeline: image.source_pipeline_arn().map(str::parse).transpose()?,
     })
 }
