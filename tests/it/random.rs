@@ -207,6 +207,64 @@ fn proptest_one_message_in_a_fleet_of_hundreds_starts_the_children_exactly() {
         .unwrap();
 }
 
+/// Whether the check alone gives the pipeline an image in the end, and on which level it stands:
+/// its parent is Amazon's, or a pipeline of which the same holds.
+fn level(fleet: &[Drawn], index: usize, steps: usize) -> Option<usize> {
+    if index == 0 {
+        return Some(0);
+    }
+    if steps > fleet.len() || !fleet[index].enabled {
+        return None;
+    }
+    match fleet[index].parent {
+        None => fleet[index].foreign.starts_with("aws:").then_some(0),
+        Some(_) => Some(level(fleet, parent_that_is_followed(fleet, index)?, steps + 1)? + 1),
+    }
+}
+
+#[test]
+fn proptest_the_check_alone_converges_in_as_many_rounds_as_levels() {
+    let config = ProptestConfig {
+        cases: 8,
+        failure_persistence: None,
+        max_shrink_iters: 40,
+        ..ProptestConfig::default()
+    };
+    TestRunner::new(config)
+        .run(&fleets(60), |fleet| {
+            paused().block_on(async {
+                let lab = Lab::silent(&[]).await;
+                build(&lab, &fleet).await;
+                lab.run_to_rest(&name(0)).await;
+                let levels: Vec<_> =
+                    (0..fleet.len()).map(|index| level(&fleet, index, 0)).collect();
+                let deepest = levels.iter().flatten().max().copied().unwrap_or(0);
+                for _ in 0..=deepest {
+                    lab.check().await.unwrap();
+                    lab.cloud.rest().await;
+                }
+                for (index, level) in levels.iter().enumerate() {
+                    let expected = usize::from(level.is_some());
+                    prop_assert_eq!(
+                        lab.count(&name(index)),
+                        expected,
+                        "{}: {:?}",
+                        name(index),
+                        fleet[index].clone()
+                    );
+                }
+                let last = lab.check().await.unwrap();
+                prop_assert_eq!(
+                    last["totals"]["started"].as_u64(),
+                    Some(0),
+                    "a check of a converged fleet"
+                );
+                Ok(())
+            })
+        })
+        .unwrap();
+}
+
 fn paused() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
 }

@@ -224,15 +224,16 @@ async fn release_crm_agent(client: &Client, version: &str, command: &str) -> Res
 
 /// Amazon publishes new base images.
 pub fn move_bases(cloud: &Cloud, version: &str) {
+    let now = cloud.now();
     for name in ["amazon-linux-2023-x86", "amazon-linux-x86-latest"] {
-        move_base(cloud, name, version);
+        cloud.state().image_builder.publish_amazon_image(name, version, now);
     }
 }
 
-/// Amazon publishes one new base image.
-pub fn move_base(cloud: &Cloud, name: &str, version: &str) {
+/// Amazon releases a new version of the component that hardens the gold image.
+pub fn release_stig(cloud: &Cloud, version: &str) {
     let now = cloud.now();
-    cloud.state().image_builder.publish_amazon_image(name, version, now);
+    cloud.state().image_builder.publish_amazon_component("stig-build-linux", version, "Linux", now);
 }
 
 /// The CRM team releases an agent that does not install.

@@ -74,7 +74,7 @@ pub fn look(cloud: &Cloud, since: Timestamp, act: Act) -> Ending {
         match member.promise {
             Promise::BuiltOnce | Promise::FailedOnce => ending.started += new,
             Promise::Left => ending.left += usize::from(new == 0),
-            Promise::StartedByHand => {}
+            Promise::StartedByHand => ending.started += usize::from(why.is_some_and(is_start)),
         }
         rows.push((member, newest, why));
     }
@@ -105,6 +105,10 @@ pub fn look(cloud: &Cloud, since: Timestamp, act: Act) -> Ending {
         );
     }
     ending
+}
+
+fn is_start((decision, _): &(String, String)) -> bool {
+    decision == "started"
 }
 
 /// The last word of the functions on each pipeline that says more than "nothing to do".
@@ -206,7 +210,7 @@ fn row(
     let mut painted = style(format!("{status:<9}"));
     painted = if status == "AVAILABLE" { painted.green() } else { painted.red() };
     let why = match (member.promise, why) {
-        (Promise::StartedByHand, _) => "started by hand: a new base image".to_owned(),
+        (Promise::StartedByHand, None) => "started by hand: a new base image".to_owned(),
         (_, Some((decision, sentence))) if decision == "started" => {
             match newest.and_then(|build| build.reason.as_ref()) {
                 Some(reason) => format!("{} {sentence}; {reason}", style("started:").cyan()),
