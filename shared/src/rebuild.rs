@@ -965,6 +965,62 @@ mod tests {
         assert_eq!(names, ["web 1.1.0/1", "old 3.0.0/1", "web 1.0.0/9", "web 1.0.0/10"]);
     }
 
+    fn component(text: &str) -> ComponentArn {
+        format!("arn:aws:imagebuilder:us-east-1:aws:component/{text}").parse().unwrap()
+    }
+
+    /// The newest image holds `held`, and the recipe's components resolve to `now`.
+    fn with_components(mut observed: Observed, held: &[&str], now: &[&str]) -> Observed {
+        if let Some(built) = &mut observed.built {
+            built.components = held.iter().map(|text| component(text)).collect();
+        }
+        observed.components_now =
+            now.iter().map(|text| ComponentNow::Is(component(text))).collect();
+        observed
+    }
+
+    #[test]
+    fn every_component_that_moved_is_a_reason_after_the_parent() {
+        let behind = Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() };
+        let observed = with_components(
+            behind,
+            &["stig/1.9.0/1", "agent/1.0.0/1", "same/1.0.0/1"],
+            &["stig/1.10.0/1", "agent/1.0.0/2", "same/1.0.0/1"],
+        );
+        insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> 1.0.0/4; component stig 1.9.0/1 -> 1.10.0/1; component agent 1.0.0/1 -> 1.0.0/2");
+    }
+
+    #[test]
+    fn a_component_that_went_back_or_is_new_is_no_reason() {
+        let observed =
+            with_components(up_to_date(), &["stig/1.10.0/1"], &["stig/1.9.0/1", "other/1.0.0/1"]);
+        assert_eq!(decide(&observed, RetryPolicy::default(), now()).kind(), "up-to-date");
+    }
+
+    #[test]
+    fn a_moved_component_causes_rebuild_whatever_cannot_be_compared_of_the_parent() {
+        for parent in
+            ["ami-0cd12345db678d90f", "ssm:/golden/ami", "image/gold/1.0.0/2", "amazonlinux:latest"]
+        {
+            let still = with_components(follows(parent), &["stig/1.0.0/1"], &["stig/1.0.0/1"]);
+            assert_eq!(decide(&still, RetryPolicy::default(), now()).kind(), "leave", "{parent}");
+            let mut moved = with_components(follows(parent), &["stig/1.0.0/1"], &["stig/1.1.0/1"]);
+            assert_eq!(decided(&moved), "rebuild: component stig 1.0.0/1 -> 1.1.0/1", "{parent}");
+            moved.images.push(summary(&image("web/1.0.0/2", "BUILDING", "image/gold/1.0.0/3")));
+            assert_eq!(decide(&moved, RetryPolicy::default(), now()).kind(), "wait", "{parent}");
+        }
+    }
+
+    #[test]
+    fn an_unresolved_component_causes_leaving_whatever_else_has_moved() {
+        let mut observed = Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() };
+        observed.components_now.push(ComponentNow::Unresolved {
+            component: "stig x.x.x".to_owned(),
+            problem: "ForbiddenException: not shared".to_owned(),
+        });
+        insta::assert_snapshot!(decided(&observed), @"leave: its component stig x.x.x does not resolve: ForbiddenException: not shared");
+    }
+
     #[test]
     fn an_answer_that_lags_behind_the_announcement_causes_waiting() {
         let observed = Observed {
