@@ -114,7 +114,7 @@ async fn tell(
 /// One log line for each decision.
 fn log(line: &Line, cause: &str) {
     let pipeline = line.pipeline.to_string();
-    let decision = line.decision.as_ref().map_or("unknown", crate::rebuild::Decision::kind);
+    let decision = line.decision.as_ref().map_or("unknown", crate::decision::Decision::kind);
     let message = format!("{} {}: {}", line.pipeline.name(), line.verb(), line.sentence);
     match &line.outcome {
         Outcome::Failed(failed) => tracing::error!(

@@ -6,6 +6,7 @@
 
 pub mod arn;
 pub mod cascade;
+pub mod decision;
 pub mod error;
 pub mod execute;
 pub mod graph;

@@ -46,8 +46,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::arn::{ImageArn, PipelineArn};
+use crate::decision::{Decision, Wait};
 use crate::graph::Fleet;
-use crate::rebuild::{Decision, Observed, RetryPolicy, Wait, age_key, decide};
+use crate::rebuild::{Observed, RetryPolicy, age_key, decide};
 
 /// The namespace of our client tokens: an arbitrary constant, which must never change.
 const TOKEN_NAMESPACE: Uuid = Uuid::from_u128(0x6f1d_5b0e_96a3_4d0c_8f5e_2a7b_31c4_d988);

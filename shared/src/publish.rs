@@ -68,7 +68,7 @@ fn structured(report: &Report, omitted: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rebuild::{Decision, Leave};
+    use crate::decision::{Decision, Leave};
     use crate::report::{Event, Line, Outcome};
     use crate::world::World;
 

@@ -9,11 +9,11 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::arn::{ImageArn, PipelineArn};
+use crate::decision::{Decision, Leave, Wait};
 use crate::error::{Chain, Class, RequestError, one_line};
 use crate::image::ImageStatus;
 use crate::image_builder::Started;
 use crate::plan::Plan;
-use crate::rebuild::{Decision, Leave, Wait};
 
 /// Everything that one invocation decided and did.
 #[derive(Debug, Clone, Serialize)]

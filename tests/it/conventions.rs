@@ -47,6 +47,7 @@ fn what_decides_does_no_io() {
         "pipeline",
         "image",
         "graph",
+        "decision",
         "rebuild",
         "plan",
         "report",
