@@ -35,6 +35,15 @@ pub struct SettingError {
 }
 
 impl Settings {
+    /// Reads the process's environment. Once: a function keeps what it was started with.
+    ///
+    /// # Errors
+    /// Names the first setting with a value that cannot be used, and what would be one.
+    pub fn from_environment() -> Result<Self, SettingError> {
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
     /// Reads the settings through `lookup`, which gives the value of a name. An empty value
     /// counts as absent, as a template's empty parameter arrives so.
     ///

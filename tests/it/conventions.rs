@@ -51,7 +51,6 @@ fn what_decides_does_no_io() {
         "rebuild",
         "plan",
         "report",
-        "settings",
         "scope",
     ];
     for name in pure {

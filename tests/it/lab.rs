@@ -397,12 +397,10 @@ fn handler(
         let (settings, reports, now) = (settings.clone(), Arc::clone(&reports), cloud.now());
         Box::pin(async move {
             let report = if name == "gold-cascade" {
-                let config = gold_cascade::Config { settings };
-                let report = gold_cascade::handle(&config, &clients, event, now).await;
+                let report = gold_cascade::handle(&settings, &clients, event, now).await;
                 report.map_err(|error| Chain(&error).to_string())?
             } else {
-                let config = dependency_check::Config { settings };
-                let report = dependency_check::handle(&config, &clients, event, now).await;
+                let report = dependency_check::handle(&settings, &clients, event, now).await;
                 report.map_err(|error| Chain(&error).to_string())?
             };
             reports.lock().unwrap().push(report.clone());

@@ -11,7 +11,6 @@ use lambda_runtime::Diagnostic;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::Config;
 use crate::event::Request;
 
 const FUNCTION: &str = "dependency-check";
@@ -44,7 +43,7 @@ impl From<HandleError> for Diagnostic {
 /// An event that cannot be read, and whatever is not finished: Lambda retries the invocation, and
 /// keeps it in the dead-letter queue after that.
 pub async fn handle(
-    config: &Config,
+    settings: &Settings,
     clients: &Clients,
     event: Value,
     now: Timestamp,
@@ -54,8 +53,7 @@ pub async fn handle(
         tracing::error!("{error}");
         HandleError::Event(error)
     })?;
-    let settings =
-        Settings { dry_run: dry_run || config.settings.dry_run, ..config.settings.clone() };
+    let settings = Settings { dry_run: dry_run || settings.dry_run, ..settings.clone() };
     let cause = format!("check of {selection}");
     tracing::info!("{cause}");
     let scope = Scope::Fleet(&selection);

@@ -3,9 +3,7 @@
 //! Invoked on a schedule, so that a notification that was lost is made up for. [`handle`] is the
 //! whole function; `main.rs` wires it.
 
-mod config;
 mod event;
 mod handler;
 
-pub use config::Config;
 pub use handler::{HandleError, handle};

@@ -1,22 +1,23 @@
 //! Entry point: read the settings, make the clients once for each cold start, and hand every
 //! event to [`dependency_check::handle`].
 
-use dependency_check::{Config, handle};
+use dependency_check::handle;
 use image_cascade::Clients;
 use image_cascade::logging::log_from;
+use image_cascade::settings::Settings;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let config = Config::from_env();
-    log_from(config.as_ref().map_or(tracing::Level::INFO, |config| config.settings.log_level));
-    let config = config.inspect_err(|error| tracing::error!("{error}"))?;
+    let settings = Settings::from_environment();
+    log_from(settings.as_ref().map_or(tracing::Level::INFO, |settings| settings.log_level));
+    let settings = settings.inspect_err(|error| tracing::error!("{error}"))?;
     let clients = Clients::from_environment().await;
 
     lambda_runtime::run(service_fn(async |event: LambdaEvent<_>| {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
         let now = jiff::Timestamp::now();
-        handle(&config, &clients, event.payload, now).await
+        handle(&settings, &clients, event.payload, now).await
     }))
     .await
 }

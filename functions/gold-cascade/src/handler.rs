@@ -8,13 +8,12 @@ use image_cascade::image::{ImageStatus, Phase};
 use image_cascade::notification::{MessageError, Notification};
 use image_cascade::report::{Event, Failed, Report, cause};
 use image_cascade::scope::Scope;
+use image_cascade::settings::Settings;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
-
-use crate::Config;
 
 const FUNCTION: &str = "gold-cascade";
 
@@ -56,7 +55,7 @@ impl From<HandleError> for Diagnostic {
 /// that, keep it in the dead-letter queue. What has succeeded is not repeated by a retry, and no
 /// record is held up by another.
 pub async fn handle(
-    config: &Config,
+    settings: &Settings,
     clients: &Clients,
     event: Value,
     now: Timestamp,
@@ -68,12 +67,12 @@ pub async fn handle(
     let mut events = Vec::new();
     for (index, record) in records.into_iter().enumerate() {
         events.push(match serde_json::from_value(record) {
-            Ok(record) => handle_record(config, clients, &record, now).await,
+            Ok(record) => handle_record(settings, clients, &record, now).await,
             Err(problem) => not_a_record(index, &problem),
         });
     }
-    let report = Report::new(FUNCTION, config.settings.dry_run, events);
-    Ok(finish(&clients.sns, &config.settings, &report).await?)
+    let report = Report::new(FUNCTION, settings.dry_run, events);
+    Ok(finish(&clients.sns, settings, &report).await?)
 }
 
 fn not_a_record(index: usize, problem: &serde_json::Error) -> Event {
@@ -84,7 +83,7 @@ fn not_a_record(index: usize, problem: &serde_json::Error) -> Event {
 }
 
 async fn handle_record(
-    config: &Config,
+    settings: &Settings,
     clients: &Clients,
     record: &SnsRecord,
     now: Timestamp,
@@ -113,7 +112,7 @@ async fn handle_record(
         "{cause}: looking for its children"
     );
     let scope = Scope::Image(&notification);
-    match cascade(&clients.image_builder, scope, cause.clone(), &config.settings, now).await {
+    match cascade(&clients.image_builder, scope, cause.clone(), settings, now).await {
         Ok(event) => event,
         Err(error) => {
             let failed = Failed::from(&error);

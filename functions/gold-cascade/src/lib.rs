@@ -3,8 +3,6 @@
 //! Subscribed to the SNS topic that the infrastructure configurations name. [`handle`] is the
 //! whole function; `main.rs` wires it.
 
-mod config;
 mod handler;
 
-pub use config::Config;
 pub use handler::{HandleError, handle};
