@@ -323,15 +323,13 @@ async fn observe_one(
         .reference_to_resolve(member)
         .and_then(|reference| parents.get(&reference).cloned())
         .transpose()?;
-    let components_now = member
-        .recipe
-        .as_ref()
-        .and_then(|recipe| components.get(&recipe.arn).cloned())
-        .transpose()?
-        .unwrap_or_default();
+    let recipe = member.recipe.as_ref();
+    let components_now =
+        recipe.and_then(|recipe| components.get(&recipe.arn).cloned()).transpose()?;
     let may_be_behind = match view.standing(member) {
         Standing::Follows(_) => matches!(parent_now, Some(ParentNow::Is(_))),
-        Standing::Fixed(_) => !components_now.is_empty(),
+        // By its components, even if there are none, or by its recipe: where those are looked at.
+        Standing::Fixed(_) => components_now.is_some(),
         Standing::Left(_) => false,
     };
     let images = if may_be_behind {
@@ -345,7 +343,7 @@ async fn observe_one(
         cycle: view.fleet.cycle_of(&member.pipeline.arn).cloned(),
         put_out_by: view.put_out_by(member).cloned(),
         parent_now,
-        components_now,
+        components_now: components_now.unwrap_or_default(),
         images,
         built,
         spent,

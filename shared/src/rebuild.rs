@@ -101,7 +101,7 @@ pub enum ParentNow {
 pub enum Standing<'a> {
     /// It follows a family of images: worth observing.
     Follows(&'a ImageReference),
-    /// Its parent stays what it is, or cannot be compared: only components can move it.
+    /// Its parent stays what it is, or cannot be compared: only its components or its recipe can move it.
     Fixed(&'a ParentImage),
     /// It is left, whatever is observed.
     Left(Leave),

@@ -189,6 +189,19 @@ async fn a_new_recipe_version_starts_the_pipeline() {
     assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
 }
 
+/// The same where nothing else could move: an AMI id as parent, and no components.
+#[tokio::test(start_paused = true)]
+async fn regression_a_new_recipe_on_another_ami_starts_the_pipeline() {
+    let lab = Lab::silent(&[]).await;
+    lab.recipe("gold", "1.0.0", "ami-0cd12345db678d90f").await;
+    lab.pipeline_of("gold", "gold/x.x.x", PipelineStatus::Enabled).await;
+    lab.run_to_rest("gold").await;
+    assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
+    lab.recipe("gold", "1.1.0", "ami-0ef98765ba432f01d").await;
+    let report = lab.check().await.unwrap();
+    assert_eq!(said_of(&report, "gold"), "rebuild: recipe gold 1.0.0 -> 1.1.0");
+}
+
 /// > A dependency that does not resolve harms only the pipelines that use it, and is named.
 #[tokio::test(start_paused = true)]
 async fn a_component_that_may_not_be_seen_harms_its_pipelines_alone() {
