@@ -26,7 +26,7 @@ use crate::settings::Settings;
 pub async fn cascade(
     image_builder: &impl ImageBuilder,
     scope: Scope<'_>,
-    cause: String,
+    cause: &str,
     settings: &Settings,
     now: Timestamp,
 ) -> Result<Event, RequestError> {

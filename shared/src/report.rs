@@ -141,26 +141,25 @@ impl From<&RequestError> for Failed {
 }
 
 impl Event {
-    /// A message that asks for nothing. Cause and reason may hold foreign text.
-    pub fn ignored(cause: &str, why: &str) -> Self {
+    /// Nothing is known but the cause, which may hold foreign text.
+    fn about(cause: &str) -> Self {
         Self {
             cause: one_line(cause),
-            ignored: Some(one_line(why)),
+            ignored: None,
             failed: None,
             pipelines: Vec::new(),
             routine: false,
         }
     }
 
+    /// A message that asks for nothing. Cause and reason may hold foreign text.
+    pub fn ignored(cause: &str, why: &str) -> Self {
+        Self { ignored: Some(one_line(why)), ..Self::about(cause) }
+    }
+
     /// A message that could not be handled. The cause may hold foreign text.
     pub fn failed(cause: &str, failed: Failed) -> Self {
-        Self {
-            cause: one_line(cause),
-            ignored: None,
-            failed: Some(failed),
-            pipelines: Vec::new(),
-            routine: false,
-        }
+        Self { failed: Some(failed), ..Self::about(cause) }
     }
 
     /// The same, as a look that is taken again and again.
@@ -171,7 +170,7 @@ impl Event {
 
     /// A plan and what came of it. In a dry run no start has an outcome.
     pub fn carried_out(
-        cause: String,
+        cause: &str,
         plan: Plan,
         mut outcomes: BTreeMap<PipelineArn, Result<Started, RequestError>>,
         failures: &[(PipelineArn, RequestError)],
@@ -197,7 +196,7 @@ impl Event {
             sentence: "could not be observed".to_owned(),
             outcome: Outcome::Failed(error.into()),
         }));
-        Self { cause, ignored: None, failed: None, pipelines, routine: false }
+        Self { pipelines, ..Self::about(cause) }
     }
 }
 

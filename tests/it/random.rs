@@ -140,71 +140,49 @@ fn reached(fleet: &[Drawn], index: usize) -> bool {
 #[test]
 fn proptest_the_cascade_builds_what_the_oracle_says_and_each_once() {
     let cases = if std::env::var_os("IMAGE_CASCADE_CASES").is_some() { 200 } else { 12 };
-    let config = ProptestConfig {
-        cases,
-        failure_persistence: None,
-        max_shrink_iters: 40,
-        ..ProptestConfig::default()
-    };
-    TestRunner::new(config)
-        .run(&fleets(150), |fleet| {
-            let runtime = paused();
-            runtime.block_on(async {
-                let lab = Lab::new().await;
-                build(&lab, &fleet).await;
-                for generation in 1..=2 {
-                    lab.run_to_rest(&name(0)).await;
-                    for index in 1..fleet.len() {
-                        let expected = if reached(&fleet, index) { generation } else { 0 };
-                        prop_assert_eq!(
-                            lab.count(&name(index)),
-                            expected,
-                            "{}: {:?}",
-                            name(index),
-                            fleet[index].clone()
-                        );
-                    }
-                }
-                prop_assert_eq!(lab.dead_letters(), 0);
-                Ok(())
-            })
-        })
-        .unwrap();
+    on_fleets(cases, 150, async |fleet| {
+        let lab = Lab::new().await;
+        build(&lab, &fleet).await;
+        for generation in 1..=2 {
+            lab.run_to_rest(&name(0)).await;
+            for index in 1..fleet.len() {
+                let expected = if reached(&fleet, index) { generation } else { 0 };
+                prop_assert_eq!(
+                    lab.count(&name(index)),
+                    expected,
+                    "{}: {:?}",
+                    name(index),
+                    fleet[index].clone()
+                );
+            }
+        }
+        prop_assert_eq!(lab.dead_letters(), 0);
+        Ok(())
+    });
 }
 
 #[test]
 fn proptest_one_message_in_a_fleet_of_hundreds_starts_the_children_exactly() {
-    let config = ProptestConfig {
-        cases: 4,
-        failure_persistence: None,
-        max_shrink_iters: 20,
-        ..ProptestConfig::default()
-    };
-    TestRunner::new(config)
-        .run(&fleets(400), |mut fleet| {
-            // A flat fleet: whoever has a parent in the fleet is built on the first pipeline.
-            for it in &mut fleet {
-                it.parent = it.parent.map(|(_, form)| (0, form));
-            }
-            paused().block_on(async {
-                let lab = Lab::silent(&[]).await;
-                build(&lab, &fleet).await;
-                lab.run_to_rest(&name(0)).await;
-                let report = lab.notify(&message("pipeline-0/1.2.3/1", "AVAILABLE")).await.unwrap();
-                let expected: Vec<String> = (1..fleet.len())
-                    .filter(|index| reached(&fleet, *index))
-                    .map(|index| pipeline_arn(&name(index)))
-                    .collect();
-                let mut started: Vec<String> =
-                    lab.executions().into_iter().skip(1).filter_map(|it| it.pipeline).collect();
-                started
-                    .sort_by_key(|arn| arn.rsplit('-').next().unwrap().parse::<usize>().unwrap());
-                prop_assert_eq!(report["totals"]["started"].as_u64(), Some(expected.len() as u64));
-                prop_assert_eq!(started, expected);
-                Ok(())
-            })
-        })
-        .unwrap();
+    on_fleets(4, 400, async |mut fleet| {
+        // A flat fleet: whoever has a parent in the fleet is built on the first pipeline.
+        for it in &mut fleet {
+            it.parent = it.parent.map(|(_, form)| (0, form));
+        }
+        let lab = Lab::silent(&[]).await;
+        build(&lab, &fleet).await;
+        lab.run_to_rest(&name(0)).await;
+        let report = lab.notify(&message("pipeline-0/1.2.3/1", "AVAILABLE")).await.unwrap();
+        let expected: Vec<String> = (1..fleet.len())
+            .filter(|index| reached(&fleet, *index))
+            .map(|index| pipeline_arn(&name(index)))
+            .collect();
+        let mut started: Vec<String> =
+            lab.executions().into_iter().skip(1).filter_map(|it| it.pipeline).collect();
+        started.sort_by_key(|arn| arn.rsplit('-').next().unwrap().parse::<usize>().unwrap());
+        prop_assert_eq!(report["totals"]["started"].as_u64(), Some(expected.len() as u64));
+        prop_assert_eq!(started, expected);
+        Ok(())
+    });
 }
 
 /// Whether the check alone gives the pipeline an image in the end, and on which level it stands:
@@ -224,49 +202,49 @@ fn level(fleet: &[Drawn], index: usize, steps: usize) -> Option<usize> {
 
 #[test]
 fn proptest_the_check_alone_converges_in_as_many_rounds_as_levels() {
+    on_fleets(8, 60, async |fleet| {
+        let lab = Lab::silent(&[]).await;
+        build(&lab, &fleet).await;
+        lab.run_to_rest(&name(0)).await;
+        let levels: Vec<_> = (0..fleet.len()).map(|index| level(&fleet, index, 0)).collect();
+        let deepest = levels.iter().flatten().max().copied().unwrap_or(0);
+        for _ in 0..=deepest {
+            lab.check().await.unwrap();
+            lab.cloud.rest().await;
+        }
+        for (index, level) in levels.iter().enumerate() {
+            let expected = usize::from(level.is_some());
+            prop_assert_eq!(
+                lab.count(&name(index)),
+                expected,
+                "{}: {:?}",
+                name(index),
+                fleet[index].clone()
+            );
+        }
+        let last = lab.check().await.unwrap();
+        prop_assert_eq!(
+            last["totals"]["started"].as_u64(),
+            Some(0),
+            "a check of a converged fleet"
+        );
+        Ok(())
+    });
+}
+
+/// Draws fleets of `size`, and tries each with a clock that only goes when everybody waits.
+fn on_fleets(cases: u32, size: usize, test: impl AsyncFn(Vec<Drawn>) -> Result<(), TestCaseError>) {
     let config = ProptestConfig {
-        cases: 8,
+        cases,
         failure_persistence: None,
         max_shrink_iters: 40,
         ..ProptestConfig::default()
     };
+    let paused =
+        || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     TestRunner::new(config)
-        .run(&fleets(60), |fleet| {
-            paused().block_on(async {
-                let lab = Lab::silent(&[]).await;
-                build(&lab, &fleet).await;
-                lab.run_to_rest(&name(0)).await;
-                let levels: Vec<_> =
-                    (0..fleet.len()).map(|index| level(&fleet, index, 0)).collect();
-                let deepest = levels.iter().flatten().max().copied().unwrap_or(0);
-                for _ in 0..=deepest {
-                    lab.check().await.unwrap();
-                    lab.cloud.rest().await;
-                }
-                for (index, level) in levels.iter().enumerate() {
-                    let expected = usize::from(level.is_some());
-                    prop_assert_eq!(
-                        lab.count(&name(index)),
-                        expected,
-                        "{}: {:?}",
-                        name(index),
-                        fleet[index].clone()
-                    );
-                }
-                let last = lab.check().await.unwrap();
-                prop_assert_eq!(
-                    last["totals"]["started"].as_u64(),
-                    Some(0),
-                    "a check of a converged fleet"
-                );
-                Ok(())
-            })
-        })
+        .run(&fleets(size), |fleet| paused().unwrap().block_on(test(fleet)))
         .unwrap();
-}
-
-fn paused() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
 }
 
 /// A fleet of a thousand: the children exactly right, and the calls counted.

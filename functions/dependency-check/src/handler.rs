@@ -57,7 +57,7 @@ pub async fn handle(
     let cause = format!("check of {selection}");
     tracing::info!("{cause}");
     let scope = Scope::Fleet(&selection);
-    let event = match cascade(&clients.image_builder, scope, cause.clone(), &settings, now).await {
+    let event = match cascade(&clients.image_builder, scope, &cause, &settings, now).await {
         Ok(event) if event.pipelines.is_empty() => {
             Event::ignored(&cause, "there is no such pipeline")
         }

@@ -112,7 +112,7 @@ async fn handle_record(
         "{cause}: looking for its children"
     );
     let scope = Scope::Image(&notification);
-    match cascade(&clients.image_builder, scope, cause.clone(), settings, now).await {
+    match cascade(&clients.image_builder, scope, &cause, settings, now).await {
         Ok(event) => event,
         Err(error) => {
             let failed = Failed::from(&error);
