@@ -192,6 +192,21 @@ async fn a_cancelled_build_is_retried_in_place_and_the_topic_hears_of_the_end_on
     insta::assert_snapshot!(refusal(lab.client.retry_image().image_build_version_arn(&arn).send().await), @"InvalidRequestException: The value supplied for parameter 'imageBuildVersionArn' is not valid. Only AMI images in state FAILED or CANCELLED can be retried.");
 }
 
+/// Dates in answers end at the millisecond; whoever asks what was built since a moment within one
+/// must still be told.
+#[tokio::test(start_paused = true)]
+async fn regression_a_build_is_not_older_than_the_moment_before_it() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pass(std::time::Duration::from_micros(1_500)).await;
+    // The paused clock goes in whole milliseconds; half of one is put on by hand.
+    tokio::time::advance(std::time::Duration::from_micros(500)).await;
+    let before = lab.cloud.now();
+    lab.run("gold").await;
+    let created = lab.cloud.state().image_builder.builds()[0].created;
+    assert!(created >= before, "{created} is before {before}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_update_replaces_the_whole_pipeline() {
     let lab = Lab::silent(&[]).await;

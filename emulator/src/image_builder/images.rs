@@ -119,7 +119,7 @@ impl ImageBuilder {
         let build = self.images.push(&head, &version, |build| {
             doc.insert("arn".to_owned(), format!("{head}/{version}/{build}").into());
             doc.insert("version".to_owned(), format!("{version}/{build}").into());
-            Build::new(doc, flaw)
+            Build::new(doc, flaw, now)
         });
         let arn = format!("{head}/{version}/{}", build.unwrap_or_default());
         self.executions.push(Execution {
@@ -335,7 +335,7 @@ impl ImageBuilder {
             });
             let doc = doc.as_object().cloned().unwrap_or_default();
             let ami = format!("ami-{:017x}", fingerprint(&[&head, version, &build.to_string()]) & 0xf_ffff_ffff_ffff_ffff);
-            let mut image = Build::new(doc, None);
+            let mut image = Build::new(doc, None, now);
             image.status = "AVAILABLE";
             image.outputs = json!({ "amis": [{ "region": region, "image": ami }] });
             image

@@ -13,6 +13,8 @@ use super::state::{Doc, ImageBuilder, date, required, text};
 pub(super) struct Build {
     /// As `GetImage` shows it, but for state and outputs.
     pub(super) doc: Doc,
+    /// When it was asked for, exactly; the document has it to the millisecond.
+    created: Timestamp,
     pub(super) status: &'static str,
     pub(super) reason: Option<String>,
     /// What it will become, and when.
@@ -47,9 +49,10 @@ const FAILS_AT: i32 = 45;
 
 impl Build {
     /// A build that is asked for at `now`.
-    pub(super) fn new(doc: Doc, flaw: Option<String>) -> Self {
+    pub(super) fn new(doc: Doc, flaw: Option<String>, created: Timestamp) -> Self {
         Self {
             doc,
+            created,
             status: "PENDING",
             reason: None,
             next: VecDeque::new(),
@@ -121,9 +124,7 @@ impl ImageBuilder {
                     .to_owned(),
                 status: build.status,
                 reason: build.reason.clone(),
-                created: required(&build.doc, "dateCreated")
-                    .parse()
-                    .unwrap_or(Timestamp::UNIX_EPOCH),
+                created: build.created,
                 ends: build.ends.filter(|_| build.is_running()),
             })
             .collect()
