@@ -17,8 +17,10 @@ use crate::clock::Clock;
 use crate::faults::{Fault, Faults, Kind};
 use crate::image_builder::{Bend, Doc, ImageBuilder, Input, Notice};
 use crate::lambda::{Invoked, Lambda, Said};
+use crate::pace::Pace;
 use crate::sns::{Delivery, Message, Sns};
 use crate::sqs::Sqs;
+use crate::ssm::ParameterStore;
 
 /// The account that everything here belongs to.
 pub const ACCOUNT: &str = "123456789012";
@@ -49,6 +51,10 @@ struct Shared {
 pub struct State {
     /// Image Builder.
     pub image_builder: ImageBuilder,
+    /// The Parameter Store.
+    pub parameters: ParameterStore,
+    /// How many calls a second Image Builder takes; as many as come, if nothing is said.
+    pub pace: Option<Pace>,
     /// SNS.
     pub sns: Sns,
     /// SQS.
@@ -80,9 +86,18 @@ impl Cloud {
     /// The folder for the functions' logs cannot be made.
     pub fn new(clock: Clock, build_time: Duration) -> std::io::Result<Self> {
         let (said, hears) = mpsc::unbounded_channel();
+        let parameters = ParameterStore::new(ACCOUNT, REGION);
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
-                image_builder: ImageBuilder::new(ACCOUNT, REGION, build_time, clock.now()),
+                image_builder: ImageBuilder::new(
+                    ACCOUNT,
+                    REGION,
+                    build_time,
+                    parameters.clone(),
+                    clock.now(),
+                ),
+                parameters,
+                pace: None,
                 sns: Sns::default(),
                 sqs: Sqs::default(),
                 faults: Faults::default(),
@@ -130,7 +145,7 @@ impl Cloud {
     /// on its way.
     pub fn is_at_rest(&self) -> bool {
         // In the order in which one leads to the next, so that nothing slips by.
-        self.state().image_builder.next_event().is_none()
+        self.state().image_builder.next_step().is_none()
             && self.shared.publishing.load(Ordering::SeqCst) == 0
             && self.lambda().pending() == 0
     }
@@ -138,7 +153,7 @@ impl Cloud {
     /// Waits until [`Self::is_at_rest`].
     pub async fn rest(&self) {
         while !self.is_at_rest() {
-            let next = self.state().image_builder.next_event();
+            let next = self.state().image_builder.next_step();
             match next {
                 Some(at) => tokio::time::sleep_until(self.shared.clock.instant(at)).await,
                 None => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -161,15 +176,16 @@ impl Cloud {
         let fault = {
             let mut state = self.state();
             *state.calls.entry(operation.to_owned()).or_default() += 1;
+            let now = self.now();
+            if state.pace.as_mut().is_some_and(|pace| !pace.lets_pass(now)) {
+                return Err(too_many());
+            }
             state.faults.strike(operation)
         };
         let kind = fault.as_ref().map(|fault| fault.kind);
         match kind {
             Some(Kind::Throttle) => {
-                return Err(refusal(
-                    "CallRateLimitExceededException",
-                    "You have exceeded the permitted request rate for the specific operation.",
-                ));
+                return Err(too_many());
             }
             Some(Kind::InUse) => {
                 return Err(refusal(
@@ -224,6 +240,13 @@ pub enum Failure {
     Refused(crate::image_builder::ApiError),
     /// The caller gets no answer, whether or not the call had effect.
     Lost,
+}
+
+fn too_many() -> Failure {
+    refusal(
+        "CallRateLimitExceededException",
+        "You have exceeded the permitted request rate for the specific operation.",
+    )
 }
 
 fn refusal(code: &'static str, message: &str) -> Failure {

@@ -107,7 +107,7 @@ pub fn deploy(cloud: &Cloud, wiring: &Wiring) -> String {
     };
     for name in FUNCTIONS {
         let mut variables = wiring.settings.clone();
-        for service in ["IMAGEBUILDER", "SNS"] {
+        for service in ["IMAGEBUILDER", "SNS", "SSM"] {
             variables.insert(format!("AWS_ENDPOINT_URL_{service}"), wiring.endpoint.clone());
         }
         variables.entry("REPORT_TOPIC_ARN".to_owned()).or_insert_with(|| reports.clone());

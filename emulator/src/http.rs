@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::cloud::{ACCOUNT, Cloud, Failure, REGION};
-use crate::faults::Fault;
+use crate::faults::{Fault, Kind};
 use crate::image_builder::{ApiError, Model};
 use crate::{page, sns};
 
@@ -41,6 +41,7 @@ pub async fn answer(
         Some("imagebuilder") => image_builder(&cloud, &method, &uri, &body, caller).await,
         Some("sns") => answer_sns(&cloud, &body),
         Some("sqs") => answer_sqs(&cloud, &headers, &body),
+        Some("ssm") => answer_ssm(&cloud, &headers, &body),
         Some("lambda") => answer_lambda(&cloud, &method, path, &headers, &body).await,
         Some("sts") => caller_identity(),
         Some(other) => error(
@@ -137,6 +138,23 @@ fn answer_sqs(cloud: &Cloud, headers: &HeaderMap, body: &[u8]) -> Response {
     let origin = format!("http://{}", text("host"));
     let (status, answer) =
         cloud.state().sqs.answer(text("x-amz-target"), body, ACCOUNT, REGION, &origin);
+    json_response(status, &answer)
+}
+
+fn answer_ssm(cloud: &Cloud, headers: &HeaderMap, body: &[u8]) -> Response {
+    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+    let (now, parameters) = (cloud.now(), cloud.state().parameters.clone());
+    let fault = cloud.state().faults.strike("GetParameters").map(|fault| fault.kind);
+    let refused = match fault {
+        Some(Kind::Forbidden) => Some((400, "AccessDeniedException")),
+        Some(Kind::Throttle) => Some((400, "ThrottlingException")),
+        Some(Kind::Error) => Some((500, "InternalServerError")),
+        _ => None,
+    };
+    if let Some((status, code)) = refused {
+        return json_response(status, &json!({ "__type": code, "message": "On purpose." }));
+    }
+    let (status, answer) = parameters.answer(target.unwrap_or_default(), body, now);
     json_response(status, &answer)
 }
 

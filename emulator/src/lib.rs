@@ -1,4 +1,4 @@
-//! EC2 Image Builder, SNS, SQS and Lambda on this machine.
+//! EC2 Image Builder, SNS, SQS, the Parameter Store and Lambda on this machine.
 //!
 //! State and rules know no HTTP, HTTP knows no rules. [`cloud::Cloud`] is the account; [`http`]
 //! serves it on a port, [`connector`] hands it to an SDK client in this process.
@@ -11,7 +11,9 @@ pub mod faults;
 pub mod http;
 pub mod image_builder;
 pub mod lambda;
+pub mod pace;
 pub mod page;
 pub mod sns;
 pub mod sqs;
+pub mod ssm;
 pub mod story;

@@ -296,6 +296,8 @@ impl Kind for kind::Component {
 
 /// Every version and build of one image.
 pub type ImageFamily = Family<kind::Image>;
+/// Every version and build of one component.
+pub type ComponentFamily = Family<kind::Component>;
 /// One build of one image.
 pub type ImageArn = BuildArn<kind::Image>;
 /// An image as a recipe names its parent.
@@ -322,9 +324,19 @@ impl<K: Kind> Family<K> {
         &self.head.name
     }
 
+    /// The account that owns it, or `aws` and the like.
+    pub fn owner(&self) -> &str {
+        &self.head.owner
+    }
+
     /// The Region that it is registered in.
     pub fn region(&self) -> &str {
         &self.head.region
+    }
+
+    /// One build of it.
+    pub fn build(&self, build: BuildVersion) -> BuildArn<K> {
+        BuildArn { family: self.clone(), build }
     }
 
     /// The newest of the whole family: `…/x.x.x`.

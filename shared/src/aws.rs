@@ -18,6 +18,8 @@ use crate::image_builder::sdk;
 pub struct Clients {
     /// EC2 Image Builder.
     pub image_builder: sdk::Client,
+    /// The Parameter Store, for parents that a parameter names.
+    pub parameters: aws_sdk_ssm::Client,
     /// SNS, for the report.
     pub sns: aws_sdk_sns::Client,
     /// The Region that the clients ask.
@@ -30,6 +32,7 @@ impl Clients {
         let aws = sdk_config().await;
         Self {
             image_builder: sdk::client(&aws),
+            parameters: aws_sdk_ssm::Client::new(&aws),
             sns: aws_sdk_sns::Client::new(&aws),
             region: aws.region().map(ToString::to_string),
         }

@@ -1,50 +1,111 @@
 //! What does one look at a scope bring about, and who is told?
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::arn::PipelineArn;
+use crate::aws::Clients;
+use crate::budget::Budget;
 use crate::error::{Chain, RequestError};
 use crate::execute::execute;
+use crate::graph::Fleet;
 use crate::image_builder::ImageBuilder;
-use crate::observe::observe;
+use crate::observe::{Observation, observe};
 use crate::pipeline::Pipeline;
 use crate::plan::plan;
 use crate::publish::publish;
-use crate::report::{Event, Line, Outcome, Report, Unfinished};
+use crate::report::{Behind, Event, Line, Outcome, Report, Stopped, Unfinished};
 use crate::scope::Scope;
 use crate::settings::Settings;
 
 /// Observes the scope, plans, and carries the plan out unless this is a dry run.
 ///
-/// `cause` says in a sentence why we look; `now` is the time of the invocation.
+/// `cause` says in a sentence why we look. What does not fit into the budget is put off: in a
+/// notification's scope to the retry of the invocation, in the fleet's to the next check.
 ///
 /// # Errors
 /// The scope could not be read at all. What failed for one pipeline is in the event.
 pub async fn cascade(
-    image_builder: &impl ImageBuilder,
+    clients: &Clients,
     scope: Scope<'_>,
     cause: &str,
     settings: &Settings,
-    now: Timestamp,
+    budget: Budget,
 ) -> Result<Event, RequestError> {
-    let observation = observe(image_builder, scope, settings.retry).await?;
+    let observation = Box::pin(observe(clients, scope, settings.retry, budget)).await?;
     for member in observation.fleet.members().filter(|member| member.recipe.is_none()) {
         // Whether it is a child nobody can tell; that is no reason to hide it.
         let Pipeline { arn, recipe, .. } = &member.pipeline;
         tracing::warn!(pipeline.arn = %arn, "{} names {recipe}, which no list of recipes shows", arn.name());
     }
-    let mut plan = plan(&observation.fleet, &observation.observed, settings.retry, now);
+    let unknown = observation.failures.iter().map(|(pipeline, _)| pipeline.clone()).collect();
+    let Observation { fleet, observed, .. } = &observation;
+    let mut plan = plan(fleet, observed, &unknown, settings.retry, budget.now());
     plan.steps.retain(|step| !observation.bystanders.contains(&step.pipeline));
-    let outcomes =
-        if settings.dry_run { BTreeMap::new() } else { execute(image_builder, &plan).await };
-    let event = Event::carried_out(cause, plan, outcomes, &observation.failures);
+    let outcomes = if settings.dry_run {
+        None
+    } else {
+        let stop = Box::pin(budget.starts_are_over());
+        Some(execute(&clients.image_builder, &plan, stop).await)
+    };
+    let event = Event::carried_out(cause, plan, outcomes, &observation.failures, budget.now());
+    let event = match scope {
+        Scope::Image(_) => event.without_reaching(observation.order[observation.reached..].iter()),
+        Scope::Fleet(_) => {
+            let stopped = stopped(&observation, &event);
+            event.stopped_at(stopped)
+        }
+    };
     for line in &event.pipelines {
         log(line, &event.cause);
     }
+    if let Scope::Fleet(selection) = scope
+        && selection.is_everything()
+        && !settings.dry_run
+    {
+        note(clients, &observation.fleet, event.stopped.as_ref()).await;
+    }
     Ok(event)
+}
+
+/// How far a check came, if it did not come to the end.
+fn stopped(observation: &Observation, event: &Event) -> Option<Stopped> {
+    let put_off: BTreeSet<&PipelineArn> = event
+        .pipelines
+        .iter()
+        .filter(|line| line.outcome == Outcome::PutOff)
+        .map(|line| &line.pipeline)
+        .collect();
+    let Observation { order, reached, .. } = observation;
+    let first_put_off = order.iter().position(|pipeline| put_off.contains(pipeline));
+    let first = first_put_off.unwrap_or(order.len()).min(*reached);
+    let next = order.get(first)?.clone();
+    Some(Stopped { done: reached - put_off.len(), of: order.len(), next })
+}
+
+/// Notes in Image Builder where the next check goes on, or that there is nothing to go on with.
+///
+/// If that fails the next check begins at its usual place: later for some, but none the worse.
+async fn note(clients: &Clients, fleet: &Fleet, stopped: Option<&Stopped>) {
+    if let Some(stopped) = stopped {
+        tracing::warn!(done = stopped.done, of = stopped.of, "{stopped}");
+    }
+    let next = stopped.map(|stopped| &stopped.next);
+    let client = &clients.image_builder;
+    let mut noted = match next {
+        Some(next) => client.mark(next).await,
+        None => Ok(()),
+    };
+    for member in fleet.members().filter(|member| member.pipeline.marked) {
+        if noted.is_ok() && Some(&member.pipeline.arn) != next {
+            noted = client.unmark(&member.pipeline.arn).await;
+        }
+    }
+    if let Err(error) = noted {
+        tracing::warn!("where the next check goes on is not noted: {}", Chain(&error));
+    }
 }
 
 /// Why an invocation has to be made again.
@@ -83,6 +144,9 @@ pub async fn finish(
         waiting = report.totals.waiting,
         left = report.totals.left,
         up_to_date = report.totals.up_to_date,
+        behind = report.totals.behind,
+        behind_longest_seconds = report.totals.behind_longest_seconds,
+        pinned = report.totals.pinned,
         failed = report.totals.failed,
         dry_run = report.dry_run,
         "{}",
@@ -115,27 +179,33 @@ async fn tell(
 fn log(line: &Line, cause: &str) {
     let pipeline = line.pipeline.to_string();
     let decision = line.decision.as_ref().map_or("unknown", crate::decision::Decision::kind);
-    let message = format!("{} {}: {}", line.pipeline.name(), line.verb(), line.sentence);
+    let told = line.behind.filter(Behind::is_worth_telling);
+    let behind = told.map(|behind| format!(" ({behind})")).unwrap_or_default();
+    let behind_seconds = line.behind.map(|behind| behind.seconds);
+    let message = format!("{} {}: {}{behind}", line.pipeline.name(), line.verb(), line.sentence);
+    let reason = &line.sentence;
     match &line.outcome {
         Outcome::Failed(failed) => tracing::error!(
             pipeline.arn = pipeline,
             cause,
             decision,
-            reason = line.sentence,
+            reason,
+            behind_seconds,
             outcome = "failed",
             error = failed.error,
             retryable = failed.retryable,
             "{message}"
         ),
         Outcome::Started { image } => tracing::info!(
-            pipeline.arn = pipeline, cause, decision, reason = line.sentence,
+            pipeline.arn = pipeline, cause, decision, reason, behind_seconds,
             outcome = "started", image.arn = %image, "{message}"
         ),
         outcome => tracing::info!(
             pipeline.arn = pipeline,
             cause,
             decision,
-            reason = line.sentence,
+            reason,
+            behind_seconds,
             outcome = outcome.code(),
             "{message}"
         ),

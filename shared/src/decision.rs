@@ -10,6 +10,9 @@ use serde::Serialize;
 
 use crate::arn::{ComponentArn, ImageArn, ImageReference, PipelineArn, RecipeArn};
 use crate::image::ImageStatus;
+use crate::parameter::ParameterName;
+use crate::pin::Pin;
+use crate::recipe::ParentImage;
 
 /// The outcome for one pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,10 +34,10 @@ pub enum Decision {
 pub struct UpToDate {
     /// The pipeline's newest image.
     pub image: ImageArn,
-    /// Its parent, which the reference still resolves to.
-    pub parent: ImageArn,
-    /// The reference.
-    pub reference: ImageReference,
+    /// What it was built on, which the recipe still comes to.
+    pub parent: ParentImage,
+    /// The parent as the recipe writes it.
+    pub reference: ParentImage,
 }
 
 /// Why a pipeline runs.
@@ -69,10 +72,20 @@ pub enum Reason {
         /// The recipe that it runs now.
         new: RecipeArn,
     },
+    /// The parameter that its recipe names as its parent holds another image than the one that it
+    /// was built on.
+    ParameterChanged {
+        /// The parameter.
+        parameter: ParameterName,
+        /// The parent of its newest image, as Image Builder shows it.
+        old: Option<ParentImage>,
+        /// What the parameter comes to now.
+        new: ParentImage,
+    },
     /// It has never had an image.
     NoImageYet {
-        /// The build that its recipe resolves to now.
-        parent: ImageArn,
+        /// What its recipe comes to now.
+        parent: ParentImage,
     },
     /// It failed from the same inputs before, and the pause is over.
     TryAgain {
@@ -100,6 +113,11 @@ pub enum Wait {
     },
     /// A pipeline above it is behind and comes first; its notification brings us back.
     ForParent {
+        /// That pipeline.
+        pipeline: PipelineArn,
+    },
+    /// A pipeline above it could not be observed: it may come first. The invocation is retried.
+    ParentUnknown {
         /// That pipeline.
         pipeline: PipelineArn,
     },
@@ -132,21 +150,18 @@ pub enum Leave {
     /// It is switched off, although the API would start it.
     Disabled,
     /// Its recipe pins the parent: starting it would build the same again.
-    Pinned {
-        /// The parent as the recipe writes it.
-        parent: String,
-        /// The newest image of that family, if the pin is behind it.
-        misses: Option<ImageArn>,
-    },
+    Pinned(Pin),
     /// It is built on its own descendants.
     Cycle {
         /// The circle, by name.
         path: String,
     },
-    /// Its parent is named by a parameter, which this function does not read.
-    Parameter {
+    /// Its parent is named by a parameter that names no image.
+    ParameterUnresolved {
         /// The parameter.
-        name: String,
+        parameter: ParameterName,
+        /// What is wrong with it.
+        problem: String,
     },
     /// Its parent is nothing that Image Builder resolves.
     NotComparable {
@@ -246,10 +261,9 @@ impl fmt::Display for UpToDate {
         let Self { image, parent, reference } = self;
         write!(
             f,
-            "{} was built on {}, which {} resolves to",
+            "{} was built on {parent}, which {reference} {}",
             image.short(),
-            parent.short(),
-            reference.short()
+            if matches!(reference, ParentImage::Parameter(_)) { "holds" } else { "resolves to" }
         )
     }
 }
@@ -281,7 +295,18 @@ impl fmt::Display for Reason {
                 new.version()
             ),
             Self::NoImageYet { parent } => {
-                write!(f, "no image yet; parent image {}", parent.short())
+                write!(f, "no image yet; parent image {parent}")
+            }
+            // Image Builder may show the parameter itself where it should show what it held.
+            Self::ParameterChanged {
+                parameter,
+                old: None | Some(ParentImage::Parameter(_)),
+                new,
+            } => {
+                write!(f, "parameter {parameter} an earlier value -> {new}")
+            }
+            Self::ParameterChanged { parameter, old: Some(old), new } => {
+                write!(f, "parameter {parameter} {old} -> {new}")
             }
             Self::TryAgain { failed, attempt, of } => {
                 write!(f, "try {attempt} of {of} after {} failed", failed.short())
@@ -297,6 +322,9 @@ impl fmt::Display for Wait {
                 write!(f, "{} is {status}; decided again when it ends", image.short())
             }
             Self::ForParent { pipeline } => write!(f, "waits for {}", pipeline.name()),
+            Self::ParentUnknown { pipeline } => {
+                write!(f, "waits for {}, which could not be observed", pipeline.name())
+            }
             Self::Pause { failed, status, attempt, of, not_before } => write!(
                 f,
                 "{} is {status} from the same inputs; try {attempt} of {of} not before {not_before:.0}",
@@ -316,15 +344,10 @@ impl fmt::Display for Leave {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Disabled => f.write_str("the pipeline is disabled"),
-            Self::Pinned { parent, misses: Some(newest) } => {
-                write!(f, "pinned to {parent}, misses {}", newest.short())
-            }
-            Self::Pinned { parent, misses: None } => {
-                write!(f, "pinned to {parent}, misses nothing")
-            }
+            Self::Pinned(pin) => pin.fmt(f),
             Self::Cycle { path } => write!(f, "built on itself: {path}"),
-            Self::Parameter { name } => {
-                write!(f, "its parent is the parameter {name}, which is not read here")
+            Self::ParameterUnresolved { parameter, problem } => {
+                write!(f, "its parent, the parameter {parameter}, does not resolve: {problem}")
             }
             Self::NotComparable { parent } => write!(f, "its parent {parent} cannot be compared"),
             Self::UnreadableParent { problem } => write!(f, "its parent cannot be read: {problem}"),

@@ -14,12 +14,13 @@ use crate::plan::Plan;
 /// a hundred builds at once.
 const STARTS_AT_ONCE: usize = 10;
 
-/// Carries out a plan's starts. Executing the same plan twice starts each build once.
+/// Carries out a plan's starts, until `stop`. Executing the same plan twice starts each build once.
 ///
-/// One start that fails harms no other.
+/// One start that fails harms no other. What has not been started by then has no outcome.
 pub async fn execute(
     image_builder: &impl ImageBuilder,
     plan: &Plan,
+    stop: impl Future<Output = ()>,
 ) -> BTreeMap<PipelineArn, Result<Started, RequestError>> {
     // The futures are made before they are polled: a closure over borrowed steps inside the
     // stream would not be general enough for a future that must be `Send`.
@@ -27,5 +28,5 @@ pub async fn execute(
     for start in plan.steps.iter().filter_map(|step| step.start.as_ref()) {
         starting.push(async move { (start.pipeline.clone(), image_builder.start(start).await) });
     }
-    stream::iter(starting).buffer_unordered(STARTS_AT_ONCE).collect().await
+    stream::iter(starting).take_until(stop).buffer_unordered(STARTS_AT_ONCE).collect().await
 }

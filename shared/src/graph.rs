@@ -11,9 +11,10 @@ use petgraph::Direction;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use crate::arn::{ImageFamily, PipelineArn, RecipeArn};
+use crate::arn::{ImageFamily, ImageReference, PipelineArn, RecipeArn};
+use crate::parameter::{Held, ParameterName, ParameterNow};
 use crate::pipeline::Pipeline;
-use crate::recipe::Recipe;
+use crate::recipe::{ParentImage, Recipe};
 use crate::version::Version;
 
 /// Every pipeline of an account and Region, with the recipe that it runs now.
@@ -32,6 +33,51 @@ pub struct Member {
     /// The newest listed recipe version that the pipeline's reference selects; `None` if no
     /// list held one.
     pub recipe: Option<Recipe>,
+    /// What the parameter holds that its recipe names as its parent; `None` if it names none, or
+    /// if nobody has looked.
+    pub parameter: Option<ParameterNow>,
+}
+
+impl Member {
+    /// The image that its recipe names as its parent, be it through a parameter.
+    pub fn reference(&self) -> Option<&ImageReference> {
+        match &self.recipe.as_ref()?.parent {
+            Ok(ParentImage::Image(reference)) => Some(reference),
+            Ok(ParentImage::Parameter(_)) => match self.held()? {
+                Held::Image(reference) => Some(reference),
+                Held::Ami(_) => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The parameter that its recipe names as its parent.
+    pub fn parameter_name(&self) -> Option<&ParameterName> {
+        match &self.recipe.as_ref()?.parent {
+            Ok(ParentImage::Parameter(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// What that parameter holds, if it has been read.
+    pub fn held(&self) -> Option<&Held> {
+        match &self.parameter {
+            Some(ParameterNow::Is(parameter)) => Some(&parameter.value),
+            _ => None,
+        }
+    }
+
+    /// The AMI or container image that its recipe names as its parent, be it through a parameter.
+    pub fn output(&self) -> Option<&str> {
+        match &self.recipe.as_ref()?.parent {
+            Ok(ParentImage::Ami(output) | ParentImage::Registry(output)) => Some(output),
+            Ok(ParentImage::Parameter(_)) => match self.held()? {
+                Held::Ami(id) => Some(id),
+                Held::Image(_) => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// Pipelines that are built on each other in a circle, in that order, the first one not repeated.
@@ -68,12 +114,26 @@ impl Fleet {
         for pipeline in pipelines {
             let recipe = recipes.newest_selected_by(&pipeline.recipe).cloned();
             let arn = pipeline.arn.clone();
-            let node = graph.add_node(Member { pipeline, recipe });
+            let node = graph.add_node(Member { pipeline, recipe, parameter: None });
             by_arn.insert(arn, node);
         }
         connect(&mut graph);
         let cycles = cycles(&graph);
         Self { graph, by_arn, cycles }
+    }
+
+    /// The same fleet, now that it is known what the parameters hold that recipes name as their
+    /// parents: they may hold images of the fleet.
+    #[must_use]
+    pub fn holding(mut self, parameters: &BTreeMap<ParameterName, ParameterNow>) -> Self {
+        for member in self.graph.node_weights_mut() {
+            let now = member.parameter_name().and_then(|name| parameters.get(name)).cloned();
+            member.parameter = now;
+        }
+        self.graph.clear_edges();
+        connect(&mut self.graph);
+        self.cycles = cycles(&self.graph);
+        self
     }
 
     /// Every member, in the order of their ARNs.
@@ -166,11 +226,7 @@ fn connect(graph: &mut DiGraph<Member, ()>) {
         }
     }
     for child in graph.node_indices() {
-        let Some(Ok(parent)) = graph[child].recipe.as_ref().map(|recipe| recipe.parent.clone())
-        else {
-            continue;
-        };
-        let Some(reference) = parent.reference() else { continue };
+        let Some(reference) = graph[child].reference().cloned() else { continue };
         for (version, maker) in makers.get(reference.family()).into_iter().flatten() {
             if reference.follows(reference.family(), *version) {
                 graph.add_edge(*maker, child, ());

@@ -1,5 +1,6 @@
 //! How far is an image, and what was it built from?
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -131,6 +132,8 @@ pub struct ImageSummary {
 pub struct Image {
     /// Which build.
     pub arn: ImageArn,
+    /// The name as it was given, which filters compare with; an ARN has it in lower case.
+    pub name: String,
     /// How far it is.
     pub status: ImageStatus,
     /// When its build was asked for, if Image Builder says.
@@ -143,4 +146,6 @@ pub struct Image {
     pub components: Vec<ComponentArn>,
     /// The pipeline whose execution made it.
     pub pipeline: Option<PipelineArn>,
+    /// What it has put out: AMIs by id, container images by name.
+    pub outputs: BTreeSet<String>,
 }

@@ -1,7 +1,8 @@
 //! What do we ask of Image Builder, in our own words?
 //!
 //! The port has one implementation in the product, on the AWS SDK's client ([`sdk`]). Reads give
-//! what Image Builder says, to the last page; the one write starts a pipeline.
+//! what Image Builder says, to the last page; writes start a pipeline, or note where a check that
+//! ran out of time goes on.
 
 mod retry;
 pub mod sdk;
@@ -10,13 +11,17 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use crate::arn::{
-    ComponentArn, ComponentReference, ImageArn, ImageFamily, ImageReference, PipelineArn, RecipeArn,
+    ComponentFamily, ComponentReference, ImageArn, ImageFamily, ImageReference, PipelineArn,
+    RecipeArn,
 };
+use crate::component::Component;
 use crate::error::RequestError;
 use crate::image::{Image, ImageSummary};
 use crate::pipeline::Pipeline;
 use crate::plan::Start;
 use crate::recipe::Recipe;
+use crate::release::Release;
+use crate::version::BuildVersion;
 
 /// EC2 Image Builder in one account and Region.
 pub trait ImageBuilder: Sync {
@@ -49,7 +54,25 @@ pub trait ImageBuilder: Sync {
     fn component(
         &self,
         reference: &ComponentReference,
-    ) -> impl Future<Output = Result<ComponentArn, RequestError>> + Send;
+    ) -> impl Future<Output = Result<Component, RequestError>> + Send;
+
+    /// What is newer than `since` in an image's family: versions that lists show, and builds of
+    /// the same version that have become AVAILABLE. `name` is the images' name as it was given.
+    fn newer_images(
+        &self,
+        family: &ImageFamily,
+        name: &str,
+        since: BuildVersion,
+    ) -> impl Future<Output = Result<Vec<Release>, RequestError>> + Send;
+
+    /// What is newer than `since` in a component's family. `name` is the component's name as it
+    /// was given.
+    fn newer_components(
+        &self,
+        family: &ComponentFamily,
+        name: &str,
+        since: BuildVersion,
+    ) -> impl Future<Output = Result<Vec<Release>, RequestError>> + Send;
 
     /// Which build has put out which AMI (by id) or container image (by name), for all builds of
     /// this family.
@@ -65,6 +88,16 @@ pub trait ImageBuilder: Sync {
     /// # Errors
     /// Class `InUse` and `TokenReused` are outcomes, not errors: see [`Started`].
     fn start(&self, start: &Start) -> impl Future<Output = Result<Started, RequestError>> + Send;
+
+    /// Puts [`CONTINUE_HERE`](crate::pipeline::CONTINUE_HERE) on a pipeline.
+    fn mark(&self, pipeline: &PipelineArn)
+    -> impl Future<Output = Result<(), RequestError>> + Send;
+
+    /// Takes that tag off a pipeline.
+    fn unmark(
+        &self,
+        pipeline: &PipelineArn,
+    ) -> impl Future<Output = Result<(), RequestError>> + Send;
 }
 
 /// AMI ids and container images' names, with the build that has put each out.

@@ -5,7 +5,9 @@
 //! says what they promise.
 
 pub mod arn;
+pub mod budget;
 pub mod cascade;
+pub mod component;
 pub mod decision;
 pub mod error;
 pub mod execute;
@@ -15,11 +17,15 @@ pub mod image_builder;
 pub mod logging;
 pub mod notification;
 pub mod observe;
+pub mod parameter;
+pub mod parameter_store;
+pub mod pin;
 pub mod pipeline;
 pub mod plan;
 pub mod publish;
 pub mod rebuild;
 pub mod recipe;
+pub mod release;
 pub mod report;
 pub mod scope;
 pub mod settings;

@@ -2,7 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::arn::{PipelineArn, RecipeArn};
+
+/// The tag that a check leaves on the first pipeline that it has not come to, so that the next one
+/// goes on from there: Image Builder is the only store (`docs/decisions/0005`).
+pub const CONTINUE_HERE: &str = "image-cascade:continue-here";
 
 /// Whether a pipeline may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,4 +31,8 @@ pub struct Pipeline {
     /// Tags for its images. Image Builder puts them on scheduled builds only (FACTS section 8),
     /// so whoever else starts the pipeline passes them along.
     pub image_tags: BTreeMap<String, String>,
+    /// When it was made, if Image Builder says.
+    pub created: Option<Timestamp>,
+    /// Whether it bears [`CONTINUE_HERE`].
+    pub marked: bool,
 }

@@ -25,7 +25,11 @@
 //! the topmost starts; what is below waits for it, and its notification starts them. That holds,
 //! too, while the parent is already building what it lacks: otherwise a duplicate that comes a
 //! second later would decide otherwise than the first. A parent that builds again although it
-//! lacks nothing (somebody ran it by hand) holds nobody up.
+//! lacks nothing (somebody ran it by hand) holds nobody up. A parent that could not be observed may
+//! be behind: its children wait, and the invocation is retried.
+//!
+//! **A parameter names the parent.** The pipeline whose newest image has put out the AMI that the
+//! parameter holds stands above the child, as if the recipe had named its image.
 //!
 //! **The parent that they wait for fails.** Then no AVAILABLE notification comes, and a FAILED one
 //! starts nothing below. The next dependency check starts what is still behind.
@@ -40,14 +44,16 @@
 //! either refuses (in use: retried, then it waits) or builds twice; no client can prevent the
 //! latter, and the image says `USER_INITIATED` for both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::arn::{ImageArn, PipelineArn};
 use crate::decision::{Decision, Wait};
-use crate::graph::Fleet;
+use crate::graph::{Fleet, Member};
+use crate::parameter::Held;
+use crate::pin::Pin;
 use crate::rebuild::{Observed, RetryPolicy, age_key, decide};
 
 /// The namespace of our client tokens: an arbitrary constant, which must never change.
@@ -68,6 +74,10 @@ pub struct Step {
     pub pipeline: PipelineArn,
     /// What was decided, and why.
     pub decision: Decision,
+    /// What its recipe misses by naming exact versions, besides the build of its parent.
+    pub pins: Vec<Pin>,
+    /// Since when it has lacked something.
+    pub behind_since: Option<Timestamp>,
     /// The start that carries it out, if it is [`Decision::Rebuild`].
     pub start: Option<Start>,
 }
@@ -84,53 +94,100 @@ pub struct Start {
     pub tags: BTreeMap<String, String>,
 }
 
-/// Decides every observed pipeline, and which of those that are behind come first.
-pub fn plan(fleet: &Fleet, observed: &[Observed], policy: RetryPolicy, now: Timestamp) -> Plan {
+/// Decides every observed pipeline, and which of those that are behind come first. Of `unknown`
+/// pipelines nothing could be observed.
+pub fn plan(
+    fleet: &Fleet,
+    observed: &[Observed],
+    unknown: &BTreeSet<PipelineArn>,
+    policy: RetryPolicy,
+    now: Timestamp,
+) -> Plan {
     let decisions: BTreeMap<&PipelineArn, Decision> = observed
         .iter()
         .map(|observed| (&observed.member.pipeline.arn, decide(observed, policy, now)))
         .collect();
+    let lines = Lines { fleet, makers: makers(observed) };
     let levels = fleet.levels();
     let mut steps: Vec<Step> = observed
         .iter()
         .filter_map(|observed| {
             let pipeline = &observed.member.pipeline.arn;
-            let decision =
-                match (decisions.get(pipeline)?, behind_above(fleet, &decisions, pipeline)) {
-                    (Decision::Rebuild(_), Some(first)) => {
-                        Decision::Wait(Wait::ForParent { pipeline: first.clone() })
-                    }
-                    (decided, _) => decided.clone(),
-                };
+            let decided = decisions.get(pipeline)?;
+            let decision = match decided {
+                Decision::Rebuild(_) => {
+                    lines.held_up_by(pipeline, &decisions, unknown).map(Decision::Wait)
+                }
+                _ => None,
+            };
+            let decision = decision.unwrap_or_else(|| decided.clone());
             let start = matches!(decision, Decision::Rebuild(_)).then(|| start(observed));
-            Some(Step { pipeline: pipeline.clone(), decision, start })
+            Some(Step {
+                pipeline: pipeline.clone(),
+                decision,
+                pins: observed.pins.clone(),
+                behind_since: observed.behind_since,
+                start,
+            })
         })
         .collect();
     steps.sort_by_key(|step| (levels.get(&step.pipeline).copied(), step.pipeline.clone()));
     Plan { steps }
 }
 
-/// The nearest pipeline above this one that is behind itself.
-fn behind_above<'a>(
+/// Who stands above whom: by what recipes and parameters name, and by the AMIs that they hold.
+struct Lines<'a> {
     fleet: &'a Fleet,
-    decisions: &BTreeMap<&PipelineArn, Decision>,
-    pipeline: &'a PipelineArn,
-) -> Option<&'a PipelineArn> {
-    let mut seen = vec![pipeline];
-    let mut level: Vec<&PipelineArn> = fleet.parents_of(pipeline).collect();
-    while !level.is_empty() {
-        level.retain(|parent| !seen.contains(parent));
-        level.sort();
-        level.dedup();
-        let behind =
-            |parent: &&&PipelineArn| decisions.get(*parent).is_some_and(Decision::is_behind);
-        if let Some(first) = level.iter().find(behind) {
-            return Some(first);
+    makers: BTreeMap<&'a str, &'a PipelineArn>,
+}
+
+/// The pipelines by what their newest images have put out.
+fn makers(observed: &[Observed]) -> BTreeMap<&str, &PipelineArn> {
+    let outputs = observed.iter().filter_map(|observed| {
+        Some((&observed.built.as_ref()?.outputs, &observed.member.pipeline.arn))
+    });
+    outputs
+        .flat_map(|(outputs, maker)| outputs.iter().map(move |output| (&**output, maker)))
+        .collect()
+}
+
+impl<'a> Lines<'a> {
+    /// What a pipeline that is behind has to wait for: the nearest one above it that is behind
+    /// itself, or of which nothing is known.
+    fn held_up_by(
+        &self,
+        pipeline: &'a PipelineArn,
+        decisions: &BTreeMap<&PipelineArn, Decision>,
+        unknown: &BTreeSet<PipelineArn>,
+    ) -> Option<Wait> {
+        let mut seen = vec![pipeline];
+        let mut level = self.above(pipeline);
+        while !level.is_empty() {
+            level.retain(|parent| !seen.contains(parent));
+            level.sort();
+            level.dedup();
+            let behind =
+                |parent: &&&PipelineArn| decisions.get(*parent).is_some_and(Decision::is_behind);
+            if let Some(first) = level.iter().find(behind) {
+                return Some(Wait::ForParent { pipeline: (*first).clone() });
+            }
+            if let Some(first) = level.iter().find(|parent| unknown.contains(**parent)) {
+                return Some(Wait::ParentUnknown { pipeline: (*first).clone() });
+            }
+            seen.extend(&level);
+            level = level.iter().flat_map(|parent| self.above(parent)).collect();
         }
-        seen.extend(&level);
-        level = level.iter().flat_map(|parent| fleet.parents_of(parent)).collect();
+        None
     }
-    None
+
+    fn above(&self, pipeline: &'a PipelineArn) -> Vec<&'a PipelineArn> {
+        let held = self.fleet.member(pipeline).and_then(Member::held);
+        let maker = match held {
+            Some(Held::Ami(id)) => self.makers.get(&**id).copied(),
+            _ => None,
+        };
+        self.fleet.parents_of(pipeline).chain(maker).collect()
+    }
 }
 
 fn start(observed: &Observed) -> Start {
@@ -158,7 +215,7 @@ pub fn successor_token(pipeline: &PipelineArn, newest: Option<&ImageArn>) -> Uui
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::{Image, ImageSummary};
+    use crate::image::ImageSummary;
     use crate::rebuild::ParentNow;
     use crate::world::World;
 
@@ -174,29 +231,16 @@ mod tests {
     /// A pipeline whose one image was built on `built_on` while its parent is at `now_at`.
     fn observed(fleet: &Fleet, name: &str, built_on: &str, now_at: &str) -> Observed {
         let member = fleet.member(&World::pipeline_arn(name)).unwrap().clone();
-        let image = Image {
-            arn: World::image(&format!("{name}/1.0.0/1")),
-            status: "AVAILABLE".into(),
-            created: None,
-            recipe: member.recipe.as_ref().map(|recipe| recipe.arn.clone()),
-            parent: Some(World::parent(&format!("image/{built_on}"))),
-            components: Vec::new(),
-            pipeline: None,
-        };
+        let built = World::built(&member, &format!("{name}/1.0.0/1"), &format!("image/{built_on}"));
         Observed {
-            member,
-            cycle: None,
-            put_out_by: None,
-            components_now: Vec::new(),
             parent_now: Some(ParentNow::Is(World::image(now_at))),
-            images: vec![ImageSummary { arn: image.arn.clone(), status: image.status.clone() }],
-            built: Some(image),
-            spent: Vec::new(),
+            ..World::observed(member, built)
         }
     }
 
     fn planned(fleet: &Fleet, observed: &[Observed]) -> String {
-        let plan = plan(fleet, observed, RetryPolicy::default(), Timestamp::UNIX_EPOCH);
+        let plan =
+            plan(fleet, observed, &BTreeSet::new(), RetryPolicy::default(), Timestamp::UNIX_EPOCH);
         plan.steps
             .iter()
             .map(|step| {
@@ -262,9 +306,39 @@ mod tests {
                 status: "BUILDING".into(),
             });
             let java = observed(&fleet, "java", "gold/1.0.0/1", "gold/1.0.0/2");
-            let plan = plan(&fleet, &[gold, java], RetryPolicy::default(), Timestamp::UNIX_EPOCH);
+            let (none, policy) = (BTreeSet::new(), RetryPolicy::default());
+            let plan = plan(&fleet, &[gold, java], &none, policy, Timestamp::UNIX_EPOCH);
             assert_eq!(plan.steps[1].decision.kind(), decision);
         }
+    }
+
+    #[test]
+    fn a_parent_of_which_nothing_is_known_causes_waiting() {
+        let fleet = world();
+        let java = observed(&fleet, "java", "gold/1.0.0/1", "gold/1.0.0/2");
+        let unknown = BTreeSet::from([World::pipeline_arn("gold")]);
+        let plan = plan(&fleet, &[java], &unknown, RetryPolicy::default(), Timestamp::UNIX_EPOCH);
+        insta::assert_snapshot!(plan.steps[0].decision, @"waits for gold, which could not be observed");
+        assert_eq!(plan.steps[0].start, None);
+    }
+
+    #[test]
+    fn who_has_put_out_what_a_parameter_holds_stands_above() {
+        let fleet = World::new()
+            .pipeline("gold", "image/base/x.x.x")
+            .pipeline("web", "ssm:/golden/ami")
+            .fleet()
+            .holding(&World::parameters("/golden/ami", "ami-2"));
+        let mut gold = observed(&fleet, "gold", "base/1.0.0/1", "base/1.1.0/1");
+        gold.built.as_mut().unwrap().outputs = BTreeSet::from(["ami-2".to_owned()]);
+        let member = fleet.member(&World::pipeline_arn("web")).unwrap().clone();
+        let built = World::built(&member, "web/1.0.0/1", "ami-1");
+        let web = World::observed(member, built);
+        insta::assert_snapshot!(planned(&fleet, &[gold, web.clone()]), @"
+        gold: rebuild: parent image base 1.0.0/1 -> 1.1.0/1
+        web: wait: waits for gold
+        ");
+        insta::assert_snapshot!(planned(&fleet, &[web]), @"web: rebuild: parameter /golden/ami ami-1 -> ami-2");
     }
 
     #[test]

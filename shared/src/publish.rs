@@ -77,6 +77,8 @@ mod tests {
             pipeline: World::pipeline_arn(&format!("pipeline-{index}")),
             sentence: Decision::Leave(Leave::Disabled).to_string(),
             decision: Some(Decision::Leave(Leave::Disabled)),
+            pins: Vec::new(),
+            behind: None,
             outcome: Outcome::None,
         };
         let mut event = Event::ignored("gold 1.0.0/1 is AVAILABLE", "");

@@ -9,6 +9,8 @@ use crate::arn::{ArnError, ComponentArn, ImageArn, ImageReference, RecipeArn, Se
 use crate::decision::{Decision, Leave, Reason, UpToDate, Wait};
 use crate::graph::{Cycle, Member};
 use crate::image::{Image, ImageSummary, Phase};
+use crate::parameter::{Held, Parameter, ParameterNow};
+use crate::pin::Pin;
 use crate::pipeline::PipelineStatus;
 use crate::recipe::ParentImage;
 use crate::version::BuildVersion;
@@ -46,13 +48,20 @@ pub struct Observed {
     pub member: Member,
     /// The cycle that it is part of.
     pub cycle: Option<Cycle>,
-    /// The build that has put out the AMI or container image that its recipe names.
-    pub put_out_by: Option<ImageArn>,
     /// What its parent reference resolves to now. For a pinned parent, the newest of its family.
     /// `None` where there was no reference to resolve.
     pub parent_now: Option<ParentNow>,
+    /// When that was made, if Image Builder says.
+    pub parent_created: Option<Timestamp>,
     /// What its components resolve to now; empty where that was not asked.
     pub components_now: Vec<ComponentNow>,
+    /// What it misses by naming one build as its parent, if it does: an exact build, or an AMI or
+    /// container image that a build of Image Builder has put out.
+    pub pinned_parent: Option<Pin>,
+    /// What it misses by other exact versions: a parent's without its build, or a component's.
+    pub pins: Vec<Pin>,
+    /// Since when it has lacked something, if it lacks something.
+    pub behind_since: Option<Timestamp>,
     /// Its images, in no order.
     pub images: Vec<ImageSummary>,
     /// Details of the newest one that was built.
@@ -101,6 +110,8 @@ pub enum ParentNow {
 pub enum Standing<'a> {
     /// It follows a family of images: worth observing.
     Follows(&'a ImageReference),
+    /// It follows a parameter.
+    Holds(&'a Parameter),
     /// Its parent stays what it is, or cannot be compared: only its components or its recipe can move it.
     Fixed(&'a ParentImage),
     /// It is left, whatever is observed.
@@ -123,6 +134,16 @@ pub fn standing<'a>(member: &'a Member, cycle: Option<&Cycle>) -> Standing<'a> {
             Selector::Newest(_) => Standing::Follows(reference),
             Selector::Pinned(_) => Standing::Fixed(parent),
         },
+        Ok(ParentImage::Parameter(name)) => match &member.parameter {
+            Some(ParameterNow::Is(parameter)) => Standing::Holds(parameter),
+            unresolved => Standing::Left(Leave::ParameterUnresolved {
+                parameter: name.clone(),
+                problem: match unresolved {
+                    Some(ParameterNow::Unresolved(problem)) => problem.clone(),
+                    _ => "it was not read".to_owned(),
+                },
+            }),
+        },
         Ok(parent) => Standing::Fixed(parent),
         Err(problem) => {
             Standing::Left(Leave::UnreadableParent { problem: ArnError::to_string(problem) })
@@ -130,113 +151,114 @@ pub fn standing<'a>(member: &'a Member, cycle: Option<&Cycle>) -> Standing<'a> {
     }
 }
 
+/// What a parent that may move comes to now.
+enum Target {
+    Image(ImageArn),
+    Ami(Box<str>),
+}
+
+impl Target {
+    fn parent(&self) -> ParentImage {
+        match self {
+            Self::Image(image) => ParentImage::Image(image.clone().into()),
+            Self::Ami(id) => ParentImage::Ami(id.clone()),
+        }
+    }
+}
+
 /// Decides for one pipeline. `now` is the time of the invocation.
 pub fn decide(observed: &Observed, policy: RetryPolicy, now: Timestamp) -> Decision {
-    match standing(&observed.member, observed.cycle.as_ref()) {
-        Standing::Left(leave) => Decision::Leave(leave),
-        Standing::Fixed(parent) => {
-            let leave = why_fixed(parent, observed);
-            match reasons(observed, None) {
-                Ok(reasons) if reasons.is_empty() => Decision::Leave(leave),
-                Ok(reasons) => wait_or_rebuild(reasons, observed, None, policy, now),
-                Err(leave) => Decision::Leave(*leave),
-            }
+    let standing = standing(&observed.member, observed.cycle.as_ref());
+    let target = match target(&standing, observed) {
+        Ok(target) => target,
+        Err(decision) => return *decision,
+    };
+    let reasons = match reasons(observed, target.as_ref()) {
+        Ok(reasons) => reasons,
+        Err(leave) => return Decision::Leave(*leave),
+    };
+    match (standing, target, &observed.built) {
+        (Standing::Fixed(parent), ..) if reasons.is_empty() => {
+            Decision::Leave(why_fixed(parent, observed))
         }
-        Standing::Follows(reference) => decide_following(reference, observed, policy, now),
+        (_, Some(target), Some(built))
+            if reasons.is_empty() && newest_in_progress(observed).is_none() =>
+        {
+            let recipe = observed.member.recipe.as_ref();
+            Decision::UpToDate(UpToDate {
+                image: built.arn.clone(),
+                parent: target.parent(),
+                reference: recipe
+                    .and_then(|recipe| recipe.parent.clone().ok())
+                    .unwrap_or_else(|| target.parent()),
+            })
+        }
+        (_, target, _) => wait_or_rebuild(reasons, observed, target.as_ref(), policy, now),
     }
+}
+
+/// What has moved since the newest image was built, whatever is done about it.
+pub fn lacks(observed: &Observed) -> Vec<Reason> {
+    let standing = standing(&observed.member, observed.cycle.as_ref());
+    let Ok(target) = target(&standing, observed) else { return Vec::new() };
+    reasons(observed, target.as_ref()).unwrap_or_default()
 }
 
 /// Why a pipeline whose parent does not move is left, as far as its parent goes.
 fn why_fixed(parent: &ParentImage, observed: &Observed) -> Leave {
-    let newest = observed.parent_now.as_ref();
-    match (parent, &observed.put_out_by) {
-        (ParentImage::Image(reference), _) => Leave::Pinned {
-            parent: reference.short().to_string(),
-            misses: match reference.selector() {
-                Selector::Pinned(pin) => missed(pin, newest),
-                Selector::Newest(_) => None,
-            },
-        },
-        // An AMI or a registry's image that a build has put out is a pin to that build.
-        (ParentImage::Ami(parent) | ParentImage::Registry(parent), Some(build)) => Leave::Pinned {
-            parent: format!("{parent} ({})", build.short()),
-            misses: missed(build.build(), newest),
-        },
-        (ParentImage::Parameter(name), _) => Leave::Parameter { name: name.to_string() },
-        (
-            ParentImage::Ami(parent) | ParentImage::Registry(parent) | ParentImage::Product(parent),
-            _,
-        ) => Leave::NotComparable { parent: parent.to_string() },
+    match &observed.pinned_parent {
+        Some(pin) => Leave::Pinned(pin.clone()),
+        None => Leave::NotComparable { parent: parent.to_string() },
     }
 }
 
-/// What a pin to `pin` misses: the newest of its family, if that is newer.
-fn missed(pin: BuildVersion, newest: Option<&ParentNow>) -> Option<ImageArn> {
-    match newest {
-        Some(ParentNow::Is(newest) | ParentNow::Lags { announced: newest, .. }) => {
-            Some(newest.clone()).filter(|newest| newest.build() > pin)
-        }
-        Some(ParentNow::Unresolved(_) | ParentNow::NotSelected { .. }) | None => None,
-    }
-}
-
-fn decide_following(
-    reference: &ImageReference,
-    observed: &Observed,
-    policy: RetryPolicy,
-    now: Timestamp,
-) -> Decision {
+/// What the parent comes to, if it may move.
+///
+/// # Errors
+/// What is decided already, since it comes to nothing.
+fn target(standing: &Standing<'_>, observed: &Observed) -> Result<Option<Target>, Box<Decision>> {
+    let reference = match standing {
+        Standing::Left(leave) => return Err(Box::new(Decision::Leave(leave.clone()))),
+        Standing::Fixed(_) => return Ok(None),
+        Standing::Follows(reference) => *reference,
+        Standing::Holds(parameter) => match &parameter.value {
+            Held::Ami(id) => return Ok(Some(Target::Ami(id.clone()))),
+            Held::Image(reference) => reference,
+        },
+    };
     let reference = reference.clone();
-    let parent = match &observed.parent_now {
-        Some(ParentNow::Is(parent)) => parent,
+    Err(Box::new(match &observed.parent_now {
+        Some(ParentNow::Is(parent)) => return Ok(Some(Target::Image(parent.clone()))),
         Some(ParentNow::NotSelected { announced }) => {
-            return Decision::Leave(Leave::NotSelected { reference, image: announced.clone() });
+            Decision::Leave(Leave::NotSelected { reference, image: announced.clone() })
         }
-        Some(ParentNow::Lags { resolved, announced }) => {
-            return Decision::Wait(Wait::ParentLags {
-                resolved: resolved.clone(),
-                announced: announced.clone(),
-            });
-        }
+        Some(ParentNow::Lags { resolved, announced }) => Decision::Wait(Wait::ParentLags {
+            resolved: resolved.clone(),
+            announced: announced.clone(),
+        }),
         Some(ParentNow::Unresolved(problem)) => {
-            return Decision::Leave(Leave::ParentUnresolved {
-                reference,
-                problem: problem.clone(),
-            });
+            Decision::Leave(Leave::ParentUnresolved { reference, problem: problem.clone() })
         }
         None => {
             let problem = "nothing was asked".to_owned();
-            return Decision::Leave(Leave::ParentUnresolved { reference, problem });
+            Decision::Leave(Leave::ParentUnresolved { reference, problem })
         }
-    };
-    match (reasons(observed, Some(parent)), &observed.built) {
-        (Ok(reasons), Some(built))
-            if reasons.is_empty() && newest_in_progress(observed).is_none() =>
-        {
-            Decision::UpToDate(UpToDate {
-                image: built.arn.clone(),
-                parent: parent.clone(),
-                reference,
-            })
-        }
-        (Ok(reasons), _) => wait_or_rebuild(reasons, observed, Some(parent), policy, now),
-        (Err(leave), _) => Decision::Leave(*leave),
-    }
+    }))
 }
 
-/// What has moved since the newest image was built, whatever else goes on. `parent` is what a
-/// parent that is followed resolves to now.
+/// What has moved since the newest image was built, whatever else goes on. `target` is what a
+/// parent that may move comes to now.
 ///
 /// # Errors
 /// Why the pipeline is left, whatever has moved.
-fn reasons(observed: &Observed, parent: Option<&ImageArn>) -> Result<Vec<Reason>, Box<Leave>> {
+fn reasons(observed: &Observed, target: Option<&Target>) -> Result<Vec<Reason>, Box<Leave>> {
     let Some(built) = &observed.built else {
-        let never_built = |parent: &ImageArn| Reason::NoImageYet { parent: parent.clone() };
-        return Ok(parent.map(never_built).into_iter().collect());
+        let never_built = |target: &Target| Reason::NoImageYet { parent: target.parent() };
+        return Ok(target.map(never_built).into_iter().collect());
     };
     let mut reasons = Vec::new();
-    if let Some(parent) = parent {
-        reasons.extend(parent_reason(built, parent)?);
+    if let Some(target) = target {
+        reasons.extend(target_reason(built, target, observed)?);
     }
     let recipe = observed.member.recipe.as_ref().map(|recipe| &recipe.arn);
     if let (Some(old), Some(new)) = (&built.recipe, recipe)
@@ -262,6 +284,48 @@ fn reasons(observed: &Observed, parent: Option<&ImageArn>) -> Result<Vec<Reason>
     Ok(reasons)
 }
 
+/// Whether `image` was built on something else than its recipe's parent comes to now.
+fn target_reason(
+    image: &Image,
+    target: &Target,
+    observed: &Observed,
+) -> Result<Option<Reason>, Box<Leave>> {
+    match (target, &observed.member.parameter) {
+        (_, Some(ParameterNow::Is(parameter))) => {
+            parameter_reason(image, target, parameter, observed.parent_created)
+        }
+        (Target::Image(parent), _) => parent_reason(image, parent),
+        (Target::Ami(_), _) => Ok(None),
+    }
+}
+
+/// Whether `image` was built on something else than what its parameter comes to now.
+///
+/// It is written nowhere what `GetImage` shows of a parent that came from a parameter (FACTS
+/// 1.7). Where it shows the same kind of thing that the parameter holds, the two are compared.
+/// Where it does not, time decides: the image is behind if the parameter, or the image that it
+/// names, is younger than the image's build. Then every change causes one build and no more.
+fn parameter_reason(
+    image: &Image,
+    target: &Target,
+    parameter: &Parameter,
+    parent_created: Option<Timestamp>,
+) -> Result<Option<Reason>, Box<Leave>> {
+    let changed = match (target, &image.parent) {
+        (Target::Ami(new), Some(ParentImage::Ami(old))) => old != new,
+        (Target::Image(new), Some(ParentImage::Image(_))) => parent_reason(image, new)?.is_some(),
+        _ => {
+            let since = parameter.modified.max(parent_created);
+            since.zip(image.created).is_some_and(|(since, built)| since > built)
+        }
+    };
+    Ok(changed.then(|| Reason::ParameterChanged {
+        parameter: parameter.name.clone(),
+        old: image.parent.clone(),
+        new: target.parent(),
+    }))
+}
+
 fn parent_reason(built: &Image, parent: &ImageArn) -> Result<Option<Reason>, Box<Leave>> {
     match built_on(built) {
         Some(old) if old == *parent => Ok(None),
@@ -282,7 +346,7 @@ fn parent_reason(built: &Image, parent: &ImageArn) -> Result<Option<Reason>, Box
 fn wait_or_rebuild(
     reasons: Vec<Reason>,
     observed: &Observed,
-    parent: Option<&ImageArn>,
+    target: Option<&Target>,
     policy: RetryPolicy,
     now: Timestamp,
 ) -> Decision {
@@ -292,7 +356,7 @@ fn wait_or_rebuild(
             status: building.status.clone(),
             behind: !reasons.is_empty(),
         }),
-        None => try_or_pause(reasons, observed, parent, policy, now),
+        None => try_or_pause(reasons, observed, target, policy, now),
     }
 }
 
@@ -305,7 +369,7 @@ fn built_on(image: &Image) -> Option<ImageArn> {
 fn try_or_pause(
     mut reasons: Vec<Reason>,
     observed: &Observed,
-    parent: Option<&ImageArn>,
+    target: Option<&Target>,
     policy: RetryPolicy,
     now: Timestamp,
 ) -> Decision {
@@ -317,7 +381,10 @@ fn try_or_pause(
         // A build that failed before its parent was resolved says nothing of its inputs: it
         // counts, so that it is not hammered.
         .filter(|image| {
-            built_on(image).is_none_or(|old| parent.is_none_or(|parent| old == *parent))
+            target.is_none_or(|target| {
+                (built_on(image).is_none() && observed.member.parameter.is_none())
+                    || matches!(target_reason(image, target, observed), Ok(None))
+            })
         })
         .filter(|image| {
             observed.components_now.iter().all(|component| match component {
@@ -377,7 +444,11 @@ pub fn age_key<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::graph::Fleet;
+    use crate::pin::{Misses, Newest};
     use crate::world::World;
 
     const NOW: &str = "2026-11-23T12:00:00Z";
@@ -397,6 +468,8 @@ mod tests {
             parent: Some(World::parent(parent)),
             components: Vec::new(),
             pipeline: None,
+            name: arn.family().name().to_owned(),
+            outputs: BTreeSet::new(),
             arn,
         }
     }
@@ -412,16 +485,30 @@ mod tests {
 
     fn follows(parent: &str) -> Observed {
         let fleet = World::new().pipeline("web", parent).fleet();
+        follows_in(&fleet)
+    }
+
+    fn follows_in(fleet: &Fleet) -> Observed {
         let built = image("web/1.0.0/1", "AVAILABLE", "image/gold/1.0.0/3");
         Observed {
-            member: fleet.members().next().unwrap().clone(),
-            cycle: None,
-            put_out_by: None,
-            components_now: Vec::new(),
             parent_now: Some(ParentNow::Is(World::image("gold/1.0.0/3"))),
-            images: vec![summary(&built)],
-            built: Some(built),
-            spent: Vec::new(),
+            ..World::observed(fleet.members().next().unwrap().clone(), built)
+        }
+    }
+
+    /// `web`, whose parent is the parameter `/golden`, which holds `value` since `modified`.
+    fn holds(value: &str, modified: Option<&str>, built_on: &str) -> Observed {
+        let mut parameters = World::parameters("/golden", value);
+        for parameter in parameters.values_mut() {
+            if let ParameterNow::Is(parameter) = parameter {
+                parameter.modified = modified.map(|at| at.parse().unwrap());
+            }
+        }
+        let fleet = World::new().pipeline("web", "ssm:/golden").fleet().holding(&parameters);
+        Observed {
+            built: Some(image("web/1.0.0/1", "AVAILABLE", built_on)),
+            parent_now: value.starts_with("image/").then(|| at("gold/1.0.0/4")),
+            ..follows_in(&fleet)
         }
     }
 
@@ -513,17 +600,27 @@ mod tests {
         let mut circular = Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() };
         circular.cycle =
             Some(Cycle::through(vec![World::pipeline_arn("web"), World::pipeline_arn("gold")]));
-        let pinned =
-            Observed { parent_now: Some(at("gold/1.0.0/4")), ..follows("image/gold/1.0.0/2") };
-        let pinned_to_newest =
-            Observed { parent_now: Some(at("gold/1.0.0/4")), ..follows("image/gold/1.0.0/4") };
+        let pin =
+            |dependency: &str, misses| Some(Pin { dependency: dependency.to_owned(), misses });
+        let newer = |versions, builds| Misses::Newer {
+            newest: Newest::Image(World::image("gold/1.0.0/4")),
+            versions,
+            builds,
+        };
+        let pinned = Observed {
+            pinned_parent: pin("gold 1.0.0/2", newer(Some(0), Some(2))),
+            ..follows("image/gold/1.0.0/2")
+        };
+        let pinned_to_newest = Observed {
+            pinned_parent: pin("gold 1.0.0/4", Misses::Nothing),
+            ..follows("image/gold/1.0.0/4")
+        };
         let by_ami = Observed {
-            parent_now: Some(at("gold/1.0.0/4")),
-            put_out_by: Some(World::image("gold/1.0.0/3")),
+            pinned_parent: pin("ami-0cd12345db678d90f (gold 1.0.0/3)", newer(None, None)),
             ..follows("ami-0cd12345db678d90f")
         };
         let foreign_ami = Observed { parent_now: None, ..follows("ami-0cd12345db678d90f") };
-        let parameter = Observed { parent_now: None, ..follows("ssm:/golden/ami") };
+        let unread = Observed { parent_now: None, ..follows("ssm:/golden/ami") };
         let mut no_recipe = up_to_date();
         no_recipe.member.recipe = None;
         let unresolved = Observed {
@@ -541,7 +638,7 @@ mod tests {
             pinned_to_newest,
             by_ami,
             foreign_ami,
-            parameter,
+            unread,
             no_recipe,
             unresolved,
             not_selected,
@@ -549,15 +646,73 @@ mod tests {
         insta::assert_snapshot!(all.iter().map(decided).collect::<Vec<_>>().join("\n"), @"
         leave: the pipeline is disabled
         leave: built on itself: web -> gold -> web
-        leave: pinned to gold 1.0.0/2, misses gold 1.0.0/4
+        leave: pinned to gold 1.0.0/2, misses gold 1.0.0/4 (2 builds behind)
         leave: pinned to gold 1.0.0/4, misses nothing
         leave: pinned to ami-0cd12345db678d90f (gold 1.0.0/3), misses gold 1.0.0/4
         leave: its parent ami-0cd12345db678d90f cannot be compared
-        leave: its parent is the parameter /golden/ami, which is not read here
+        leave: its parent, the parameter /golden/ami, does not resolve: it was not read
         leave: its recipe arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.0.0 is not found
         leave: its parent gold x.x.x does not resolve: ForbiddenException: not shared
         leave: its parent gold 1.x.x does not select 2.0.0/1
         ");
+    }
+
+    #[test]
+    fn a_parameter_that_holds_another_image_causes_rebuild_in_every_form() {
+        let (before, after) = (Some("2026-11-23T11:00:00Z"), Some("2026-11-23T13:00:00Z"));
+        let gold = "image/gold/x.x.x";
+        let cases = vec![
+            // The same kind of thing on both sides is compared, whatever the dates are.
+            holds("ami-1", after, "ami-1"),
+            holds("ami-2", before, "ami-1"),
+            holds("ami-2", None, "ami-1"),
+            holds(gold, after, "image/gold/1.0.0/4"),
+            holds(gold, before, "image/gold/1.0.0/3"),
+            holds(gold, before, "image/gold/1.0.0/5"),
+            holds(gold, before, "image/platinum/1.0.0/1"),
+            // Where they differ, the younger one decides.
+            holds("ami-2", before, "ssm:/golden"),
+            holds("ami-2", after, "ssm:/golden"),
+            holds("ami-2", None, "ssm:/golden"),
+            holds(gold, after, "ami-1"),
+            holds(gold, before, "ami-1"),
+            Observed {
+                parent_created: Some("2026-11-23T13:00:00Z".parse().unwrap()),
+                ..holds(gold, before, "ami-1")
+            },
+        ];
+        insta::assert_snapshot!(cases.iter().map(decided).collect::<Vec<_>>().join("\n"), @"
+        up-to-date: web 1.0.0/1 was built on ami-1, which ssm:/golden holds
+        rebuild: parameter /golden ami-1 -> ami-2
+        rebuild: parameter /golden ami-1 -> ami-2
+        up-to-date: web 1.0.0/1 was built on gold 1.0.0/4, which ssm:/golden holds
+        rebuild: parameter /golden gold 1.0.0/3 -> gold 1.0.0/4
+        leave: built on gold 1.0.0/5, newer than 1.0.0/4, which its recipe resolves to now; never goes back
+        rebuild: parameter /golden platinum 1.0.0/1 -> gold 1.0.0/4
+        up-to-date: web 1.0.0/1 was built on ami-2, which ssm:/golden holds
+        rebuild: parameter /golden an earlier value -> ami-2
+        up-to-date: web 1.0.0/1 was built on ami-2, which ssm:/golden holds
+        rebuild: parameter /golden ami-1 -> gold 1.0.0/4
+        up-to-date: web 1.0.0/1 was built on gold 1.0.0/4, which ssm:/golden holds
+        rebuild: parameter /golden ami-1 -> gold 1.0.0/4
+        ");
+    }
+
+    #[test]
+    fn a_failed_build_from_the_same_parameter_causes_a_pause_and_another_value_ends_it() {
+        let failed = &[("web/1.0.0/2", "FAILED", "ami-2")];
+        let same = with_spent(holds("ami-2", None, "ami-1"), failed);
+        let other = with_spent(holds("ami-3", None, "ami-1"), failed);
+        insta::assert_snapshot!([decided(&same), decided(&other)].join("\n"), @"
+        wait: web 1.0.0/2 is FAILED from the same inputs; try 2 of 3 not before 2026-11-23T13:00:00Z
+        rebuild: parameter /golden ami-1 -> ami-3
+        ");
+    }
+
+    #[test]
+    fn no_image_yet_causes_the_first_build_from_a_parameter_too() {
+        let observed = Observed { images: vec![], built: None, ..holds("ami-2", None, "ami-1") };
+        insta::assert_snapshot!(decided(&observed), @"rebuild: no image yet; parent image ami-2");
     }
 
     #[test]
@@ -652,9 +807,7 @@ mod tests {
 
     #[test]
     fn a_moved_component_causes_rebuild_whatever_cannot_be_compared_of_the_parent() {
-        for parent in
-            ["ami-0cd12345db678d90f", "ssm:/golden/ami", "image/gold/1.0.0/2", "amazonlinux:latest"]
-        {
+        for parent in ["ami-0cd12345db678d90f", "prod-abcdefghijklm", "amazonlinux:latest"] {
             let still = with_components(follows(parent), &["stig/1.0.0/1"], &["stig/1.0.0/1"]);
             assert_eq!(decide(&still, RetryPolicy::default(), now()).kind(), "leave", "{parent}");
             let mut moved = with_components(follows(parent), &["stig/1.0.0/1"], &["stig/1.1.0/1"]);

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::arn::{ArnError, ImageReference, RecipeArn, Selector};
+use jiff::Timestamp;
+
+use crate::arn::{ArnError, ImageReference, RecipeArn};
+use crate::parameter::ParameterName;
 
 /// A recipe's parent image, in each form that the API takes (FACTS section 5).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -12,7 +15,7 @@ pub enum ParentImage {
     /// An AMI, by id: one machine image for ever.
     Ami(Box<str>),
     /// A parameter of the Parameter Store, by name or ARN, without the `ssm:` before it.
-    Parameter(Box<str>),
+    Parameter(ParameterName),
     /// A Marketplace product, by id.
     Product(Box<str>),
     /// A container image in a registry, by name.
@@ -47,12 +50,6 @@ impl ParentImage {
             Self::Ami(_) | Self::Parameter(_) | Self::Product(_) | Self::Registry(_) => None,
         }
     }
-
-    /// Whether this is an image whose reference can move: by pattern, or with its build left open.
-    pub fn follows_a_family(&self) -> bool {
-        self.reference()
-            .is_some_and(|reference| matches!(reference.selector(), Selector::Newest(_)))
-    }
 }
 
 impl fmt::Display for ParentImage {
@@ -65,6 +62,16 @@ impl fmt::Display for ParentImage {
     }
 }
 
+impl serde::Serialize for ParentImage {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            // In full, as all ARNs in a report.
+            Self::Image(reference) => reference.serialize(serializer),
+            other => serializer.collect_str(other),
+        }
+    }
+}
+
 /// One version of a recipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipe {
@@ -72,6 +79,8 @@ pub struct Recipe {
     pub arn: RecipeArn,
     /// The parent as the recipe writes it, or why that cannot be read.
     pub parent: Result<ParentImage, ArnError>,
+    /// When this version was made, if Image Builder says.
+    pub created: Option<Timestamp>,
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::arn::{ImageArn, PipelineArn};
@@ -13,7 +14,8 @@ use crate::decision::{Decision, Leave, Wait};
 use crate::error::{Chain, Class, RequestError, one_line};
 use crate::image::ImageStatus;
 use crate::image_builder::Started;
-use crate::plan::Plan;
+use crate::pin::Pin;
+use crate::plan::{Plan, Step};
 
 /// Everything that one invocation decided and did.
 #[derive(Debug, Clone, Serialize)]
@@ -44,6 +46,12 @@ pub struct Totals {
     pub up_to_date: usize,
     /// Pipelines that could not be observed or started, and messages that could not be read.
     pub failed: usize,
+    /// Of all these, the pipelines that lack something newer than what they were built from.
+    pub behind: usize,
+    /// For how many seconds the one has been behind that has been behind longest.
+    pub behind_longest_seconds: i64,
+    /// Of all these, the pipelines whose recipe misses something by naming an exact version.
+    pub pinned: usize,
 }
 
 /// One message, and what came of it.
@@ -58,6 +66,9 @@ pub struct Event {
     /// Why the message, or all of it, could not be handled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<Failed>,
+    /// How far it came, if its time was over before it came to the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stopped>,
     /// Each pipeline in scope.
     pub pipelines: Vec<Line>,
     /// Whether this is a look that is taken again and again: then what is left is no news.
@@ -65,18 +76,82 @@ pub struct Event {
     routine: bool,
 }
 
+/// How far a look came that ran out of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stopped {
+    /// How many pipelines were decided, and started where that was decided.
+    pub done: usize,
+    /// Of how many.
+    pub of: usize,
+    /// The first one that was not.
+    pub next: PipelineArn,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { done, of, next } = self;
+        write!(
+            f,
+            "stopped before the deadline after {done} of {of} pipelines; the next check goes on from {}",
+            next.name()
+        )
+    }
+}
+
 /// One pipeline: what was decided, why, and what came of it.
 #[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Line {
     /// The pipeline.
     pub pipeline: PipelineArn,
     /// The decision with its typed reasons; absent if the pipeline could not be observed.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
-    /// The reason in a sentence.
+    /// The reason in a sentence, and what the recipe misses by naming exact versions.
     pub sentence: String,
+    /// What the recipe misses by naming exact versions, besides the build of its parent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pins: Vec<Pin>,
+    /// Since when and for how long it has lacked something that there is.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<Behind>,
     /// What came of it.
     pub outcome: Outcome,
+}
+
+/// Since when a pipeline has been behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Behind {
+    /// When the first of what it lacks came out.
+    #[serde(rename = "behindSince")]
+    pub since: Timestamp,
+    /// How long that was ago.
+    #[serde(rename = "behindSeconds")]
+    pub seconds: i64,
+}
+
+impl Behind {
+    fn at(now: Timestamp, since: Timestamp) -> Self {
+        // Image Builder's clock and ours may differ.
+        Self { since, seconds: now.duration_since(since).as_secs().max(0) }
+    }
+
+    /// Whether it has been long enough for a person to read of it.
+    pub fn is_worth_telling(&self) -> bool {
+        self.seconds >= 60
+    }
+}
+
+impl fmt::Display for Behind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (minutes, hours, days) =
+            (self.seconds / 60, self.seconds / 3_600, self.seconds / 86_400);
+        match (days, hours, minutes) {
+            (0, 0, minutes) => write!(f, "behind for {minutes} min"),
+            (0, hours, minutes) => write!(f, "behind for {hours} h {} min", minutes % 60),
+            (days, hours, _) => write!(f, "behind for {days} d {} h", hours % 24),
+        }
+    }
 }
 
 /// What came of a decision.
@@ -98,6 +173,8 @@ pub enum Outcome {
     InUse,
     /// The pipeline is gone since it was observed.
     Gone,
+    /// The time was over before it was looked at or started.
+    PutOff,
     /// It could not be observed or started.
     Failed(Failed),
 }
@@ -112,6 +189,7 @@ impl Outcome {
             Self::StartedByAnother => "started-by-another",
             Self::InUse => "in-use",
             Self::Gone => "gone",
+            Self::PutOff => "put-off",
             Self::Failed(_) => "failed",
         }
     }
@@ -147,6 +225,7 @@ impl Event {
             cause: one_line(cause),
             ignored: None,
             failed: None,
+            stopped: None,
             pipelines: Vec::new(),
             routine: false,
         }
@@ -168,36 +247,60 @@ impl Event {
         Self { routine: true, ..self }
     }
 
-    /// A plan and what came of it. In a dry run no start has an outcome.
+    /// A plan and what came of it; `outcomes` are absent in a dry run. `now` is the time of the
+    /// invocation.
     pub fn carried_out(
         cause: &str,
         plan: Plan,
-        mut outcomes: BTreeMap<PipelineArn, Result<Started, RequestError>>,
+        mut outcomes: Option<BTreeMap<PipelineArn, Result<Started, RequestError>>>,
         failures: &[(PipelineArn, RequestError)],
+        now: Timestamp,
     ) -> Self {
         let mut pipelines: Vec<Line> = plan
             .steps
             .into_iter()
             .map(|step| Line {
-                sentence: step.decision.to_string(),
-                outcome: match (&step.start, outcomes.remove(&step.pipeline)) {
+                sentence: sentence(&step),
+                outcome: match (&step.start, &mut outcomes) {
                     (None, _) => Outcome::None,
                     (Some(_), None) => Outcome::WouldStart,
-                    (Some(_), Some(Ok(started))) => started.into(),
-                    (Some(_), Some(Err(error))) => Outcome::Failed((&error).into()),
+                    (Some(_), Some(outcomes)) => match outcomes.remove(&step.pipeline) {
+                        Some(Ok(started)) => started.into(),
+                        Some(Err(error)) => Outcome::Failed((&error).into()),
+                        None => Outcome::PutOff,
+                    },
                 },
+                pins: step.pins,
+                behind: step.behind_since.map(|since| Behind::at(now, since)),
                 pipeline: step.pipeline,
                 decision: Some(step.decision),
             })
             .collect();
-        pipelines.extend(failures.iter().map(|(pipeline, error)| Line {
-            pipeline: pipeline.clone(),
-            decision: None,
-            sentence: "could not be observed".to_owned(),
-            outcome: Outcome::Failed(error.into()),
+        pipelines.extend(failures.iter().map(|(pipeline, error)| {
+            Line::undecided(pipeline, "could not be observed", Outcome::Failed(error.into()))
         }));
         Self { pipelines, ..Self::about(cause) }
     }
+
+    /// The same, with how far it came, if it did not come to the end.
+    #[must_use]
+    pub fn stopped_at(self, stopped: Option<Stopped>) -> Self {
+        Self { stopped, ..self }
+    }
+
+    /// The same, with pipelines that were not reached in time and have to be.
+    #[must_use]
+    pub fn without_reaching<'a>(self, pipelines: impl Iterator<Item = &'a PipelineArn>) -> Self {
+        let put_off = pipelines.map(|pipeline| {
+            Line::undecided(pipeline, "was not reached before the deadline", Outcome::PutOff)
+        });
+        Self { pipelines: self.pipelines.into_iter().chain(put_off).collect(), ..self }
+    }
+}
+
+/// Why, and what is missed by pins, in one sentence.
+fn sentence(step: &Step) -> String {
+    step.pins.iter().fold(step.decision.to_string(), |sentence, pin| format!("{sentence}; {pin}"))
 }
 
 impl From<Started> for Outcome {
@@ -217,6 +320,27 @@ pub fn cause(image: &ImageArn, status: &ImageStatus) -> String {
 }
 
 impl Line {
+    /// A pipeline about which nothing was decided.
+    fn undecided(pipeline: &PipelineArn, why: &str, outcome: Outcome) -> Self {
+        Self {
+            pipeline: pipeline.clone(),
+            decision: None,
+            sentence: why.to_owned(),
+            pins: Vec::new(),
+            behind: None,
+            outcome,
+        }
+    }
+
+    /// Whether the recipe misses something by naming exact versions.
+    fn is_pinned(&self) -> bool {
+        let parent = match &self.decision {
+            Some(Decision::Leave(Leave::Pinned(pin))) => Some(pin),
+            _ => None,
+        };
+        self.pins.iter().chain(parent).any(Pin::is_behind)
+    }
+
     /// What happened to the pipeline, in a word or two.
     pub fn verb(&self) -> &'static str {
         match (&self.outcome, &self.decision) {
@@ -226,15 +350,18 @@ impl Line {
             (Outcome::StartedByAnother, _) => "was started",
             (Outcome::InUse, _) => "in use",
             (Outcome::Gone, _) => "gone",
+            (Outcome::PutOff, _) => "put off",
             (Outcome::None, Some(Decision::Wait(_))) => "waits",
             (Outcome::None, Some(Decision::Leave(_))) => "left",
             (Outcome::None, _) => "up to date",
         }
     }
 
-    /// Whether this pipeline needs the invocation to be made again.
-    fn is_unfinished(&self) -> bool {
+    /// Whether this pipeline needs the invocation to be made again. What a routine look has put
+    /// off, the next one does.
+    fn is_unfinished(&self, routine: bool) -> bool {
         matches!(self.outcome, Outcome::Failed(_) | Outcome::InUse)
+            || (self.outcome == Outcome::PutOff && !routine)
             || matches!(self.decision, Some(Decision::Wait(Wait::ParentLags { .. })))
     }
 }
@@ -246,13 +373,21 @@ impl Report {
         for event in &events {
             totals.failed += usize::from(event.failed.is_some());
             for line in &event.pipelines {
+                if let Some(behind) = line.behind {
+                    totals.behind += 1;
+                    totals.behind_longest_seconds =
+                        totals.behind_longest_seconds.max(behind.seconds);
+                }
+                totals.pinned += usize::from(line.is_pinned());
                 *match (&line.outcome, &line.decision) {
                     (Outcome::Failed(_), _) => &mut totals.failed,
                     (
                         Outcome::Started { .. } | Outcome::WouldStart | Outcome::StartedByAnother,
                         _,
                     ) => &mut totals.started,
-                    (Outcome::InUse, _) | (_, Some(Decision::Wait(_))) => &mut totals.waiting,
+                    (Outcome::InUse | Outcome::PutOff, _) | (_, Some(Decision::Wait(_))) => {
+                        &mut totals.waiting
+                    }
                     (Outcome::Gone, _) | (_, Some(Decision::Leave(_))) => &mut totals.left,
                     (Outcome::None, _) => &mut totals.up_to_date,
                 } += 1;
@@ -264,18 +399,19 @@ impl Report {
     /// Whether there is something that a person may want to know: a start, a failure, or a
     /// pipeline that is left because of what has happened.
     ///
-    /// A pipeline whose parent is a parameter is not known to have to do with the image at all,
+    /// A pipeline whose parent is a parameter that cannot be read is not known to have to do with the image at all,
     /// and a routine look finds the same pipelines left each time: both are in the report, and no
     /// reason for one.
     pub fn is_worth_telling(&self) -> bool {
         let news = |line: &Line| match &line.decision {
-            Some(Decision::Leave(Leave::Parameter { .. })) => false,
+            Some(Decision::Leave(Leave::ParameterUnresolved { .. })) => false,
             Some(Decision::Leave(_)) => true,
             _ => false,
         };
         let left =
             self.events.iter().filter(|event| !event.routine).flat_map(|event| &event.pipelines);
-        self.totals.started + self.totals.failed > 0 || left.into_iter().any(news)
+        let stopped = self.events.iter().any(|event| event.stopped.is_some());
+        stopped || self.totals.started + self.totals.failed > 0 || left.into_iter().any(news)
     }
 
     /// Why the invocation has to be made again, if it has to: Lambda then retries it, and what
@@ -286,7 +422,7 @@ impl Report {
             if let Some(failed) = &event.failed {
                 problems.push(format!("{}: {}", event.cause, failed.error));
             }
-            for line in event.pipelines.iter().filter(|line| line.is_unfinished()) {
+            for line in event.pipelines.iter().filter(|line| line.is_unfinished(event.routine)) {
                 let why = match &line.outcome {
                     Outcome::Failed(failed) => &failed.error,
                     _ => &line.sentence,
@@ -301,7 +437,7 @@ impl Report {
     /// takes.
     pub fn subject(&self) -> String {
         let what = if self.dry_run { "would start" } else { "started" };
-        let Totals { started, waiting, left, up_to_date: _, failed } = self.totals;
+        let Totals { started, waiting, left, failed, .. } = self.totals;
         let mut subject =
             format!("Image Cascade: {started} {what}, {waiting} waiting, {left} left");
         if failed > 0 {
@@ -335,6 +471,9 @@ impl fmt::Display for Report {
             if let Some(failed) = &event.failed {
                 writeln!(f, "  failed: {}", failed.error)?;
             }
+            if let Some(stopped) = &event.stopped {
+                writeln!(f, "  {stopped}")?;
+            }
             let width =
                 event.pipelines.iter().map(|line| line.pipeline.name().len()).max().unwrap_or(0);
             for line in &event.pipelines {
@@ -345,18 +484,24 @@ impl fmt::Display for Report {
                     line.pipeline.name(),
                     line.sentence
                 )?;
-                match &line.outcome {
-                    Outcome::Started { image } => writeln!(f, " (building {})", image.short())?,
-                    Outcome::Failed(failed) => writeln!(f, ": {}", failed.error)?,
-                    Outcome::None
-                    | Outcome::WouldStart
-                    | Outcome::StartedByAnother
-                    | Outcome::InUse
-                    | Outcome::Gone => writeln!(f)?,
+                if let Outcome::Failed(failed) = &line.outcome {
+                    write!(f, ": {}", failed.error)?;
+                }
+                let building = match &line.outcome {
+                    Outcome::Started { image } => Some(format!("building {}", image.short())),
+                    _ => None,
+                };
+                let behind = line.behind.filter(Behind::is_worth_telling);
+                let behind = behind.map(|behind| behind.to_string());
+                let notes: Vec<String> = building.into_iter().chain(behind).collect();
+                if notes.is_empty() {
+                    writeln!(f)?;
+                } else {
+                    writeln!(f, " ({})", notes.join("; "))?;
                 }
             }
         }
-        let Totals { started, waiting, left, up_to_date, failed } = totals;
+        let Totals { started, waiting, left, up_to_date, failed, .. } = totals;
         let verb = if *dry_run { "would start" } else { "started" };
         write!(
             f,

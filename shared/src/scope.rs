@@ -68,6 +68,11 @@ impl Selection {
         texts.iter().map(pattern).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Whether this is the whole fleet.
+    pub fn is_everything(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether this pipeline is selected.
     pub fn selects(&self, pipeline: &PipelineArn) -> bool {
         self.0.is_empty()

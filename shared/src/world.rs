@@ -1,10 +1,13 @@
 //! Fleets for the tests of the deciding modules, in a sentence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arn::{ImageArn, PipelineArn};
-use crate::graph::Fleet;
+use crate::graph::{Fleet, Member};
+use crate::image::{Image, ImageSummary};
+use crate::parameter::{Held, Parameter, ParameterName, ParameterNow};
 use crate::pipeline::{Pipeline, PipelineStatus};
+use crate::rebuild::Observed;
 use crate::recipe::{ParentImage, Recipe};
 
 const HEAD: &str = "arn:aws:imagebuilder:us-east-1:123456789012:";
@@ -46,6 +49,7 @@ impl World {
         self.recipes.push(Recipe {
             arn: format!("{HEAD}image-recipe/{name}/{version}").parse().unwrap(),
             parent: Ok(Self::parent(parent)),
+            created: None,
         });
         self
     }
@@ -57,8 +61,53 @@ impl World {
             status: PipelineStatus::Enabled,
             recipe: format!("{HEAD}image-recipe/{recipe}").parse().unwrap(),
             image_tags: BTreeMap::new(),
+            created: None,
+            marked: false,
         });
         self
+    }
+
+    /// What one parameter holds.
+    pub(crate) fn parameters(name: &str, value: &str) -> BTreeMap<ParameterName, ParameterNow> {
+        let name = ParameterName::from(name);
+        let value = match Self::parent(value) {
+            ParentImage::Image(reference) => Held::Image(reference),
+            other => Held::Ami(other.to_string().into()),
+        };
+        let parameter = Parameter { name: name.clone(), value, modified: None };
+        BTreeMap::from([(name, ParameterNow::Is(parameter))])
+    }
+
+    /// An AVAILABLE image of `member`, built on `parent`.
+    pub(crate) fn built(member: &Member, arn: &str, parent: &str) -> Image {
+        Image {
+            arn: Self::image(arn),
+            name: member.pipeline.arn.name().to_owned(),
+            status: "AVAILABLE".into(),
+            created: None,
+            recipe: member.recipe.as_ref().map(|recipe| recipe.arn.clone()),
+            parent: Some(Self::parent(parent)),
+            components: Vec::new(),
+            pipeline: None,
+            outputs: BTreeSet::new(),
+        }
+    }
+
+    /// A pipeline whose one image is `built`, and nothing else is known of it.
+    pub(crate) fn observed(member: Member, built: Image) -> Observed {
+        Observed {
+            member,
+            cycle: None,
+            parent_now: None,
+            parent_created: None,
+            components_now: Vec::new(),
+            pinned_parent: None,
+            pins: Vec::new(),
+            behind_since: None,
+            images: vec![ImageSummary { arn: built.arn.clone(), status: built.status.clone() }],
+            built: Some(built),
+            spent: Vec::new(),
+        }
     }
 
     pub(crate) fn fleet(self) -> Fleet {

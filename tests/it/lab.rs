@@ -3,18 +3,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_imagebuilder::Client;
 use aws_sdk_imagebuilder::types::{
     ContainerRepositoryService, ContainerType, PipelineStatus, Platform, TargetContainerRepository,
 };
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use emulator::clock::Clock;
 use emulator::cloud::{ACCOUNT, Cloud, REGION};
 use emulator::deploy::{DEAD_LETTERS, FUNCTIONS, GOLD_TOPIC, REPORT_TOPIC};
 use emulator::image_builder::Execution;
 use emulator::lambda::{Code, Deployment, Handler};
 use image_cascade::Clients;
+use image_cascade::budget::Budget;
 use image_cascade::error::Chain;
 use image_cascade::settings::Settings;
 use serde_json::{Value, json};
@@ -44,6 +46,11 @@ impl Lab {
 
     /// The same, but nobody hears the topic: the test itself invokes the function.
     pub(crate) async fn silent(settings: &[(&str, &str)]) -> Self {
+        Self::within(Duration::from_mins(15), settings).await
+    }
+
+    /// The same, with a time limit for each invocation.
+    pub(crate) async fn within(timeout: Duration, settings: &[(&str, &str)]) -> Self {
         let clock = Clock::starting_at("2026-11-23T12:00:00Z".parse().unwrap());
         let cloud = Cloud::new(clock, BUILD_TIME).unwrap();
         {
@@ -56,9 +63,9 @@ impl Lab {
         for name in FUNCTIONS {
             cloud.lambda().deploy(Deployment {
                 name: name.to_owned(),
-                code: Code::Handler(handler(name, &cloud, settings, &reports)),
+                code: Code::Handler(handler(name, &cloud, settings, timeout, &reports)),
                 variables: BTreeMap::new(),
-                timeout: Duration::from_mins(15),
+                timeout,
                 retry_pause: Duration::from_mins(1),
                 dead_letter_queue: Some(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTERS}")),
             });
@@ -123,6 +130,12 @@ impl Lab {
             .send()
             .await
             .unwrap();
+    }
+
+    /// Writes a parameter of the Parameter Store.
+    pub(crate) fn put_parameter(&self, name: &str, value: &str) {
+        let now = self.cloud.now();
+        self.cloud.state().parameters.put(name, &full(value), now);
     }
 
     /// From here on, builds with the agent fail.
@@ -356,6 +369,17 @@ pub(crate) fn full(short: &str) -> String {
     }
 }
 
+/// The emulator's time for the client, whose pace after throttles follows it.
+#[derive(Debug)]
+struct LabTime(Cloud);
+
+impl TimeSource for LabTime {
+    fn now(&self) -> SystemTime {
+        let since_1970 = Duration::try_from(self.0.now().as_duration()).unwrap();
+        SystemTime::UNIX_EPOCH + since_1970
+    }
+}
+
 fn sdk_config(cloud: &Cloud, access_key: &str) -> aws_config::SdkConfig {
     aws_config::SdkConfig::builder()
         .behavior_version(aws_config::BehaviorVersion::latest())
@@ -364,6 +388,7 @@ fn sdk_config(cloud: &Cloud, access_key: &str) -> aws_config::SdkConfig {
             aws_sdk_imagebuilder::config::Credentials::new(access_key, "local", None, None, "lab"),
         ))
         .http_client(cloud.clone())
+        .time_source(SharedTimeSource::new(LabTime(cloud.clone())))
         .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
             aws_smithy_async::rt::sleep::TokioSleep::new(),
         ))
@@ -379,6 +404,7 @@ fn handler(
     name: &'static str,
     cloud: &Cloud,
     settings: &[(&str, &str)],
+    timeout: Duration,
     reports: &Arc<Mutex<Vec<Value>>>,
 ) -> Handler {
     let mut all: BTreeMap<String, String> =
@@ -391,16 +417,19 @@ fn handler(
         let aws = sdk_config(&cloud, &access_key);
         let clients = Clients {
             image_builder: image_cascade::image_builder::sdk::client(&aws),
+            parameters: aws_sdk_ssm::Client::new(&aws),
             sns: aws_sdk_sns::Client::new(&aws),
             region: Some(REGION.to_owned()),
         };
         let (settings, reports, now) = (settings.clone(), Arc::clone(&reports), cloud.now());
+        let deadline = u64::try_from((now + timeout).as_millisecond()).unwrap();
+        let budget = Budget::until(now, deadline);
         Box::pin(async move {
             let report = if name == "gold-cascade" {
-                let report = gold_cascade::handle(&settings, &clients, event, now).await;
+                let report = gold_cascade::handle(&settings, &clients, event, budget).await;
                 report.map_err(|error| Chain(&error).to_string())?
             } else {
-                let report = dependency_check::handle(&settings, &clients, event, now).await;
+                let report = dependency_check::handle(&settings, &clients, event, budget).await;
                 report.map_err(|error| Chain(&error).to_string())?
             };
             reports.lock().unwrap().push(report.clone());

@@ -78,6 +78,7 @@ fn name(index: usize) -> String {
 }
 
 async fn build(lab: &Lab, fleet: &[Drawn]) {
+    lab.put_parameter("/golden/ami", "ami-0cd12345db678d90f");
     for (index, it) in fleet.iter().enumerate() {
         let name = name(index);
         let parent = match it.parent {
@@ -186,7 +187,7 @@ fn proptest_one_message_in_a_fleet_of_hundreds_starts_the_children_exactly() {
 }
 
 /// Whether the check alone gives the pipeline an image in the end, and on which level it stands:
-/// its parent is Amazon's, or a pipeline of which the same holds.
+/// its parent is Amazon's or a parameter, or a pipeline of which the same holds.
 fn level(fleet: &[Drawn], index: usize, steps: usize) -> Option<usize> {
     if index == 0 {
         return Some(0);
@@ -195,7 +196,10 @@ fn level(fleet: &[Drawn], index: usize, steps: usize) -> Option<usize> {
         return None;
     }
     match fleet[index].parent {
-        None => fleet[index].foreign.starts_with("aws:").then_some(0),
+        None => ["aws:", "ssm:"]
+            .iter()
+            .any(|moving| fleet[index].foreign.starts_with(moving))
+            .then_some(0),
         Some(_) => Some(level(fleet, parent_that_is_followed(fleet, index)?, steps + 1)? + 1),
     }
 }

@@ -260,7 +260,7 @@ async fn every_decision_has_its_sentence_everywhere() {
 
     gold 1.0.0/2 is AVAILABLE
       left        pinned  pinned to gold 1.0.0/1, misses gold 1.0.0/2
-      started     web     parent image gold 1.0.0/1 -> 1.0.0/2 (building web 1.0.0/2)
+      started     web     parent image gold 1.0.0/1 -> 1.0.0/2 (building web 1.0.0/2; behind for 10 min)
 
     1 started, 0 waiting, 1 left, 0 up to date, 0 failed
     ");
@@ -270,7 +270,7 @@ async fn every_decision_has_its_sentence_everywhere() {
 
     gold 1.0.0/2 is AVAILABLE
       left        pinned  pinned to gold 1.0.0/1, misses gold 1.0.0/2
-      would start web     parent image gold 1.0.0/1 -> 1.0.0/2
+      would start web     parent image gold 1.0.0/1 -> 1.0.0/2 (behind for 10 min)
 
     1 would start, 0 waiting, 1 left, 0 up to date, 0 failed
     ");
@@ -286,9 +286,12 @@ async fn every_decision_has_its_sentence_everywhere() {
           "pipelines": [
             {
               "because": {
+                "builds": null,
                 "code": "pinned",
-                "misses": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/2",
-                "parent": "gold 1.0.0/1"
+                "dependency": "gold 1.0.0/1",
+                "misses": "newer",
+                "newest": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/2",
+                "versions": null
               },
               "decision": "leave",
               "outcome": {
@@ -305,6 +308,8 @@ async fn every_decision_has_its_sentence_everywhere() {
                   "old": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/1"
                 }
               ],
+              "behindSeconds": 600,
+              "behindSince": "2026-11-23T12:20:00Z",
               "decision": "rebuild",
               "outcome": {
                 "image": "arn:aws:imagebuilder:us-east-1:123456789012:image/web/1.0.0/2",
@@ -318,8 +323,11 @@ async fn every_decision_has_its_sentence_everywhere() {
       ],
       "function": "gold-cascade",
       "totals": {
+        "behind": 1,
+        "behindLongestSeconds": 600,
         "failed": 0,
         "left": 1,
+        "pinned": 1,
         "started": 1,
         "upToDate": 0,
         "waiting": 0

@@ -157,8 +157,8 @@ impl ImageBuilder {
         list.page(items, |component| pick(&component.doc, SUMMARY), input)
     }
 
-    /// Whether a list for `ownership` (ours, if none is named) shows what `arn` names. Nothing is
-    /// shared with an emulated account.
+    /// Whether a list for `ownership` (ours, if none is named) shows what `arn` names. What another
+    /// account owns is there because it is shared.
     pub(super) fn is_owned(&self, arn: &str, ownership: Option<&str>) -> bool {
         let owner = arn.split(':').nth(4).unwrap_or_default();
         match ownership {
@@ -208,13 +208,26 @@ impl ImageBuilder {
         platform: &str,
         now: Timestamp,
     ) {
+        self.publish_component("aws", name, version, platform, now);
+    }
+
+    /// A new version, or the next build of a version, of a component of `owner`: another account
+    /// that shares it with this one, or a third party.
+    pub fn publish_component(
+        &mut self,
+        owner: &str,
+        name: &str,
+        version: &str,
+        platform: &str,
+        now: Timestamp,
+    ) {
         let input = json!({
             "name": segment(name), "semanticVersion": version, "platform": platform,
             "data": format!("name: {name}\nschemaVersion: 1.0\nphases:\n  - name: build\n    steps: []\n"),
         });
         if let Value::Object(input) = input {
             // The version is the caller's, and a text that is none adds nothing.
-            let _ = self.add_component("aws", &input, now);
+            let _ = self.add_component(owner, &input, now);
         }
     }
 }

@@ -35,7 +35,7 @@ impl ImageBuilder {
     ) -> Result<Doc, ApiError> {
         let arn = required(input, "imagePipelineArn");
         let pipeline = self.pipelines.get(arn).cloned().ok_or_else(|| ApiError::not_found(arn))?;
-        let image = self.build(&pipeline, Some(arn), input, now)?;
+        let image = self.build(&pipeline, Some(arn), input, "USER_INITIATED", now)?;
         Ok(Doc::from_iter([("imageBuildVersionArn".to_owned(), image.into())]))
     }
 
@@ -50,7 +50,7 @@ impl ImageBuilder {
                 ));
             }
         }
-        let image = self.build(input, None, input, now)?;
+        let image = self.build(input, None, input, "USER_INITIATED", now)?;
         let references =
             cut(&image).map(|(head, version, _)| latest_version_references(&head, version));
         Ok(Doc::from_iter([
@@ -60,11 +60,12 @@ impl ImageBuilder {
     }
 
     /// Queues a build by what `plan` (a pipeline, or the request of `CreateImage`) names.
-    fn build(
+    pub(super) fn build(
         &mut self,
         plan: &Doc,
         pipeline: Option<&str>,
         request: &Input,
+        build_type: &str,
         now: Timestamp,
     ) -> Result<String, ApiError> {
         let reference =
@@ -75,7 +76,7 @@ impl ImageBuilder {
             .cloned()
             .ok_or_else(|| ApiError::not_found(reference))?;
         let container = required(&recipe, "arn").contains(":container-recipe/");
-        let flaw = self.resolve(&mut recipe, now);
+        let (flaw, parameter) = self.resolve(&mut recipe, now);
         let name = required(&recipe, "name").to_owned();
         let version = required(&recipe, "version").to_owned();
         let head = self.arn("image", &name);
@@ -95,7 +96,7 @@ impl ImageBuilder {
         doc.insert("platform".to_owned(), recipe.get("platform").cloned().unwrap_or(Value::Null));
         doc.insert("osVersion".to_owned(), "Amazon Linux 2023".into());
         doc.insert("dateCreated".to_owned(), date(now));
-        doc.insert("buildType".to_owned(), "USER_INITIATED".into());
+        doc.insert("buildType".to_owned(), build_type.into());
         doc.insert("imageSource".to_owned(), "CUSTOM".into());
         doc.insert("tags".to_owned(), request.get("tags").cloned().unwrap_or_else(|| json!({})));
         let parent = required(&recipe, "parentImage").to_owned();
@@ -119,7 +120,7 @@ impl ImageBuilder {
         let build = self.images.push(&head, &version, |build| {
             doc.insert("arn".to_owned(), format!("{head}/{version}/{build}").into());
             doc.insert("version".to_owned(), format!("{version}/{build}").into());
-            Build::new(doc, flaw, now)
+            Build { held: parameter, ..Build::new(doc, flaw, now) }
         });
         let arn = format!("{head}/{version}/{}", build.unwrap_or_default());
         self.executions.push(Execution {
@@ -134,15 +135,31 @@ impl ImageBuilder {
     }
 
     /// Puts the builds that hold now in the place of a recipe's references. Says why the build
-    /// will fail, if it will.
-    fn resolve(&mut self, recipe: &mut Doc, now: Timestamp) -> Option<String> {
+    /// will fail, if it will, and what the parameter holds that names the parent, if one does.
+    pub(super) fn resolve(
+        &mut self,
+        recipe: &mut Doc,
+        now: Timestamp,
+    ) -> (Option<String>, Option<String>) {
         let mut flaw = None;
-        let parent = required(recipe, "parentImage").to_owned();
+        let written = required(recipe, "parentImage").to_owned();
+        let parameter = written.strip_prefix("ssm:");
+        let held = parameter.and_then(|name| self.parameters.value(name));
+        let parent = held.clone().unwrap_or_else(|| written.clone());
+        if parameter.is_some() {
+            if held.is_none() {
+                flaw = Some(format!("The parameter '{written}' cannot be read."));
+            } else if !self.shows_parameters {
+                recipe.insert("parentImage".to_owned(), parent.clone().into());
+            }
+        }
         if parent.starts_with("arn:") {
             self.stock_if_amazons(&parent, now);
             match self.images.find(&parent, |build| build.status == "AVAILABLE") {
                 Some(image) if image.status == "AVAILABLE" => {
-                    recipe.insert("parentImage".to_owned(), image.arn().into());
+                    if parameter.is_none() || !self.shows_parameters {
+                        recipe.insert("parentImage".to_owned(), image.arn().into());
+                    }
                 }
                 _ => {
                     flaw = Some(format!(
@@ -170,7 +187,43 @@ impl ImageBuilder {
             }
         }
         recipe.insert("components".to_owned(), components.into());
-        flaw
+        (flaw, held)
+    }
+
+    /// Deletes the record of an image. What it has put out stays.
+    pub(super) fn delete_image(&mut self, input: &Input) -> Result<Doc, ApiError> {
+        let arn = required(input, "imageBuildVersionArn");
+        let build = self.images.find(arn, |_| true).ok_or_else(|| ApiError::not_found(arn))?;
+        if build.is_running() {
+            return Err(ApiError::new(
+                "ResourceDependencyException",
+                "The image is being built; cancel it first.",
+            ));
+        }
+        self.images.remove(arn);
+        Ok(Doc::from_iter([("imageBuildVersionArn".to_owned(), arn.into())]))
+    }
+
+    /// Deprecates or disables an image, or makes it available again.
+    pub(super) fn update_state(&mut self, input: &Input) -> Result<Doc, ApiError> {
+        let arn = required(input, "resourceArn");
+        let wanted = input.get("state").and_then(|state| state.get("status")?.as_str());
+        let wanted = match wanted {
+            Some("AVAILABLE") => "AVAILABLE",
+            Some("DEPRECATED") => "DEPRECATED",
+            Some("DISABLED") => "DISABLED",
+            Some("DELETED") => "DELETED",
+            _ => return Err(ApiError::invalid("state", "The state has no status.")),
+        };
+        let build = self.images.find_mut(arn).ok_or_else(|| ApiError::not_found(arn))?;
+        let is_usable = matches!(build.status, "AVAILABLE" | "DEPRECATED" | "DISABLED");
+        let is_spent = matches!(build.status, "FAILED" | "CANCELLED");
+        if !(is_usable || (is_spent && wanted == "DELETED")) {
+            let message = format!("An image that is {} cannot become {wanted}.", build.status);
+            return Err(ApiError::new("InvalidRequestException", message));
+        }
+        build.status = wanted;
+        Ok(Doc::from_iter([("resourceArn".to_owned(), arn.into())]))
     }
 
     pub(super) fn get_image(&self, input: &Input) -> Result<Doc, ApiError> {
@@ -324,14 +377,20 @@ impl ImageBuilder {
 
     /// A new version, or the next build of a version, of an image that Amazon manages.
     pub fn publish_amazon_image(&mut self, name: &str, version: &str, now: Timestamp) {
-        let head = self.arn_of("aws", "image", name);
+        self.publish_image("aws", name, version, now);
+    }
+
+    /// A new version, or the next build of a version, of an image of `owner`: another account that
+    /// shares it with this one, say.
+    pub fn publish_image(&mut self, owner: &str, name: &str, version: &str, now: Timestamp) {
+        let head = self.arn_of(owner, "image", name);
         let platform = if name.contains("windows") { "Windows" } else { "Linux" };
         let region = self.region.clone();
         self.images.push(&head, version, |build| {
             let doc = json!({
                 "arn": format!("{head}/{version}/{build}"), "type": "AMI", "name": segment(name),
                 "version": format!("{version}/{build}"), "platform": platform, "dateCreated": date(now),
-                "imageSource": "AMAZON_MANAGED", "tags": {},
+                "imageSource": if owner == "aws" { "AMAZON_MANAGED" } else { "CUSTOM" }, "tags": {},
             });
             let doc = doc.as_object().cloned().unwrap_or_default();
             let ami = format!("ami-{:017x}", fingerprint(&[&head, version, &build.to_string()]) & 0xf_ffff_ffff_ffff_ffff);

@@ -14,7 +14,9 @@ pub(super) struct Build {
     /// As `GetImage` shows it, but for state and outputs.
     pub(super) doc: Doc,
     /// When it was asked for, exactly; the document has it to the millisecond.
-    created: Timestamp,
+    pub(super) created: Timestamp,
+    /// What the parameter held that named its parent.
+    pub(super) held: Option<String>,
     pub(super) status: &'static str,
     pub(super) reason: Option<String>,
     /// What it will become, and when.
@@ -53,6 +55,7 @@ impl Build {
         Self {
             doc,
             created,
+            held: None,
             status: "PENDING",
             reason: None,
             next: VecDeque::new(),
@@ -64,6 +67,12 @@ impl Build {
 
     pub(super) fn arn(&self) -> &str {
         required(&self.doc, "arn")
+    }
+
+    /// The recipe that it was built by, resolved.
+    pub(super) fn recipe(&self) -> Option<&Doc> {
+        let recipes = ["imageRecipe", "containerRecipe"];
+        recipes.into_iter().find_map(|recipe| self.doc.get(recipe)?.as_object())
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -117,9 +126,9 @@ impl ImageBuilder {
             .map(|build| BuildView {
                 arn: build.arn().to_owned(),
                 pipeline: text(&build.doc, "sourcePipelineArn").map(str::to_owned),
-                parent: ["imageRecipe", "containerRecipe"]
-                    .into_iter()
-                    .find_map(|recipe| build.doc.get(recipe)?.get("parentImage")?.as_str())
+                parent: build
+                    .recipe()
+                    .and_then(|recipe| text(recipe, "parentImage"))
                     .unwrap_or_default()
                     .to_owned(),
                 status: build.status,
@@ -143,17 +152,31 @@ impl ImageBuilder {
         }
     }
 
-    /// When something happens next by itself.
+    /// When something happens next by itself: to a build, or by a schedule.
     pub fn next_event(&self) -> Option<Timestamp> {
+        let due = [self.due.first(), self.ticks.first()];
+        due.into_iter().flatten().map(|(at, _)| *at).min()
+    }
+
+    /// When something happens next to a build.
+    pub fn next_step(&self) -> Option<Timestamp> {
         self.due.first().map(|(at, _)| *at)
     }
 
     /// Lets time go on to `now`, and gives the messages that are published on the way.
     pub fn advance(&mut self, now: Timestamp) -> Vec<Notice> {
         let mut notices = Vec::new();
-        while let Some((at, arn)) = self.due.first().filter(|(at, _)| *at <= now).cloned() {
-            self.due.remove(&(at, arn.clone()));
-            notices.extend(self.step(&arn, at));
+        while let Some(next) = self.next_event().filter(|next| *next <= now) {
+            // What ends at the moment of a schedule has ended before it.
+            match self.due.pop_first() {
+                Some((at, arn)) if at == next => notices.extend(self.step(&arn, at)),
+                later => {
+                    self.due.extend(later);
+                    if let Some((at, arn)) = self.ticks.pop_first() {
+                        self.tick(&arn, at);
+                    }
+                }
+            }
         }
         notices
     }
@@ -180,9 +203,13 @@ impl ImageBuilder {
             build.outputs = outputs(&build.doc, &self.account, &self.region);
         }
         let build = build.clone();
-        if let Some(pipeline) = text(&build.doc, "sourcePipelineArn")
-            .and_then(|pipeline| self.pipelines.get_mut(pipeline))
-        {
+        if build.status == "AVAILABLE" {
+            self.tell_parameters(&build, at);
+        }
+        let pipeline = text(&build.doc, "sourcePipelineArn").unwrap_or_default();
+        let scheduled = text(&build.doc, "buildType") == Some("SCHEDULED");
+        self.count_failures(pipeline, build.status, scheduled);
+        if let Some(pipeline) = self.pipelines.get_mut(pipeline) {
             pipeline.insert("lastRunStatus".to_owned(), build.status.into());
             pipeline.insert("dateLastRun".to_owned(), date(at));
         }
@@ -191,6 +218,27 @@ impl ImageBuilder {
             topic: topic.to_owned(),
             message: notification::message(&build, &self.account),
         })
+    }
+
+    /// Writes the AMIs into the parameters that the distribution names (April 2025).
+    fn tell_parameters(&self, build: &Build, at: Timestamp) {
+        let distributions = build.doc.get("distributionConfiguration");
+        let distributions =
+            distributions.and_then(|it| it.get("distributions")?.as_array()).cloned();
+        for distribution in distributions.unwrap_or_default() {
+            let region = distribution.get("region").and_then(Value::as_str).unwrap_or_default();
+            let amis = build.outputs.get("amis").and_then(Value::as_array);
+            let ami = amis.into_iter().flatten().find(|ami| ami["region"] == region);
+            let ami = ami.and_then(|ami| ami.get("image")?.as_str());
+            let named = distribution.get("ssmParameterConfigurations").and_then(Value::as_array);
+            for parameter in named.into_iter().flatten() {
+                let name = parameter.get("parameterName").and_then(Value::as_str);
+                // Those of other Regions are in other Regions' stores.
+                if let (Some(name), Some(ami), true) = (name, ami, region == self.region) {
+                    self.parameters.put(name, ami, at);
+                }
+            }
+        }
     }
 
     /// Ends a build that somebody has cancelled. The topic hears nothing of it.

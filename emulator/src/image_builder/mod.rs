@@ -10,6 +10,7 @@ mod notification;
 mod page;
 mod pipelines;
 mod recipes;
+mod schedule;
 mod semver;
 mod state;
 mod versioned;

@@ -26,6 +26,7 @@ impl ImageBuilder {
         doc.insert("dateUpdated".to_owned(), date(now));
         doc.entry("tags").or_insert_with(|| json!({}));
         self.pipelines.insert(arn.clone(), doc);
+        self.schedule_next(&arn, now);
         Ok(Doc::from_iter([("imagePipelineArn".to_owned(), arn.into())]))
     }
 
@@ -46,10 +47,12 @@ impl ImageBuilder {
         ));
         doc.insert("dateUpdated".to_owned(), date(now));
         self.pipelines.insert(arn.clone(), doc);
+        self.schedule_next(&arn, now);
         Ok(Doc::from_iter([("imagePipelineArn".to_owned(), arn.into())]))
     }
 
     fn check_pipeline(&self, input: &Input) -> Result<(), ApiError> {
+        Self::check_schedule(input)?;
         let ((Some(recipe), None) | (None, Some(recipe))) =
             (text(input, "imageRecipeArn"), text(input, "containerRecipeArn"))
         else {

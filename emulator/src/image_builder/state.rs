@@ -12,6 +12,7 @@ use super::error::ApiError;
 use super::life::{Build, Due};
 use super::model::Input;
 use super::versioned::Versioned;
+use crate::ssm::ParameterStore;
 
 /// A JSON object, as the API shows a resource.
 pub type Doc = Map<String, Value>;
@@ -29,6 +30,12 @@ pub struct ImageBuilder {
     pub(super) images: Versioned<Build>,
     pub(super) executions: Vec<Execution>,
     pub(super) due: Due,
+    /// When pipelines come due by their own schedules.
+    pub(super) ticks: Due,
+    pub(super) parameters: ParameterStore,
+    /// Whether images show the parameter that named their parent, and not what it held: AWS does
+    /// not say which.
+    pub shows_parameters: bool,
     tokens: BTreeMap<(String, String), (Input, Doc)>,
     /// How the next answers are bent.
     pub(super) bend: Bend,
@@ -68,7 +75,13 @@ pub struct Bend {
 
 impl ImageBuilder {
     /// An empty account, but for what Amazon manages in every one.
-    pub fn new(account: &str, region: &str, build_time: Duration, now: Timestamp) -> Self {
+    pub fn new(
+        account: &str,
+        region: &str,
+        build_time: Duration,
+        parameters: ParameterStore,
+        now: Timestamp,
+    ) -> Self {
         let mut empty = Self {
             account: account.to_owned(),
             region: region.to_owned(),
@@ -80,6 +93,9 @@ impl ImageBuilder {
             images: Versioned::default(),
             executions: Vec::new(),
             due: Due::new(),
+            ticks: Due::new(),
+            parameters,
+            shows_parameters: false,
             tokens: BTreeMap::new(),
             bend: Bend::default(),
         };
@@ -181,6 +197,8 @@ impl ImageBuilder {
             "StartImagePipelineExecution" => self.start_pipeline(input, now),
             "CreateImage" => self.create_image(input, now),
             "GetImage" => self.get_image(input),
+            "DeleteImage" => self.delete_image(input),
+            "StartResourceStateUpdate" => self.update_state(input),
             "ListImages" => self.list_images(input),
             "ListImageBuildVersions" => self.list_image_build_versions(input),
             "ListImagePipelineImages" => self.list_pipeline_images(input),

@@ -66,6 +66,19 @@ impl<T> Versioned<T> {
         self.0.get_mut(&head)?.get_mut(&semver::numbers(version)?)?.builds.get_mut(&build?)
     }
 
+    /// Takes out the build that `arn` names exactly.
+    pub(super) fn remove(&mut self, arn: &str) -> Option<T> {
+        let (head, version, build) = cut(arn)?;
+        let versions = self.0.get_mut(&head)?;
+        let number = semver::numbers(version)?;
+        let builds = &mut versions.get_mut(&number)?.builds;
+        let removed = builds.remove(&build?);
+        if builds.is_empty() {
+            versions.remove(&number);
+        }
+        removed
+    }
+
     /// Every version with its newest build: the version's ARN comes with it.
     pub(super) fn versions(&self) -> impl Iterator<Item = (String, &T)> {
         self.0.iter().flat_map(|(head, versions)| {

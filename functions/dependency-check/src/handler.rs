@@ -1,12 +1,12 @@
 //! What does one check bring about?
 
 use image_cascade::Clients;
+use image_cascade::budget::Budget;
 use image_cascade::cascade::{FinishError, cascade, finish};
 use image_cascade::error::Chain;
 use image_cascade::report::{Event, Failed, Report};
 use image_cascade::scope::Scope;
 use image_cascade::settings::Settings;
-use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
 use thiserror::Error;
@@ -36,7 +36,7 @@ impl From<HandleError> for Diagnostic {
     }
 }
 
-/// Checks what the event asks for. `now` is the time of the invocation. The answer is the report,
+/// Checks what the event asks for. `budget` is the invocation's time. The answer is the report,
 /// as JSON.
 ///
 /// # Errors
@@ -46,7 +46,7 @@ pub async fn handle(
     settings: &Settings,
     clients: &Clients,
     event: Value,
-    now: Timestamp,
+    budget: Budget,
 ) -> Result<Value, HandleError> {
     let Request { selection, dry_run } = Request::parse(event).map_err(|error| {
         let error = Chain(&error).to_string();
@@ -57,7 +57,7 @@ pub async fn handle(
     let cause = format!("check of {selection}");
     tracing::info!("{cause}");
     let scope = Scope::Fleet(&selection);
-    let event = match cascade(&clients.image_builder, scope, &cause, &settings, now).await {
+    let event = match cascade(clients, scope, &cause, &settings, budget).await {
         Ok(event) if event.pipelines.is_empty() => {
             Event::ignored(&cause, "there is no such pipeline")
         }

@@ -2,6 +2,7 @@
 
 use aws_lambda_events::event::sns::SnsRecord;
 use image_cascade::Clients;
+use image_cascade::budget::Budget;
 use image_cascade::cascade::{FinishError, cascade, finish};
 use image_cascade::error::Chain;
 use image_cascade::image::{ImageStatus, Phase};
@@ -9,7 +10,6 @@ use image_cascade::notification::{MessageError, Notification};
 use image_cascade::report::{Event, Failed, Report, cause};
 use image_cascade::scope::Scope;
 use image_cascade::settings::Settings;
-use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use serde::Deserialize;
 use serde_json::Value;
@@ -48,7 +48,7 @@ impl From<HandleError> for Diagnostic {
 }
 
 /// Handles every record, one after the other, so that the second sees what the first has started.
-/// `now` is the time of the invocation. The answer is the report, as JSON.
+/// `budget` is the invocation's time. The answer is the report, as JSON.
 ///
 /// # Errors
 /// Whatever is not finished, or could not be read, makes Lambda retry the invocation and, after
@@ -58,7 +58,7 @@ pub async fn handle(
     settings: &Settings,
     clients: &Clients,
     event: Value,
-    now: Timestamp,
+    budget: Budget,
 ) -> Result<Value, HandleError> {
     let Envelope { records } = serde_json::from_value(event).map_err(|problem| {
         tracing::error!("the event is not one of SNS: {problem}");
@@ -67,7 +67,7 @@ pub async fn handle(
     let mut events = Vec::new();
     for (index, record) in records.into_iter().enumerate() {
         events.push(match serde_json::from_value(record) {
-            Ok(record) => handle_record(settings, clients, &record, now).await,
+            Ok(record) => handle_record(settings, clients, &record, budget).await,
             Err(problem) => not_a_record(index, &problem),
         });
     }
@@ -86,7 +86,7 @@ async fn handle_record(
     settings: &Settings,
     clients: &Clients,
     record: &SnsRecord,
-    now: Timestamp,
+    budget: Budget,
 ) -> Event {
     let message_id = record.sns.message_id.as_str();
     tracing::debug!(sns.message_id = message_id, body = record.sns.message, "message received");
@@ -112,7 +112,7 @@ async fn handle_record(
         "{cause}: looking for its children"
     );
     let scope = Scope::Image(&notification);
-    match cascade(&clients.image_builder, scope, &cause, settings, now).await {
+    match cascade(clients, scope, &cause, settings, budget).await {
         Ok(event) => event,
         Err(error) => {
             let failed = Failed::from(&error);

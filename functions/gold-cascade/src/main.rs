@@ -3,6 +3,7 @@
 
 use gold_cascade::handle;
 use image_cascade::Clients;
+use image_cascade::budget::Budget;
 use image_cascade::logging::log_from;
 use image_cascade::settings::Settings;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -17,7 +18,8 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<_>| {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
         let now = jiff::Timestamp::now();
-        handle(&settings, &clients, event.payload, now).await
+        let budget = Budget::until(now, event.context.deadline);
+        handle(&settings, &clients, event.payload, budget).await
     }))
     .await
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 pub use aws_sdk_imagebuilder::Client;
 use aws_sdk_imagebuilder::Config;
-use aws_sdk_imagebuilder::config::retry::RetryConfig;
+use aws_sdk_imagebuilder::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_imagebuilder::config::timeout::TimeoutConfig;
 use aws_sdk_imagebuilder::types;
 use futures_util::future::try_join;
@@ -17,15 +17,18 @@ use jiff::Timestamp;
 use super::retry::TooManyRequests;
 use super::{ImageBuilder, Outputs, Started};
 use crate::arn::{
-    ArnError, ComponentArn, ComponentReference, ImageArn, ImageFamily, ImageReference, PipelineArn,
-    RecipeArn, RecipeKind,
+    ArnError, ComponentArn, ComponentFamily, ComponentReference, ImageArn, ImageFamily,
+    ImageReference, PipelineArn, RecipeArn, RecipeKind,
 };
 use crate::aws::request_error;
+use crate::component::Component;
 use crate::error::{Cause, Class, RequestError};
-use crate::image::{Image, ImageStatus, ImageSummary};
-use crate::pipeline::{Pipeline, PipelineStatus};
+use crate::image::{Image, ImageStatus, ImageSummary, Phase};
+use crate::pipeline::{CONTINUE_HERE, Pipeline, PipelineStatus};
 use crate::plan::Start;
 use crate::recipe::{ParentImage, Recipe};
+use crate::release::Release;
+use crate::version::{BuildVersion, Version};
 
 /// The most that a list gives on one page.
 const PAGE: i32 = 100;
@@ -35,9 +38,11 @@ const PAGE: i32 = 100;
 const ATTEMPT: Duration = Duration::from_secs(10);
 
 /// A client that tries throttles and passing failures again: six attempts, with jitter, from a
-/// quarter of a second.
+/// quarter of a second. Once it has been throttled it asks more slowly, by as much as it takes.
+///
+/// Its budget of retries and its pace are its own, and not those of every client of the process.
 pub fn client(config: &SdkConfig) -> Client {
-    let retries = RetryConfig::standard()
+    let retries = RetryConfig::adaptive()
         .with_max_attempts(6)
         .with_initial_backoff(Duration::from_millis(250));
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build();
@@ -46,25 +51,19 @@ pub fn client(config: &SdkConfig) -> Client {
         .retry_config(retries)
         .timeout_config(timeouts)
         .retry_classifier(TooManyRequests)
+        .retry_partition(RetryPartition::custom("image-cascade").build())
         .build();
     Client::from_conf(config)
 }
 
 impl ImageBuilder for Client {
     async fn pipelines(&self) -> Result<Vec<Pipeline>, RequestError> {
-        const OPERATION: &str = "list image pipelines";
-        let mut pages =
-            self.list_image_pipelines().max_results(PAGE).into_paginator().items().send();
-        let mut pipelines = Vec::new();
-        while let Some(pipeline) = pages.next().await {
-            let pipeline =
-                pipeline.map_err(|error| request_error(OPERATION, "of this account", &error))?;
-            match read_pipeline(&pipeline) {
-                Ok(pipeline) => pipelines.push(pipeline),
-                Err(error) => leave_out("pipeline", &error),
-            }
-        }
-        Ok(pipelines)
+        let pages = self.list_image_pipelines().max_results(PAGE).into_paginator().items().send();
+        let pipelines = pages
+            .try_collect()
+            .await
+            .map_err(|error| request_error("list image pipelines", "of this account", &error))?;
+        Ok(readable("pipeline", pipelines.iter().map(read_pipeline)))
     }
 
     async fn recipes(&self) -> Result<Vec<Recipe>, RequestError> {
@@ -81,22 +80,20 @@ impl ImageBuilder for Client {
 
     async fn images_of(&self, pipeline: &PipelineArn) -> Result<Vec<ImageSummary>, RequestError> {
         const OPERATION: &str = "list images of pipeline";
-        let mut pages = self
-            .list_image_pipeline_images()
-            .image_pipeline_arn(pipeline.to_string())
+        let request = self.list_image_pipeline_images().image_pipeline_arn(pipeline.to_string());
+        let images = request
             .max_results(PAGE)
             .into_paginator()
             .items()
-            .send();
-        let mut images = Vec::new();
-        while let Some(image) = pages.next().await {
-            let image = image.map_err(|error| request_error(OPERATION, pipeline, &error))?;
-            images.push(ImageSummary {
-                arn: read(image.arn()).map_err(|error| unreadable(OPERATION, &error))?,
-                status: read_status(image.state()),
-            });
-        }
-        Ok(images)
+            .send()
+            .try_collect()
+            .await
+            .map_err(|error| request_error(OPERATION, pipeline, &error))?;
+        let summary = |image: &types::ImageSummary| {
+            Ok(ImageSummary { arn: read(image.arn())?, status: read_status(image.state()) })
+        };
+        let read: Result<_, ArnError> = images.iter().map(summary).collect();
+        read.map_err(|error| unreadable(OPERATION, &error))
     }
 
     async fn image(&self, reference: &ImageReference) -> Result<Image, RequestError> {
@@ -138,10 +135,7 @@ impl ImageBuilder for Client {
         Ok(component_arns(&components.unwrap_or_default()).map(str::to_owned).collect())
     }
 
-    async fn component(
-        &self,
-        reference: &ComponentReference,
-    ) -> Result<ComponentArn, RequestError> {
+    async fn component(&self, reference: &ComponentReference) -> Result<Component, RequestError> {
         const OPERATION: &str = "get component";
         let answer = self
             .get_component()
@@ -149,22 +143,78 @@ impl ImageBuilder for Client {
             .send()
             .await
             .map_err(|error| request_error(OPERATION, reference, &error))?;
-        read(answer.component().and_then(types::Component::arn))
-            .map_err(|error| unreadable(OPERATION, &error))
+        let component = answer.component();
+        Ok(Component {
+            arn: read(component.and_then(types::Component::arn))
+                .map_err(|error| unreadable(OPERATION, &error))?,
+            name: component.and_then(types::Component::name).unwrap_or_default().to_owned(),
+            created: read_date(component.and_then(types::Component::date_created)),
+        })
+    }
+
+    async fn newer_images(
+        &self,
+        family: &ImageFamily,
+        name: &str,
+        since: BuildVersion,
+    ) -> Result<Vec<Release>, RequestError> {
+        let versions = versions_of(self, family, Some(name)).await?;
+        let versions = versions.iter().map(|it| (it.version(), it.date_created()));
+        let mut releases = newer_versions(since, versions);
+        let version = format!("{family}/{}", since.version);
+        for build in builds_of(self, &version).await? {
+            let arn: ImageArn = read(build.arn()).map_err(|error| unreadable(BUILDS, &error))?;
+            if arn.build() > since && read_status(build.state()).phase() == Phase::Built {
+                let created = read_date(build.date_created());
+                releases.push(Release { version: since.version, rebuild: true, created });
+            }
+        }
+        Ok(releases)
+    }
+
+    async fn newer_components(
+        &self,
+        family: &ComponentFamily,
+        name: &str,
+        since: BuildVersion,
+    ) -> Result<Vec<Release>, RequestError> {
+        const OPERATION: &str = "list builds of component";
+        let versions = component_versions(self, family, name).await?;
+        let versions = versions.iter().map(|it| (it.version(), it.date_created()));
+        let mut releases = newer_versions(since, versions);
+        let version = format!("{family}/{}", since.version);
+        let builds = self
+            .list_component_build_versions()
+            .component_version_arn(&version)
+            .max_results(PAGE)
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await
+            .map_err(|error| request_error(OPERATION, &version, &error))?;
+        for build in builds {
+            let arn: ComponentArn =
+                read(build.arn()).map_err(|error| unreadable(OPERATION, &error))?;
+            if arn.build() > since {
+                let created = read_date(build.date_created());
+                releases.push(Release { version: since.version, rebuild: true, created });
+            }
+        }
+        Ok(releases)
     }
 
     async fn outputs_of(&self, family: &ImageFamily) -> Result<Outputs, RequestError> {
-        for owner in [types::Ownership::SelfValue, types::Ownership::Shared] {
-            let versions = versions_of(self, family, owner).await?;
-            if !versions.is_empty() {
-                let mut outputs = Outputs::new();
-                for version in versions {
-                    add_outputs(self, &version, &mut outputs).await?;
-                }
-                return Ok(outputs);
+        let mut outputs = Outputs::new();
+        for version in versions_of(self, family, None).await? {
+            for build in builds_of(self, version.arn().unwrap_or_default()).await? {
+                let arn: ImageArn =
+                    read(build.arn()).map_err(|error| unreadable(BUILDS, &error))?;
+                let put_out = read_outputs(build.output_resources());
+                outputs.extend(put_out.map(|output| (output, arn.clone())));
             }
         }
-        Ok(Outputs::new())
+        Ok(outputs)
     }
 
     async fn start(&self, start: &Start) -> Result<Started, RequestError> {
@@ -193,97 +243,147 @@ impl ImageBuilder for Client {
             },
         }
     }
+
+    async fn mark(&self, pipeline: &PipelineArn) -> Result<(), RequestError> {
+        let marked = self
+            .tag_resource()
+            .resource_arn(pipeline.to_string())
+            .tags(CONTINUE_HERE, "true")
+            .send()
+            .await;
+        marked.map(drop).map_err(|error| request_error("tag pipeline", pipeline, &error))
+    }
+
+    async fn unmark(&self, pipeline: &PipelineArn) -> Result<(), RequestError> {
+        let unmarked = self
+            .untag_resource()
+            .resource_arn(pipeline.to_string())
+            .tag_keys(CONTINUE_HERE)
+            .send()
+            .await;
+        unmarked.map(drop).map_err(|error| request_error("untag pipeline", pipeline, &error))
+    }
 }
 
-/// The ARNs of a family's versions. The list's filter by name compares with the name as it was
-/// given, which an ARN does not hold (FACTS section 3): so the whole list is read.
+/// The versions of a family of images.
+///
+/// The list's filter by name compares with the name as it was given, which an ARN does not hold
+/// (FACTS section 3): without it the whole list is read.
 async fn versions_of(
     client: &Client,
     family: &ImageFamily,
-    owner: types::Ownership,
-) -> Result<Vec<String>, RequestError> {
-    let mut pages =
-        client.list_images().owner(owner).max_results(PAGE).into_paginator().items().send();
+    name: Option<&str>,
+) -> Result<Vec<types::ImageVersion>, RequestError> {
+    let filter = name.map(|name| types::Filter::builder().name("name").values(name).build());
     let prefix = format!("{family}/");
-    let mut versions = Vec::new();
-    while let Some(version) = pages.next().await {
-        let version = version.map_err(|error| request_error("list images for", family, &error))?;
-        versions.extend(version.arn().filter(|arn| arn.starts_with(&prefix)).map(str::to_owned));
+    for owner in owners(family.owner()) {
+        let request = client.list_images().owner(owner.clone());
+        let mut versions = request
+            .set_filters(filter.clone().map(|filter| vec![filter]))
+            .max_results(PAGE)
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await
+            .map_err(|error| request_error("list images for", family, &error))?;
+        versions.retain(|version| version.arn().is_some_and(|arn| arn.starts_with(&prefix)));
+        if !versions.is_empty() {
+            return Ok(versions);
+        }
     }
-    Ok(versions)
+    Ok(Vec::new())
 }
 
-async fn add_outputs(
+/// The versions of a family of components.
+async fn component_versions(
+    client: &Client,
+    family: &ComponentFamily,
+    name: &str,
+) -> Result<Vec<types::ComponentVersion>, RequestError> {
+    let filter = types::Filter::builder().name("name").values(name).build();
+    let prefix = format!("{family}/");
+    for owner in owners(family.owner()) {
+        let request = client.list_components().owner(owner.clone()).filters(filter.clone());
+        let mut versions = request
+            .max_results(PAGE)
+            .into_paginator()
+            .items()
+            .send()
+            .try_collect()
+            .await
+            .map_err(|error| request_error("list components for", family, &error))?;
+        versions.retain(|version| version.arn().is_some_and(|arn| arn.starts_with(&prefix)));
+        if !versions.is_empty() {
+            return Ok(versions);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The lists that may show what this owner has. Whether an account is our own, or one that
+/// shares with us, the lists themselves tell.
+fn owners(owner: &str) -> &'static [types::Ownership] {
+    match owner {
+        "aws" => &[types::Ownership::Amazon],
+        "third-party" => &[types::Ownership::Thirdparty],
+        "aws-marketplace" => &[types::Ownership::AwsMarketplace],
+        _ => &[types::Ownership::SelfValue, types::Ownership::Shared],
+    }
+}
+
+const BUILDS: &str = "list builds of image";
+
+/// The builds of one version of an image.
+async fn builds_of(
     client: &Client,
     version: &str,
-    outputs: &mut Outputs,
-) -> Result<(), RequestError> {
-    const OPERATION: &str = "list builds of image";
-    let mut pages = client
-        .list_image_build_versions()
-        .image_version_arn(version)
-        .max_results(PAGE)
-        .into_paginator()
-        .items()
-        .send();
-    while let Some(build) = pages.next().await {
-        let build = build.map_err(|error| request_error(OPERATION, version, &error))?;
-        let Some(resources) = build.output_resources() else { continue };
-        let arn: ImageArn = read(build.arn()).map_err(|error| unreadable(OPERATION, &error))?;
-        let amis = resources.amis().iter().filter_map(types::Ami::image).map(str::to_owned);
-        let containers =
-            resources.containers().iter().flat_map(types::Container::image_uris).cloned();
-        outputs.extend(amis.chain(containers).map(|output| (output, arn.clone())));
-    }
-    Ok(())
+) -> Result<Vec<types::ImageSummary>, RequestError> {
+    let request = client.list_image_build_versions().image_version_arn(version);
+    let pages = request.max_results(PAGE).into_paginator().items().send();
+    pages.try_collect().await.map_err(|error| request_error(BUILDS, version, &error))
+}
+
+/// Of versions and their dates, those that are newer than `since`.
+fn newer_versions<'a>(
+    since: BuildVersion,
+    versions: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>,
+) -> Vec<Release> {
+    versions
+        .filter_map(|(version, created)| Some((version?.parse::<Version>().ok()?, created)))
+        .filter(|(version, _)| *version > since.version)
+        .map(|(version, created)| Release { version, rebuild: false, created: read_date(created) })
+        .collect()
 }
 
 async fn image_recipes(
     client: &Client,
     owner: types::Ownership,
 ) -> Result<Vec<Recipe>, RequestError> {
-    const OPERATION: &str = "list image recipes";
-    let mut pages = client
-        .list_image_recipes()
-        .owner(owner.clone())
-        .max_results(PAGE)
-        .into_paginator()
-        .items()
-        .send();
-    let mut recipes = Vec::new();
-    while let Some(recipe) = pages.next().await {
-        let recipe = recipe
-            .map_err(|error| request_error(OPERATION, format_args!("of owner {owner}"), &error))?;
-        match read_recipe(recipe.arn(), recipe.parent_image()) {
-            Ok(recipe) => recipes.push(recipe),
-            Err(error) => leave_out("recipe", &error),
-        }
-    }
-    Ok(recipes)
+    let request = client.list_image_recipes().owner(owner.clone());
+    let pages = request.max_results(PAGE).into_paginator().items().send();
+    let recipes = pages.try_collect().await.map_err(|error| {
+        request_error("list image recipes", format_args!("of owner {owner}"), &error)
+    })?;
+    let read = |it: &types::ImageRecipeSummary| {
+        read_recipe(it.arn(), it.parent_image(), it.date_created())
+    };
+    Ok(readable("recipe", recipes.iter().map(read)))
 }
 
 async fn container_recipes(
     client: &Client,
     owner: types::Ownership,
 ) -> Result<Vec<Recipe>, RequestError> {
-    const OPERATION: &str = "list container recipes";
-    let mut pages = client
-        .list_container_recipes()
-        .owner(owner.clone())
-        .max_results(PAGE)
-        .into_paginator()
-        .items()
-        .send();
-    let mut recipes = Vec::new();
-    while let Some(recipe) = pages.next().await {
-        let recipe = recipe
-            .map_err(|error| request_error(OPERATION, format_args!("of owner {owner}"), &error))?;
-        match read_recipe(recipe.arn(), recipe.parent_image()) {
-            Ok(recipe) => recipes.push(recipe),
-            Err(error) => leave_out("recipe", &error),
-        }
-    }
-    Ok(recipes)
+    let request = client.list_container_recipes().owner(owner.clone());
+    let pages = request.max_results(PAGE).into_paginator().items().send();
+    let recipes = pages.try_collect().await.map_err(|error| {
+        request_error("list container recipes", format_args!("of owner {owner}"), &error)
+    })?;
+    let read = |it: &types::ContainerRecipeSummary| {
+        read_recipe(it.arn(), it.parent_image(), it.date_created())
+    };
+    Ok(readable("recipe", recipes.iter().map(read)))
 }
 
 /// Reads an ARN that an answer must hold; an absent one reads as the empty text.
@@ -291,9 +391,11 @@ fn read<T: std::str::FromStr<Err = ArnError>>(arn: Option<&str>) -> Result<T, Ar
     arn.unwrap_or_default().parse()
 }
 
-/// One item of a list that cannot be read harms no other: it is named, and left out.
-fn leave_out(kind: &str, error: &ArnError) {
-    tracing::warn!("a {kind} is left out of the fleet: {error}");
+/// The items of a list that can be read. One that cannot be harms no other: it is named, and left
+/// out.
+fn readable<T>(kind: &str, items: impl Iterator<Item = Result<T, ArnError>>) -> Vec<T> {
+    let report = |error: &ArnError| tracing::warn!("a {kind} is left out of the fleet: {error}");
+    items.filter_map(|item| item.inspect_err(report).ok()).collect()
 }
 
 fn read_pipeline(pipeline: &types::ImagePipeline) -> Result<Pipeline, ArnError> {
@@ -310,11 +412,36 @@ fn read_pipeline(pipeline: &types::ImagePipeline) -> Result<Pipeline, ArnError> 
             .image_tags()
             .map(|tags| tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
             .unwrap_or_default(),
+        created: read_date(pipeline.date_created()),
+        marked: pipeline.tags().is_some_and(|tags| tags.contains_key(CONTINUE_HERE)),
     })
 }
 
-fn read_recipe(arn: Option<&str>, parent: Option<&str>) -> Result<Recipe, ArnError> {
-    Ok(Recipe { arn: read(arn)?, parent: ParentImage::parse(parent.unwrap_or_default()) })
+fn read_recipe(
+    arn: Option<&str>,
+    parent: Option<&str>,
+    created: Option<&str>,
+) -> Result<Recipe, ArnError> {
+    Ok(Recipe {
+        arn: read(arn)?,
+        parent: ParentImage::parse(parent.unwrap_or_default()),
+        created: read_date(created),
+    })
+}
+
+/// A date. One that cannot be read is none: it only makes a pause or an age less exact.
+fn read_date(text: Option<&str>) -> Option<Timestamp> {
+    text?.parse().ok()
+}
+
+/// What a build has put out.
+fn read_outputs(resources: Option<&types::OutputResources>) -> impl Iterator<Item = String> {
+    let amis = resources.map(types::OutputResources::amis).unwrap_or_default();
+    let containers = resources.map(types::OutputResources::containers).unwrap_or_default();
+    amis.iter()
+        .filter_map(types::Ami::image)
+        .map(str::to_owned)
+        .chain(containers.iter().flat_map(types::Container::image_uris).cloned())
 }
 
 fn component_arns(components: &[types::ComponentConfiguration]) -> impl Iterator<Item = &str> {
@@ -338,9 +465,9 @@ fn read_image(image: &types::Image) -> Result<Image, ArnError> {
         .or(container.and_then(types::ContainerRecipe::parent_image));
     Ok(Image {
         arn: read::<ImageArn>(image.arn())?,
+        name: image.name().unwrap_or_default().to_owned(),
         status: read_status(image.state()),
-        // A date that cannot be read only lengthens or shortens a pause.
-        created: image.date_created().and_then(|date| date.parse::<Timestamp>().ok()),
+        created: read_date(image.date_created()),
         recipe: recipe_arn.map(str::parse).transpose()?,
         parent: parent.map(ParentImage::parse).transpose()?,
         // One that cannot be read has not moved, as far as anybody can tell.
@@ -352,6 +479,7 @@ fn read_image(image: &types::Image) -> Result<Image, ArnError> {
             })
             .unwrap_or_default(),
         pipeline: image.source_pipeline_arn().map(str::parse).transpose()?,
+        outputs: read_outputs(image.output_resources()).collect(),
     })
 }
 

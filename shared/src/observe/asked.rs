@@ -1,0 +1,101 @@
+//! What has been asked already? Nothing is asked twice in one invocation.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+
+use crate::arn::{ComponentFamily, ComponentReference, ImageFamily, ImageReference, RecipeArn};
+use crate::component::Component;
+use crate::error::RequestError;
+use crate::image::Image;
+use crate::image_builder::ImageBuilder;
+use crate::release::Release;
+use crate::version::BuildVersion;
+
+/// Answers of Image Builder that several pipelines share.
+pub(super) struct Asked<'a, I> {
+    pub(super) image_builder: &'a I,
+    images: Answers<ImageReference, Image>,
+    components: Answers<ComponentReference, Component>,
+    recipes: Answers<RecipeArn, Vec<String>>,
+    newer_images: Answers<(ImageFamily, BuildVersion), Vec<Release>>,
+    newer_components: Answers<(ComponentFamily, BuildVersion), Vec<Release>>,
+}
+
+impl<'a, I: ImageBuilder> Asked<'a, I> {
+    /// Nothing yet.
+    pub(super) fn of(image_builder: &'a I) -> Self {
+        Self {
+            image_builder,
+            images: Answers::default(),
+            components: Answers::default(),
+            recipes: Answers::default(),
+            newer_images: Answers::default(),
+            newer_components: Answers::default(),
+        }
+    }
+
+    pub(super) async fn image(&self, reference: &ImageReference) -> Result<Image, RequestError> {
+        self.images.get(reference, || self.image_builder.image(reference)).await
+    }
+
+    pub(super) async fn component(
+        &self,
+        reference: &ComponentReference,
+    ) -> Result<Component, RequestError> {
+        self.components.get(reference, || self.image_builder.component(reference)).await
+    }
+
+    pub(super) async fn components_of(
+        &self,
+        recipe: &RecipeArn,
+    ) -> Result<Vec<String>, RequestError> {
+        self.recipes.get(recipe, || self.image_builder.components_of(recipe)).await
+    }
+
+    pub(super) async fn newer_images(
+        &self,
+        family: &ImageFamily,
+        name: &str,
+        since: BuildVersion,
+    ) -> Result<Vec<Release>, RequestError> {
+        let ask = || self.image_builder.newer_images(family, name, since);
+        self.newer_images.get(&(family.clone(), since), ask).await
+    }
+
+    pub(super) async fn newer_components(
+        &self,
+        family: &ComponentFamily,
+        name: &str,
+        since: BuildVersion,
+    ) -> Result<Vec<Release>, RequestError> {
+        let ask = || self.image_builder.newer_components(family, name, since);
+        self.newer_components.get(&(family.clone(), since), ask).await
+    }
+}
+
+/// Answers by question. Who asks while the first is still asking waits for that answer.
+struct Answers<K, V>(Mutex<BTreeMap<K, Answer<V>>>);
+
+type Answer<V> = Arc<OnceCell<Result<V, RequestError>>>;
+
+impl<K, V> Default for Answers<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Ord + Clone, V: Clone> Answers<K, V> {
+    async fn get<F: Future<Output = Result<V, RequestError>>>(
+        &self,
+        question: &K,
+        ask: impl FnOnce() -> F,
+    ) -> Result<V, RequestError> {
+        let answer = {
+            let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(answers.entry(question.clone()).or_default())
+        };
+        answer.get_or_init(ask).await.clone()
+    }
+}

@@ -1,0 +1,369 @@
+//! What is there to know of one pipeline?
+
+use jiff::Timestamp;
+
+use super::asked::Asked;
+use super::view::View;
+use crate::arn::{ArnError, BuildArn, ComponentReference, ImageArn, Kind, Reference, Selector};
+use crate::component::Component;
+use crate::decision::Reason;
+use crate::error::{Chain, Class, RequestError};
+use crate::graph::Member;
+use crate::image::{Image, ImageStatus, ImageSummary, Phase};
+use crate::image_builder::ImageBuilder;
+use crate::parameter::{Parameter, ParameterNow};
+use crate::pin::{Misses, Newest, Pin};
+use crate::rebuild::{ComponentNow, Observed, ParentNow, RetryPolicy, Standing, age_key, lacks};
+use crate::recipe::ParentImage;
+use crate::release::{Release, first, rebuilds, versions};
+
+/// Looks at one pipeline after the other.
+pub(super) struct Observer<'a, I> {
+    pub(super) asked: &'a Asked<'a, I>,
+    pub(super) view: &'a View<'a>,
+    pub(super) policy: RetryPolicy,
+}
+
+/// What a parent comes to.
+struct Parent {
+    now: ParentNow,
+    image: Option<Image>,
+}
+
+/// A component as the recipe writes it, and what it comes to.
+struct Listed {
+    reference: Option<ComponentReference>,
+    now: ComponentNow,
+    component: Option<Component>,
+}
+
+impl<I: ImageBuilder> Observer<'_, I> {
+    /// Everything that a decision about `member` needs. `unread` is why its parameter could not
+    /// be read, if it needs one.
+    pub(super) async fn at(
+        &self,
+        member: &Member,
+        unread: Option<&RequestError>,
+    ) -> Result<Observed, RequestError> {
+        if let Some(error) = unread {
+            return Err(error.clone());
+        }
+        let parent = self.parent(member).await?;
+        let listed = self.components(member).await?;
+        let (parent_now, parent_image) = match parent {
+            Some(Parent { now, image }) => (Some(now), image),
+            None => (None, None),
+        };
+        let may_be_behind = match self.view.standing(member) {
+            Standing::Follows(_) => matches!(parent_now, Some(ParentNow::Is(_))),
+            Standing::Holds(_) => !matches!(
+                parent_now,
+                Some(
+                    ParentNow::Unresolved(_)
+                        | ParentNow::NotSelected { .. }
+                        | ParentNow::Lags { .. }
+                )
+            ),
+            // By its components, even if there are none, or by its recipe: where those are looked at.
+            Standing::Fixed(_) => self.view.looks_at_everything(),
+            Standing::Left(_) => false,
+        };
+        let images = if may_be_behind {
+            self.asked.image_builder.images_of(&member.pipeline.arn).await?
+        } else {
+            Vec::new()
+        };
+        let (built, spent) = self.history(member, &images).await?;
+        let mut observed = Observed {
+            member: member.clone(),
+            cycle: self.view.fleet.cycle_of(&member.pipeline.arn).cloned(),
+            pinned_parent: self
+                .pinned_parent(member, parent_now.as_ref(), parent_image.as_ref())
+                .await,
+            pins: self.pins(member, &listed).await,
+            parent_now,
+            parent_created: parent_image.as_ref().and_then(|image| image.created),
+            components_now: listed.iter().map(|listed| listed.now.clone()).collect(),
+            behind_since: None,
+            images,
+            built,
+            spent,
+        };
+        observed.behind_since = self.behind_since(&observed, parent_image.as_ref(), &listed).await;
+        Ok(observed)
+    }
+
+    /// What the parent comes to, and whether that agrees with what was announced.
+    async fn parent(&self, member: &Member) -> Result<Option<Parent>, RequestError> {
+        let Some(reference) = self.view.reference_to_resolve(member) else { return Ok(None) };
+        let of_parent = |now| Ok(Some(Parent { now, image: None }));
+        let announced = self
+            .view
+            .scope
+            .notification()
+            .filter(|notification| notification.status == ImageStatus::Available)
+            .map(|notification| &notification.image)
+            .filter(|image| image.family() == reference.family());
+        let is_held = matches!(self.view.standing(member), Standing::Holds(_));
+        if let Some(announced) = announced
+            && !is_held
+            && !reference.follows(announced.family(), announced.version())
+        {
+            return of_parent(ParentNow::NotSelected { announced: announced.clone() });
+        }
+        let image = match self.asked.image(&reference).await {
+            Ok(image) => image,
+            Err(error) if error.is_about_the_resource() => {
+                return of_parent(ParentNow::Unresolved(Chain(&error).to_string()));
+            }
+            Err(error) => return Err(error),
+        };
+        if is_held && image.status.phase() != Phase::Built {
+            // A parameter may name one build, whatever has become of it.
+            return of_parent(ParentNow::Unresolved(format!("it is {}", image.status)));
+        }
+        let follows = reference.clone().pinned().is_none();
+        if let Some(announced) = announced.filter(|it| follows && it.is_newer_than(&image.arn)) {
+            // Either the message is not true (any more), or the patterns lag behind the state.
+            let said = self.asked.image(&announced.clone().into()).await;
+            if said.is_ok_and(|image| image.status == ImageStatus::Available) {
+                let (resolved, announced) = (image.arn, announced.clone());
+                return of_parent(ParentNow::Lags { resolved, announced });
+            }
+        }
+        Ok(Some(Parent { now: ParentNow::Is(image.arn.clone()), image: Some(image) }))
+    }
+
+    /// The components of the recipe, and what each comes to.
+    async fn components(&self, member: &Member) -> Result<Vec<Listed>, RequestError> {
+        let (Some(recipe), true) = (&member.recipe, self.view.looks_at_everything()) else {
+            return Ok(Vec::new());
+        };
+        if matches!(self.view.standing(member), Standing::Left(_)) {
+            return Ok(Vec::new());
+        }
+        let mut listed = Vec::new();
+        for written in self.asked.components_of(&recipe.arn).await? {
+            listed.push(self.component(written).await?);
+        }
+        Ok(listed)
+    }
+
+    async fn component(&self, written: String) -> Result<Listed, RequestError> {
+        let reference: ComponentReference = match written.parse() {
+            Ok(reference) => reference,
+            Err(error) => {
+                let problem = ArnError::to_string(&error);
+                let now = ComponentNow::Unresolved { component: written, problem };
+                return Ok(Listed { reference: None, now, component: None });
+            }
+        };
+        if let Some(pinned) = reference.clone().pinned() {
+            let now = ComponentNow::Is(pinned);
+            return Ok(Listed { reference: Some(reference), now, component: None });
+        }
+        match self.asked.component(&reference).await {
+            Ok(component) => {
+                let now = ComponentNow::Is(component.arn.clone());
+                Ok(Listed { reference: Some(reference), now, component: Some(component) })
+            }
+            Err(error) if error.is_about_the_resource() => {
+                let now = ComponentNow::Unresolved {
+                    component: reference.short().to_string(),
+                    problem: Chain(&error).to_string(),
+                };
+                Ok(Listed { reference: Some(reference), now, component: None })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The newest image that was built, and the builds that were spent since: of those no more
+    /// than the policy counts.
+    async fn history(
+        &self,
+        member: &Member,
+        images: &[ImageSummary],
+    ) -> Result<(Option<Image>, Vec<Image>), RequestError> {
+        let recipe = member.recipe.as_ref().map(|recipe| &recipe.arn);
+        let mut newest_first: Vec<&ImageSummary> = images.iter().collect();
+        newest_first.sort_by_key(|image| std::cmp::Reverse(age_key(&image.arn, recipe)));
+        let mut spent = Vec::new();
+        for summary in newest_first {
+            let counts = match summary.status.phase() {
+                Phase::Built => true,
+                Phase::Spent => spent.len() < self.policy.tries,
+                Phase::InProgress | Phase::Gone => false,
+            };
+            if !counts {
+                continue;
+            }
+            let image = match self.asked.image(&summary.arn.clone().into()).await {
+                Ok(image) => image,
+                // Deleted since it was listed: it says nothing any more.
+                Err(error) if error.class() == Class::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            if summary.status.phase() == Phase::Built {
+                return Ok((Some(image), spent));
+            }
+            spent.push(image);
+        }
+        Ok((None, spent))
+    }
+
+    /// What a parent that is one build misses: `now` is the newest of its family then.
+    async fn pinned_parent(
+        &self,
+        member: &Member,
+        now: Option<&ParentNow>,
+        newest: Option<&Image>,
+    ) -> Option<Pin> {
+        let Standing::Fixed(parent) = self.view.standing(member) else { return None };
+        let (dependency, pin) = match parent {
+            ParentImage::Image(reference) => {
+                (reference.short().to_string(), reference.clone().pinned()?)
+            }
+            // An AMI or a registry's image that a build has put out is a pin to that build.
+            other => {
+                let build = self.view.put_out_by(member)?;
+                (format!("{other} ({})", build.short()), build.clone())
+            }
+        };
+        let misses = match now? {
+            ParentNow::Unresolved(problem) => Misses::Unknown { problem: problem.clone() },
+            ParentNow::NotSelected { .. } => Misses::Nothing,
+            ParentNow::Lags { announced, .. } => missed_image(&pin, announced),
+            ParentNow::Is(image) => missed_image(&pin, image),
+        };
+        let name = newest.map_or("", |image| &image.name);
+        Some(Pin { dependency, misses: self.count_images(misses, &pin, name).await })
+    }
+
+    /// What the other exact versions that a recipe names miss, where they miss something.
+    async fn pins(&self, member: &Member, listed: &[Listed]) -> Vec<Pin> {
+        let mut pins = Vec::new();
+        if !self.view.looks_at_everything() {
+            return pins;
+        }
+        if let Some(reference) = self.view.exact_parent(member)
+            && let Some(pin) = last_build_of(reference)
+        {
+            let misses = match self.asked.image(&reference.family().newest()).await {
+                Ok(newest) => {
+                    let misses = missed_image(&pin, &newest.arn);
+                    self.count_images(misses, &pin, &newest.name).await
+                }
+                Err(error) => Misses::Unknown { problem: Chain(&error).to_string() },
+            };
+            pins.push(Pin { dependency: reference.short().to_string(), misses });
+        }
+        for reference in listed.iter().filter_map(|listed| listed.reference.as_ref()) {
+            let Some(pin) = last_build_of(reference) else { continue };
+            let misses = match self.asked.component(&reference.family().newest()).await {
+                Ok(newest) if newest.arn.is_newer_than(&pin) => {
+                    let name = &newest.name;
+                    let newer = self.asked.newer_components(pin.family(), name, pin.build()).await;
+                    newer_than(Newest::Component(newest.arn), counted(newer).as_deref())
+                }
+                Ok(_) => Misses::Nothing,
+                Err(error) => Misses::Unknown { problem: Chain(&error).to_string() },
+            };
+            pins.push(Pin { dependency: reference.short().to_string(), misses });
+        }
+        pins.retain(|pin| pin.misses != Misses::Nothing);
+        pins
+    }
+
+    /// Counts by how much a pin is behind, where pins are looked at.
+    async fn count_images(&self, misses: Misses, pin: &ImageArn, name: &str) -> Misses {
+        match misses {
+            Misses::Newer { newest, .. } if self.view.looks_at_everything() => {
+                let newer = self.asked.newer_images(pin.family(), name, pin.build()).await;
+                newer_than(newest, counted(newer).as_deref())
+            }
+            other => other,
+        }
+    }
+
+    /// Since when the pipeline has lacked what it lacks first.
+    async fn behind_since(
+        &self,
+        observed: &Observed,
+        parent: Option<&Image>,
+        listed: &[Listed],
+    ) -> Option<Timestamp> {
+        let member = &observed.member;
+        let recipe_created = member.recipe.as_ref().and_then(|recipe| recipe.created);
+        let mut since: Vec<Option<Timestamp>> = Vec::new();
+        for reason in lacks(observed) {
+            since.push(match reason {
+                Reason::ParentUpdated { old, .. } => {
+                    let name = parent.map_or("", |parent| &parent.name);
+                    self.first_image_after(&old, name).await.or(observed.parent_created)
+                }
+                Reason::ComponentUpdated { old, new } => {
+                    let component = listed
+                        .iter()
+                        .filter_map(|listed| listed.component.as_ref())
+                        .find(|component| component.arn == new);
+                    match component {
+                        Some(component) => {
+                            let family = old.family();
+                            let newer =
+                                self.asked.newer_components(family, &component.name, old.build());
+                            counted(newer.await)
+                                .and_then(|newer| first(&newer))
+                                .or(component.created)
+                        }
+                        None => None,
+                    }
+                }
+                Reason::ParameterChanged { .. } => match &member.parameter {
+                    Some(ParameterNow::Is(Parameter { modified, .. })) => *modified,
+                    _ => None,
+                },
+                Reason::RecipeUpdated { .. } => recipe_created,
+                Reason::ParentChanged { .. } => recipe_created.max(observed.parent_created),
+                Reason::NoImageYet { .. } => member.pipeline.created.max(observed.parent_created),
+                Reason::TryAgain { .. } => None,
+            });
+        }
+        since.into_iter().flatten().min()
+    }
+
+    /// When the first image that is newer than `old` came out, where ages are looked at.
+    async fn first_image_after(&self, old: &ImageArn, name: &str) -> Option<Timestamp> {
+        if !self.view.looks_at_everything() {
+            return None;
+        }
+        let newer = self.asked.newer_images(old.family(), name, old.build()).await;
+        first(&counted(newer)?)
+    }
+}
+
+/// The highest build that an exact reference could mean; none for a pattern.
+fn last_build_of<K: Kind>(reference: &Reference<K>) -> Option<BuildArn<K>> {
+    let build = match reference.selector() {
+        Selector::Pinned(build) => build,
+        Selector::Newest(pattern) => pattern.exact()?.build(u32::MAX),
+    };
+    Some(reference.family().build(build))
+}
+
+fn missed_image(pin: &ImageArn, newest: &ImageArn) -> Misses {
+    if newest.is_newer_than(pin) {
+        newer_than(Newest::Image(newest.clone()), None)
+    } else {
+        Misses::Nothing
+    }
+}
+
+fn newer_than(newest: Newest, newer: Option<&[Release]>) -> Misses {
+    Misses::Newer { newest, versions: newer.map(versions), builds: newer.map(rebuilds) }
+}
+
+/// What is newer, if that could be read. It only tells how much or how long, so nothing fails by it.
+fn counted(newer: Result<Vec<Release>, RequestError>) -> Option<Vec<Release>> {
+    newer.inspect_err(|error| tracing::warn!("not counted: {}", Chain(error))).ok()
+}

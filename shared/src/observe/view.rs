@@ -1,0 +1,143 @@
+//! Which pipelines are looked at, and in which order?
+
+use std::collections::BTreeSet;
+
+use crate::arn::{ImageArn, ImageFamily, ImageReference, PipelineArn, Selector};
+use crate::graph::{Fleet, Member};
+use crate::image::ImageStatus;
+use crate::image_builder::Outputs;
+use crate::notification::Notification;
+use crate::parameter::{Held, ParameterNow};
+use crate::rebuild::{Standing, standing};
+use crate::recipe::ParentImage;
+use crate::scope::{Scope, Selection};
+
+/// What one invocation looks at, and from where.
+pub(super) struct View<'a> {
+    pub(super) fleet: &'a Fleet,
+    pub(super) scope: Scope<'a>,
+    pub(super) outputs: &'a Outputs,
+}
+
+impl<'a> View<'a> {
+    /// The members to observe, whoever stands above another before it, and which of them are only
+    /// bystanders.
+    pub(super) fn members(&self) -> (Vec<&'a Member>, BTreeSet<PipelineArn>) {
+        match self.scope {
+            Scope::Image(notification) => {
+                let in_scope = |member: &&Member| self.is_about(member, notification);
+                (self.fleet.members().filter(in_scope).collect(), BTreeSet::new())
+            }
+            Scope::Fleet(selection) => {
+                let chosen = self.chosen(selection);
+                let order = self.lines(&chosen);
+                let chosen: BTreeSet<&PipelineArn> = chosen.into_iter().collect();
+                let bystanders =
+                    order.iter().filter(|arn| !chosen.contains(*arn)).map(|it| (*it).clone());
+                let bystanders = bystanders.collect();
+                (order.into_iter().filter_map(|arn| self.fleet.member(arn)).collect(), bystanders)
+            }
+        }
+    }
+
+    /// The selected pipelines, from the one on where the check before this one ran out of time.
+    fn chosen(&self, selection: &Selection) -> Vec<&'a PipelineArn> {
+        let mut chosen: Vec<&PipelineArn> = self
+            .fleet
+            .members()
+            .map(|member| &member.pipeline.arn)
+            .filter(|arn| selection.selects(arn))
+            .collect();
+        let marked = |arn: &&PipelineArn| {
+            self.fleet.member(arn).is_some_and(|member| member.pipeline.marked)
+        };
+        if let Some(first) = chosen.iter().position(marked) {
+            chosen.rotate_left(first);
+        }
+        chosen
+    }
+
+    /// The chosen pipelines, each after those that stand above it.
+    fn lines(&self, chosen: &[&'a PipelineArn]) -> Vec<&'a PipelineArn> {
+        let mut order = Vec::new();
+        let mut seen = BTreeSet::new();
+        for &first in chosen {
+            let mut open = vec![(first, false)];
+            while let Some((arn, parents_are_done)) = open.pop() {
+                if parents_are_done {
+                    order.push(arn);
+                } else if seen.insert(arn) {
+                    open.push((arn, true));
+                    open.extend(self.fleet.parents_of(arn).map(|parent| (parent, false)));
+                }
+            }
+        }
+        order
+    }
+
+    /// Whether a member is one of the image's children, if that is AVAILABLE, or the pipeline
+    /// that made it, if it may have waited for this build to end: one that follows nothing never
+    /// waits.
+    fn is_about(&self, member: &Member, notification: &Notification) -> bool {
+        let available = notification.status == ImageStatus::Available;
+        let is_maker = notification.pipeline.as_ref() == Some(&member.pipeline.arn);
+        (available && self.is_child(member, notification.image.family()))
+            || (is_maker
+                && matches!(self.standing(member), Standing::Follows(_) | Standing::Holds(_)))
+    }
+
+    /// Whether the recipe names the image's family as its parent, in whatever form.
+    fn is_child(&self, member: &Member, family: &ImageFamily) -> bool {
+        member.reference().is_some_and(|reference| reference.family() == family)
+            || self.put_out_by(member).is_some()
+            // The parameter may hold this very image; nobody knows until it can be read.
+            || (member.parameter_name().is_some()
+                && !matches!(member.parameter, Some(ParameterNow::Is(_))))
+    }
+
+    /// The build of the image's family that has put out the parent, if that is an AMI or a
+    /// container image.
+    pub(super) fn put_out_by(&self, member: &Member) -> Option<&'a ImageArn> {
+        self.outputs.get(member.output()?)
+    }
+
+    /// Where a member stands by its definition alone.
+    pub(super) fn standing<'m>(&self, member: &'m Member) -> Standing<'m> {
+        standing(member, self.fleet.cycle_of(&member.pipeline.arn))
+    }
+
+    /// The reference whose resolution the decision about `member` needs: its parent's, or for a
+    /// pin the newest of the family that it is pinned to.
+    pub(super) fn reference_to_resolve(&self, member: &Member) -> Option<ImageReference> {
+        match self.standing(member) {
+            Standing::Follows(reference) => Some(reference.clone()),
+            Standing::Holds(parameter) => match &parameter.value {
+                Held::Image(reference) => Some(reference.clone()),
+                Held::Ami(_) => None,
+            },
+            Standing::Fixed(ParentImage::Image(reference)) => Some(reference.family().newest()),
+            Standing::Fixed(_) => Some(self.put_out_by(member)?.family().newest()),
+            Standing::Left(_) => None,
+        }
+    }
+
+    /// Whether components, pins and ages are looked at. A notification says nothing of them, and
+    /// the check looks at them anyway.
+    pub(super) fn looks_at_everything(&self) -> bool {
+        matches!(self.scope, Scope::Fleet(_))
+    }
+
+    /// The parent of `member` by its exact version without a build, which may be behind although
+    /// it is followed.
+    pub(super) fn exact_parent<'m>(&self, member: &'m Member) -> Option<&'m ImageReference> {
+        match self.standing(member) {
+            Standing::Follows(reference) => {
+                Some(reference).filter(|reference| match reference.selector() {
+                    Selector::Newest(pattern) => pattern.exact().is_some(),
+                    Selector::Pinned(_) => false,
+                })
+            }
+            _ => None,
+        }
+    }
+}

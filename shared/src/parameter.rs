@@ -1,0 +1,132 @@
+//! What does a parameter of the Parameter Store name as a parent image?
+//!
+//! A recipe may name its parent as `ssm:` and a parameter, by name or ARN (FACTS section 5). Its
+//! value is an AMI id or the ARN of an image of Image Builder.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::arn::ImageReference;
+use crate::error::one_line;
+use crate::recipe::ParentImage;
+
+/// A parameter as a recipe names it, without the `ssm:` before it: `/golden/ami`, `/golden/ami:3`,
+/// or `arn:aws:ssm:REGION:ACCOUNT:parameter/golden/ami`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ParameterName(Box<str>);
+
+impl ParameterName {
+    /// The name as it was read.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is an ARN, which alone reaches a parameter that another account shares.
+    pub fn is_arn(&self) -> bool {
+        self.0.starts_with("arn:")
+    }
+}
+
+impl From<&str> for ParameterName {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for ParameterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl serde::Serialize for ParameterName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A parameter that has been read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// As the recipe names it.
+    pub name: ParameterName,
+    /// What it holds.
+    pub value: Held,
+    /// When it was last written, if the Parameter Store says.
+    pub modified: Option<Timestamp>,
+}
+
+/// The value of a parameter that names a parent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// An AMI, by id.
+    Ami(Box<str>),
+    /// An image of Image Builder, in any form that a recipe takes.
+    Image(ImageReference),
+}
+
+impl Held {
+    /// Reads a value.
+    ///
+    /// # Errors
+    /// Says what else it holds. The value is foreign text, and stays on its line.
+    pub fn parse(value: &str) -> Result<Self, String> {
+        match ParentImage::parse(value.trim()) {
+            Ok(ParentImage::Ami(id)) => Ok(Self::Ami(id)),
+            Ok(ParentImage::Image(reference)) => Ok(Self::Image(reference)),
+            Ok(_) => Err(one_line(&format!(
+                "it holds `{value}`, which is neither an AMI id nor an image's ARN"
+            ))),
+            Err(problem) => Err(one_line(&format!("its value cannot be used: {problem}"))),
+        }
+    }
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ami(id) => f.write_str(id),
+            Self::Image(reference) => reference.short().fmt(f),
+        }
+    }
+}
+
+/// What was found of a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParameterNow {
+    /// This.
+    Is(Parameter),
+    /// Nothing that we may see, or nothing that names an image.
+    Unresolved(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_an_ami_or_an_image_or_said_to_be_neither() {
+        let read = |value: &str| match Held::parse(value) {
+            Ok(held) => held.to_string(),
+            Err(problem) => format!("error: {problem}"),
+        };
+        insta::assert_snapshot!(
+            [
+                read("ami-0cd12345db678d90f\n"),
+                read("arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x"),
+                read("arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/3"),
+                read("true"),
+                read("arn:aws:ec2:us-east-1:123456789012:image/ami-0cd1"),
+                read("evil\nINFO web started"),
+            ].join("\n"),
+            @"
+        ami-0cd12345db678d90f
+        gold x.x.x
+        gold 1.0.0/3
+        error: it holds `true`, which is neither an AMI id nor an image's ARN
+        error: its value cannot be used: `arn:aws:ec2:us-east-1:123456789012:image/ami-0cd1` is not an image's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/x.x.x`, `1.2.x` or `1.2.3/4`): it names a resource of `ec2`, not of `imagebuilder`
+        error: it holds `evil INFO web started`, which is neither an AMI id nor an image's ARN
+        ");
+    }
+}

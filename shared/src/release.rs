@@ -1,0 +1,35 @@
+//! What has come out of a family since a build, and since when?
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::version::Version;
+
+/// A version of an image or a component, or one build of a version, that is newer than another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// The version.
+    pub version: Version,
+    /// Whether this is a further build of the version that is compared with, not a new version.
+    pub rebuild: bool,
+    /// When it was made, if Image Builder says. An image's build begins then; it says nowhere
+    /// when that became AVAILABLE.
+    pub created: Option<Timestamp>,
+}
+
+/// How many versions these are, further builds of the same version not counted.
+pub fn versions(releases: &[Release]) -> usize {
+    let new = releases.iter().filter(|release| !release.rebuild);
+    new.map(|release| release.version).collect::<BTreeSet<_>>().len()
+}
+
+/// How many further builds of the same version.
+pub fn rebuilds(releases: &[Release]) -> usize {
+    releases.iter().filter(|release| release.rebuild).count()
+}
+
+/// When the first of these came out.
+pub fn first(releases: &[Release]) -> Option<Timestamp> {
+    releases.iter().filter_map(|release| release.created).min()
+}
