@@ -61,7 +61,7 @@ pub struct State {
     pub sqs: Sqs,
     /// What is to go wrong.
     pub faults: Faults,
-    /// Every call to Image Builder, by operation.
+    /// Every call to Image Builder and the Parameter Store, by operation.
     pub calls: BTreeMap<String, u64>,
     /// The invocations that have ended, oldest first.
     pub invocations: Vec<(String, Invoked)>,

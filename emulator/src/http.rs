@@ -144,7 +144,9 @@ fn answer_sqs(cloud: &Cloud, headers: &HeaderMap, body: &[u8]) -> Response {
 fn answer_ssm(cloud: &Cloud, headers: &HeaderMap, body: &[u8]) -> Response {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
     let (now, parameters) = (cloud.now(), cloud.state().parameters.clone());
-    let fault = cloud.state().faults.strike("GetParameters").map(|fault| fault.kind);
+    let operation = target.unwrap_or_default().trim_start_matches("AmazonSSM.");
+    *cloud.state().calls.entry(operation.to_owned()).or_default() += 1;
+    let fault = cloud.state().faults.strike(operation).map(|fault| fault.kind);
     let refused = match fault {
         Some(Kind::Forbidden) => Some((400, "AccessDeniedException")),
         Some(Kind::Throttle) => Some((400, "ThrottlingException")),
@@ -154,7 +156,7 @@ fn answer_ssm(cloud: &Cloud, headers: &HeaderMap, body: &[u8]) -> Response {
     if let Some((status, code)) = refused {
         return json_response(status, &json!({ "__type": code, "message": "On purpose." }));
     }
-    let (status, answer) = parameters.answer(target.unwrap_or_default(), body, now);
+    let (status, answer) = parameters.answer(operation, body, now);
     json_response(status, &answer)
 }
 

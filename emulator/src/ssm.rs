@@ -76,10 +76,10 @@ impl ParameterStore {
         Some((name, versions.get(number.checked_sub(1)?)?.clone(), number))
     }
 
-    /// Answers one request of the JSON protocol: HTTP status, error code if it is one, and body.
-    pub fn answer(&self, target: &str, body: &[u8], now: Timestamp) -> (u16, Value) {
+    /// Answers one request of the JSON protocol: HTTP status and body.
+    pub fn answer(&self, operation: &str, body: &[u8], now: Timestamp) -> (u16, Value) {
         let answer = match serde_json::from_slice::<Value>(body) {
-            Ok(input) => self.perform(target.trim_start_matches("AmazonSSM."), &input, now),
+            Ok(input) => self.perform(operation, &input, now),
             Err(problem) => Err(("SerializationException", problem.to_string())),
         };
         match answer {

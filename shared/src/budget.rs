@@ -16,11 +16,12 @@ pub struct Budget {
     all: Duration,
 }
 
-/// What is kept for starting and reporting when the reads stop, and at most this part of it all.
-const FOR_STARTS: (Duration, u32) = (Duration::from_mins(1), 3);
+/// What is kept for starting and reporting when the reads stop, and at most these hundredths of it
+/// all.
+const FOR_STARTS: (Duration, u32) = (Duration::from_mins(1), 40);
 
-/// What is kept for reporting when the starts stop, and at most this part of it all.
-const FOR_THE_REPORT: (Duration, u32) = (Duration::from_secs(20), 8);
+/// What is kept for reporting when the starts stop, and at most these hundredths of it all.
+const FOR_THE_REPORT: (Duration, u32) = (Duration::from_secs(20), 20);
 
 impl Budget {
     /// The time from `now`, when the invocation begins, to a deadline as Lambda gives it: in
@@ -47,8 +48,8 @@ impl Budget {
         tokio::time::sleep_until(self.began + self.all_but(FOR_THE_REPORT)).await;
     }
 
-    fn all_but(self, (reserve, part): (Duration, u32)) -> Duration {
-        self.all.saturating_sub(reserve.min(self.all / part))
+    fn all_but(self, (reserve, hundredths): (Duration, u32)) -> Duration {
+        self.all.saturating_sub(reserve.min(self.all / 100 * hundredths))
     }
 }
 
@@ -63,7 +64,7 @@ mod tests {
             let budget = Budget::until(now, (1_000 + seconds) * 1_000);
             [FOR_STARTS, FOR_THE_REPORT].map(|reserve| budget.all_but(reserve).as_millis())
         };
-        assert_eq!(kept(60), [40_000, 52_500]);
+        assert_eq!(kept(60), [36_000, 48_000]);
         assert_eq!(kept(900), [840_000, 880_000]);
         assert_eq!(kept(0), [0, 0]);
         let over = Budget::until(Timestamp::from_second(1_000).unwrap(), 0);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::{try_join, try_join_all};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -94,16 +95,19 @@ async fn note(clients: &Clients, fleet: &Fleet, stopped: Option<&Stopped>) {
     }
     let next = stopped.map(|stopped| &stopped.next);
     let client = &clients.image_builder;
-    let mut noted = match next {
-        Some(next) => client.mark(next).await,
-        None => Ok(()),
-    };
-    for member in fleet.members().filter(|member| member.pipeline.marked) {
-        if noted.is_ok() && Some(&member.pipeline.arn) != next {
-            noted = client.unmark(&member.pipeline.arn).await;
+    let mark = async {
+        match next {
+            Some(next) => client.mark(next).await,
+            None => Ok(()),
         }
-    }
-    if let Err(error) = noted {
+    };
+    let marked = fleet.members().filter(|member| member.pipeline.marked);
+    let old: Vec<_> = marked
+        .map(|member| &member.pipeline.arn)
+        .filter(|pipeline| Some(*pipeline) != next)
+        .map(|pipeline| client.unmark(pipeline))
+        .collect();
+    if let Err(error) = try_join(mark, try_join_all(old)).await {
         tracing::warn!("where the next check goes on is not noted: {}", Chain(&error));
     }
 }

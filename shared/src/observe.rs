@@ -80,9 +80,10 @@ pub async fn observe(
         let one = Box::pin(looks.at(member, unread));
         observing.push(async move { (member.pipeline.arn.clone(), one.await) });
     }
+    // Reads may be given up half-way. What is in flight then counts as not reached.
     let read: Vec<_> = stream::iter(observing)
-        .take_until(Box::pin(budget.reads_are_over()))
         .buffered(READS_AT_ONCE)
+        .take_until(Box::pin(budget.reads_are_over()))
         .collect()
         .await;
     let reached = read.len();

@@ -4,9 +4,7 @@ use aws_sdk_imagebuilder::types::PipelineStatus;
 use emulator::faults::{Fault, Kind};
 use serde_json::json;
 
-use crate::lab::{Lab, said_of};
-
-const AMAZON: &str = "aws:image/amazon-linux-2023-x86/x.x.x";
+use crate::lab::{AMAZON, Lab, said_of};
 
 /// Three levels, all built, and a new base image of Amazon's.
 async fn behind_a_new_base(lab: &Lab) {
@@ -16,8 +14,7 @@ async fn behind_a_new_base(lab: &Lab) {
     for pipeline in ["gold", "java", "billing"] {
         lab.run_to_rest(pipeline).await;
     }
-    let now = lab.cloud.now();
-    lab.cloud.state().image_builder.publish_amazon_image("amazon-linux-2023-x86", "2026.11.2", now);
+    lab.move_base("2026.11.2");
 }
 
 /// > A notification that never arrives is made up for by the next dependency check.
@@ -137,8 +134,7 @@ async fn a_new_component_starts_whoever_holds_the_old_one() {
     }
     assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0, "nothing has moved");
     lab.release_agent("1.1.0", "name: agent 1.1").await;
-    let now = lab.cloud.now();
-    lab.cloud.state().image_builder.publish_amazon_image("amazon-linux-2023-x86", "2026.11.2", now);
+    lab.move_base("2026.11.2");
     let report = lab.check().await.unwrap();
     assert_eq!(
         said_of(&report, "gold"),
@@ -212,8 +208,7 @@ async fn a_component_that_may_not_be_seen_harms_its_pipelines_alone() {
         lab.pipeline_of(name, &format!("{name}/1.0.0"), PipelineStatus::Enabled).await;
         lab.run_to_rest(name).await;
     }
-    let now = lab.cloud.now();
-    lab.cloud.state().image_builder.publish_amazon_image("amazon-linux-2023-x86", "2026.11.2", now);
+    lab.move_base("2026.11.2");
     lab.cloud.state().faults.add(Fault::new("GetComponent", Kind::Forbidden, 1));
     let report = lab.check().await.unwrap();
     insta::assert_snapshot!(said_of(&report, "gold"), @"leave: its component agent x.x.x does not resolve: failed to get component arn:aws:imagebuilder:us-east-1:123456789012:component/agent/x.x.x: ForbiddenException: You are not authorized to perform the requested operation.");
@@ -231,9 +226,9 @@ async fn what_is_shared_is_asked_for_once() {
         lab.run(&name).await;
     }
     lab.cloud.rest().await;
-    lab.cloud.state().calls.clear();
+    lab.calls();
     lab.check().await.unwrap();
-    let calls = lab.cloud.state().calls.clone();
+    let calls = lab.calls();
     assert_eq!((calls["GetComponent"], calls["GetImage"]), (1, 21), "{calls:?}");
 }
 

@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_imagebuilder::Client;
 use aws_sdk_imagebuilder::types::{
-    ContainerRepositoryService, ContainerType, PipelineStatus, Platform, TargetContainerRepository,
+    ComponentConfiguration, ContainerRepositoryService, ContainerType, Distribution, ImagePipeline,
+    PipelineExecutionStartCondition, PipelineStatus, Platform, Schedule, SsmParameterConfiguration,
+    TargetContainerRepository,
 };
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use emulator::clock::Clock;
@@ -28,6 +30,9 @@ pub(crate) struct Lab {
     infrastructure: String,
     reports: Arc<Mutex<Vec<Value>>>,
 }
+
+/// A parent that Amazon moves.
+pub(crate) const AMAZON: &str = "aws:image/amazon-linux-2023-x86/x.x.x";
 
 /// How long a build takes here.
 pub(crate) const BUILD_TIME: Duration = Duration::from_mins(10);
@@ -117,19 +122,101 @@ impl Lab {
 
     /// A recipe whose component is `agent`, whatever its newest version does.
     pub(crate) async fn recipe_with_agent(&self, name: &str, parent: &str) {
-        let agent = aws_sdk_imagebuilder::types::ComponentConfiguration::builder()
-            .component_arn(full("component/agent/x.x.x"))
-            .build()
-            .unwrap();
+        self.recipe_with(name, parent, &["component/agent/x.x.x"]).await;
+    }
+
+    /// A recipe, version 1.0.0, with these components.
+    pub(crate) async fn recipe_with(&self, name: &str, parent: &str, components: &[&str]) {
+        let component = |component: &&str| {
+            ComponentConfiguration::builder().component_arn(full(component)).build().unwrap()
+        };
         self.client
             .create_image_recipe()
             .name(name)
             .semantic_version("1.0.0")
             .parent_image(full(parent))
-            .components(agent)
+            .set_components(
+                (!components.is_empty()).then(|| components.iter().map(component).collect()),
+            )
             .send()
             .await
             .unwrap();
+    }
+
+    /// A pipeline with a recipe of its own and these components, and its first image.
+    pub(crate) async fn built(&self, name: &str, parent: &str, components: &[&str]) {
+        self.recipe_with(name, parent, components).await;
+        self.pipeline_of(name, &format!("{name}/1.0.0"), PipelineStatus::Enabled).await;
+        self.run_to_rest(name).await;
+    }
+
+    /// A pipeline by the recipe of its name, version 1.0.0, with a schedule of Image Builder's own.
+    pub(crate) async fn scheduled(
+        &self,
+        name: &str,
+        expression: &str,
+        condition: PipelineExecutionStartCondition,
+    ) {
+        let schedule = Schedule::builder()
+            .schedule_expression(expression)
+            .pipeline_execution_start_condition(condition)
+            .build();
+        self.client
+            .create_image_pipeline()
+            .name(name)
+            .image_recipe_arn(full(&format!("image-recipe/{name}/1.0.0")))
+            .infrastructure_configuration_arn(&self.infrastructure)
+            .schedule(schedule)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// A pipeline whose AMI's id its distribution writes into a parameter.
+    pub(crate) async fn distributed(&self, name: &str, parent: &str, parameter: &str) {
+        let parameter =
+            SsmParameterConfiguration::builder().parameter_name(parameter).build().unwrap();
+        let distribution = Distribution::builder()
+            .region(REGION)
+            .ssm_parameter_configurations(parameter)
+            .build()
+            .unwrap();
+        let created = self
+            .client
+            .create_distribution_configuration()
+            .name(name)
+            .distributions(distribution)
+            .send()
+            .await
+            .unwrap();
+        self.recipe(name, "1.0.0", parent).await;
+        self.client
+            .create_image_pipeline()
+            .name(name)
+            .image_recipe_arn(full(&format!("image-recipe/{name}/1.0.0")))
+            .infrastructure_configuration_arn(&self.infrastructure)
+            .set_distribution_configuration_arn(created.distribution_configuration_arn)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// The pipeline as Image Builder shows it.
+    pub(crate) async fn shown(&self, name: &str) -> ImagePipeline {
+        let request = self.client.get_image_pipeline().image_pipeline_arn(pipeline_arn(name));
+        request.send().await.unwrap().image_pipeline.unwrap()
+    }
+
+    /// Amazon publishes a new version of the image that [`AMAZON`] follows.
+    pub(crate) fn move_base(&self, version: &str) {
+        let now = self.cloud.now();
+        let builder = &mut self.cloud.state().image_builder;
+        builder.publish_amazon_image("amazon-linux-2023-x86", version, now);
+    }
+
+    /// How often each operation has been called since the last time.
+    pub(crate) fn calls(&self) -> BTreeMap<String, u64> {
+        std::mem::take(&mut self.cloud.state().calls)
     }
 
     /// Writes a parameter of the Parameter Store.

@@ -1,0 +1,176 @@
+//! Parents that a parameter of the Parameter Store names.
+
+use emulator::cloud::{ACCOUNT, REGION};
+use emulator::faults::{Fault, Kind};
+
+use crate::lab::{AMAZON, Lab, message, said_of};
+
+/// > A parent that a parameter names is followed: when the parameter comes to another image, the pipeline starts, whether it holds an AMI's id or an image's ARN.
+#[tokio::test(start_paused = true)]
+async fn a_parameter_that_changes_starts_its_pipelines() {
+    let lab = Lab::silent(&[]).await;
+    lab.put_parameter("/golden/ami", "ami-1");
+    let by_arn = format!("ssm:arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/golden/ami");
+    lab.built("by-name", "ssm:/golden/ami", &[]).await;
+    lab.built("by-arn", &by_arn, &[]).await;
+    assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
+    lab.put_parameter("/golden/ami", "ami-1");
+    let report = lab.check().await.unwrap();
+    assert_eq!(report["totals"]["started"], 0, "written anew, but the same");
+    lab.put_parameter("/golden/ami", "ami-2");
+    let report = lab.check().await.unwrap();
+    insta::assert_snapshot!([said_of(&report, "by-name"), said_of(&report, "by-arn")].join("\n"), @"
+    rebuild: parameter /golden/ami ami-1 -> ami-2
+    rebuild: parameter arn:aws:ssm:us-east-1:123456789012:parameter/golden/ami ami-1 -> ami-2
+    ");
+    lab.cloud.rest().await;
+    let report = lab.check().await.unwrap();
+    insta::assert_snapshot!(said_of(&report, "by-name"), @"up-to-date: by-name 1.0.0/2 was built on ami-2, which ssm:/golden/ami holds");
+}
+
+/// Nobody knows whether Image Builder shows the parameter or what it held: either way each change
+/// causes one build.
+#[tokio::test(start_paused = true)]
+async fn either_way_of_showing_the_parent_causes_one_build_for_each_change() {
+    for shows_parameters in [false, true] {
+        let lab = Lab::silent(&[]).await;
+        lab.cloud.state().image_builder.shows_parameters = shows_parameters;
+        for value in ["ami-1", "ami-2", "aws:image/amazon-linux-2023-x86/x.x.x"] {
+            lab.put_parameter("/golden/ami", value);
+            if value == "ami-1" {
+                lab.built("web", "ssm:/golden/ami", &[]).await;
+            }
+            for _ in 0..3 {
+                lab.pass(std::time::Duration::from_mins(1)).await;
+                lab.check().await.unwrap();
+                lab.cloud.rest().await;
+            }
+        }
+        lab.move_base("2026.11.2");
+        for _ in 0..3 {
+            lab.check().await.unwrap();
+            lab.cloud.rest().await;
+        }
+        assert_eq!(
+            lab.count("web"),
+            4,
+            "shows_parameters: {shows_parameters}: {:?}",
+            lab.builds("web")
+        );
+    }
+}
+
+/// A gold pipeline writes its AMI into a parameter, and a child names that.
+#[tokio::test(start_paused = true)]
+async fn the_parameter_of_a_gold_image_brings_its_children_along() {
+    let lab = Lab::new().await;
+    lab.put_parameter("/imagebuilder/gold/latest", "ami-0cd12345db678d90f");
+    lab.distributed("gold", AMAZON, "/imagebuilder/gold/latest").await;
+    lab.built("web", "ssm:/imagebuilder/gold/latest", &[]).await;
+    lab.pipeline("billing", "image/web/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    let reports = lab.reports();
+    let of_gold = reports.iter().find(|it| it["events"][0]["cause"] == "gold 1.0.0/1 is AVAILABLE");
+    let said = said_of(of_gold.unwrap(), "web");
+    assert!(
+        said.starts_with(
+            "rebuild: parameter /imagebuilder/gold/latest ami-0cd12345db678d90f -> ami-"
+        ),
+        "{said}"
+    );
+    assert_eq!(["gold", "web", "billing"].map(|it| lab.count(it)), [1, 2, 1]);
+    // Nothing happens for a parameter that holds somebody else's AMI.
+    lab.put_parameter("/imagebuilder/gold/latest", "ami-0ef98765ba432f01d");
+    lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
+    assert_eq!(lab.count("web"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parameter_that_holds_an_images_arn_makes_a_child() {
+    let lab = Lab::new().await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.run_to_rest("gold").await;
+    lab.put_parameter("/golden/any", "image/gold/x.x.x");
+    lab.put_parameter("/golden/one", "image/gold/1.0.0/1");
+    lab.built("any", "ssm:/golden/any", &[]).await;
+    lab.built("one", "ssm:/golden/one", &[]).await;
+    lab.run_to_rest("gold").await;
+    assert_eq!(lab.builds("any").last().unwrap(), "any 1.0.0/2 AVAILABLE on gold 1.0.0/2");
+    assert_eq!(lab.count("one"), 1, "its parameter still names the first");
+    lab.put_parameter("/golden/one", "image/gold/1.0.0/2");
+    let report = lab.check().await.unwrap();
+    insta::assert_snapshot!(said_of(&report, "one"), @"rebuild: parameter /golden/one gold 1.0.0/1 -> gold 1.0.0/2");
+    lab.cloud.rest().await;
+    lab.put_parameter("/golden/one", "image/gold/1.0.0/1");
+    let report = lab.check().await.unwrap();
+    insta::assert_snapshot!(said_of(&report, "one"), @"leave: built on gold 1.0.0/2, newer than 1.0.0/1, which its recipe resolves to now; never goes back");
+}
+
+/// The gold pipeline stands above whoever names its AMI through a parameter.
+#[tokio::test(start_paused = true)]
+async fn a_parameters_maker_that_is_behind_comes_first() {
+    let lab = Lab::silent(&[]).await;
+    lab.put_parameter("/golden", "ami-0cd12345db678d90f");
+    lab.distributed("gold", AMAZON, "/golden").await;
+    lab.built("web", "ssm:/golden", &[]).await;
+    lab.run_to_rest("gold").await;
+    lab.move_base("2026.11.2");
+    let report = lab.check().await.unwrap();
+    assert_eq!(said_of(&report, "web"), "wait: waits for gold");
+    lab.cloud.rest().await;
+    lab.check().await.unwrap();
+    lab.cloud.rest().await;
+    assert_eq!(["gold", "web"].map(|it| lab.count(it)), [2, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn parameters_are_read_ten_at_a_time_and_each_once() {
+    let lab = Lab::silent(&[]).await;
+    for index in 0..22 {
+        let parameter = format!("/golden/{}", index % 11);
+        lab.put_parameter(&parameter, "ami-1");
+        lab.built(&format!("web-{index}"), &format!("ssm:{parameter}"), &[]).await;
+    }
+    lab.calls();
+    lab.check().await.unwrap();
+    assert_eq!(lab.calls()["GetParameters"], 2);
+}
+
+/// A request is refused as a whole for one parameter that may not be read.
+#[tokio::test(start_paused = true)]
+async fn a_parameter_that_may_not_be_read_harms_its_pipelines_alone() {
+    let lab = Lab::silent(&[]).await;
+    for name in ["web-a", "web-b", "web-c"] {
+        lab.put_parameter(&format!("/{name}"), "ami-1");
+        lab.built(name, &format!("ssm:/{name}"), &[]).await;
+        lab.put_parameter(&format!("/{name}"), "ami-2");
+    }
+    lab.put_parameter("/web-c", "true");
+    lab.built("web-d", "ssm:/web-missing", &[]).await;
+    // The four at once are refused, and then the first alone.
+    lab.cloud.state().faults.add(Fault::new("GetParameters", Kind::Forbidden, 2));
+    let report = lab.check().await.unwrap();
+    let said = ["web-a", "web-b", "web-c", "web-d"].map(|it| said_of(&report, it));
+    insta::assert_snapshot!(said.join("\n"), @"
+    leave: its parent, the parameter /web-a, does not resolve: failed to get parameters /web-a: AccessDeniedException: On purpose.
+    rebuild: parameter /web-b ami-1 -> ami-2
+    leave: its parent, the parameter /web-c, does not resolve: it holds `true`, which is neither an AMI id nor an image's ARN
+    leave: its parent, the parameter /web-missing, does not resolve: there is no such parameter
+    ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parameter_store_that_is_down_holds_up_who_needs_it_and_nobody_else() {
+    let lab = Lab::silent(&[]).await;
+    lab.put_parameter("/golden", "ami-1");
+    lab.built("web", "ssm:/golden", &[]).await;
+    lab.built("plain", AMAZON, &[]).await;
+    lab.put_parameter("/golden", "ami-2");
+    lab.move_base("2026.11.2");
+    lab.cloud.state().faults.add(Fault::new("GetParameters", Kind::Error, 3));
+    let error = lab.check().await.unwrap_err();
+    assert!(error.contains("pipeline web failed: failed to get parameters /golden"), "{error}");
+    assert_eq!(["web", "plain"].map(|it| lab.count(it)), [1, 2]);
+    lab.check().await.unwrap();
+    assert_eq!(lab.count("web"), 2, "the retry does what was left");
+}

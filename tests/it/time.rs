@@ -1,0 +1,165 @@
+//! Checks that have too little time, or may ask too little.
+
+use std::time::Duration;
+
+use emulator::faults::{Fault, Kind};
+use emulator::pace::Pace;
+use image_cascade::pipeline::CONTINUE_HERE;
+
+use crate::lab::{AMAZON, Lab, said_of};
+
+/// A fleet of flat pipelines, each with an image, and a new base for all.
+async fn behind(lab: &Lab, size: usize) {
+    for index in 0..size {
+        lab.pipeline(&format!("web-{index:03}"), AMAZON).await;
+        lab.run(&format!("web-{index:03}")).await;
+    }
+    lab.cloud.rest().await;
+    lab.move_base("2026.11.2");
+}
+
+async fn marked(lab: &Lab) -> Vec<String> {
+    let fleet = lab.client.list_image_pipelines().into_paginator().items().send();
+    let fleet = fleet.try_collect().await.unwrap();
+    let marked =
+        fleet.iter().filter(|it| it.tags().is_some_and(|tags| tags.contains_key(CONTINUE_HERE)));
+    marked.map(|it| it.name().unwrap().to_owned()).collect()
+}
+
+/// > A check that runs short of time stops before its deadline, says how far it came, and the next one goes on from there.
+#[tokio::test(start_paused = true)]
+async fn a_check_that_runs_short_of_time_is_gone_on_with() {
+    let lab = Lab::within(Duration::from_secs(60), &[]).await;
+    behind(&lab, 100).await;
+    lab.cloud
+        .state()
+        .faults
+        .add(Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_secs(3)));
+    let report = lab.check().await.unwrap();
+    let stopped = report["events"][0]["stopped"].clone();
+    let (done, next) =
+        (stopped["done"].as_u64().unwrap(), stopped["next"].as_str().unwrap().to_owned());
+    assert!((10..100).contains(&done), "{stopped}");
+    assert_eq!(stopped["of"], 100);
+    let next = next.rsplit('/').next().unwrap();
+    assert_eq!(marked(&lab).await, [next]);
+    let published = lab.published_reports().join("\n");
+    assert!(published.contains(&format!("stopped before the deadline after {done} of 100 pipelines; the next check goes on from {next}")), "{published}");
+    let started = lab.executions().len() - 100;
+    assert_eq!(started as u64, done, "what was looked at was started, too");
+
+    let report = lab.check().await.unwrap();
+    assert_eq!(
+        said_of(&report, next),
+        "rebuild: parent image amazon-linux-2023-x86 2026.10.1/1 -> 2026.11.2/1"
+    );
+    // Each check comes as far as the first, so these come round.
+    for _ in 0..100_u64.div_ceil(done) {
+        lab.check().await.unwrap();
+    }
+    lab.cloud.rest().await;
+    for index in 0..100 {
+        assert_eq!(lab.count(&format!("web-{index:03}")), 2, "web-{index:03}");
+    }
+    lab.cloud.state().faults.clear();
+    let report = lab.check().await.unwrap();
+    assert_eq!(report["events"][0].get("stopped"), None);
+    assert!(marked(&lab).await.is_empty(), "nothing to go on with");
+    assert_eq!(lab.dead_letters(), 0);
+}
+
+/// The order in which pipelines are looked at never lets a child overtake its parent.
+#[tokio::test(start_paused = true)]
+async fn who_stands_above_is_looked_at_first_wherever_the_check_goes_on() {
+    let lab = Lab::within(Duration::from_secs(60), &[]).await;
+    // In the order of their names the children come first.
+    lab.pipeline("z-gold", AMAZON).await;
+    lab.run_to_rest("z-gold").await;
+    for index in 0..60 {
+        lab.pipeline(&format!("a-{index:02}"), "image/z-gold/x.x.x").await;
+        lab.run(&format!("a-{index:02}")).await;
+    }
+    lab.cloud.rest().await;
+    lab.run_to_rest("z-gold").await;
+    lab.move_base("2026.11.2");
+    lab.cloud
+        .state()
+        .faults
+        .add(Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_secs(3)));
+    let report = lab.check().await.unwrap();
+    assert!(report["events"][0]["stopped"].is_object());
+    assert_eq!(report["totals"]["started"], 1);
+    assert_eq!(said_of(&report, "a-00"), "wait: waits for z-gold");
+    lab.cloud.state().faults.clear();
+}
+
+/// A dry run notes nothing.
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_that_runs_short_of_time_marks_nothing() {
+    let lab = Lab::within(Duration::from_secs(60), &[("DRY_RUN", "true")]).await;
+    behind(&lab, 60).await;
+    lab.cloud
+        .state()
+        .faults
+        .add(Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_secs(3)));
+    let report = lab.check().await.unwrap();
+    assert!(report["events"][0]["stopped"].is_object());
+    lab.cloud.state().faults.clear();
+    assert!(marked(&lab).await.is_empty());
+}
+
+/// Without the right to tag, everything else goes on.
+#[tokio::test(start_paused = true)]
+async fn a_mark_that_may_not_be_made_fails_nothing() {
+    let lab = Lab::within(Duration::from_secs(60), &[]).await;
+    behind(&lab, 60).await;
+    {
+        let faults = &mut lab.cloud.state().faults;
+        faults.add(Fault::new("TagResource", Kind::Forbidden, 1));
+        faults.add(Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_secs(3)));
+    }
+    let report = lab.check().await.unwrap();
+    assert!(report["events"][0]["stopped"].is_object());
+}
+
+/// A notification's children that are not reached in time are reached by the retry.
+#[tokio::test(start_paused = true)]
+async fn a_notification_that_runs_short_of_time_is_retried() {
+    let lab = Lab::within(Duration::from_secs(60), &[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    for index in 0..100 {
+        lab.pipeline(&format!("web-{index:02}"), "image/gold/x.x.x").await;
+    }
+    emulator::deploy::subscribe(&lab.cloud, &crate::lab::topic(emulator::deploy::GOLD_TOPIC));
+    lab.cloud.state().faults.add(
+        Fault::new("ListImagePipelineImages", Kind::Slow, u32::MAX).lasting(Duration::from_secs(4)),
+    );
+    lab.run_to_rest("gold").await;
+    let counts: Vec<usize> = (0..100).map(|index| lab.count(&format!("web-{index:02}"))).collect();
+    assert!(counts.iter().all(|count| *count <= 1), "{counts:?}");
+    let reached: usize = counts.iter().sum();
+    lab.cloud.state().faults.clear();
+    lab.check().await.unwrap();
+    lab.cloud.rest().await;
+    assert!(reached >= 50, "{reached} were reached");
+    assert!((0..100).all(|index| lab.count(&format!("web-{index:02}")) == 1));
+}
+
+/// > Reads and starts slow down when they are throttled, until none fails.
+#[tokio::test(start_paused = true)]
+async fn a_throttled_check_slows_down_and_ends_well() {
+    let lab = Lab::silent(&[]).await;
+    behind(&lab, 100).await;
+    lab.calls();
+    lab.cloud.state().pace = Some(Pace::new(5, 10));
+    let before = lab.cloud.now();
+    let report = lab.check().await.unwrap();
+    let took = lab.cloud.now().duration_since(before).as_secs();
+    assert_eq!(report["totals"]["started"], 100, "{}", report["totals"]);
+    let refused = lab.cloud.state().pace.take().unwrap().refused();
+    let calls: u64 = lab.calls().values().sum();
+    // 5 a second is the least; a client that only tries again would be refused far more often
+    // than it is served.
+    assert!(refused * 2 < calls, "{refused} of {calls} calls were refused in {took} s");
+    assert!(took < 300, "{refused} of {calls} calls were refused in {took} s");
+}
