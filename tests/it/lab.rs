@@ -125,6 +125,33 @@ impl Lab {
         self.recipe_with(name, parent, &["component/agent/x.x.x"]).await;
     }
 
+    /// Another version of such a recipe, on Amazon's image.
+    pub(crate) async fn recipe_version_with_agent(&self, name: &str, version: &str) {
+        let agent = ComponentConfiguration::builder().component_arn(full("component/agent/x.x.x"));
+        self.client
+            .create_image_recipe()
+            .name(name)
+            .semantic_version(version)
+            .parent_image(full(AMAZON))
+            .components(agent.build().unwrap())
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// Builds an image by a recipe, without a pipeline, and gives its ARN.
+    pub(crate) async fn create_image(&self, recipe: &str) -> String {
+        let created = self
+            .client
+            .create_image()
+            .image_recipe_arn(full(recipe))
+            .infrastructure_configuration_arn(&self.infrastructure)
+            .send()
+            .await
+            .unwrap();
+        created.image_build_version_arn.unwrap()
+    }
+
     /// A recipe, version 1.0.0, with these components.
     pub(crate) async fn recipe_with(&self, name: &str, parent: &str, components: &[&str]) {
         let component = |component: &&str| {

@@ -236,8 +236,17 @@ fn proptest_the_check_alone_converges_in_as_many_rounds_as_levels() {
     });
 }
 
-/// Draws fleets of `size`, and tries each with a clock that only goes when everybody waits.
+/// Draws fleets of `size`, and tries each.
 fn on_fleets(cases: u32, size: usize, test: impl AsyncFn(Vec<Drawn>) -> Result<(), TestCaseError>) {
+    on(cases, fleets(size), test);
+}
+
+/// Draws values, and tries each with a clock that only goes when everybody waits.
+pub(crate) fn on<S: Strategy>(
+    cases: u32,
+    strategy: S,
+    test: impl AsyncFn(S::Value) -> Result<(), TestCaseError>,
+) {
     let config = ProptestConfig {
         cases,
         failure_persistence: None,
@@ -247,7 +256,7 @@ fn on_fleets(cases: u32, size: usize, test: impl AsyncFn(Vec<Drawn>) -> Result<(
     let paused =
         || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     TestRunner::new(config)
-        .run(&fleets(size), |fleet| paused().unwrap().block_on(test(fleet)))
+        .run(&strategy, |value| paused().unwrap().block_on(test(value)))
         .unwrap();
 }
 

@@ -106,6 +106,9 @@ impl ImageBuilder {
             return;
         }
         self.schedule_next(arn, at);
+        if text(&pipeline, "status") != Some("ENABLED") {
+            return;
+        }
         let always =
             pipeline.get("schedule").and_then(|it| it.get("pipelineExecutionStartCondition"))
                 == Some(&json!("EXPRESSION_MATCH_ONLY"));

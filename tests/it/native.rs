@@ -1,0 +1,171 @@
+//! Image Builder's own schedules: what they would do alone, and what the two do together.
+
+use std::time::Duration;
+
+use aws_sdk_imagebuilder::types::{PipelineExecutionStartCondition as Condition, PipelineStatus};
+use emulator::faults::{Fault, Kind};
+
+use crate::lab::{AMAZON, BUILD_TIME, Lab, said_of};
+
+const DEPENDENCIES: Condition = Condition::ExpressionMatchAndDependencyUpdatesAvailable;
+const DAY: Duration = Duration::from_hours(24);
+
+/// The lab's clock starts on a Monday at noon.
+const SUNDAYS: &str = "cron(0 0 ? * 1 *)";
+const DAILY: &str = "cron(0 0 * * ? *)";
+
+async fn scheduled(lab: &Lab, name: &str, parent: &str, expression: &str, condition: Condition) {
+    lab.recipe(name, "1.0.0", parent).await;
+    lab.scheduled(name, expression, condition).await;
+    lab.run_to_rest(name).await;
+}
+
+/// A fleet of three levels, on schedules of its own.
+async fn three_levels(lab: &Lab, expression: &str) {
+    scheduled(lab, "gold", AMAZON, expression, DEPENDENCIES).await;
+    scheduled(lab, "java", "image/gold/x.x.x", expression, DEPENDENCIES).await;
+    scheduled(lab, "billing", "image/java/x.x.x", expression, DEPENDENCIES).await;
+}
+
+fn counts(lab: &Lab) -> [usize; 3] {
+    ["gold", "java", "billing"].map(|it| lab.count(it))
+}
+
+#[tokio::test(start_paused = true)]
+async fn alone_each_level_waits_for_a_schedule_of_its_own() {
+    let lab = Lab::silent(&[]).await;
+    three_levels(&lab, SUNDAYS).await;
+    lab.move_base("2026.11.2");
+    lab.pass(5 * DAY).await;
+    assert_eq!(counts(&lab), [1, 1, 1], "nothing happens before Sunday");
+    for after in [[2, 1, 1], [2, 2, 1], [2, 2, 2], [2, 2, 2]] {
+        lab.pass(7 * DAY).await;
+        assert_eq!(counts(&lab), after, "a level a week");
+    }
+}
+
+/// > With Image Builder's own schedules beside ours, nothing is built twice for one cause.
+#[tokio::test(start_paused = true)]
+async fn together_the_whole_line_is_current_at_once_and_sunday_finds_nothing_to_do() {
+    let lab = Lab::new().await;
+    three_levels(&lab, SUNDAYS).await;
+    // The first images of the upper two have already brought the lower ones along.
+    lab.cloud.rest().await;
+    let before = counts(&lab);
+    lab.move_base("2026.11.2");
+    lab.check().await.unwrap();
+    lab.pass(4 * BUILD_TIME).await;
+    let after = before.map(|count| count + 1);
+    assert_eq!(counts(&lab), after);
+    lab.pass(14 * DAY).await;
+    assert_eq!(counts(&lab), after);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_native_build_that_runs_causes_waiting_and_not_a_second_build() {
+    let lab = Lab::silent(&[]).await;
+    scheduled(&lab, "gold", AMAZON, DAILY, DEPENDENCIES).await;
+    lab.move_base("2026.11.2");
+    // Midnight, and half of a build's length after it.
+    lab.pass(Duration::from_hours(12) - BUILD_TIME + BUILD_TIME / 2).await;
+    assert_eq!(lab.count("gold"), 2);
+    let report = lab.check().await.unwrap();
+    assert_eq!(said_of(&report, "gold"), "wait: gold 1.0.0/2 is BUILDING; decided again when it ends");
+    lab.cloud.rest().await;
+    let report = lab.check().await.unwrap();
+    assert_eq!(report["totals"]["started"], 0);
+    assert_eq!(lab.count("gold"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_build_that_runs_is_not_doubled_by_midnight() {
+    let lab = Lab::silent(&[]).await;
+    scheduled(&lab, "gold", AMAZON, DAILY, DEPENDENCIES).await;
+    lab.move_base("2026.11.2");
+    lab.pass(Duration::from_hours(12) - BUILD_TIME - BUILD_TIME / 2).await;
+    lab.check().await.unwrap();
+    assert_eq!(lab.count("gold"), 2);
+    lab.pass(DAY).await;
+    assert_eq!(lab.count("gold"), 2);
+}
+
+/// Native schedules look behind an `x` only.
+#[tokio::test(start_paused = true)]
+async fn an_exact_version_moves_for_us_alone() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.run_to_rest("gold").await;
+    scheduled(&lab, "web", "image/gold/1.0.0", DAILY, DEPENDENCIES).await;
+    lab.run_to_rest("gold").await;
+    lab.pass(3 * DAY).await;
+    assert_eq!(lab.count("web"), 1);
+    lab.check().await.unwrap();
+    assert_eq!(lab.count("web"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parameter_counts_for_both_and_is_built_once() {
+    let lab = Lab::silent(&[]).await;
+    lab.put_parameter("/golden", "ami-1");
+    scheduled(&lab, "web", "ssm:/golden", DAILY, DEPENDENCIES).await;
+    lab.put_parameter("/golden", "ami-2");
+    lab.pass(DAY).await;
+    assert_eq!(lab.count("web"), 2, "the schedule alone");
+    lab.put_parameter("/golden", "ami-3");
+    lab.check().await.unwrap();
+    lab.pass(DAY).await;
+    assert_eq!(lab.count("web"), 3, "ours, and not the schedule's too");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_without_the_condition_builds_every_time() {
+    let lab = Lab::silent(&[]).await;
+    scheduled(&lab, "gold", AMAZON, DAILY, Condition::ExpressionMatchOnly).await;
+    lab.pass(3 * DAY).await;
+    assert_eq!(lab.count("gold"), 4);
+    let report = lab.check().await.unwrap();
+    assert_eq!(report["totals"]["started"], 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn scheduled_failures_in_a_row_disable_the_pipeline_and_then_we_leave_it() {
+    let lab = Lab::silent(&[]).await;
+    lab.recipe_with_agent("gold", AMAZON).await;
+    lab.scheduled("gold", DAILY, DEPENDENCIES).await;
+    lab.run_to_rest("gold").await;
+    lab.break_agent().await;
+    lab.pass(4 * DAY).await;
+    // Failures that others cause do not count.
+    lab.run_to_rest("gold").await;
+    let shown = lab.shown("gold").await;
+    assert_eq!((shown.consecutive_failures, shown.status), (Some(4), Some(PipelineStatus::Enabled)));
+    lab.pass(3 * DAY).await;
+    let shown = lab.shown("gold").await;
+    assert_eq!((shown.consecutive_failures, shown.status), (Some(5), Some(PipelineStatus::Disabled)));
+    assert_eq!(lab.count("gold"), 7, "one good, four, one by hand, and the last");
+    let report = lab.check().await.unwrap();
+    assert_eq!(said_of(&report, "gold"), "leave: the pipeline is disabled");
+}
+
+/// A year of moving bases: daily schedules, an hourly check, notifications, some of them lost.
+#[tokio::test(start_paused = true)]
+async fn together_over_weeks_every_move_is_built_once() {
+    let lab = Lab::new().await;
+    three_levels(&lab, DAILY).await;
+    lab.cloud.rest().await;
+    let before = counts(&lab);
+    for month in 1..=12_u32 {
+        // At another hour each time, so that now the schedule and now the check comes first.
+        lab.pass(3 * DAY + Duration::from_mins(u64::from(month) * 127)).await;
+        if month % 3 == 0 {
+            lab.cloud.state().faults.add(Fault::new("Notification", Kind::Drop, 1));
+        }
+        lab.move_base(&format!("2027.{month}.1"));
+        for _ in 0..30 {
+            lab.pass(Duration::from_hours(1)).await;
+            lab.check().await.unwrap();
+        }
+        lab.cloud.rest().await;
+        assert_eq!(counts(&lab), before.map(|count| count + month as usize), "month {month}");
+    }
+}

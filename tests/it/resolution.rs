@@ -1,0 +1,181 @@
+//! What a pattern resolves to, against a brute-force oracle.
+//!
+//! The oracle compares versions as text with wildcards and by their numbers, and shares no line
+//! with the product or the emulator.
+
+use aws_sdk_imagebuilder::types::{ResourceState, ResourceStatus};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::lab::{Lab, full, said_of};
+use crate::random::on;
+
+const VERSIONS: [&str; 8] =
+    ["1.0.0", "1.0.9", "1.0.10", "1.2.3", "1.10.0", "2.0.1", "10.0.0", "2021.01.01"];
+const PATTERNS: [&str; 12] = [
+    "x.x.x", "1.x.x", "1.0.x", "1.2.x", "1.10.x", "2.x.x", "10.x.x", "2021.x.x", "2021.01.x",
+    "1.0.0", "1.0.10", "3.x.x",
+];
+
+/// What becomes of one build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Available,
+    Failed,
+    Cancelled,
+    Deprecated,
+    Disabled,
+    Deleted,
+}
+
+const FATES: [Fate; 9] = [
+    Fate::Available,
+    Fate::Available,
+    Fate::Available,
+    Fate::Available,
+    Fate::Failed,
+    Fate::Cancelled,
+    Fate::Deprecated,
+    Fate::Disabled,
+    Fate::Deleted,
+];
+
+/// Builds `version` of gold, and gives the build's number.
+async fn build(lab: &Lab, version: &str, fate: Fate, count: usize) -> u32 {
+    // Whether the agent lets builds fail is decided anew for each.
+    let command = if fate == Fate::Failed { "\n  - exit 1" } else { "" };
+    lab.release_agent("1.0.0", &format!("name: agent {count}{command}")).await;
+    let arn = lab.create_image(&format!("image-recipe/gold/{version}")).await;
+    let number = arn.rsplit('/').next().unwrap().parse().unwrap();
+    if fate == Fate::Cancelled {
+        lab.client.cancel_image_creation().image_build_version_arn(&arn).send().await.unwrap();
+    }
+    lab.cloud.rest().await;
+    let status = match fate {
+        Fate::Deprecated => ResourceStatus::Deprecated,
+        Fate::Disabled => ResourceStatus::Disabled,
+        Fate::Deleted => {
+            lab.client.delete_image().image_build_version_arn(arn).send().await.unwrap();
+            return number;
+        }
+        Fate::Available | Fate::Failed | Fate::Cancelled => return number,
+    };
+    let state = ResourceState::builder().status(status).build();
+    lab.client.start_resource_state_update().resource_arn(arn).state(state).send().await.unwrap();
+    number
+}
+
+fn numbers(version: &str) -> Vec<u32> {
+    version.split('.').map(|node| node.parse().unwrap()).collect()
+}
+
+/// The newest build that `pattern` selects, by trying them all.
+fn oracle(builds: &[(&'static str, u32, Fate)], pattern: &str) -> Option<String> {
+    let selected = builds.iter().filter(|(version, _, fate)| {
+        *fate == Fate::Available
+            && pattern.split('.').zip(version.split('.')).all(|(asked, found)| asked == "x" || asked == found)
+    });
+    let newest = selected.max_by_key(|(version, number, _)| (numbers(version), *number));
+    newest.map(|(version, number, _)| format!("{version}/{number}"))
+}
+
+#[test]
+fn proptest_every_pattern_resolves_to_what_the_oracle_says() {
+    let histories = proptest::collection::vec((select(&VERSIONS), select(&FATES)), 0..14);
+    on(20, histories, async |history| {
+        let lab = Lab::silent(&[]).await;
+        for version in VERSIONS {
+            lab.recipe_version_with_agent("gold", version).await;
+        }
+        let mut builds = Vec::new();
+        for (count, (version, fate)) in history.into_iter().enumerate() {
+            builds.push((version, build(&lab, version, fate, count).await, fate));
+        }
+        for (index, pattern) in PATTERNS.iter().enumerate() {
+            lab.pipeline(&format!("web-{index}"), &format!("image/gold/{pattern}")).await;
+        }
+        let report = lab.check().await.unwrap();
+        for (index, pattern) in PATTERNS.iter().enumerate() {
+            let said = said_of(&report, &format!("web-{index}"));
+            match oracle(&builds, pattern) {
+                Some(newest) => prop_assert_eq!(
+                    said.split("; pinned").next().unwrap(), format!("rebuild: no image yet; parent image gold {}", newest), "{}", pattern
+                ),
+                None => prop_assert!(
+                    said.starts_with(&format!("leave: its parent gold {pattern} does not resolve")),
+                    "{}: {}", pattern, said
+                ),
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn proptest_every_component_pattern_resolves_to_what_the_oracle_says() {
+    let releases = proptest::collection::vec(select(&VERSIONS), 1..14);
+    on(20, releases, async |releases| {
+        let lab = Lab::silent(&[]).await;
+        // The lab's own agent 1.0.0/1, and then what is released.
+        let mut builds = vec![("1.0.0", 1, Fate::Available)];
+        let mut held = Vec::new();
+        for pattern in ["x.x.x", "1.x.x", "1.0.x", "1.0.0"] {
+            let name = format!("web-{}", held.len());
+            lab.built(&name, "ami-0cd12345db678d90f", &[&format!("component/agent/{pattern}")]).await;
+            held.push((name, pattern));
+        }
+        for (count, version) in releases.into_iter().enumerate() {
+            lab.release_agent(version, &format!("name: agent {count}")).await;
+            let before = builds.iter().filter(|(known, ..)| *known == version).count();
+            builds.push((version, u32::try_from(before).unwrap() + 1, Fate::Available));
+        }
+        let report = lab.check().await.unwrap();
+        for (name, pattern) in held {
+            let newest = oracle(&builds, pattern).unwrap();
+            let expected = if newest == "1.0.0/1" {
+                "leave: its parent ami-0cd12345db678d90f cannot be compared".to_owned()
+            } else {
+                format!("rebuild: component agent 1.0.0/1 -> {newest}")
+            };
+            let said = said_of(&report, &name);
+            prop_assert_eq!(said.split("; pinned").next().unwrap(), expected, "{}", pattern);
+        }
+        Ok(())
+    });
+}
+
+/// Our own choice among recipe versions, too: the newest by number that the pipeline's pattern
+/// selects.
+#[test]
+fn proptest_every_recipe_pattern_runs_what_the_oracle_says() {
+    let versions = proptest::collection::btree_set(select(&VERSIONS), 1..8);
+    on(20, versions, async |versions| {
+        let lab = Lab::silent(&[]).await;
+        lab.pipeline("base", "ami-0cd12345db678d90f").await;
+        lab.run_to_rest("base").await;
+        let versions: Vec<&'static str> = versions.into_iter().collect();
+        for version in &versions {
+            lab.recipe("gold", version, "image/base/x.x.x").await;
+        }
+        let all: Vec<_> = versions.iter().map(|version| (*version, 0, Fate::Available)).collect();
+        let fitting = PATTERNS.iter().filter(|pattern| oracle(&all, pattern).is_some());
+        for (index, pattern) in fitting.enumerate() {
+            let name = format!("web-{index}");
+            let status = aws_sdk_imagebuilder::types::PipelineStatus::Enabled;
+            lab.pipeline_of(&name, &format!("gold/{pattern}"), status).await;
+            lab.check_by(&serde_json::json!({ "pipelines": [name] })).await.unwrap();
+            let expected = oracle(&all, pattern).unwrap();
+            let expected = full(&format!("image/gold/{}", expected.trim_end_matches("/0")));
+            let execution = lab.executions().pop().unwrap();
+            prop_assert!(
+                execution.image.starts_with(&format!("{expected}/")),
+                "{}: {} and not {}", pattern, execution.image, expected
+            );
+            // What the emulator builds is its own choice; what the check compares with is ours.
+            lab.cloud.rest().await;
+            let report = lab.check_by(&serde_json::json!({ "pipelines": [name] })).await.unwrap();
+            prop_assert!(said_of(&report, &name).starts_with("up-to-date"), "{}", report);
+        }
+        Ok(())
+    });
+}
