@@ -69,6 +69,13 @@ pub(crate) struct Serve {
     /// second retry. Lambda's own is a minute
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
     pub(crate) retry_pause: Duration,
+    /// How long one invocation of a function may take
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// How many calls a second Image Builder takes, with a burst of twice as many; the rest is
+    /// throttled [default: as many as come]
+    #[arg(long, value_name = "CALLS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate_limit: Option<u32>,
     /// A setting of the function, such as `DRY_RUN=true`
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     pub(crate) settings: Vec<(String, String)>,

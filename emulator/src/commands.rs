@@ -11,6 +11,7 @@ use emulator::clock::Clock;
 use emulator::cloud::{Cloud, REGION};
 use emulator::deploy::{self, FUNCTIONS, Wiring};
 use emulator::faults::{Fault, Kind};
+use emulator::pace::Pace;
 use emulator::story::progress::Watch;
 use emulator::story::tree::Act;
 use emulator::story::{fleet, tree};
@@ -34,6 +35,7 @@ struct Up {
 async fn bring_up(
     port: u16,
     retry_pause: Duration,
+    timeout: Duration,
     settings: &[(String, String)],
 ) -> Result<Up, Error> {
     let listener =
@@ -49,7 +51,7 @@ async fn bring_up(
         folder: deploy::build_functions()?,
         endpoint: format!("http://{address}"),
         retry_pause,
-        timeout: deploy::TIMEOUT,
+        timeout,
         settings: settings.iter().cloned().collect(),
     };
     let topic = deploy::deploy(&cloud, &wiring);
@@ -71,7 +73,8 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
     let mut out = std::io::stdout();
     writeln!(out, "{}", style("Image Cascade").bold())?;
     writeln!(out, "Building the functions (the first time takes a minute or two) …")?;
-    let Up { cloud, listener, address, topic } = bring_up(0, Duration::from_secs(1), &[]).await?;
+    let Up { cloud, listener, address, topic } =
+        bring_up(0, Duration::from_secs(1), deploy::TIMEOUT, &[]).await?;
     fleet::build(&cloud, &topic).await?;
     answer(&cloud, listener);
     writeln!(
@@ -96,22 +99,22 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
     Watch::from(since).until_rest(&cloud, &mut out).await?;
     let cascaded = conclude(&cloud, since, Act::Cascade, &mut out)?;
 
-    let since = cloud.now();
-    fleet::release_stig(&cloud, "1.1.0");
     writeln!(
         out,
-        "{} A new STIG component is released. The scheduled check finds it, and gold-linux runs; then its notification is lost on purpose, and the next check makes up for it.\n",
+        "{} A new STIG component is released. The scheduled check finds it, and gold-linux runs; its notification starts the workloads.\n",
         style("2.").bold()
     )?;
-    cloud.state().faults.add(Fault::new("Notification", Kind::Drop, 1));
-    let mut watch = Watch::from(since);
-    for _ in 0..2 {
-        cloud.lambda().invoke_later("dependency-check", deploy::tick(cloud.now()));
-        watch.until_rest(&cloud, &mut out).await?;
-    }
-    let healed = conclude(&cloud, since, Act::Check, &mut out)?;
+    let found = release_and_check(&cloud, "1.1.0", 1, &mut out).await?;
 
-    if !(cascaded && healed) {
+    writeln!(
+        out,
+        "{} Another one. This time the notification of gold-linux is lost on purpose, and the next check makes up for it.\n",
+        style("3.").bold()
+    )?;
+    cloud.state().faults.add(Fault::new("Notification", Kind::Drop, 1));
+    let healed = release_and_check(&cloud, "1.2.0", 2, &mut out).await?;
+
+    if !(cascaded && found && healed) {
         return Ok(ExitCode::FAILURE);
     }
     writeln!(
@@ -119,6 +122,24 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
         "Next: `cargo run -- serve` keeps this up for your own AWS client; `cargo run -- --help` has the rest."
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A new STIG component, and as many checks as it takes, each followed to its end. Whether all is as
+/// promised.
+async fn release_and_check(
+    cloud: &Cloud,
+    version: &str,
+    checks: usize,
+    out: &mut impl Write,
+) -> Result<bool, Error> {
+    let since = cloud.now();
+    fleet::release_stig(cloud, version);
+    let mut watch = Watch::from(since);
+    for _ in 0..checks {
+        cloud.lambda().invoke_later("dependency-check", deploy::tick(cloud.now()));
+        watch.until_rest(cloud, out).await?;
+    }
+    conclude(cloud, since, Act::Check, out)
 }
 
 /// Shows what has become of the fleet. Whether all is as promised.
@@ -166,7 +187,8 @@ pub(crate) async fn invoke(options: &Invoke) -> Result<ExitCode, Error> {
         .map_err(|error| format!("{file} cannot be read: {error}; samples are in events/"))?;
     let event: Value =
         serde_json::from_str(&text).map_err(|error| format!("{file} is not JSON: {error}"))?;
-    let Up { cloud, listener, topic, .. } = bring_up(0, Duration::from_secs(1), settings).await?;
+    let Up { cloud, listener, topic, .. } =
+        bring_up(0, Duration::from_secs(1), deploy::TIMEOUT, settings).await?;
     fleet::build(&cloud, &topic).await?;
     fleet::build_golds_unheard(&cloud).await?;
     answer(&cloud, listener);
@@ -184,12 +206,13 @@ pub(crate) async fn invoke(options: &Invoke) -> Result<ExitCode, Error> {
 /// Stays up until it is told to end.
 pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
     let Up { cloud, listener, address, topic } =
-        bring_up(options.port, options.retry_pause, &options.settings).await?;
+        bring_up(options.port, options.retry_pause, options.timeout, &options.settings).await?;
     if !options.empty {
         fleet::build(&cloud, &topic).await?;
     }
     deploy::subscribe(&cloud, &topic);
     cloud.state().image_builder.set_build_time(options.build_time);
+    cloud.state().pace = options.rate_limit.map(|rate| Pace::new(rate, rate.saturating_mul(2)));
     answer(&cloud, listener);
     let mut out = std::io::stdout();
     writeln!(out, "{}", page::describe(&cloud, &address.to_string()))?;

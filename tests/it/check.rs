@@ -245,3 +245,83 @@ async fn a_check_and_a_notification_cause_one_build() {
     notified.unwrap();
     assert_eq!(lab.count("web"), 1);
 }
+
+/// > A pipeline below one that could not be observed waits for it by name, and the retry decides.
+#[tokio::test(start_paused = true)]
+async fn who_is_below_the_unknown_waits() {
+    let lab = Lab::silent(&[]).await;
+    lab.built("gold", AMAZON, &[]).await;
+    lab.built("web", "image/gold/x.x.x", &[]).await;
+    lab.run_to_rest("gold").await;
+    lab.move_base("2026.11.2");
+    // Gold is looked at first.
+    lab.cloud.state().faults.add(Fault::new("ListImagePipelineImages", Kind::Forbidden, 1));
+    let error = lab.check().await.unwrap_err();
+    assert!(error.contains("pipeline gold failed: failed to list images"), "{error}");
+    let published = lab.published_reports().join("");
+    assert!(published.contains("waits for gold, which could not be observed"), "{published}");
+    assert_eq!(lab.count("web"), 1, "it would have been built twice");
+    lab.check().await.unwrap();
+    lab.cloud.rest().await;
+    lab.check().await.unwrap();
+    assert_eq!((lab.count("gold"), lab.count("web")), (3, 2));
+}
+
+/// Components and images of every owner: what another account shares, what a third party sells.
+#[tokio::test(start_paused = true)]
+async fn dependencies_of_every_owner_are_followed() {
+    let lab = Lab::silent(&[]).await;
+    let publish = |version: &str| {
+        let now = lab.cloud.now();
+        let builder = &mut lab.cloud.state().image_builder;
+        builder.publish_image("210987654321", "gold", version, now);
+        builder.publish_component("210987654321", "shared-agent", version, "Linux", now);
+        builder.publish_component("third-party", "scanner", version, "Linux", now);
+    };
+    publish("1.0.0");
+    let theirs = |rest: &str| format!("arn:aws:imagebuilder:us-east-1:{rest}/x.x.x");
+    let components =
+        [theirs("210987654321:component/shared-agent"), theirs("third-party:component/scanner")];
+    let components = components.each_ref().map(|it| &**it);
+    lab.built("web", &theirs("210987654321:image/gold"), &components).await;
+    assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
+    publish("1.1.0");
+    let report = lab.check().await.unwrap();
+    insta::assert_snapshot!(said_of(&report, "web"), @"rebuild: parent image gold 1.0.0/1 -> 1.1.0/1; component shared-agent 1.0.0/1 -> 1.1.0/1; component scanner 1.0.0/1 -> 1.1.0/1");
+    lab.cloud.rest().await;
+    assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
+}
+
+/// The calls of a check in which nothing has moved: the lists, and each thing once.
+#[tokio::test(start_paused = true)]
+async fn a_check_in_which_nothing_has_moved_asks_for_each_thing_once() {
+    let lab = Lab::silent(&[]).await;
+    for index in 0..40 {
+        let name = format!("web-{index}");
+        if index % 5 == 0 {
+            let parent = [
+                "aws:image/amazon-linux-2023-x86/x.x.x",
+                "aws:image/amazon-linux-2023-arm64/x.x.x",
+            ];
+            lab.recipe_with(&name, parent[index / 5 % 2], &["component/agent/x.x.x"]).await;
+        }
+        // Five pipelines run each recipe.
+        let recipe = format!("web-{}/1.0.0", index / 5 * 5);
+        lab.pipeline_of(&name, &recipe, PipelineStatus::Enabled).await;
+        lab.run(&name).await;
+    }
+    lab.cloud.rest().await;
+    lab.calls();
+    assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
+    let calls: Vec<String> =
+        lab.calls().iter().map(|(operation, count)| format!("{operation} {count}")).collect();
+    insta::assert_snapshot!(calls.join("\n"), @"
+    GetComponent 1
+    GetImage 42
+    GetImageRecipe 8
+    ListContainerRecipes 2
+    ListImagePipelineImages 40
+    ListImagePipelines 1
+    ListImageRecipes 2
+    ");
+}

@@ -33,9 +33,11 @@ fn the_run_ends_well_and_shows_the_fleet() {
         "started: parent image gold-linux 1.0.0/1 -> 1.0.0/2",
         "left: pinned to gold-linux 1.0.0/1, misses gold-linux 1.0.0/2",
         "left: the pipeline is disabled",
-        "Every pipeline ended as promised: 7 started by the cascade, each once, 2 left with a reason",
+        "Every pipeline ended as promised: 8 started by the cascade, each once, 2 left with a reason",
+        "started: parameter /imagebuilder/gold-linux/latest ami-",
         "started: component stig-build-linux 1.0.0/1 -> 1.1.0/1",
-        "Every pipeline ended as promised: 7 started by the check and the cascade after it, each once, 2 left",
+        "started: component stig-build-linux 1.1.0/1 -> 1.2.0/1",
+        "Every pipeline ended as promised: 8 started by the check and the cascade after it, each once, 2 left",
     ] {
         assert!(out.contains(line), "{line}\n{out}");
     }

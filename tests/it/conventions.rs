@@ -26,12 +26,15 @@ fn code(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod tests").next().unwrap()
 }
 
-/// Only the adapter names a type of the Image Builder SDK.
+/// Only the adapters name types of the SDKs.
 #[test]
-fn only_the_adapter_knows_the_sdk_of_image_builder() {
+fn only_the_adapters_know_the_sdks() {
     for (path, text) in sources(&root().join("shared/src")) {
         if !path.ends_with("image_builder/sdk.rs") {
             assert!(!code(&text).contains("aws_sdk_imagebuilder::"), "{}", path.display());
+        }
+        if !(path.ends_with("parameter_store.rs") || path.ends_with("aws.rs")) {
+            assert!(!code(&text).contains("aws_sdk_ssm::"), "{}", path.display());
         }
     }
 }
@@ -42,7 +45,11 @@ fn what_decides_does_no_io() {
     let pure = [
         "version",
         "arn",
+        "component",
         "notification",
+        "parameter",
+        "pin",
+        "release",
         "recipe",
         "pipeline",
         "image",

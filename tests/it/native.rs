@@ -14,6 +14,9 @@ const DAY: Duration = Duration::from_hours(24);
 const SUNDAYS: &str = "cron(0 0 ? * 1 *)";
 const DAILY: &str = "cron(0 0 * * ? *)";
 
+/// From the end of the first build, at ten past twelve.
+const TO_MIDNIGHT: Duration = Duration::from_mins(710);
+
 async fn scheduled(lab: &Lab, name: &str, parent: &str, expression: &str, condition: Condition) {
     lab.recipe(name, "1.0.0", parent).await;
     lab.scheduled(name, expression, condition).await;
@@ -67,10 +70,13 @@ async fn a_native_build_that_runs_causes_waiting_and_not_a_second_build() {
     scheduled(&lab, "gold", AMAZON, DAILY, DEPENDENCIES).await;
     lab.move_base("2026.11.2");
     // Midnight, and half of a build's length after it.
-    lab.pass(Duration::from_hours(12) - BUILD_TIME + BUILD_TIME / 2).await;
+    lab.pass(TO_MIDNIGHT + BUILD_TIME / 2).await;
     assert_eq!(lab.count("gold"), 2);
     let report = lab.check().await.unwrap();
-    assert_eq!(said_of(&report, "gold"), "wait: gold 1.0.0/2 is BUILDING; decided again when it ends");
+    assert_eq!(
+        said_of(&report, "gold"),
+        "wait: gold 1.0.0/2 is BUILDING; decided again when it ends"
+    );
     lab.cloud.rest().await;
     let report = lab.check().await.unwrap();
     assert_eq!(report["totals"]["started"], 0);
@@ -82,7 +88,7 @@ async fn our_build_that_runs_is_not_doubled_by_midnight() {
     let lab = Lab::silent(&[]).await;
     scheduled(&lab, "gold", AMAZON, DAILY, DEPENDENCIES).await;
     lab.move_base("2026.11.2");
-    lab.pass(Duration::from_hours(12) - BUILD_TIME - BUILD_TIME / 2).await;
+    lab.pass(TO_MIDNIGHT.saturating_sub(BUILD_TIME / 2)).await;
     lab.check().await.unwrap();
     assert_eq!(lab.count("gold"), 2);
     lab.pass(DAY).await;
@@ -138,10 +144,16 @@ async fn scheduled_failures_in_a_row_disable_the_pipeline_and_then_we_leave_it()
     // Failures that others cause do not count.
     lab.run_to_rest("gold").await;
     let shown = lab.shown("gold").await;
-    assert_eq!((shown.consecutive_failures, shown.status), (Some(4), Some(PipelineStatus::Enabled)));
+    assert_eq!(
+        (shown.consecutive_failures, shown.status),
+        (Some(4), Some(PipelineStatus::Enabled))
+    );
     lab.pass(3 * DAY).await;
     let shown = lab.shown("gold").await;
-    assert_eq!((shown.consecutive_failures, shown.status), (Some(5), Some(PipelineStatus::Disabled)));
+    assert_eq!(
+        (shown.consecutive_failures, shown.status),
+        (Some(5), Some(PipelineStatus::Disabled))
+    );
     assert_eq!(lab.count("gold"), 7, "one good, four, one by hand, and the last");
     let report = lab.check().await.unwrap();
     assert_eq!(said_of(&report, "gold"), "leave: the pipeline is disabled");

@@ -1,7 +1,7 @@
 //! Scenarios that other rebuild systems learnt the hard way, in our nouns.
 //!
 //! The tables are those of dotnet/docker-tools (stale images, queue), docker-library's queue,
-//! kpack's build decision, OpenShift's image-trigger controller, Freshmaker's parent images and
+//! kpack's build decision, `OpenShift`'s image-trigger controller, Freshmaker's parent images and
 //! Konflux's nudge graph; each row is told anew on this fleet, and none of their code or fixtures
 //! is here.
 
@@ -20,7 +20,8 @@ async fn check_to_rest(lab: &Lab) -> Vec<String> {
     let started = lab.executions().split_off(before);
     lab.cloud.rest().await;
     let name = |pipeline: String| pipeline.rsplit('/').next().unwrap().to_owned();
-    let mut names: Vec<String> = started.into_iter().filter_map(|it| it.pipeline).map(name).collect();
+    let mut names: Vec<String> =
+        started.into_iter().filter_map(|it| it.pipeline).map(name).collect();
     names.sort();
     names
 }
@@ -34,7 +35,8 @@ mod docker_tools {
     async fn one_base_that_moves_starts_the_one_on_it() {
         let lab = Lab::silent(&[]).await;
         lab.built("gold", AMAZON, &[]).await;
-        lab.built("windows", "aws:image/windows-server-2025-english-full-base-x86/x.x.x", &[]).await;
+        lab.built("windows", "aws:image/windows-server-2025-english-full-base-x86/x.x.x", &[])
+            .await;
         assert_eq!(check_to_rest(&lab).await, NOBODY, "no base has moved");
         lab.move_base("2026.11.2");
         assert_eq!(check_to_rest(&lab).await, ["gold"]);
@@ -43,7 +45,12 @@ mod docker_tools {
     #[tokio::test(start_paused = true)]
     async fn a_graph_is_built_in_order_and_each_once() {
         let lab = Lab::new().await;
-        for (name, parent) in [("gold", AMAZON), ("java", "image/gold/x.x.x"), ("node", "image/gold/x.x.x"), ("billing", "image/java/x.x.x")] {
+        for (name, parent) in [
+            ("gold", AMAZON),
+            ("java", "image/gold/x.x.x"),
+            ("node", "image/gold/x.x.x"),
+            ("billing", "image/java/x.x.x"),
+        ] {
             lab.pipeline(name, parent).await;
         }
         lab.run_to_rest("gold").await;
@@ -82,7 +89,12 @@ mod docker_tools {
         let image = lab.run_to_rest("gold").await;
         lab.client.delete_image().image_build_version_arn(image).send().await.unwrap();
         assert_eq!(check_to_rest(&lab).await, NOBODY, "the one before it is as good");
-        lab.client.delete_image().image_build_version_arn(crate::lab::full("image/gold/1.0.0/1")).send().await.unwrap();
+        lab.client
+            .delete_image()
+            .image_build_version_arn(crate::lab::full("image/gold/1.0.0/1"))
+            .send()
+            .await
+            .unwrap();
         assert_eq!(check_to_rest(&lab).await, ["gold"]);
     }
 
@@ -178,10 +190,20 @@ mod kpack {
     #[tokio::test(start_paused = true)]
     async fn both_causes_are_in_the_reason() {
         let lab = Lab::silent(&[]).await;
-        lab.built("gold", AMAZON, &["component/agent/x.x.x", "aws:component/stig-build-linux/x.x.x"]).await;
+        lab.built(
+            "gold",
+            AMAZON,
+            &["component/agent/x.x.x", "aws:component/stig-build-linux/x.x.x"],
+        )
+        .await;
         lab.release_agent("1.1.0", "name: agent 1.1").await;
         let now = lab.cloud.now();
-        lab.cloud.state().image_builder.publish_amazon_component("stig-build-linux", "2.0.0", "Linux", now);
+        lab.cloud.state().image_builder.publish_amazon_component(
+            "stig-build-linux",
+            "2.0.0",
+            "Linux",
+            now,
+        );
         let report = lab.check().await.unwrap();
         assert_eq!(
             said_of(&report, "gold"),
@@ -229,7 +251,10 @@ mod openshift {
         lab.pipeline("gold", AMAZON).await;
         lab.pipeline("web", "image/gold/x.x.x").await;
         // The client itself gives up after six attempts, and the invocation is retried.
-        lab.cloud.state().faults.add(Fault::new("StartImagePipelineExecution", Kind::Error, 6).after(1));
+        lab.cloud
+            .state()
+            .faults
+            .add(Fault::new("StartImagePipelineExecution", Kind::Error, 6).after(1));
         lab.run_to_rest("gold").await;
         assert_eq!(lab.count("web"), 1);
         assert_eq!(lab.dead_letters(), 0);
@@ -259,7 +284,10 @@ mod freshmaker {
         lab.cloud.rest().await;
         assert_eq!((lab.count("gold"), lab.count("web")), (2, 1));
         let report = lab.check().await.unwrap();
-        assert_eq!(said_of(&report, "web"), "up-to-date: web 1.0.0/1 was built on gold 1.0.0/1, which gold x.x.x resolves to");
+        assert_eq!(
+            said_of(&report, "web"),
+            "up-to-date: web 1.0.0/1 was built on gold 1.0.0/1, which gold x.x.x resolves to"
+        );
     }
 
     /// A child whose build began before its parent was there is not taken for current.
@@ -273,7 +301,10 @@ mod freshmaker {
         lab.pass(BUILD_TIME / 2).await;
         lab.run("web").await;
         lab.cloud.rest().await;
-        assert_eq!(lab.builds("web"), ["web 1.0.0/1 AVAILABLE on gold 1.0.0/1", "web 1.0.0/2 AVAILABLE on gold 1.0.0/2"]);
+        assert_eq!(
+            lab.builds("web"),
+            ["web 1.0.0/1 AVAILABLE on gold 1.0.0/1", "web 1.0.0/2 AVAILABLE on gold 1.0.0/2"]
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -352,6 +383,9 @@ mod konflux {
         let report = lab.check_by(&json!({ "dryRun": true })).await.unwrap();
         assert_eq!(said_of(&report, "gold"), "rebuild: parent image gold 1.0.0/1 -> 1.1.0/1");
         let line = &report["events"][0]["pipelines"][0];
-        assert_eq!((&line["pipeline"], &line["behindSeconds"]), (&json!(pipeline_arn("gold")), &json!(7_200)));
+        assert_eq!(
+            (&line["pipeline"], &line["behindSeconds"]),
+            (&json!(pipeline_arn("gold")), &json!(7_200))
+        );
     }
 }

@@ -13,8 +13,18 @@ use crate::random::on;
 const VERSIONS: [&str; 8] =
     ["1.0.0", "1.0.9", "1.0.10", "1.2.3", "1.10.0", "2.0.1", "10.0.0", "2021.01.01"];
 const PATTERNS: [&str; 12] = [
-    "x.x.x", "1.x.x", "1.0.x", "1.2.x", "1.10.x", "2.x.x", "10.x.x", "2021.x.x", "2021.01.x",
-    "1.0.0", "1.0.10", "3.x.x",
+    "x.x.x",
+    "1.x.x",
+    "1.0.x",
+    "1.2.x",
+    "1.10.x",
+    "2.x.x",
+    "10.x.x",
+    "2021.x.x",
+    "2021.01.x",
+    "1.0.0",
+    "1.0.10",
+    "3.x.x",
 ];
 
 /// What becomes of one build.
@@ -73,7 +83,10 @@ fn numbers(version: &str) -> Vec<u32> {
 fn oracle(builds: &[(&'static str, u32, Fate)], pattern: &str) -> Option<String> {
     let selected = builds.iter().filter(|(version, _, fate)| {
         *fate == Fate::Available
-            && pattern.split('.').zip(version.split('.')).all(|(asked, found)| asked == "x" || asked == found)
+            && pattern
+                .split('.')
+                .zip(version.split('.'))
+                .all(|(asked, found)| asked == "x" || asked == found)
     });
     let newest = selected.max_by_key(|(version, number, _)| (numbers(version), *number));
     newest.map(|(version, number, _)| format!("{version}/{number}"))
@@ -99,11 +112,16 @@ fn proptest_every_pattern_resolves_to_what_the_oracle_says() {
             let said = said_of(&report, &format!("web-{index}"));
             match oracle(&builds, pattern) {
                 Some(newest) => prop_assert_eq!(
-                    said.split("; pinned").next().unwrap(), format!("rebuild: no image yet; parent image gold {}", newest), "{}", pattern
+                    said.split("; pinned").next().unwrap(),
+                    format!("rebuild: no image yet; parent image gold {}", newest),
+                    "{}",
+                    pattern
                 ),
                 None => prop_assert!(
                     said.starts_with(&format!("leave: its parent gold {pattern} does not resolve")),
-                    "{}: {}", pattern, said
+                    "{}: {}",
+                    pattern,
+                    said
                 ),
             }
         }
@@ -121,7 +139,8 @@ fn proptest_every_component_pattern_resolves_to_what_the_oracle_says() {
         let mut held = Vec::new();
         for pattern in ["x.x.x", "1.x.x", "1.0.x", "1.0.0"] {
             let name = format!("web-{}", held.len());
-            lab.built(&name, "ami-0cd12345db678d90f", &[&format!("component/agent/{pattern}")]).await;
+            lab.built(&name, "ami-0cd12345db678d90f", &[&format!("component/agent/{pattern}")])
+                .await;
             held.push((name, pattern));
         }
         for (count, version) in releases.into_iter().enumerate() {
@@ -169,7 +188,10 @@ fn proptest_every_recipe_pattern_runs_what_the_oracle_says() {
             let execution = lab.executions().pop().unwrap();
             prop_assert!(
                 execution.image.starts_with(&format!("{expected}/")),
-                "{}: {} and not {}", pattern, execution.image, expected
+                "{}: {} and not {}",
+                pattern,
+                execution.image,
+                expected
             );
             // What the emulator builds is its own choice; what the check compares with is ours.
             lab.cloud.rest().await;

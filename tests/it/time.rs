@@ -29,7 +29,7 @@ async fn marked(lab: &Lab) -> Vec<String> {
 /// > A check that runs short of time stops before its deadline, says how far it came, and the next one goes on from there.
 #[tokio::test(start_paused = true)]
 async fn a_check_that_runs_short_of_time_is_gone_on_with() {
-    let lab = Lab::within(Duration::from_secs(60), &[]).await;
+    let lab = Lab::within(Duration::from_mins(1), &[]).await;
     behind(&lab, 100).await;
     lab.cloud
         .state()
@@ -71,7 +71,7 @@ async fn a_check_that_runs_short_of_time_is_gone_on_with() {
 /// The order in which pipelines are looked at never lets a child overtake its parent.
 #[tokio::test(start_paused = true)]
 async fn who_stands_above_is_looked_at_first_wherever_the_check_goes_on() {
-    let lab = Lab::within(Duration::from_secs(60), &[]).await;
+    let lab = Lab::within(Duration::from_mins(1), &[]).await;
     // In the order of their names the children come first.
     lab.pipeline("z-gold", AMAZON).await;
     lab.run_to_rest("z-gold").await;
@@ -96,7 +96,7 @@ async fn who_stands_above_is_looked_at_first_wherever_the_check_goes_on() {
 /// A dry run notes nothing.
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_that_runs_short_of_time_marks_nothing() {
-    let lab = Lab::within(Duration::from_secs(60), &[("DRY_RUN", "true")]).await;
+    let lab = Lab::within(Duration::from_mins(1), &[("DRY_RUN", "true")]).await;
     behind(&lab, 60).await;
     lab.cloud
         .state()
@@ -111,7 +111,7 @@ async fn a_dry_run_that_runs_short_of_time_marks_nothing() {
 /// Without the right to tag, everything else goes on.
 #[tokio::test(start_paused = true)]
 async fn a_mark_that_may_not_be_made_fails_nothing() {
-    let lab = Lab::within(Duration::from_secs(60), &[]).await;
+    let lab = Lab::within(Duration::from_mins(1), &[]).await;
     behind(&lab, 60).await;
     {
         let faults = &mut lab.cloud.state().faults;
@@ -125,7 +125,7 @@ async fn a_mark_that_may_not_be_made_fails_nothing() {
 /// A notification's children that are not reached in time are reached by the retry.
 #[tokio::test(start_paused = true)]
 async fn a_notification_that_runs_short_of_time_is_retried() {
-    let lab = Lab::within(Duration::from_secs(60), &[]).await;
+    let lab = Lab::within(Duration::from_mins(1), &[]).await;
     lab.pipeline("gold", AMAZON).await;
     for index in 0..100 {
         lab.pipeline(&format!("web-{index:02}"), "image/gold/x.x.x").await;

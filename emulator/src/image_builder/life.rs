@@ -107,6 +107,8 @@ pub struct BuildView {
     pub pipeline: Option<String>,
     /// The parent that it was built on, resolved.
     pub parent: String,
+    /// The first AMI that it has put out; empty if there is none.
+    pub ami: String,
     /// How far it is.
     pub status: &'static str,
     /// Why it failed.
@@ -131,6 +133,7 @@ impl ImageBuilder {
                     .and_then(|recipe| text(recipe, "parentImage"))
                     .unwrap_or_default()
                     .to_owned(),
+                ami: build.outputs["amis"][0]["image"].as_str().unwrap_or_default().to_owned(),
                 status: build.status,
                 reason: build.reason.clone(),
                 created: build.created,

@@ -3,8 +3,8 @@
 use aws_sdk_imagebuilder::Client;
 use aws_sdk_imagebuilder::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_imagebuilder::types::{
-    ComponentConfiguration, ContainerRepositoryService, ContainerType, PipelineStatus, Platform,
-    TargetContainerRepository,
+    ComponentConfiguration, ContainerRepositoryService, ContainerType, Distribution,
+    PipelineStatus, Platform, SsmParameterConfiguration, TargetContainerRepository,
 };
 
 use crate::cloud::{ACCOUNT, Cloud, REGION};
@@ -14,7 +14,8 @@ use crate::cloud::{ACCOUNT, Cloud, REGION};
 pub struct Member {
     /// Its name, and that of its recipe.
     pub name: &'static str,
-    /// Its recipe's parent, after `image/` if it is ours, after `aws:image/` if it is Amazon's.
+    /// Its recipe's parent, after `image/` if it is ours, after `aws:image/` if it is Amazon's, or a
+    /// parameter after `ssm:`.
     pub parent: &'static str,
     /// How the pipeline names its recipe's version.
     pub recipe: &'static str,
@@ -52,7 +53,7 @@ const USUAL: Member = Member {
 };
 
 /// The fleet, parents before children.
-pub const FLEET: [Member; 11] = [
+pub const FLEET: [Member; 12] = [
     Member {
         name: "gold-linux",
         parent: "aws:image/amazon-linux-2023-x86/x.x.x",
@@ -76,6 +77,7 @@ pub const FLEET: [Member; 11] = [
         promise: Promise::FailedOnce,
         ..USUAL
     },
+    Member { name: "kiosk", parent: "ssm:/imagebuilder/gold-linux/latest", ..USUAL },
     Member { name: "ledger", parent: "image/gold-linux/1.0.0/1", promise: Promise::Left, ..USUAL },
     Member {
         name: "intranet",
@@ -106,7 +108,9 @@ pub fn client(cloud: &Cloud) -> Client {
 }
 
 fn arn(rest: &str) -> String {
-    if rest.starts_with("aws:") {
+    if rest.starts_with("ssm:") {
+        rest.to_owned()
+    } else if rest.starts_with("aws:") {
         format!("arn:aws:imagebuilder:{REGION}:{rest}")
     } else {
         format!("arn:aws:imagebuilder:{REGION}:{ACCOUNT}:{rest}")
@@ -136,8 +140,10 @@ pub async fn build(cloud: &Cloud, topic: &str) -> Result<(), Error> {
         .await?;
     let infrastructure = infrastructure.infrastructure_configuration_arn().unwrap_or_default();
     release_crm_agent(&client, "1.0.0", "systemctl enable crm-agent").await?;
+    let distribution = distribute(&client).await?;
     for member in FLEET {
-        create(&client, member, infrastructure).await?;
+        let distribution = (member.name == DISTRIBUTED).then(|| distribution.clone());
+        create(&client, member, infrastructure, distribution).await?;
         client
             .start_image_pipeline_execution()
             .image_pipeline_arn(pipeline_arn(member.name))
@@ -154,7 +160,29 @@ fn settle(cloud: &Cloud) {
     let _unheard = cloud.state().image_builder.advance(now);
 }
 
-async fn create(client: &Client, member: Member, infrastructure: &str) -> Result<(), Error> {
+/// The pipeline whose AMI's id its distribution writes into a parameter.
+const DISTRIBUTED: &str = "gold-linux";
+
+async fn distribute(client: &Client) -> Result<String, Error> {
+    let parameter = format!("/imagebuilder/{DISTRIBUTED}/latest");
+    let parameter = SsmParameterConfiguration::builder().parameter_name(parameter).build()?;
+    let distribution =
+        Distribution::builder().region(REGION).ssm_parameter_configurations(parameter).build()?;
+    let created = client
+        .create_distribution_configuration()
+        .name(DISTRIBUTED)
+        .distributions(distribution)
+        .send()
+        .await?;
+    Ok(created.distribution_configuration_arn.unwrap_or_default())
+}
+
+async fn create(
+    client: &Client,
+    member: Member,
+    infrastructure: &str,
+    distribution: Option<String>,
+) -> Result<(), Error> {
     let Member { name, parent, component, container, recipe, enabled, promise: _ } = member;
     let components: Vec<ComponentConfiguration> =
         [Some("aws:component/update-linux/x.x.x"), component]
@@ -169,6 +197,7 @@ async fn create(client: &Client, member: Member, infrastructure: &str) -> Result
         .create_image_pipeline()
         .name(name)
         .infrastructure_configuration_arn(infrastructure)
+        .set_distribution_configuration_arn(distribution)
         .status(status);
     if container {
         client

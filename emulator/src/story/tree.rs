@@ -158,11 +158,12 @@ fn breach(
                 build.pipeline.as_deref() == Some(&*pipeline) && build.status == "AVAILABLE"
             })
             .max_by_key(|build| build.created)?;
-        if newest.parent != current.arn {
+        let expected = if member.parent.starts_with("ssm:") { &current.ami } else { &current.arn };
+        if newest.parent != *expected {
             return Some(format!(
                 "built on {}, promised was {}",
                 short(&newest.parent),
-                short(&current.arn)
+                short(expected)
             ));
         }
     }
@@ -173,7 +174,9 @@ fn breach(
 }
 
 fn parent_in_fleet(member: Member) -> Option<Member> {
-    let name = member.parent.strip_prefix("image/")?.split('/').next()?;
+    let parent = member.parent;
+    let name = parent.strip_prefix("image/").or(parent.strip_prefix("ssm:/imagebuilder/"))?;
+    let name = name.split('/').next()?;
     FLEET.into_iter().find(|parent| parent.name == name)
 }
 
