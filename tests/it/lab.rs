@@ -259,9 +259,14 @@ impl Lab {
 
     /// A new version, or a new build of a version, of the agent.
     pub(crate) async fn release_agent(&self, version: &str, data: &str) {
+        self.release("agent", version, data).await;
+    }
+
+    /// A new version, or a new build of a version, of a component.
+    pub(crate) async fn release(&self, name: &str, version: &str, data: &str) {
         self.client
             .create_component()
-            .name("agent")
+            .name(name)
             .semantic_version(version)
             .platform(Platform::Linux)
             .data(data)

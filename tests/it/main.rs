@@ -6,6 +6,7 @@ mod check;
 mod command_line;
 mod conventions;
 mod lab;
+mod moves;
 mod native;
 mod parameters;
 mod peers;

@@ -140,8 +140,7 @@ fn reached(fleet: &[Drawn], index: usize) -> bool {
 
 #[test]
 fn proptest_the_cascade_builds_what_the_oracle_says_and_each_once() {
-    let cases = if std::env::var_os("IMAGE_CASCADE_CASES").is_some() { 200 } else { 12 };
-    on_fleets(cases, 150, async |fleet| {
+    on_fleets(cases(12), 150, async |fleet| {
         let lab = Lab::new().await;
         build(&lab, &fleet).await;
         for generation in 1..=2 {
@@ -239,6 +238,11 @@ fn proptest_the_check_alone_converges_in_as_many_rounds_as_levels() {
 /// Draws fleets of `size`, and tries each.
 fn on_fleets(cases: u32, size: usize, test: impl AsyncFn(Vec<Drawn>) -> Result<(), TestCaseError>) {
     on(cases, fleets(size), test);
+}
+
+/// How many cases are tried: `usual`, or more if somebody has the time.
+pub(crate) fn cases(usual: u32) -> u32 {
+    if std::env::var_os("IMAGE_CASCADE_CASES").is_some() { 200 } else { usual }
 }
 
 /// Draws values, and tries each with a clock that only goes when everybody waits.
