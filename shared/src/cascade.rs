@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::FutureExt;
 use futures_util::future::{try_join, try_join_all};
 use serde_json::Value;
 use thiserror::Error;
@@ -35,7 +36,8 @@ pub async fn cascade(
     settings: &Settings,
     budget: Budget,
 ) -> Result<Event, RequestError> {
-    let observation = Box::pin(observe(clients, scope, settings.retry, budget)).await?;
+    // Boxed, as all that follows: the types of nested futures grow beyond what the compiler bears.
+    let observation = observe(clients, scope, settings.retry, budget).boxed().await?;
     for member in observation.fleet.members().filter(|member| member.recipe.is_none()) {
         // Whether it is a child nobody can tell; that is no reason to hide it.
         let Pipeline { arn, recipe, .. } = &member.pipeline;
@@ -49,7 +51,7 @@ pub async fn cascade(
         None
     } else {
         let stop = Box::pin(budget.starts_are_over());
-        Some(execute(&clients.image_builder, &plan, stop).await)
+        Some(execute(&clients.image_builder, &plan, stop).boxed().await)
     };
     let event = Event::carried_out(cause, plan, outcomes, &observation.failures, budget.now());
     let event = match scope {
@@ -66,7 +68,7 @@ pub async fn cascade(
         && selection.is_everything()
         && !settings.dry_run
     {
-        note(clients, &observation.fleet, event.stopped.as_ref()).await;
+        note(clients, &observation.fleet, event.stopped.as_ref()).boxed().await;
     }
     Ok(event)
 }
@@ -156,7 +158,7 @@ pub async fn finish(
         "{}",
         report.subject()
     );
-    let told = tell(sns, settings, report).await;
+    let told = tell(sns, settings, report).boxed().await;
     if let Some(unfinished) = report.unfinished() {
         return Err(unfinished.into());
     }

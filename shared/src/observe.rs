@@ -7,7 +7,7 @@ mod view;
 use std::collections::BTreeSet;
 
 use futures_util::future::try_join;
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 
 use crate::arn::PipelineArn;
 use crate::aws::Clients;
@@ -59,11 +59,12 @@ pub async fn observe(
     budget: Budget,
 ) -> Result<Observation, RequestError> {
     let image_builder = &clients.image_builder;
-    let (pipelines, recipes) = try_join(image_builder.pipelines(), image_builder.recipes()).await?;
+    let lists = try_join(image_builder.pipelines(), image_builder.recipes());
+    let (pipelines, recipes) = lists.boxed().await?;
     let fleet = Fleet::new(pipelines, recipes);
-    let (fleet, unread) = read_parameters(clients, fleet).await;
+    let (fleet, unread) = read_parameters(clients, fleet).boxed().await;
     let outputs = match scope {
-        Scope::Image(notification) => outputs(image_builder, &fleet, notification).await,
+        Scope::Image(notification) => outputs(image_builder, &fleet, notification).boxed().await,
         Scope::Fleet(_) => Outputs::new(),
     };
     let view = View { fleet: &fleet, scope, outputs: &outputs };
@@ -77,7 +78,7 @@ pub async fn observe(
     let mut observing = Vec::new();
     for member in members {
         let unread = unread.as_ref().filter(|_| waits_for_parameter(member));
-        let one = Box::pin(looks.at(member, unread));
+        let one = looks.at(member, unread).boxed();
         observing.push(async move { (member.pipeline.arn.clone(), one.await) });
     }
     // Reads may be given up half-way. What is in flight then counts as not reached.
