@@ -75,10 +75,11 @@ pub trait ImageBuilder: Sync {
     ) -> impl Future<Output = Result<Vec<Release>, RequestError>> + Send;
 
     /// Which build has put out which AMI (by id) or container image (by name), for all builds of
-    /// this family.
+    /// this family. `name` is the images' name as it was given.
     fn outputs_of(
         &self,
         family: &ImageFamily,
+        name: &str,
     ) -> impl Future<Output = Result<Outputs, RequestError>> + Send;
 
     /// Starts a pipeline.

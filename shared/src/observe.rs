@@ -136,7 +136,12 @@ async fn outputs(
         return Outputs::new();
     }
     let family = notification.image.family();
-    image_builder.outputs_of(family).await.unwrap_or_else(|error| {
+    let read = async {
+        // The name as it was given, which the message may show otherwise.
+        let image = image_builder.image(&notification.image.clone().into()).await?;
+        image_builder.outputs_of(family, &image.name).await
+    };
+    read.await.unwrap_or_else(|error| {
         tracing::warn!(
             "pipelines that name an output of {} are not found: {}",
             family.name(),

@@ -92,7 +92,7 @@ impl fmt::Display for Stopped {
         let Self { done, of, next } = self;
         write!(
             f,
-            "stopped before the deadline after {done} of {of} pipelines; the next check goes on from {}",
+            "stopped before the deadline after {done} of {of} pipelines; {} comes next",
             next.name()
         )
     }

@@ -174,3 +174,24 @@ async fn a_bad_setting_is_named_at_the_start() {
         result.log
     );
 }
+
+/// The real binary knows its deadline, stops before it, and the next one goes on.
+#[tokio::test]
+async fn a_check_stops_before_the_deadline_that_lambda_gives() {
+    let cloud = up_with_timeout(&[], Duration::from_secs(5)).await;
+    fleet::release_stig(&cloud, "1.1.0");
+    let slow = Fault::new("GetImageRecipe", Kind::Slow, u32::MAX).lasting(Duration::from_secs(2));
+    cloud.state().faults.add(slow);
+    let tick = deploy::tick(cloud.now());
+    let first = cloud.lambda().invoke("dependency-check", &tick).await.unwrap();
+    assert!(!first.failed, "{}", first.log);
+    let stopped = &first.payload["events"][0]["stopped"];
+    assert!(stopped["done"].as_u64().unwrap() < fleet::FLEET.len() as u64, "{stopped}");
+    assert!(first.log.contains("stopped before the deadline after"), "{}", first.log);
+    cloud.state().faults.clear();
+    let second = cloud.lambda().invoke("dependency-check", &tick).await.unwrap();
+    assert!(!second.failed, "{}", second.log);
+    assert_eq!(second.payload["events"][0].get("stopped"), None);
+    cloud.rest().await;
+    assert_eq!(count(&cloud, "gold-linux"), 2);
+}

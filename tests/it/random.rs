@@ -287,7 +287,7 @@ async fn a_thousand_pipelines_with_ten_children_cost_a_constant_and_the_children
         .map(|(operation, count)| format!("{operation} {count}"))
         .collect();
     insta::assert_snapshot!(calls.join("\n"), @"
-    GetImage 1
+    GetImage 2
     ListContainerRecipes 2
     ListImageBuildVersions 1
     ListImagePipelineImages 10

@@ -44,7 +44,12 @@ async fn a_check_that_runs_short_of_time_is_gone_on_with() {
     let next = next.rsplit('/').next().unwrap();
     assert_eq!(marked(&lab).await, [next]);
     let published = lab.published_reports().join("\n");
-    assert!(published.contains(&format!("stopped before the deadline after {done} of 100 pipelines; the next check goes on from {next}")), "{published}");
+    assert!(
+        published.contains(&format!(
+            "stopped before the deadline after {done} of 100 pipelines; {next} comes next"
+        )),
+        "{published}"
+    );
     let started = lab.executions().len() - 100;
     assert_eq!(started as u64, done, "what was looked at was started, too");
 

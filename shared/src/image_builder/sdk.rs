@@ -158,7 +158,7 @@ impl ImageBuilder for Client {
         name: &str,
         since: BuildVersion,
     ) -> Result<Vec<Release>, RequestError> {
-        let versions = versions_of(self, family, Some(name)).await?;
+        let versions = versions_of(self, family, name).await?;
         let versions = versions.iter().map(|it| (it.version(), it.date_created()));
         let mut releases = newer_versions(since, versions);
         let version = format!("{family}/{}", since.version);
@@ -204,9 +204,9 @@ impl ImageBuilder for Client {
         Ok(releases)
     }
 
-    async fn outputs_of(&self, family: &ImageFamily) -> Result<Outputs, RequestError> {
+    async fn outputs_of(&self, family: &ImageFamily, name: &str) -> Result<Outputs, RequestError> {
         let mut outputs = Outputs::new();
-        for version in versions_of(self, family, None).await? {
+        for version in versions_of(self, family, name).await? {
             for build in builds_of(self, version.arn().unwrap_or_default()).await? {
                 let arn: ImageArn =
                     read(build.arn()).map_err(|error| unreadable(BUILDS, &error))?;
@@ -268,18 +268,17 @@ impl ImageBuilder for Client {
 /// The versions of a family of images.
 ///
 /// The list's filter by name compares with the name as it was given, which an ARN does not hold
-/// (FACTS section 3): without it the whole list is read.
+/// (FACTS section 3), so that the name has to be known.
 async fn versions_of(
     client: &Client,
     family: &ImageFamily,
-    name: Option<&str>,
+    name: &str,
 ) -> Result<Vec<types::ImageVersion>, RequestError> {
-    let filter = name.map(|name| types::Filter::builder().name("name").values(name).build());
+    let filter = types::Filter::builder().name("name").values(name).build();
     let prefix = format!("{family}/");
     for owner in owners(family.owner()) {
-        let request = client.list_images().owner(owner.clone());
+        let request = client.list_images().owner(owner.clone()).filters(filter.clone());
         let mut versions = request
-            .set_filters(filter.clone().map(|filter| vec![filter]))
             .max_results(PAGE)
             .into_paginator()
             .items()
