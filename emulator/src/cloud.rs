@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::faults::{Fault, Faults, Kind};
+use crate::iam::{Need, Role};
 use crate::image_builder::{Bend, Doc, ImageBuilder, Input, Notice};
 use crate::lambda::{Invoked, Lambda, Said};
 use crate::pace::Pace;
@@ -55,6 +56,10 @@ pub struct State {
     pub parameters: ParameterStore,
     /// How many calls a second Image Builder takes; as many as come, if nothing is said.
     pub pace: Option<Pace>,
+    /// What each function may do. Whoever is not here may do everything.
+    pub roles: BTreeMap<String, Role>,
+    /// What was refused to functions, by name: the actions, in order.
+    pub refused: Vec<(String, String)>,
     /// SNS.
     pub sns: Sns,
     /// SQS.
@@ -98,6 +103,8 @@ impl Cloud {
                 ),
                 parameters,
                 pace: None,
+                roles: BTreeMap::new(),
+                refused: Vec::new(),
                 sns: Sns::default(),
                 sqs: Sqs::default(),
                 faults: Faults::default(),
@@ -161,6 +168,24 @@ impl Cloud {
             // Whoever was woken by the same instant goes first.
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Whether the caller may do what a call needs; if not, what it is told.
+    ///
+    /// # Errors
+    /// In the words of AWS, which name the action.
+    pub fn authorize(&self, caller: &str, needs: &[Need]) -> Result<(), String> {
+        let function = caller.split('.').next().unwrap_or_default();
+        let mut state = self.state();
+        let Some(role) = state.roles.get(function) else { return Ok(()) };
+        let Some(Need { action, resource, .. }) = needs.iter().find(|need| !role.allows(need))
+        else {
+            return Ok(());
+        };
+        state.refused.push((function.to_owned(), action.clone()));
+        Err(format!(
+            "User: arn:aws:sts::{ACCOUNT}:assumed-role/{function}/{function} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action"
+        ))
     }
 
     /// Carries out one operation of Image Builder, with the faults that strike it.

@@ -54,7 +54,7 @@ async fn bring_up(
         timeout,
         settings: settings.iter().cloned().collect(),
     };
-    let topic = deploy::deploy(&cloud, &wiring);
+    let topic = deploy::deploy(&cloud, &wiring)?;
     Ok(Up { cloud, listener, address, topic })
 }
 

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cloud::{ACCOUNT, Cloud, REGION};
+use crate::iam::{Role, TemplateError};
 use crate::lambda::{Code, Deployment};
 
 /// The functions that there are.
@@ -95,8 +96,13 @@ pub struct Wiring {
     pub settings: BTreeMap<String, String>,
 }
 
-/// Makes the topics and the queue, deploys the functions, and gives the gold-image topic's ARN.
-pub fn deploy(cloud: &Cloud, wiring: &Wiring) -> String {
+/// Makes the topics and the queue, deploys the functions with the template's rights, and gives the
+/// gold-image topic's ARN.
+///
+/// # Errors
+/// The template's rights cannot be read.
+pub fn deploy(cloud: &Cloud, wiring: &Wiring) -> Result<String, TemplateError> {
+    cloud.state().roles = Role::of_the_template()?;
     let (gold, reports) = {
         let mut state = cloud.state();
         state.sqs.create(DEAD_LETTERS);
@@ -122,7 +128,7 @@ pub fn deploy(cloud: &Cloud, wiring: &Wiring) -> String {
             dead_letter_queue: Some(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTERS}")),
         });
     }
-    gold
+    Ok(gold)
 }
 
 /// A tick of the schedule that invokes `dependency-check`, as EventBridge Scheduler sends it.

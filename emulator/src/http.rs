@@ -3,6 +3,7 @@
 //! One port answers for all services: the service is the one that the request is signed for. The
 //! signature itself is not checked.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use axum::Router;
@@ -15,8 +16,9 @@ use tokio::net::TcpListener;
 
 use crate::cloud::{ACCOUNT, Cloud, Failure, REGION};
 use crate::faults::{Fault, Kind};
+use crate::iam::Need;
 use crate::image_builder::{ApiError, Model};
-use crate::{page, sns};
+use crate::{page, sns, ssm};
 
 /// Serves the cloud on `listener` until the task is dropped.
 ///
@@ -39,9 +41,9 @@ pub async fn answer(
     let (caller, service) = signed_by(&headers);
     match service {
         Some("imagebuilder") => image_builder(&cloud, &method, &uri, &body, caller).await,
-        Some("sns") => answer_sns(&cloud, &body),
+        Some("sns") => answer_sns(&cloud, caller, &body),
         Some("sqs") => answer_sqs(&cloud, &headers, &body),
-        Some("ssm") => answer_ssm(&cloud, &headers, &body),
+        Some("ssm") => answer_ssm(&cloud, caller, &headers, &body),
         Some("lambda") => answer_lambda(&cloud, &method, path, &headers, &body).await,
         Some("sts") => caller_identity(),
         Some(other) => error(
@@ -88,7 +90,13 @@ async fn image_builder(
     let read =
         Model::get().read(method.as_str(), uri.path(), uri.query().unwrap_or_default(), body);
     let answer = match read {
-        Ok((operation, input)) => cloud.image_builder(operation, &input, caller).await,
+        Ok((operation, input)) => {
+            let needs = Need::of_image_builder(operation, &input);
+            if let Err(refused) = cloud.authorize(caller, &needs) {
+                return error(403, "AccessDeniedException", &refused);
+            }
+            cloud.image_builder(operation, &input, caller).await
+        }
         Err(refused) => Err(Failure::Refused(refused)),
     };
     match answer {
@@ -125,7 +133,17 @@ fn xml_response(status: u16, body: String) -> Response {
     (status, [(header::CONTENT_TYPE, "text/xml")], body).into_response()
 }
 
-fn answer_sns(cloud: &Cloud, body: &[u8]) -> Response {
+fn answer_sns(cloud: &Cloud, caller: &str, body: &[u8]) -> Response {
+    let form: BTreeMap<_, _> = form_urlencoded::parse(body).collect();
+    let member = |name: &str| form.get(name).map_or("", |value| &**value);
+    let need = Need::new(&format!("sns:{}", member("Action")), member("TopicArn"));
+    if let Err(refused) = cloud.authorize(caller, &[need]) {
+        let body = format!(
+            "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>Sender</Type>\
+             <Code>AuthorizationError</Code><Message>{refused}</Message></Error></ErrorResponse>"
+        );
+        return xml_response(403, body);
+    }
     let now = cloud.now();
     let (status, xml, deliveries) = sns::answer(&mut cloud.state().sns, ACCOUNT, REGION, body, now);
     cloud.deliver(deliveries);
@@ -141,11 +159,21 @@ fn answer_sqs(cloud: &Cloud, headers: &HeaderMap, body: &[u8]) -> Response {
     json_response(status, &answer)
 }
 
-fn answer_ssm(cloud: &Cloud, headers: &HeaderMap, body: &[u8]) -> Response {
+fn answer_ssm(cloud: &Cloud, caller: &str, headers: &HeaderMap, body: &[u8]) -> Response {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
     let (now, parameters) = (cloud.now(), cloud.state().parameters.clone());
     let operation = target.unwrap_or_default().trim_start_matches("AmazonSSM.");
     *cloud.state().calls.entry(operation.to_owned()).or_default() += 1;
+    let needs: Vec<Need> = ssm::names(body)
+        .iter()
+        .map(|name| Need::new(&format!("ssm:{operation}"), &parameters.arn(name)))
+        .collect();
+    if let Err(refused) = cloud.authorize(caller, &needs) {
+        return json_response(
+            400,
+            &json!({ "__type": "AccessDeniedException", "message": refused }),
+        );
+    }
     let fault = cloud.state().faults.strike(operation).map(|fault| fault.kind);
     let refused = match fault {
         Some(Kind::Forbidden) => Some((400, "AccessDeniedException")),

@@ -9,6 +9,7 @@ pub mod connector;
 pub mod deploy;
 pub mod faults;
 pub mod http;
+pub mod iam;
 pub mod image_builder;
 pub mod lambda;
 pub mod pace;

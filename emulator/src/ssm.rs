@@ -23,6 +23,13 @@ struct Version {
     modified: Timestamp,
 }
 
+/// The names of the parameters that a request is about.
+pub fn names(body: &[u8]) -> Vec<String> {
+    let input: Value = serde_json::from_slice(body).unwrap_or_default();
+    let several = input.get("Names").and_then(Value::as_array).into_iter().flatten();
+    several.chain(input.get("Name")).filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 /// A refusal: code and message.
 type Refusal = (&'static str, String);
 
@@ -53,7 +60,11 @@ impl ParameterStore {
         self.parameters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn arn(&self, name: &str) -> String {
+    /// The ARN of a parameter; an ARN stays as it is.
+    pub fn arn(&self, name: &str) -> String {
+        if name.starts_with("arn:") {
+            return name.to_owned();
+        }
         let Self { account, region, .. } = self;
         format!("arn:aws:ssm:{region}:{account}:parameter/{}", name.trim_start_matches('/'))
     }

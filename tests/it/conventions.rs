@@ -99,6 +99,19 @@ fn the_readme_lists_every_setting() {
     assert_eq!(listed, image_cascade::settings::ALL);
 }
 
+/// The template hands every setting to both functions, and nothing that is none.
+#[test]
+fn the_template_hands_over_every_setting() {
+    let template = fs::read_to_string(root().join("template.yaml")).unwrap();
+    let variables = template.split("      Variables:\n").nth(1).unwrap();
+    let given = variables.lines().map_while(|line| line.strip_prefix("        "));
+    let mut given: Vec<&str> = given.map(|line| line.split(':').next().unwrap()).collect();
+    let mut all = image_cascade::settings::ALL;
+    given.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(given, all);
+}
+
 /// The commands of the README are the ones that CI runs.
 #[test]
 fn ci_runs_the_readmes_test_command() {

@@ -15,6 +15,7 @@ use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use emulator::clock::Clock;
 use emulator::cloud::{ACCOUNT, Cloud, REGION};
 use emulator::deploy::{DEAD_LETTERS, FUNCTIONS, GOLD_TOPIC, REPORT_TOPIC};
+use emulator::iam::Role;
 use emulator::image_builder::Execution;
 use emulator::lambda::{Code, Deployment, Handler};
 use image_cascade::Clients;
@@ -60,6 +61,7 @@ impl Lab {
         let cloud = Cloud::new(clock, BUILD_TIME).unwrap();
         {
             let mut state = cloud.state();
+            state.roles = Role::of_the_template().unwrap();
             state.sns.create_topic(ACCOUNT, REGION, GOLD_TOPIC);
             state.sns.create_topic(ACCOUNT, REGION, REPORT_TOPIC);
             state.sqs.create(DEAD_LETTERS);
@@ -223,6 +225,20 @@ impl Lab {
             .image_recipe_arn(full(&format!("image-recipe/{name}/1.0.0")))
             .infrastructure_configuration_arn(&self.infrastructure)
             .set_distribution_configuration_arn(created.distribution_configuration_arn)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// A pipeline with tags for its images.
+    pub(crate) async fn tagged_pipeline(&self, name: &str, parent: &str) {
+        self.recipe(name, "1.0.0", parent).await;
+        self.client
+            .create_image_pipeline()
+            .name(name)
+            .image_recipe_arn(full(&format!("image-recipe/{name}/1.0.0")))
+            .infrastructure_configuration_arn(&self.infrastructure)
+            .image_tags("team", "web")
             .send()
             .await
             .unwrap();

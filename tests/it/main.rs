@@ -15,6 +15,7 @@ mod random;
 mod replay;
 mod report;
 mod resolution;
+mod rights;
 mod semantics;
 mod service;
 mod time;

@@ -30,7 +30,7 @@ async fn up_with_timeout(settings: &[(&str, &str)], timeout: Duration) -> Cloud 
     let folder = deploy::build_functions().unwrap();
     let wiring =
         Wiring { folder, endpoint, retry_pause: Duration::from_millis(50), timeout, settings };
-    let topic = deploy::deploy(&cloud, &wiring);
+    let topic = deploy::deploy(&cloud, &wiring).unwrap();
     tokio::spawn(http::serve(cloud.clone(), listener));
     fleet::build(&cloud, &topic).await.unwrap();
     deploy::subscribe(&cloud, &topic);

@@ -1,0 +1,198 @@
+//! What may a function do? Its role's statements, as `template.yaml` has them.
+//!
+//! A call that the deployed role could not make fails here, too. Resources are those of the
+//! [service authorization reference]; of conditions, only the one on tag keys is understood, and
+//! any other refuses.
+//!
+//! [service authorization reference]: https://docs.aws.amazon.com/service-authorization/latest/reference/list_imagebuilder.html
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use regex::Regex;
+use serde_json::Value;
+
+use crate::cloud::{ACCOUNT, REGION};
+use crate::deploy::REPORT_TOPIC;
+use crate::image_builder::Input;
+
+/// The template that is deployed.
+const TEMPLATE: &str = include_str!("../../template.yaml");
+
+/// What one function may do.
+#[derive(Debug, Clone, Default)]
+pub struct Role(Vec<Statement>);
+
+#[derive(Debug, Clone)]
+struct Statement {
+    /// By name: nothing is allowed by a wildcard.
+    actions: Vec<String>,
+    resources: Vec<Regex>,
+    /// The only tag keys that it is about, if it is about tags.
+    tag_keys: Option<Vec<String>>,
+}
+
+/// One thing that a call needs a right for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// Such as `imagebuilder:GetImage`.
+    pub action: String,
+    /// On what; `*` where the action knows no resource.
+    pub resource: String,
+    tag_keys: Vec<String>,
+}
+
+/// A template from which no rights can be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the rights of the functions cannot be read from template.yaml: {0}")]
+pub struct TemplateError(String);
+
+impl Role {
+    /// The roles of the template's functions, by the name of their binary.
+    ///
+    /// # Errors
+    /// The template has another shape than is understood here.
+    pub fn of_the_template() -> Result<BTreeMap<String, Self>, TemplateError> {
+        // Many accounts may come and go in one process; the template stays.
+        static ROLES: OnceLock<BTreeMap<String, Role>> = OnceLock::new();
+        if let Some(roles) = ROLES.get() {
+            return Ok(roles.clone());
+        }
+        let template: Value =
+            serde_saphyr::from_str(TEMPLATE).map_err(|error| TemplateError(error.to_string()))?;
+        let resources = template.get("Resources").and_then(Value::as_object);
+        let functions = resources.into_iter().flatten().filter_map(|(_, resource)| {
+            Some((resource.pointer("/Metadata/BuildProperties/Binary")?.as_str()?, resource))
+        });
+        let mut roles = BTreeMap::new();
+        for (binary, function) in functions {
+            let policies = function.pointer("/Properties/Policies").and_then(Value::as_array);
+            let statements = policies
+                .into_iter()
+                .flatten()
+                .flat_map(|policy| texts_or_objects(&policy["Statement"]))
+                .map(statement)
+                .collect::<Result<_, _>>()?;
+            roles.insert(binary.to_owned(), Self(statements));
+        }
+        Ok(ROLES.get_or_init(|| roles).clone())
+    }
+
+    /// Every action that this role allows, on whatever.
+    pub fn actions(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|statement| &statement.actions).map(String::as_str)
+    }
+
+    /// The same role without one action.
+    #[must_use]
+    pub fn without(&self, action: &str) -> Self {
+        let mut role = self.clone();
+        for statement in &mut role.0 {
+            statement.actions.retain(|it| it != action);
+        }
+        role
+    }
+
+    /// Whether it allows what a call needs.
+    pub fn allows(&self, need: &Need) -> bool {
+        self.0.iter().any(|statement| {
+            statement.actions.contains(&need.action)
+                && statement.resources.iter().any(|pattern| pattern.is_match(&need.resource))
+                && statement
+                    .tag_keys
+                    .as_ref()
+                    .is_none_or(|keys| need.tag_keys.iter().all(|key| keys.contains(key)))
+        })
+    }
+}
+
+impl Need {
+    /// A need for an action on a resource.
+    pub fn new(action: &str, resource: &str) -> Self {
+        Self { action: action.to_owned(), resource: resource.to_owned(), tag_keys: Vec::new() }
+    }
+
+    /// What an operation of Image Builder needs.
+    pub fn of_image_builder(operation: &str, input: &Input) -> Vec<Self> {
+        const NAMING: [&str; 8] = [
+            "imageBuildVersionArn",
+            "imageRecipeArn",
+            "containerRecipeArn",
+            "componentBuildVersionArn",
+            "imageVersionArn",
+            "componentVersionArn",
+            "imagePipelineArn",
+            "resourceArn",
+        ];
+        let resource = NAMING.iter().find_map(|name| input.get(*name)?.as_str()).unwrap_or("*");
+        let keys = match (input.get("tags"), input.get("tagKeys")) {
+            (Some(Value::Object(tags)), _) => tags.keys().cloned().collect(),
+            (_, Some(Value::Array(keys))) => {
+                keys.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+            }
+            _ => Vec::new(),
+        };
+        let mut needs = vec![Self::new(&format!("imagebuilder:{operation}"), resource)];
+        if operation.ends_with("agResource") {
+            needs[0].tag_keys = keys;
+        } else if operation == "StartImagePipelineExecution" && !keys.is_empty() {
+            // Tags for the image, whose name is not known before it is there.
+            let image = format!("arn:aws:imagebuilder:{REGION}:{ACCOUNT}:image/any/1.0.0/1");
+            needs.push(Self { tag_keys: keys, ..Self::new("imagebuilder:TagResource", &image) });
+        }
+        needs
+    }
+}
+
+fn statement(statement: &Value) -> Result<Statement, TemplateError> {
+    let unknown = || TemplateError(format!("{statement} is no statement that is understood"));
+    let actions = texts_or_objects(&statement["Action"]).filter_map(Value::as_str);
+    let resources = texts_or_objects(&statement["Resource"])
+        .map(|value| pattern(&resource(value)?))
+        .collect::<Option<_>>()
+        .ok_or_else(unknown)?;
+    let tag_keys = match statement.get("Condition") {
+        None => None,
+        Some(condition) => {
+            let keys = condition.pointer("/ForAllValues:StringEquals/aws:TagKeys");
+            let keys = keys.ok_or_else(unknown)?;
+            Some(texts_or_objects(keys).filter_map(Value::as_str).map(str::to_owned).collect())
+        }
+    };
+    if statement["Effect"] != "Allow" {
+        return Err(unknown());
+    }
+    Ok(Statement { actions: actions.map(str::to_owned).collect(), resources, tag_keys })
+}
+
+/// A resource as its ARN, with `*`.
+fn resource(resource: &Value) -> Option<String> {
+    if let Some(text) = resource.as_str() {
+        return Some(text.to_owned());
+    }
+    if let Some(text) = resource.get("Fn::Sub").and_then(Value::as_str) {
+        let text = text.replace("${AWS::Partition}", "aws").replace("${AWS::Region}", REGION);
+        return Some(text.replace("${AWS::AccountId}", ACCOUNT));
+    }
+    match resource.get("Ref").and_then(Value::as_str) {
+        Some("ReportTopic") => Some(format!("arn:aws:sns:{REGION}:{ACCOUNT}:{REPORT_TOPIC}")),
+        Some(_) => None,
+        // The key, which nothing here asks for.
+        None => resource.get("Fn::GetAtt").map(|_| "a resource of the stack".to_owned()),
+    }
+}
+
+/// One value, or each of several.
+fn texts_or_objects(value: &Value) -> impl Iterator<Item = &Value> {
+    match value {
+        Value::Array(values) => values.iter(),
+        Value::Null => [].iter(),
+        one => std::slice::from_ref(one).iter(),
+    }
+}
+
+/// A pattern in which `*` stands for any text.
+fn pattern(text: &str) -> Option<Regex> {
+    let pattern: String = text.split('*').map(regex::escape).collect::<Vec<_>>().join(".*");
+    Regex::new(&format!("^{pattern}$")).ok()
+}

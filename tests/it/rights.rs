@@ -1,0 +1,137 @@
+//! What the template lets each function do, against what it does: nothing missing, nothing spare.
+//!
+//! Every other test runs under these rights, too.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_imagebuilder::types::PipelineStatus;
+use emulator::faults::{Fault, Kind};
+use emulator::iam::{Need, Role};
+
+use crate::lab::{AMAZON, Lab, message};
+
+const HEAD: &str = "arn:aws:imagebuilder:us-east-1:123456789012";
+
+/// A fleet on which each function has to make every call that it can make.
+async fn fleet(lab: &Lab) {
+    lab.put_parameter("/golden", "ami-1");
+    lab.recipe("gold", "1.0.0", AMAZON).await;
+    lab.pipeline_of("gold", "gold/x.x.x", PipelineStatus::Enabled).await;
+    lab.run_to_rest("gold").await;
+    lab.tagged_pipeline("web", "image/gold/x.x.x").await;
+    lab.container_pipeline("web-proxy", "image/gold/x.x.x").await;
+    lab.built("by-parameter", "ssm:/golden", &[]).await;
+    lab.built("by-ami", "ami-0cd12345db678d90f", &["component/agent/1.0.0/1"]).await;
+    lab.built("by-pin", "image/gold/1.0.0/1", &["component/agent/x.x.x"]).await;
+    lab.run_to_rest("web").await;
+    lab.run_to_rest("gold").await;
+    lab.release_agent("1.0.0", "name: agent, rebuilt").await;
+    lab.release_agent("1.1.0", "name: agent 1.1").await;
+}
+
+/// What was refused to `function` when it may do what `role` allows.
+async fn refused(function: &str, role: Option<Role>) -> BTreeSet<String> {
+    let lab = Lab::within(Duration::from_mins(1), &[]).await;
+    if let Some(role) = role {
+        lab.cloud.state().roles.insert(function.to_owned(), role);
+    }
+    fleet(&lab).await;
+    // What fails for want of a right is the point here.
+    if function == "gold-cascade" {
+        let _ = lab.notify(&message("gold/1.0.0/2", "AVAILABLE")).await;
+    } else {
+        let _ = lab.check().await;
+        // Out of time, and then not.
+        lab.cloud.rest().await;
+        let slow = Fault::new("ListImagePipelineImages", Kind::Slow, 200);
+        lab.cloud.state().faults.add(slow.lasting(Duration::from_secs(4)));
+        let _ = lab.check().await;
+        let slow = Fault::new("GetImageRecipe", Kind::Slow, 200);
+        lab.cloud.state().faults.add(slow.lasting(Duration::from_mins(2)));
+        let _ = lab.check().await;
+        lab.cloud.state().faults.clear();
+        let _ = lab.check().await;
+    }
+    let state = lab.cloud.state();
+    state.refused.iter().filter(|(who, _)| who == function).map(|(_, what)| what.clone()).collect()
+}
+
+/// With the template's rights nothing is refused; without any one of them, that one is.
+#[tokio::test(start_paused = true)]
+async fn each_function_may_do_exactly_what_it_does() {
+    for (function, role) in Role::of_the_template().unwrap() {
+        assert_eq!(refused(&function, None).await, BTreeSet::new(), "{function}");
+        let actions: BTreeSet<&str> =
+            role.actions().filter(|action| !action.starts_with("kms:")).collect();
+        assert!(actions.len() > 8, "{function}: {actions:?}");
+        for action in actions {
+            let without = refused(&function, Some(role.without(action))).await;
+            assert!(without.contains(action), "{function} does not need {action}: {without:?}");
+        }
+    }
+}
+
+/// Both functions have a role, and no statement has a wildcard for an action.
+#[test]
+fn no_action_is_a_wildcard() {
+    let roles: BTreeMap<String, Role> = Role::of_the_template().unwrap();
+    let names: Vec<&str> = roles.keys().map(String::as_str).collect();
+    assert_eq!(names, ["dependency-check", "gold-cascade"]);
+    for role in roles.values() {
+        assert!(role.actions().all(|action| !action.contains('*')));
+    }
+}
+
+/// Resources are as narrow as the API allows.
+#[test]
+fn rights_end_at_their_resources() {
+    let roles = Role::of_the_template().unwrap();
+    let check = &roles["dependency-check"];
+    let allows = |action: &str, resource: &str| check.allows(&Need::new(action, resource));
+    assert!(allows(
+        "imagebuilder:StartImagePipelineExecution",
+        &format!("{HEAD}:image-pipeline/web")
+    ));
+    let foreign = format!("{HEAD}:image-pipeline/web").replace("123456789012", "210987654321");
+    assert!(!allows("imagebuilder:StartImagePipelineExecution", &foreign));
+    assert!(allows(
+        "imagebuilder:GetImage",
+        "arn:aws:imagebuilder:us-east-1:aws:image/al2023/x.x.x"
+    ));
+    assert!(!allows("imagebuilder:GetImage", &format!("{HEAD}:component/agent/x.x.x")));
+    assert!(!allows("sns:Publish", "arn:aws:sns:us-east-1:123456789012:somewhere-else"));
+}
+
+/// On pipelines it writes its own tag and no other.
+#[tokio::test(start_paused = true)]
+async fn on_pipelines_only_our_own_tag_may_be_written() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("web", AMAZON).await;
+    let client = crate::lab::client(&lab.cloud, "dependency-check.1");
+    let tag = |key: &'static str| {
+        let request = client.tag_resource().resource_arn(format!("{HEAD}:image-pipeline/web"));
+        request.tags(key, "true").send()
+    };
+    assert!(tag(image_cascade::pipeline::CONTINUE_HERE).await.is_ok());
+    let error = tag("owner").await.unwrap_err();
+    let refusal = error.as_service_error().unwrap().meta().message().unwrap().to_owned();
+    assert!(
+        refusal.contains("is not authorized to perform: imagebuilder:TagResource"),
+        "{refusal}"
+    );
+}
+
+/// Who is paged reads which right is missing, and where.
+#[tokio::test(start_paused = true)]
+async fn a_missing_right_is_named_by_the_error() {
+    let lab = Lab::silent(&[]).await;
+    let role = Role::of_the_template().unwrap()["gold-cascade"].clone();
+    let role = role.without("imagebuilder:StartImagePipelineExecution");
+    lab.cloud.state().roles.insert("gold-cascade".to_owned(), role);
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    let error = lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap_err();
+    insta::assert_snapshot!(error, @"1 not finished: pipeline web failed: failed to start pipeline arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/gold-cascade/gold-cascade is not authorized to perform: imagebuilder:StartImagePipelineExecution on resource: arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web because no identity-based policy allows the imagebuilder:StartImagePipelineExecution action");
+}
