@@ -112,14 +112,7 @@ impl Lab {
     }
 
     pub(crate) async fn recipe(&self, name: &str, version: &str, parent: &str) {
-        self.client
-            .create_image_recipe()
-            .name(name)
-            .semantic_version(version)
-            .parent_image(full(parent))
-            .send()
-            .await
-            .unwrap();
+        self.recipe_version_with(name, version, parent, &[]).await;
     }
 
     /// A recipe whose component is `agent`, whatever its newest version does.
@@ -129,16 +122,7 @@ impl Lab {
 
     /// Another version of such a recipe, on Amazon's image.
     pub(crate) async fn recipe_version_with_agent(&self, name: &str, version: &str) {
-        let agent = ComponentConfiguration::builder().component_arn(full("component/agent/x.x.x"));
-        self.client
-            .create_image_recipe()
-            .name(name)
-            .semantic_version(version)
-            .parent_image(full(AMAZON))
-            .components(agent.build().unwrap())
-            .send()
-            .await
-            .unwrap();
+        self.recipe_version_with(name, version, AMAZON, &["component/agent/x.x.x"]).await;
     }
 
     /// Builds an image by a recipe, without a pipeline, and gives its ARN.
@@ -156,13 +140,23 @@ impl Lab {
 
     /// A recipe, version 1.0.0, with these components.
     pub(crate) async fn recipe_with(&self, name: &str, parent: &str, components: &[&str]) {
+        self.recipe_version_with(name, "1.0.0", parent, components).await;
+    }
+
+    async fn recipe_version_with(
+        &self,
+        name: &str,
+        version: &str,
+        parent: &str,
+        components: &[&str],
+    ) {
         let component = |component: &&str| {
             ComponentConfiguration::builder().component_arn(full(component)).build().unwrap()
         };
         self.client
             .create_image_recipe()
             .name(name)
-            .semantic_version("1.0.0")
+            .semantic_version(version)
             .parent_image(full(parent))
             .set_components(
                 (!components.is_empty()).then(|| components.iter().map(component).collect()),

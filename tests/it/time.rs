@@ -18,6 +18,12 @@ async fn behind(lab: &Lab, size: usize) {
     lab.move_base("2026.11.2");
 }
 
+/// Every call takes three seconds from here on.
+fn slow_down(lab: &Lab) {
+    let slow = Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_secs(3));
+    lab.cloud.state().faults.add(slow);
+}
+
 async fn marked(lab: &Lab) -> Vec<String> {
     let fleet = lab.client.list_image_pipelines().into_paginator().items().send();
     let fleet = fleet.try_collect().await.unwrap();
@@ -31,10 +37,7 @@ async fn marked(lab: &Lab) -> Vec<String> {
 async fn a_check_that_runs_short_of_time_is_gone_on_with() {
     let lab = Lab::within(Duration::from_mins(1), &[]).await;
     behind(&lab, 100).await;
-    lab.cloud
-        .state()
-        .faults
-        .add(Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_secs(3)));
+    slow_down(&lab);
     let report = lab.check().await.unwrap();
     let stopped = report["events"][0]["stopped"].clone();
     let (done, next) =
@@ -87,10 +90,7 @@ async fn who_stands_above_is_looked_at_first_wherever_the_check_goes_on() {
     lab.cloud.rest().await;
     lab.run_to_rest("z-gold").await;
     lab.move_base("2026.11.2");
-    lab.cloud
-        .state()
-        .faults
-        .add(Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_secs(3)));
+    slow_down(&lab);
     let report = lab.check().await.unwrap();
     assert!(report["events"][0]["stopped"].is_object());
     assert_eq!(report["totals"]["started"], 1);
@@ -103,10 +103,7 @@ async fn who_stands_above_is_looked_at_first_wherever_the_check_goes_on() {
 async fn a_dry_run_that_runs_short_of_time_marks_nothing() {
     let lab = Lab::within(Duration::from_mins(1), &[("DRY_RUN", "true")]).await;
     behind(&lab, 60).await;
-    lab.cloud
-        .state()
-        .faults
-        .add(Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_secs(3)));
+    slow_down(&lab);
     let report = lab.check().await.unwrap();
     assert!(report["events"][0]["stopped"].is_object());
     lab.cloud.state().faults.clear();

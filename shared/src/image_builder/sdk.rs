@@ -274,18 +274,16 @@ async fn versions_of(
     family: &ImageFamily,
     name: &str,
 ) -> Result<Vec<types::ImageVersion>, RequestError> {
-    let filter = types::Filter::builder().name("name").values(name).build();
     let prefix = format!("{family}/");
+    let list = |owner| {
+        let request = client.list_images().owner(owner).filters(by_name(name));
+        let pages = request.max_results(PAGE).into_paginator().items().send();
+        pages.try_collect()
+    };
     for owner in owners(family.owner()) {
-        let request = client.list_images().owner(owner.clone()).filters(filter.clone());
-        let mut versions = request
-            .max_results(PAGE)
-            .into_paginator()
-            .items()
-            .send()
-            .try_collect()
-            .await
-            .map_err(|error| request_error("list images for", family, &error))?;
+        let listed = list(owner.clone()).await;
+        let mut versions =
+            listed.map_err(|error| request_error("list images for", family, &error))?;
         versions.retain(|version| version.arn().is_some_and(|arn| arn.starts_with(&prefix)));
         if !versions.is_empty() {
             return Ok(versions);
@@ -300,24 +298,26 @@ async fn component_versions(
     family: &ComponentFamily,
     name: &str,
 ) -> Result<Vec<types::ComponentVersion>, RequestError> {
-    let filter = types::Filter::builder().name("name").values(name).build();
     let prefix = format!("{family}/");
+    let list = |owner| {
+        let request = client.list_components().owner(owner).filters(by_name(name));
+        let pages = request.max_results(PAGE).into_paginator().items().send();
+        pages.try_collect()
+    };
     for owner in owners(family.owner()) {
-        let request = client.list_components().owner(owner.clone()).filters(filter.clone());
-        let mut versions = request
-            .max_results(PAGE)
-            .into_paginator()
-            .items()
-            .send()
-            .try_collect()
-            .await
-            .map_err(|error| request_error("list components for", family, &error))?;
+        let listed = list(owner.clone()).await;
+        let mut versions =
+            listed.map_err(|error| request_error("list components for", family, &error))?;
         versions.retain(|version| version.arn().is_some_and(|arn| arn.starts_with(&prefix)));
         if !versions.is_empty() {
             return Ok(versions);
         }
     }
     Ok(Vec::new())
+}
+
+fn by_name(name: &str) -> types::Filter {
+    types::Filter::builder().name("name").values(name).build()
 }
 
 /// The lists that may show what this owner has. Whether an account is our own, or one that
