@@ -138,10 +138,7 @@ fn answer_sns(cloud: &Cloud, caller: &str, body: &[u8]) -> Response {
     let member = |name: &str| form.get(name).map_or("", |value| &**value);
     let need = Need::new(&format!("sns:{}", member("Action")), member("TopicArn"));
     if let Err(refused) = cloud.authorize(caller, &[need]) {
-        let body = format!(
-            "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>Sender</Type>\
-             <Code>AuthorizationError</Code><Message>{refused}</Message></Error></ErrorResponse>"
-        );
+        let body = sns::refusal(&mut cloud.state().sns, "AuthorizationError", &refused);
         return xml_response(403, body);
     }
     let now = cloud.now();

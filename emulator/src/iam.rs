@@ -15,12 +15,13 @@ use serde_json::Value;
 use crate::cloud::{ACCOUNT, REGION};
 use crate::deploy::REPORT_TOPIC;
 use crate::image_builder::Input;
+use crate::wildcard::pattern;
 
 /// The template that is deployed.
 const TEMPLATE: &str = include_str!("../../template.yaml");
 
 /// What one function may do.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Role(Vec<Statement>);
 
 #[derive(Debug, Clone)]
@@ -70,7 +71,7 @@ impl Role {
             let statements = policies
                 .into_iter()
                 .flatten()
-                .flat_map(|policy| texts_or_objects(&policy["Statement"]))
+                .flat_map(|policy| each(&policy["Statement"]))
                 .map(statement)
                 .collect::<Result<_, _>>()?;
             roles.insert(binary.to_owned(), Self(statements));
@@ -146,9 +147,9 @@ impl Need {
 
 fn statement(statement: &Value) -> Result<Statement, TemplateError> {
     let unknown = || TemplateError(format!("{statement} is no statement that is understood"));
-    let actions = texts_or_objects(&statement["Action"]).filter_map(Value::as_str);
-    let resources = texts_or_objects(&statement["Resource"])
-        .map(|value| pattern(&resource(value)?))
+    let actions = each(&statement["Action"]).filter_map(Value::as_str);
+    let resources = each(&statement["Resource"])
+        .map(|value| pattern(&resource(value)?).ok())
         .collect::<Option<_>>()
         .ok_or_else(unknown)?;
     let tag_keys = match statement.get("Condition") {
@@ -156,7 +157,7 @@ fn statement(statement: &Value) -> Result<Statement, TemplateError> {
         Some(condition) => {
             let keys = condition.pointer("/ForAllValues:StringEquals/aws:TagKeys");
             let keys = keys.ok_or_else(unknown)?;
-            Some(texts_or_objects(keys).filter_map(Value::as_str).map(str::to_owned).collect())
+            Some(each(keys).filter_map(Value::as_str).map(str::to_owned).collect())
         }
     };
     if statement["Effect"] != "Allow" {
@@ -183,16 +184,10 @@ fn resource(resource: &Value) -> Option<String> {
 }
 
 /// One value, or each of several.
-fn texts_or_objects(value: &Value) -> impl Iterator<Item = &Value> {
+fn each(value: &Value) -> impl Iterator<Item = &Value> {
     match value {
         Value::Array(values) => values.iter(),
         Value::Null => [].iter(),
         one => std::slice::from_ref(one).iter(),
     }
-}
-
-/// A pattern in which `*` stands for any text.
-fn pattern(text: &str) -> Option<Regex> {
-    let pattern: String = text.split('*').map(regex::escape).collect::<Vec<_>>().join(".*");
-    Regex::new(&format!("^{pattern}$")).ok()
 }

@@ -18,3 +18,5 @@ pub mod sns;
 pub mod sqs;
 pub mod ssm;
 pub mod story;
+
+mod wildcard;

@@ -18,7 +18,7 @@ use crate::observe::{Observation, observe};
 use crate::pipeline::Pipeline;
 use crate::plan::plan;
 use crate::publish::publish;
-use crate::report::{Behind, Event, Line, Outcome, Report, Stopped, Unfinished};
+use crate::report::{Event, Line, Outcome, Report, Stopped, Unfinished};
 use crate::scope::Scope;
 use crate::settings::Settings;
 
@@ -185,8 +185,7 @@ async fn tell(
 fn log(line: &Line, cause: &str) {
     let pipeline = line.pipeline.to_string();
     let decision = line.decision.as_ref().map_or("unknown", crate::decision::Decision::kind);
-    let told = line.behind.filter(Behind::is_worth_telling);
-    let behind = told.map(|behind| format!(" ({behind})")).unwrap_or_default();
+    let behind = line.age().map(|behind| format!(" ({behind})")).unwrap_or_default();
     let behind_seconds = line.behind.map(|behind| behind.seconds);
     let message = format!("{} {}: {}{behind}", line.pipeline.name(), line.verb(), line.sentence);
     let reason = &line.sentence;

@@ -63,15 +63,15 @@ pub async fn observe(
     let (pipelines, recipes) = lists.boxed().await?;
     let fleet = Fleet::new(pipelines, recipes);
     let (fleet, unread) = read_parameters(clients, fleet).boxed().await;
+    let asked = Asked::of(image_builder);
     let outputs = match scope {
-        Scope::Image(notification) => outputs(image_builder, &fleet, notification).boxed().await,
+        Scope::Image(notification) => outputs(&asked, &fleet, notification).boxed().await,
         Scope::Fleet(_) => Outputs::new(),
     };
     let view = View { fleet: &fleet, scope, outputs: &outputs };
     let (members, bystanders) = view.members();
     let order: Vec<PipelineArn> =
         members.iter().map(|member| member.pipeline.arn.clone()).collect();
-    let asked = Asked::of(image_builder);
     let looks = Observer { asked: &asked, view: &view, policy };
     // The futures are made before they are polled: a closure over borrowed members inside the
     // stream would not be general enough for a future that must be `Send`.
@@ -127,7 +127,7 @@ async fn read_parameters(clients: &Clients, fleet: Fleet) -> (Fleet, Option<Requ
 /// It names the pipelines that are pinned to it, and finds those whose parameter holds it; if it
 /// cannot be read, the children that name the image itself are not made to wait for that.
 async fn outputs(
-    image_builder: &impl ImageBuilder,
+    asked: &Asked<'_, impl ImageBuilder>,
     fleet: &Fleet,
     notification: &Notification,
 ) -> Outputs {
@@ -138,8 +138,8 @@ async fn outputs(
     let family = notification.image.family();
     let read = async {
         // The name as it was given, which the message may show otherwise.
-        let image = image_builder.image(&notification.image.clone().into()).await?;
-        image_builder.outputs_of(family, &image.name).await
+        let image = asked.image(&notification.image.clone().into()).await?;
+        asked.image_builder.outputs_of(family, &image.name).await
     };
     read.await.unwrap_or_else(|error| {
         tracing::warn!(

@@ -135,11 +135,6 @@ impl Behind {
         // Image Builder's clock and ours may differ.
         Self { since, seconds: now.duration_since(since).as_secs().max(0) }
     }
-
-    /// Whether it has been long enough for a person to read of it.
-    pub fn is_worth_telling(&self) -> bool {
-        self.seconds >= 60
-    }
 }
 
 impl fmt::Display for Behind {
@@ -332,6 +327,11 @@ impl Line {
         }
     }
 
+    /// For how long it has been behind, if that is long enough for a person to read of it.
+    pub fn age(&self) -> Option<Behind> {
+        self.behind.filter(|behind| behind.seconds >= 60)
+    }
+
     /// Whether the recipe misses something by naming exact versions.
     fn is_pinned(&self) -> bool {
         let parent = match &self.decision {
@@ -491,8 +491,7 @@ impl fmt::Display for Report {
                     Outcome::Started { image } => Some(format!("building {}", image.short())),
                     _ => None,
                 };
-                let behind = line.behind.filter(Behind::is_worth_telling);
-                let behind = behind.map(|behind| behind.to_string());
+                let behind = line.age().map(|behind| behind.to_string());
                 let notes: Vec<String> = building.into_iter().chain(behind).collect();
                 if notes.is_empty() {
                     writeln!(f)?;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_imagebuilder::Client;
+use aws_sdk_imagebuilder::operation::create_image_pipeline::builders::CreateImagePipelineFluentBuilder;
 use aws_sdk_imagebuilder::types::{
     ComponentConfiguration, ContainerRepositoryService, ContainerType, Distribution, ImagePipeline,
     PipelineExecutionStartCondition, PipelineStatus, Platform, Schedule, SsmParameterConfiguration,
@@ -184,15 +185,8 @@ impl Lab {
             .schedule_expression(expression)
             .pipeline_execution_start_condition(condition)
             .build();
-        self.client
-            .create_image_pipeline()
-            .name(name)
-            .image_recipe_arn(full(&format!("image-recipe/{name}/1.0.0")))
-            .infrastructure_configuration_arn(&self.infrastructure)
-            .schedule(schedule)
-            .send()
-            .await
-            .unwrap();
+        let recipe = format!("{name}/1.0.0");
+        self.create_pipeline(name, &recipe, |request| request.schedule(schedule)).await;
     }
 
     /// A pipeline whose AMI's id its distribution writes into a parameter.
@@ -213,29 +207,18 @@ impl Lab {
             .await
             .unwrap();
         self.recipe(name, "1.0.0", parent).await;
-        self.client
-            .create_image_pipeline()
-            .name(name)
-            .image_recipe_arn(full(&format!("image-recipe/{name}/1.0.0")))
-            .infrastructure_configuration_arn(&self.infrastructure)
-            .set_distribution_configuration_arn(created.distribution_configuration_arn)
-            .send()
-            .await
-            .unwrap();
+        let distribution = created.distribution_configuration_arn;
+        self.create_pipeline(name, &format!("{name}/1.0.0"), |request| {
+            request.set_distribution_configuration_arn(distribution)
+        })
+        .await;
     }
 
     /// A pipeline with tags for its images.
     pub(crate) async fn tagged_pipeline(&self, name: &str, parent: &str) {
         self.recipe(name, "1.0.0", parent).await;
-        self.client
-            .create_image_pipeline()
-            .name(name)
-            .image_recipe_arn(full(&format!("image-recipe/{name}/1.0.0")))
-            .infrastructure_configuration_arn(&self.infrastructure)
-            .image_tags("team", "web")
-            .send()
-            .await
-            .unwrap();
+        let recipe = format!("{name}/1.0.0");
+        self.create_pipeline(name, &recipe, |request| request.image_tags("team", "web")).await;
     }
 
     /// The pipeline as Image Builder shows it.
@@ -285,17 +268,25 @@ impl Lab {
             .unwrap();
     }
 
-    /// A pipeline that runs `recipe`, such as `web/x.x.x`.
-    pub(crate) async fn pipeline_of(&self, name: &str, recipe: &str, status: PipelineStatus) {
-        self.client
+    /// A pipeline that runs the image recipe `recipe`, with what `with` adds.
+    async fn create_pipeline(
+        &self,
+        name: &str,
+        recipe: &str,
+        with: impl FnOnce(CreateImagePipelineFluentBuilder) -> CreateImagePipelineFluentBuilder,
+    ) {
+        let request = self
+            .client
             .create_image_pipeline()
             .name(name)
             .image_recipe_arn(full(&format!("image-recipe/{recipe}")))
-            .infrastructure_configuration_arn(&self.infrastructure)
-            .status(status)
-            .send()
-            .await
-            .unwrap();
+            .infrastructure_configuration_arn(&self.infrastructure);
+        with(request).send().await.unwrap();
+    }
+
+    /// A pipeline that runs `recipe`, such as `web/x.x.x`.
+    pub(crate) async fn pipeline_of(&self, name: &str, recipe: &str, status: PipelineStatus) {
+        self.create_pipeline(name, recipe, |request| request.status(status)).await;
     }
 
     pub(crate) async fn container_pipeline(&self, name: &str, parent: &str) {

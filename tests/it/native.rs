@@ -159,7 +159,7 @@ async fn scheduled_failures_in_a_row_disable_the_pipeline_and_then_we_leave_it()
     assert_eq!(said_of(&report, "gold"), "leave: the pipeline is disabled");
 }
 
-/// A year of moving bases: daily schedules, an hourly check, notifications, some of them lost.
+/// Weeks of moving bases: daily schedules, an hourly check, notifications, some of them lost.
 #[tokio::test(start_paused = true)]
 async fn together_over_weeks_every_move_is_built_once() {
     let lab = Lab::new().await;

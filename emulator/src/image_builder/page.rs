@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::error::ApiError;
 use super::model::Input;
 use super::state::{Bend, Doc};
+use crate::wildcard::pattern;
 
 /// A list: what it is called, and what may be asked of it.
 pub(super) struct List<'a> {
@@ -110,11 +111,10 @@ fn passes(item: &Doc, filter: &Value) -> bool {
     };
     let values = filter.get("values").and_then(Value::as_array).cloned().unwrap_or_default();
     values.iter().filter_map(Value::as_str).any(|wanted| {
-        if name == "name" { matches_wildcard(wanted, &found) } else { wanted == found }
+        if name == "name" {
+            pattern(wanted).is_ok_and(|pattern| pattern.is_match(&found))
+        } else {
+            wanted == found
+        }
     })
-}
-
-fn matches_wildcard(pattern: &str, text: &str) -> bool {
-    let pattern: String = pattern.split('*').map(regex::escape).collect::<Vec<_>>().join(".*");
-    regex::Regex::new(&format!("^{pattern}$")).is_ok_and(|pattern| pattern.is_match(text))
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 pub use query::answer;
+pub(crate) use query::refusal;
 
 /// The topics of one account and Region.
 #[derive(Debug, Default)]

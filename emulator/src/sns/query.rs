@@ -31,15 +31,20 @@ pub fn answer(
         }
         Err((code, message)) => {
             let status = if code == "NotFound" { 404 } else { 400 };
-            let xml = format!(
-                "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>Sender</Type><Code>{code}</Code>\
-                 <Message>{}</Message></Error><RequestId>{}</RequestId></ErrorResponse>",
-                escape(&message),
-                sns.id()
-            );
+            let xml = refusal(sns, code, &message);
             (status, xml, Vec::new())
         }
     }
+}
+
+/// How SNS refuses.
+pub(crate) fn refusal(sns: &mut Sns, code: &str, message: &str) -> String {
+    format!(
+        "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>Sender</Type><Code>{code}</Code>\
+         <Message>{}</Message></Error><RequestId>{}</RequestId></ErrorResponse>",
+        escape(message),
+        sns.id()
+    )
 }
 
 /// What SNS says where a topic is not.

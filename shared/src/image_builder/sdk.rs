@@ -17,8 +17,8 @@ use jiff::Timestamp;
 use super::retry::TooManyRequests;
 use super::{ImageBuilder, Outputs, Started};
 use crate::arn::{
-    ArnError, ComponentArn, ComponentFamily, ComponentReference, ImageArn, ImageFamily,
-    ImageReference, PipelineArn, RecipeArn, RecipeKind,
+    ArnError, ComponentArn, ComponentFamily, ComponentReference, Family, ImageArn, ImageFamily,
+    ImageReference, Kind, PipelineArn, RecipeArn, RecipeKind,
 };
 use crate::aws::request_error;
 use crate::component::Component;
@@ -164,9 +164,8 @@ impl ImageBuilder for Client {
         let version = format!("{family}/{}", since.version);
         for build in builds_of(self, &version).await? {
             let arn: ImageArn = read(build.arn()).map_err(|error| unreadable(BUILDS, &error))?;
-            if arn.build() > since && read_status(build.state()).phase() == Phase::Built {
-                let created = read_date(build.date_created());
-                releases.push(Release { version: since.version, rebuild: true, created });
+            if read_status(build.state()).phase() == Phase::Built {
+                releases.extend(newer_build(since, arn.build(), build.date_created()));
             }
         }
         Ok(releases)
@@ -196,10 +195,7 @@ impl ImageBuilder for Client {
         for build in builds {
             let arn: ComponentArn =
                 read(build.arn()).map_err(|error| unreadable(OPERATION, &error))?;
-            if arn.build() > since {
-                let created = read_date(build.date_created());
-                releases.push(Release { version: since.version, rebuild: true, created });
-            }
+            releases.extend(newer_build(since, arn.build(), build.date_created()));
         }
         Ok(releases)
     }
@@ -274,22 +270,15 @@ async fn versions_of(
     family: &ImageFamily,
     name: &str,
 ) -> Result<Vec<types::ImageVersion>, RequestError> {
-    let prefix = format!("{family}/");
-    let list = |owner| {
+    let list = |owner: types::Ownership| {
         let request = client.list_images().owner(owner).filters(by_name(name));
         let pages = request.max_results(PAGE).into_paginator().items().send();
-        pages.try_collect()
-    };
-    for owner in owners(family.owner()) {
-        let listed = list(owner.clone()).await;
-        let mut versions =
-            listed.map_err(|error| request_error("list images for", family, &error))?;
-        versions.retain(|version| version.arn().is_some_and(|arn| arn.starts_with(&prefix)));
-        if !versions.is_empty() {
-            return Ok(versions);
+        async move {
+            let listed = pages.try_collect().await;
+            listed.map_err(|error| request_error("list images for", family, &error))
         }
-    }
-    Ok(Vec::new())
+    };
+    in_the_first_list(family, list, types::ImageVersion::arn).await
 }
 
 /// The versions of a family of components.
@@ -298,17 +287,30 @@ async fn component_versions(
     family: &ComponentFamily,
     name: &str,
 ) -> Result<Vec<types::ComponentVersion>, RequestError> {
-    let prefix = format!("{family}/");
-    let list = |owner| {
+    let list = |owner: types::Ownership| {
         let request = client.list_components().owner(owner).filters(by_name(name));
         let pages = request.max_results(PAGE).into_paginator().items().send();
-        pages.try_collect()
+        async move {
+            let listed = pages.try_collect().await;
+            listed.map_err(|error| request_error("list components for", family, &error))
+        }
     };
+    in_the_first_list(family, list, types::ComponentVersion::arn).await
+}
+
+/// What is of a family in the first list that shows any of it.
+async fn in_the_first_list<K: Kind, T, L>(
+    family: &Family<K>,
+    list: impl Fn(types::Ownership) -> L,
+    arn: impl Fn(&T) -> Option<&str>,
+) -> Result<Vec<T>, RequestError>
+where
+    L: Future<Output = Result<Vec<T>, RequestError>>,
+{
+    let prefix = format!("{family}/");
     for owner in owners(family.owner()) {
-        let listed = list(owner.clone()).await;
-        let mut versions =
-            listed.map_err(|error| request_error("list components for", family, &error))?;
-        versions.retain(|version| version.arn().is_some_and(|arn| arn.starts_with(&prefix)));
+        let mut versions = list(owner.clone()).await?;
+        versions.retain(|version| arn(version).is_some_and(|arn| arn.starts_with(&prefix)));
         if !versions.is_empty() {
             return Ok(versions);
         }
@@ -353,6 +355,12 @@ fn newer_versions<'a>(
         .filter(|(version, _)| *version > since.version)
         .map(|(version, created)| Release { version, rebuild: false, created: read_date(created) })
         .collect()
+}
+
+/// A build of the version of `since`, if it is newer.
+fn newer_build(since: BuildVersion, build: BuildVersion, created: Option<&str>) -> Option<Release> {
+    let created = read_date(created);
+    (build > since).then_some(Release { version: since.version, rebuild: true, created })
 }
 
 async fn image_recipes(

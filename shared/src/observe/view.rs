@@ -7,7 +7,7 @@ use crate::graph::{Fleet, Member};
 use crate::image::ImageStatus;
 use crate::image_builder::Outputs;
 use crate::notification::Notification;
-use crate::parameter::{Held, ParameterNow};
+use crate::parameter::ParameterNow;
 use crate::rebuild::{Standing, standing};
 use crate::recipe::ParentImage;
 use crate::scope::{Scope, Selection};
@@ -110,11 +110,7 @@ impl<'a> View<'a> {
     /// pin the newest of the family that it is pinned to.
     pub(super) fn reference_to_resolve(&self, member: &Member) -> Option<ImageReference> {
         match self.standing(member) {
-            Standing::Follows(reference) => Some(reference.clone()),
-            Standing::Holds(parameter) => match &parameter.value {
-                Held::Image(reference) => Some(reference.clone()),
-                Held::Ami(_) => None,
-            },
+            Standing::Follows(_) | Standing::Holds(_) => member.reference().cloned(),
             Standing::Fixed(ParentImage::Image(reference)) => Some(reference.family().newest()),
             Standing::Fixed(_) => Some(self.put_out_by(member)?.family().newest()),
             Standing::Left(_) => None,
