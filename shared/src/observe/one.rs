@@ -56,14 +56,8 @@ impl<I: ImageBuilder> Observer<'_, I> {
         };
         let may_be_behind = match self.view.standing(member) {
             Standing::Follows(_) => matches!(parent_now, Some(ParentNow::Is(_))),
-            Standing::Holds(_) => !matches!(
-                parent_now,
-                Some(
-                    ParentNow::Unresolved(_)
-                        | ParentNow::NotSelected { .. }
-                        | ParentNow::Lags { .. }
-                )
-            ),
+            // An AMI's id resolves to nothing further.
+            Standing::Holds(_) => matches!(parent_now, None | Some(ParentNow::Is(_))),
             // By its components, even if there are none, or by its recipe: where those are looked at.
             Standing::Fixed(_) => self.view.looks_at_everything(),
             Standing::Left(_) => false,
