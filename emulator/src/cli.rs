@@ -59,6 +59,9 @@ pub(crate) struct Serve {
     /// to, and no pipelines
     #[arg(long)]
     pub(crate) empty: bool,
+    /// Start with the fleet of a CloudFormation template, such as examples/fleet.yaml
+    #[arg(long, value_name = "FILE", conflicts_with = "empty")]
+    pub(crate) stack: Option<PathBuf>,
     /// How long each build takes
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub(crate) build_time: Duration,

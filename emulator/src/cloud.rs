@@ -14,6 +14,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
+use crate::events::EventBus;
 use crate::faults::{Fault, Faults, Kind};
 use crate::iam::{Need, Role};
 use crate::image_builder::{Bend, Doc, ImageBuilder, Input, Notice};
@@ -60,6 +61,8 @@ pub struct State {
     pub roles: BTreeMap<String, Role>,
     /// What was refused to functions, by name: the actions, in order.
     pub refused: Vec<(String, String)>,
+    /// EventBridge.
+    pub bus: EventBus,
     /// SNS.
     pub sns: Sns,
     /// SQS.
@@ -91,7 +94,8 @@ impl Cloud {
     /// The folder for the functions' logs cannot be made.
     pub fn new(clock: Clock, build_time: Duration) -> std::io::Result<Self> {
         let (said, hears) = mpsc::unbounded_channel();
-        let parameters = ParameterStore::new(ACCOUNT, REGION);
+        let bus = EventBus::default();
+        let parameters = ParameterStore::new(ACCOUNT, REGION, bus.clone());
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 image_builder: ImageBuilder::new(
@@ -99,12 +103,14 @@ impl Cloud {
                     REGION,
                     build_time,
                     parameters.clone(),
+                    bus.clone(),
                     clock.now(),
                 ),
                 parameters,
                 pace: None,
                 roles: BTreeMap::new(),
                 refused: Vec::new(),
+                bus,
                 sns: Sns::default(),
                 sqs: Sqs::default(),
                 faults: Faults::default(),
@@ -153,6 +159,7 @@ impl Cloud {
     pub fn is_at_rest(&self) -> bool {
         // In the order in which one leads to the next, so that nothing slips by.
         self.state().image_builder.next_step().is_none()
+            && self.state().bus.is_empty()
             && self.shared.publishing.load(Ordering::SeqCst) == 0
             && self.lambda().pending() == 0
     }
@@ -295,6 +302,22 @@ impl Shared {
         }
     }
 
+    /// Invokes the functions that rules of EventBridge name.
+    fn tell(&self, state: &mut State) {
+        for (function, event) in state.bus.take() {
+            match state.faults.strike("Event").map(|fault| fault.kind) {
+                Some(Kind::Drop) => {}
+                Some(Kind::Duplicate) => {
+                    self.lambda.invoke_later(&function, event.clone());
+                    self.lambda.invoke_later(&function, event);
+                }
+                _ => {
+                    self.lambda.invoke_later(&function, event);
+                }
+            }
+        }
+    }
+
     fn publish(&self, notice: Notice) {
         let message = Message { topic: notice.topic, body: notice.message, ..Message::default() };
         let now = self.clock.now();
@@ -320,6 +343,7 @@ async fn let_time_pass(shared: Arc<Shared>) {
         let notices = {
             let mut state = shared.state();
             let notices = state.image_builder.advance(now);
+            shared.tell(&mut state);
             shared.publishing.fetch_add(notices.len() as u64, Ordering::SeqCst);
             notices
         };

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use emulator::pace::Pace;
 use emulator::story::progress::Watch;
 use emulator::story::tree::Act;
 use emulator::story::{fleet, tree};
-use emulator::{http, page};
+use emulator::template::Template;
+use emulator::{http, page, stack};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -207,8 +209,10 @@ pub(crate) async fn invoke(options: &Invoke) -> Result<ExitCode, Error> {
 pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
     let Up { cloud, listener, address, topic } =
         bring_up(options.port, options.retry_pause, options.timeout, &options.settings).await?;
-    if !options.empty {
-        fleet::build(&cloud, &topic).await?;
+    match &options.stack {
+        Some(file) => make_stack(&cloud, file, &topic).await?,
+        None if options.empty => {}
+        None => fleet::build(&cloud, &topic).await?,
     }
     deploy::subscribe(&cloud, &topic);
     cloud.state().image_builder.set_build_time(options.build_time);
@@ -240,12 +244,26 @@ pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
         };
         shown += new.len();
         for (function, log) in new {
-            for line in log.lines() {
-                writeln!(out, "{} {}", style(format!("{function}:")).dim(), message_of(line))?;
+            for message in log.lines().filter_map(message_of) {
+                writeln!(out, "{} {message}", style(format!("{function}:")).dim())?;
             }
         }
         out.flush()?;
     }
+}
+
+/// Makes what a template describes. Its builds take no time, and nobody hears of them.
+async fn make_stack(cloud: &Cloud, file: &Path, topic: &str) -> Result<(), Error> {
+    let name = file.display();
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    let mut template = Template::read(&text).map_err(|error| format!("{name}: {error}"))?;
+    template.set("AWS::StackName", "example");
+    if template.has_parameter("GoldTopicArn") {
+        template.set("GoldTopicArn", topic);
+    }
+    stack::create(cloud, template).await?;
+    Ok(())
 }
 
 /// The schedule of the dependency check.
@@ -256,14 +274,15 @@ async fn check_every(cloud: Cloud, period: Duration) {
     }
 }
 
-/// The message of a structured log line; the line itself if it is none.
-fn message_of(line: &str) -> String {
+/// The message of a structured log line; the line itself if it is none. Metrics have none.
+fn message_of(line: &str) -> Option<String> {
     let value: Value = serde_json::from_str(line).unwrap_or_default();
-    match (value.get("level").and_then(Value::as_str), value.get("message").and_then(Value::as_str))
-    {
-        (Some("INFO"), Some(message)) => message.to_owned(),
-        (Some(level), Some(message)) => format!("{level} {message}"),
-        _ => line.to_owned(),
+    let text = |key: &str| value.get(key).and_then(Value::as_str);
+    match (text("level"), text("message")) {
+        _ if value.get("_aws").is_some() => None,
+        (Some("INFO"), Some(message)) => Some(message.to_owned()),
+        (Some(level), Some(message)) => Some(format!("{level} {message}")),
+        _ => Some(line.to_owned()),
     }
 }
 

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cloud::{ACCOUNT, Cloud, REGION};
-use crate::iam::{Role, TemplateError};
+use crate::iam::Role;
 use crate::lambda::{Code, Deployment};
+use crate::template::{Template, TemplateError};
 
 /// The functions that there are.
 pub const FUNCTIONS: [&str; 2] = ["gold-cascade", "dependency-check"];
@@ -151,4 +152,27 @@ pub fn subscribe(cloud: &Cloud, topic: &str) {
     let function = cloud.lambda().arn("gold-cascade");
     let subscribed = cloud.state().sns.subscribe(topic, "lambda", &function, BTreeMap::new());
     debug_assert!(subscribed.is_ok(), "the topic was made by deploy");
+}
+
+/// Lets the functions hear of what the template's EventBridge rules are about, as if the stack had
+/// been deployed with them.
+///
+/// # Errors
+/// The rules have another shape than is understood here.
+pub fn listen(cloud: &Cloud) -> Result<(), TemplateError> {
+    let mut template = Template::ours()?;
+    template.set("HearImageEvents", "true");
+    template.set("ParameterPrefix", "/");
+    let resources = template.resources()?;
+    for (_, rule) in resources.iter().filter(|(_, it)| it["Type"] == "AWS::Events::Rule") {
+        let target = rule.pointer("/Properties/Targets/0/Arn/Fn::GetAtt/0").and_then(Value::as_str);
+        let function = resources.iter().find(|(name, _)| Some(*name) == target);
+        let binary = function.and_then(|(_, it)| it.pointer("/Metadata/BuildProperties/Binary"));
+        let binary = binary
+            .and_then(Value::as_str)
+            .ok_or_else(|| TemplateError::NotEmulated(format!("the target of the rule {rule}")))?;
+        let pattern = template.resolve(&rule["Properties"]["EventPattern"])?;
+        cloud.state().bus.rule(&pattern, binary);
+    }
+    Ok(())
 }

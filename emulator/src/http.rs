@@ -182,6 +182,7 @@ fn answer_ssm(cloud: &Cloud, caller: &str, headers: &HeaderMap, body: &[u8]) -> 
         return json_response(status, &json!({ "__type": code, "message": "On purpose." }));
     }
     let (status, answer) = parameters.answer(operation, body, now);
+    cloud.wake();
     json_response(status, &answer)
 }
 

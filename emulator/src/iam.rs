@@ -15,10 +15,8 @@ use serde_json::Value;
 use crate::cloud::{ACCOUNT, REGION};
 use crate::deploy::REPORT_TOPIC;
 use crate::image_builder::Input;
+use crate::template::{Template, TemplateError};
 use crate::wildcard::pattern;
-
-/// The template that is deployed.
-const TEMPLATE: &str = include_str!("../../template.yaml");
 
 /// What one function may do.
 #[derive(Debug, Clone)]
@@ -43,11 +41,6 @@ pub struct Need {
     tag_keys: Vec<String>,
 }
 
-/// A template from which no rights can be read.
-#[derive(Debug, thiserror::Error)]
-#[error("the rights of the functions cannot be read from template.yaml: {0}")]
-pub struct TemplateError(String);
-
 impl Role {
     /// The roles of the template's functions, by the name of their binary.
     ///
@@ -59,19 +52,25 @@ impl Role {
         if let Some(roles) = ROLES.get() {
             return Ok(roles.clone());
         }
-        let template: Value =
-            serde_saphyr::from_str(TEMPLATE).map_err(|error| TemplateError(error.to_string()))?;
-        let resources = template.get("Resources").and_then(Value::as_object);
-        let functions = resources.into_iter().flatten().filter_map(|(_, resource)| {
-            Some((resource.pointer("/Metadata/BuildProperties/Binary")?.as_str()?, resource))
-        });
+        let mut template = Template::ours()?;
+        template.set("ReportTopic", &format!("arn:aws:sns:{REGION}:{ACCOUNT}:{REPORT_TOPIC}"));
+        // What nothing here asks for.
+        for arn in ["Key.Arn", "DeadLetters.Arn", "GoldCascadeLogs.Arn", "DependencyCheckLogs.Arn"]
+        {
+            template.set(arn, "a resource of the stack");
+        }
         let mut roles = BTreeMap::new();
-        for (binary, function) in functions {
-            let policies = function.pointer("/Properties/Policies").and_then(Value::as_array);
-            let statements = policies
-                .into_iter()
-                .flatten()
-                .flat_map(|policy| each(&policy["Statement"]))
+        let resources = template.resources()?;
+        for (_, function) in &resources {
+            let binary = function.pointer("/Metadata/BuildProperties/Binary");
+            let Some(binary) = binary.and_then(Value::as_str) else { continue };
+            let role = function.pointer("/Properties/Role/Fn::GetAtt/0").and_then(Value::as_str);
+            let role = resources.iter().find(|(name, _)| Some(*name) == role);
+            let (_, role) =
+                role.ok_or_else(|| TemplateError::NotEmulated(format!("{binary} without a role")))?;
+            let policies = template.resolve(&role["Properties"]["Policies"])?;
+            let statements = each(&policies)
+                .flat_map(|policy| each(&policy["PolicyDocument"]["Statement"]))
                 .map(statement)
                 .collect::<Result<_, _>>()?;
             roles.insert(binary.to_owned(), Self(statements));
@@ -146,10 +145,10 @@ impl Need {
 }
 
 fn statement(statement: &Value) -> Result<Statement, TemplateError> {
-    let unknown = || TemplateError(format!("{statement} is no statement that is understood"));
+    let unknown = || TemplateError::NotEmulated(format!("the statement {statement}"));
     let actions = each(&statement["Action"]).filter_map(Value::as_str);
     let resources = each(&statement["Resource"])
-        .map(|value| pattern(&resource(value)?).ok())
+        .map(|value| pattern(value.as_str()?).ok())
         .collect::<Option<_>>()
         .ok_or_else(unknown)?;
     let tag_keys = match statement.get("Condition") {
@@ -164,23 +163,6 @@ fn statement(statement: &Value) -> Result<Statement, TemplateError> {
         return Err(unknown());
     }
     Ok(Statement { actions: actions.map(str::to_owned).collect(), resources, tag_keys })
-}
-
-/// A resource as its ARN, with `*`.
-fn resource(resource: &Value) -> Option<String> {
-    if let Some(text) = resource.as_str() {
-        return Some(text.to_owned());
-    }
-    if let Some(text) = resource.get("Fn::Sub").and_then(Value::as_str) {
-        let text = text.replace("${AWS::Partition}", "aws").replace("${AWS::Region}", REGION);
-        return Some(text.replace("${AWS::AccountId}", ACCOUNT));
-    }
-    match resource.get("Ref").and_then(Value::as_str) {
-        Some("ReportTopic") => Some(format!("arn:aws:sns:{REGION}:{ACCOUNT}:{REPORT_TOPIC}")),
-        Some(_) => None,
-        // The key, which nothing here asks for.
-        None => resource.get("Fn::GetAtt").map(|_| "a resource of the stack".to_owned()),
-    }
 }
 
 /// One value, or each of several.

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod cloud;
 pub mod connector;
 pub mod deploy;
+pub mod events;
 pub mod faults;
 pub mod http;
 pub mod iam;
@@ -17,6 +18,8 @@ pub mod page;
 pub mod sns;
 pub mod sqs;
 pub mod ssm;
+pub mod stack;
 pub mod story;
+pub mod template;
 
 mod wildcard;

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::events::EventBus;
+
 /// The parameters of one account and Region. Cloning gives another handle to the same: Image
 /// Builder reads and writes them, too.
 #[derive(Debug, Clone)]
@@ -13,6 +15,7 @@ pub struct ParameterStore {
     account: String,
     region: String,
     parameters: Arc<Mutex<BTreeMap<String, Vec<Version>>>>,
+    bus: EventBus,
 }
 
 /// One version of a parameter.
@@ -34,9 +37,10 @@ pub fn names(body: &[u8]) -> Vec<String> {
 type Refusal = (&'static str, String);
 
 impl ParameterStore {
-    /// An empty one.
-    pub fn new(account: &str, region: &str) -> Self {
-        Self { account: account.to_owned(), region: region.to_owned(), parameters: Arc::default() }
+    /// An empty one, whose changes the bus hears of.
+    pub fn new(account: &str, region: &str, bus: EventBus) -> Self {
+        let (account, region) = (account.to_owned(), region.to_owned());
+        Self { account, region, parameters: Arc::default(), bus }
     }
 
     /// Writes the next version of a parameter, and gives its number.
@@ -48,7 +52,11 @@ impl ParameterStore {
         let mut parameters = self.lock();
         let versions = parameters.entry(name.to_owned()).or_default();
         versions.push(Version { value: value.to_owned(), kind: kind.to_owned(), modified: now });
-        versions.len()
+        let version = versions.len();
+        let operation = if version == 1 { "Create" } else { "Update" };
+        let detail = json!({ "name": name, "type": kind, "operation": operation });
+        self.bus.send("aws.ssm", "Parameter Store Change", &self.arn(name), &detail, now);
+        version
     }
 
     /// What a parameter holds, by name or ARN, with or without a version behind a colon.
@@ -180,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_parameter_is_found_by_name_arn_and_version() {
-        let store = ParameterStore::new("123456789012", "us-east-1");
+        let store = ParameterStore::new("123456789012", "us-east-1", EventBus::default());
         store.put("/golden/ami", "ami-1", Timestamp::UNIX_EPOCH);
         store.put("/golden/ami", "ami-2", Timestamp::UNIX_EPOCH);
         for (asked, value) in [

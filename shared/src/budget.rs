@@ -23,19 +23,32 @@ const FOR_STARTS: (Duration, u32) = (Duration::from_mins(1), 40);
 /// What is kept for reporting when the starts stop, and at most these hundredths of it all.
 const FOR_THE_REPORT: (Duration, u32) = (Duration::from_secs(20), 20);
 
+/// The longest that Lambda lets a function run.
+const LONGEST: Duration = Duration::from_mins(15);
+
 impl Budget {
     /// The time from `now`, when the invocation begins, to a deadline as Lambda gives it: in
     /// milliseconds since 1970.
+    ///
+    /// A deadline that is over when the invocation begins is none: `cargo lambda watch` gives a
+    /// number of milliseconds where Lambda gives a time. Whoever runs out of an unknown time is
+    /// killed and retried; whoever trusts such a deadline does nothing at all.
     pub fn until(now: Timestamp, deadline: u64) -> Self {
         let deadline = i64::try_from(deadline).ok();
         let deadline = deadline.and_then(|at| Timestamp::from_millisecond(at).ok());
-        let all = deadline.unwrap_or(Timestamp::MAX).duration_since(now);
-        Self { now, began: Instant::now(), all: Duration::try_from(all).unwrap_or_default() }
+        let left = deadline.map(|at| at.duration_since(now)).filter(|left| left.is_positive());
+        let left = left.and_then(|left| Duration::try_from(left).ok());
+        Self { now, began: Instant::now(), all: left.map_or(LONGEST, |left| left.min(LONGEST)) }
     }
 
-    /// When the invocation began.
+    /// When the invocation began: the time that everything in it is decided by.
     pub fn now(self) -> Timestamp {
         self.now
+    }
+
+    /// The time now, after what the invocation has taken so far.
+    pub fn now_after_all(self) -> Timestamp {
+        self.now + self.began.elapsed()
     }
 
     /// Comes when reads have to end.
@@ -66,8 +79,19 @@ mod tests {
         };
         assert_eq!(kept(60), [36_000, 48_000]);
         assert_eq!(kept(900), [840_000, 880_000]);
-        assert_eq!(kept(0), [0, 0]);
-        let over = Budget::until(Timestamp::from_second(1_000).unwrap(), 0);
-        assert_eq!(over.all, Duration::ZERO, "a deadline that is over");
+    }
+
+    #[test]
+    fn a_deadline_that_is_no_time_to_come_leaves_the_longest_that_lambda_gives() {
+        let now = Timestamp::from_second(1_000).unwrap();
+        for (what, deadline) in [
+            ("it is over", 999_000),
+            ("it is now", 1_000_000),
+            ("as cargo lambda watch gives it", 600_000),
+            ("beyond every date", u64::MAX),
+            ("further away than Lambda goes", 100_000_000),
+        ] {
+            assert_eq!(Budget::until(now, deadline).all, LONGEST, "{what}");
+        }
     }
 }

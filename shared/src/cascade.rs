@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::FutureExt;
 use futures_util::future::{try_join, try_join_all};
+use jiff::Timestamp;
 use serde_json::Value;
 use thiserror::Error;
 
@@ -14,6 +15,7 @@ use crate::error::{Chain, RequestError};
 use crate::execute::execute;
 use crate::graph::Fleet;
 use crate::image_builder::ImageBuilder;
+use crate::metrics;
 use crate::observe::{Observation, observe};
 use crate::pipeline::Pipeline;
 use crate::plan::plan;
@@ -135,7 +137,8 @@ impl FinishError {
     }
 }
 
-/// Ends an invocation: logs and publishes its report, and gives it as the function's answer.
+/// Ends an invocation: logs and publishes its report, leaves its metrics if it runs in Lambda, and
+/// gives the report as the function's answer. `now` is the time of the metrics.
 ///
 /// # Errors
 /// Whatever is not finished makes Lambda retry the invocation and, after that, keep it in the
@@ -144,6 +147,7 @@ pub async fn finish(
     sns: &aws_sdk_sns::Client,
     settings: &Settings,
     report: &Report,
+    now: Timestamp,
 ) -> Result<Value, FinishError> {
     tracing::info!(
         started = report.totals.started,
@@ -158,6 +162,11 @@ pub async fn finish(
         "{}",
         report.subject()
     );
+    if let Some(function) = &settings.function_name
+        && let Err(error) = metrics::write(report, function, now, &mut std::io::stdout().lock())
+    {
+        tracing::error!("the metrics were not written: {error}");
+    }
     let told = tell(sns, settings, report).boxed().await;
     if let Some(unfinished) = report.unfinished() {
         return Err(unfinished.into());

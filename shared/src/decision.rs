@@ -225,6 +225,14 @@ impl Decision {
         }
     }
 
+    /// Why it is not started, as a code: what `because.code` is in JSON, or the kind of a decision
+    /// that has none.
+    pub fn code(&self) -> String {
+        let json = serde_json::json!(self);
+        let code = json.pointer("/because/code").and_then(serde_json::Value::as_str);
+        code.unwrap_or_else(|| self.kind()).to_owned()
+    }
+
     /// The kind of decision in one word.
     pub fn kind(&self) -> &'static str {
         match self {

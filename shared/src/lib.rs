@@ -15,6 +15,7 @@ pub mod graph;
 pub mod image;
 pub mod image_builder;
 pub mod logging;
+pub mod metrics;
 pub mod notification;
 pub mod observe;
 pub mod parameter;

@@ -40,9 +40,30 @@ pub enum MessageError {
         /// Which field, and what is wrong with it.
         problem: String,
     },
+    /// An event of EventBridge about something else.
+    #[error("the event is `{0}`, not `{STATE_CHANGE}`")]
+    OtherEvent(String),
     /// JSON of another make: topics are shared.
     #[error("not an image notification: it has neither `arn` nor `state`")]
     Foreign,
+}
+
+/// The `detail-type` of the events that Image Builder sends to EventBridge about images.
+pub const STATE_CHANGE: &str = "EC2 Image Builder Image State Change";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct WireEvent {
+    detail_type: String,
+    #[serde(default)]
+    resources: Vec<String>,
+    #[serde(default)]
+    detail: serde_json::Value,
+}
+
+#[derive(Deserialize)]
+struct WireDetail {
+    state: WireState,
 }
 
 #[derive(Deserialize)]
@@ -87,6 +108,33 @@ impl Notification {
         };
         let status = wire.state.status.as_str().into();
         Ok(Self { image, status, pipeline, unread_pipeline })
+    }
+}
+
+impl Notification {
+    /// Reads an event of EventBridge (FACTS 2). It does not say which pipeline made the image.
+    ///
+    /// # Errors
+    /// [`MessageError`] says whether the event is somebody else's or broken.
+    pub fn of_event(event: serde_json::Value) -> Result<Self, MessageError> {
+        let malformed = |problem: String| MessageError::Malformed { problem };
+        let event: WireEvent =
+            serde_json::from_value(event).map_err(|error| malformed(error.to_string()))?;
+        if event.detail_type != STATE_CHANGE {
+            return Err(MessageError::OtherEvent(event.detail_type));
+        }
+        let detail: WireDetail = serde_json::from_value(event.detail)
+            .map_err(|error| malformed(format!("`detail`: {error}")))?;
+        let [arn] = &event.resources[..] else {
+            return Err(malformed(format!(
+                "it has {} `resources`, not one",
+                event.resources.len()
+            )));
+        };
+        let image =
+            arn.parse().map_err(|error: ArnError| malformed(format!("`resources`: {error}")))?;
+        let status = detail.state.status.as_str().into();
+        Ok(Self { image, status, pipeline: None, unread_pipeline: None })
     }
 }
 
@@ -170,6 +218,41 @@ mod tests {
         the image notification cannot be read: invalid type: string "AVAILABLE", expected struct WireState at line 1 column 91
         the image notification cannot be read: missing field `arn` at line 1 column 32
         "#);
+    }
+
+    fn state_change(resources: &serde_json::Value) -> serde_json::Value {
+        serde_json::json!({
+            "version": "0", "detail-type": STATE_CHANGE, "source": "aws.imagebuilder",
+            "resources": resources,
+            "detail": { "previous-state": { "status": "TESTING" }, "state": { "status": "AVAILABLE" } },
+        })
+    }
+
+    #[test]
+    fn an_event_of_eventbridge_says_the_same() {
+        let notification = Notification::of_event(state_change(&serde_json::json!([ARN]))).unwrap();
+        assert_eq!(notification.image.to_string(), ARN);
+        assert_eq!(notification.status, ImageStatus::Available);
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_event_is_said() {
+        let error = |event| Notification::of_event(event).unwrap_err().to_string();
+        insta::assert_snapshot!(
+            [
+                error(state_change(&serde_json::json!([]))),
+                error(state_change(&serde_json::json!(["web"]))),
+                error(serde_json::json!({ "detail-type": STATE_CHANGE, "resources": [ARN] })),
+                error(serde_json::json!({ "detail-type": "EC2 Image Builder CVE Detected" })),
+                error(serde_json::json!({ "source": "aws.ssm" })),
+            ].join("\n"),
+            @"
+        the image notification cannot be read: it has 0 `resources`, not one
+        the image notification cannot be read: `resources`: `web` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it does not start with `arn:aws`
+        the image notification cannot be read: `detail`: invalid type: null, expected struct WireDetail
+        the event is `EC2 Image Builder CVE Detected`, not `EC2 Image Builder Image State Change`
+        the image notification cannot be read: missing field `detail-type`
+        ");
     }
 
     proptest! {

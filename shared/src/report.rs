@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -71,9 +72,23 @@ pub struct Event {
     pub stopped: Option<Stopped>,
     /// Each pipeline in scope.
     pub pipelines: Vec<Line>,
-    /// Whether this is a look that is taken again and again: then what is left is no news.
+    /// What was looked at.
     #[serde(skip)]
-    routine: bool,
+    look: Look,
+    /// How long it took from the announcement to the last start, if it started something.
+    #[serde(skip)]
+    latency: Option<Duration>,
+}
+
+/// What kind of look an event brought about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// At what one message is about.
+    Message,
+    /// At a selection of the fleet. It is taken again and again: what is left is no news.
+    Selection,
+    /// At the whole fleet, again and again.
+    Fleet,
 }
 
 /// How far a look came that ran out of time.
@@ -222,7 +237,8 @@ impl Event {
             failed: None,
             stopped: None,
             pipelines: Vec::new(),
-            routine: false,
+            look: Look::Message,
+            latency: None,
         }
     }
 
@@ -236,10 +252,23 @@ impl Event {
         Self { failed: Some(failed), ..Self::about(cause) }
     }
 
-    /// The same, as a look that is taken again and again.
+    /// The same, as a look that is taken again and again, at the whole fleet or a selection of it.
     #[must_use]
-    pub fn routine(self) -> Self {
-        Self { routine: true, ..self }
+    pub fn routine(self, whole_fleet: bool) -> Self {
+        Self { look: if whole_fleet { Look::Fleet } else { Look::Selection }, ..self }
+    }
+
+    /// The same, with how long it took from its announcement until now, if it started something.
+    #[must_use]
+    pub fn announced(self, announcement: Timestamp, now: Timestamp) -> Self {
+        let started = |line: &Line| matches!(line.outcome, Outcome::Started { .. });
+        // SNS's clock and ours may differ.
+        let latency = Duration::try_from(now.duration_since(announcement)).unwrap_or_default();
+        Self { latency: self.pipelines.iter().any(started).then_some(latency), ..self }
+    }
+
+    fn is_routine(&self) -> bool {
+        self.look != Look::Message
     }
 
     /// A plan and what came of it; `outcomes` are absent in a dry run. `now` is the time of the
@@ -357,6 +386,15 @@ impl Line {
         }
     }
 
+    /// Why it was not started, as a code; nothing if it was, would be, or failed.
+    fn skip(&self) -> Option<String> {
+        match (&self.outcome, &self.decision) {
+            (Outcome::Failed(_) | Outcome::Started { .. } | Outcome::WouldStart, _) => None,
+            (Outcome::None, Some(decision)) => Some(decision.code()),
+            (outcome, _) => Some(outcome.code().to_owned()),
+        }
+    }
+
     /// Whether this pipeline needs the invocation to be made again. What a routine look has put
     /// off, the next one does.
     fn is_unfinished(&self, routine: bool) -> bool {
@@ -408,10 +446,28 @@ impl Report {
             Some(Decision::Leave(_)) => true,
             _ => false,
         };
-        let left =
-            self.events.iter().filter(|event| !event.routine).flat_map(|event| &event.pipelines);
+        let left = self
+            .events
+            .iter()
+            .filter(|event| !event.is_routine())
+            .flat_map(|event| &event.pipelines);
         let stopped = self.events.iter().any(|event| event.stopped.is_some());
         stopped || self.totals.started + self.totals.failed > 0 || left.into_iter().any(news)
+    }
+
+    /// Whether every pipeline of the account and Region was looked at.
+    pub fn is_of_the_whole_fleet(&self) -> bool {
+        self.events.iter().any(|event| event.look == Look::Fleet)
+    }
+
+    /// How long it took from the announcement to the last start; of several, the longest.
+    pub fn start_latency(&self) -> Option<Duration> {
+        self.events.iter().filter_map(|event| event.latency).max()
+    }
+
+    /// For each pipeline that was not started and did not fail, why, as a code.
+    pub fn skips(&self) -> impl Iterator<Item = String> {
+        self.events.iter().flat_map(|event| &event.pipelines).filter_map(Line::skip)
     }
 
     /// Why the invocation has to be made again, if it has to: Lambda then retries it, and what
@@ -422,7 +478,8 @@ impl Report {
             if let Some(failed) = &event.failed {
                 problems.push(format!("{}: {}", event.cause, failed.error));
             }
-            for line in event.pipelines.iter().filter(|line| line.is_unfinished(event.routine)) {
+            for line in event.pipelines.iter().filter(|line| line.is_unfinished(event.is_routine()))
+            {
                 let why = match &line.outcome {
                     Outcome::Failed(failed) => &failed.error,
                     _ => &line.sentence,

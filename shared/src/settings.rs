@@ -23,6 +23,8 @@ pub struct Settings {
     pub log_level: tracing::Level,
     /// How failed builds are tried again.
     pub retry: RetryPolicy,
+    /// The name of the Lambda function, for its metrics. It is no setting: Lambda says it.
+    pub function_name: Option<String>,
 }
 
 /// A setting whose value cannot be used.
@@ -80,6 +82,7 @@ impl Settings {
                 )?
                 .unwrap_or(usual.pause),
             },
+            function_name: lookup("AWS_LAMBDA_FUNCTION_NAME").filter(|name| !name.is_empty()),
         })
     }
 }

@@ -5,6 +5,7 @@
 mod check;
 mod command_line;
 mod conventions;
+mod example;
 mod lab;
 mod moves;
 mod native;
@@ -19,3 +20,4 @@ mod rights;
 mod semantics;
 mod service;
 mod time;
+mod triggers;

@@ -62,6 +62,7 @@ async fn every_sample_does_what_its_readme_says() {
         "not-json",
         "malformed",
         "several",
+        "state-change",
     ] {
         replayed.push(replay(name).await);
     }
@@ -79,12 +80,14 @@ async fn every_sample_does_what_its_readme_says() {
     not-json: starts []; fails, is retried, then kept: 1 not finished: message 95df01b4-ee98-5cb9-9903-000000000011: the message is not JSON: expected value at line 1 column 1
     malformed: starts []; fails, is retried, then kept: 1 not finished: message 95df01b4-ee98-5cb9-9903-000000000012: the image notification cannot be read: `arn`: `arn:aws:imagebuilder:us-east-1:123456789012:image/gold-linux/1.0.0` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it has no build number
     several: starts ["java-21"]; fails, is retried, then kept: 1 not finished: message 95df01b4-ee98-5cb9-9903-000000000013: the message is not JSON: expected value at line 1 column 1
+    state-change: starts ["java-21"]; done
     "#);
-    let not_of_sns = ["scheduler.json", "rule.json", "narrowed.json", "README.md"];
+    let of_a_check =
+        ["scheduler.json", "rule.json", "narrowed.json", "parameter.json", "README.md"];
     let files = std::fs::read_dir(format!("{}/../events", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let samples = files
         .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .filter(|name| !not_of_sns.contains(&name.as_str()))
+        .filter(|name| !of_a_check.contains(&name.as_str()))
         .count();
     assert_eq!(samples, replayed.len(), "every file of events/ is replayed");
 }
@@ -94,6 +97,7 @@ async fn every_sample_of_a_check_finds_the_children() {
     for (name, started) in [
         ("scheduler", vec!["java-21", "web-proxy"]),
         ("rule", vec!["java-21", "web-proxy"]),
+        ("parameter", vec!["java-21", "web-proxy"]),
         ("narrowed", vec![]),
     ] {
         let lab = fleet().await;

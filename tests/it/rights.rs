@@ -62,8 +62,13 @@ async fn refused(function: &str, role: Option<Role>) -> BTreeSet<String> {
 async fn each_function_may_do_exactly_what_it_does() {
     for (function, role) in Role::of_the_template().unwrap() {
         assert_eq!(refused(&function, None).await, BTreeSet::new(), "{function}");
-        let actions: BTreeSet<&str> =
-            role.actions().filter(|action| !action.starts_with("kms:")).collect();
+        // Of the others, Lambda and SNS make use for it.
+        let ours = |action: &&str| {
+            action.starts_with("imagebuilder:")
+                || action.starts_with("ssm:")
+                || *action == "sns:Publish"
+        };
+        let actions: BTreeSet<&str> = role.actions().filter(ours).collect();
         assert!(actions.len() > 8, "{function}: {actions:?}");
         for action in actions {
             let without = refused(&function, Some(role.without(action))).await;

@@ -76,6 +76,20 @@ async fn a_check_that_runs_short_of_time_is_gone_on_with() {
     assert_eq!(lab.dead_letters(), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_check_that_reaches_nothing_says_so_and_not_that_there_is_nothing() {
+    let lab = Lab::within(Duration::from_secs(20), &[]).await;
+    behind(&lab, 3).await;
+    let slow = Fault::new("ListImagePipelineImages", Kind::Slow, 3).lasting(Duration::from_secs(4));
+    lab.cloud.state().faults.add(slow);
+    let slow = Fault::new("GetImage", Kind::Slow, 3).lasting(Duration::from_secs(15));
+    lab.cloud.state().faults.add(slow);
+    let report = lab.check().await.unwrap();
+    let event = &report["events"][0];
+    assert_eq!(event.get("ignored"), None, "{report}");
+    assert_eq!((&event["stopped"]["done"], &event["stopped"]["of"]), (&0.into(), &3.into()));
+}
+
 /// The order in which pipelines are looked at never lets a child overtake its parent.
 #[tokio::test(start_paused = true)]
 async fn who_stands_above_is_looked_at_first_wherever_the_check_goes_on() {

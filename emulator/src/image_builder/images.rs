@@ -322,7 +322,7 @@ impl ImageBuilder {
         list.page(items.into_iter(), Self::summary, input)
     }
 
-    pub(super) fn cancel_image(&mut self, input: &Input, _now: Timestamp) -> Result<Doc, ApiError> {
+    pub(super) fn cancel_image(&mut self, input: &Input, now: Timestamp) -> Result<Doc, ApiError> {
         let arn = required(input, "imageBuildVersionArn");
         let build = self.images.find(arn, |_| true).ok_or_else(|| ApiError::not_found(arn))?;
         if !build.is_running() {
@@ -331,7 +331,7 @@ impl ImageBuilder {
                 format!("An image in state {} cannot be cancelled.", build.status),
             ));
         }
-        self.end_cancelled(arn);
+        self.end_cancelled(arn, now);
         Ok(Doc::from_iter([("imageBuildVersionArn".to_owned(), arn.into())]))
     }
 

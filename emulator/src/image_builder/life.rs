@@ -189,7 +189,9 @@ impl ImageBuilder {
         // A build that was cancelled or retried since has another schedule.
         let (_, status) = *build.next.front().filter(|(due, _)| *due == at)?;
         build.next.pop_front();
-        build.status = status;
+        let before = std::mem::replace(&mut build.status, status);
+        self.tell_bus(arn, before, status, at);
+        let build = self.images.find_mut(arn)?;
         if let Some((next, _)) = build.next.front() {
             self.due.insert((*next, arn.to_owned()));
             return None;
@@ -245,12 +247,21 @@ impl ImageBuilder {
     }
 
     /// Ends a build that somebody has cancelled. The topic hears nothing of it.
-    pub(super) fn end_cancelled(&mut self, arn: &str) {
+    pub(super) fn end_cancelled(&mut self, arn: &str, now: Timestamp) {
         if let Some(build) = self.images.find_mut(arn) {
             build.next.clear();
-            build.status = "CANCELLED";
+            let before = std::mem::replace(&mut build.status, "CANCELLED");
             build.reason = Some("Image creation was cancelled by the user.".to_owned());
+            self.tell_bus(arn, before, "CANCELLED", now);
         }
+    }
+
+    /// EventBridge hears of every state, of cancelled builds too, and of images without a topic.
+    fn tell_bus(&self, arn: &str, before: &str, status: &str, at: Timestamp) {
+        let detail =
+            json!({ "previous-state": { "status": before }, "state": { "status": status } });
+        let kind = "EC2 Image Builder Image State Change";
+        self.bus.send("aws.imagebuilder", kind, arn, &detail, at);
     }
 }
 

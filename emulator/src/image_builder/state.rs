@@ -12,6 +12,7 @@ use super::error::ApiError;
 use super::life::{Build, Due};
 use super::model::Input;
 use super::versioned::Versioned;
+use crate::events::EventBus;
 use crate::ssm::ParameterStore;
 
 /// A JSON object, as the API shows a resource.
@@ -33,6 +34,7 @@ pub struct ImageBuilder {
     /// When pipelines come due by their own schedules.
     pub(super) ticks: Due,
     pub(super) parameters: ParameterStore,
+    pub(super) bus: EventBus,
     /// Whether images show the parameter that named their parent, and not what it held: AWS does
     /// not say which.
     pub shows_parameters: bool,
@@ -80,6 +82,7 @@ impl ImageBuilder {
         region: &str,
         build_time: Duration,
         parameters: ParameterStore,
+        bus: EventBus,
         now: Timestamp,
     ) -> Self {
         let mut empty = Self {
@@ -95,6 +98,7 @@ impl ImageBuilder {
             due: Due::new(),
             ticks: Due::new(),
             parameters,
+            bus,
             shows_parameters: false,
             tokens: BTreeMap::new(),
             bend: Bend::default(),

@@ -36,7 +36,7 @@ fn unknown_operator(policy: &Map<String, Value>) -> Option<String> {
 }
 
 /// Whether every rule of the policy is met by `value`.
-pub(super) fn passes(policy: &str, value: &Value) -> bool {
+pub(crate) fn passes(policy: &str, value: &Value) -> bool {
     let policy: Map<String, Value> = serde_json::from_str(policy).unwrap_or_default();
     policy.iter().all(|(key, rule)| meets(rule, value.get(key)))
 }

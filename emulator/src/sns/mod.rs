@@ -1,6 +1,6 @@
 //! SNS: topics, subscriptions, and what is delivered where.
 
-mod filter;
+pub(crate) mod filter;
 mod query;
 
 use std::collections::BTreeMap;

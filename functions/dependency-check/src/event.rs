@@ -21,7 +21,7 @@ pub(crate) enum EventError {
     #[error(r#"the event is neither a tick of a schedule nor `{{"pipelines": ["web-*"], "dryRun": true}}`"#)]
     Unknown(#[source] serde_json::Error),
     /// An event of something else than a schedule.
-    #[error("the event is `{0}`, not a tick of a schedule")]
+    #[error("the event is `{0}`, neither a tick of a schedule nor a change of a parameter")]
     NotATick(String),
     /// A pipeline that is none.
     #[error("`pipelines` of the event cannot be read")]
@@ -36,15 +36,17 @@ struct Narrow {
 }
 
 impl Request {
-    /// Reads an event: a tick of EventBridge Scheduler or of an EventBridge rule, which ask for the
-    /// whole fleet, or an object that narrows it.
+    /// Reads an event: a tick of EventBridge Scheduler or of an EventBridge rule, or the news that a
+    /// parameter has changed, which all ask for the whole fleet; or an object that narrows it.
     ///
     /// # Errors
     /// Says what was not understood, and what would be.
     pub(crate) fn parse(event: Value) -> Result<Self, EventError> {
         if let Some(kind) = event.get("detail-type").and_then(Value::as_str) {
             return match kind {
-                "Scheduled Event" => Ok(Self { selection: Selection::default(), dry_run: false }),
+                "Scheduled Event" | "Parameter Store Change" => {
+                    Ok(Self { selection: Selection::default(), dry_run: false })
+                }
                 other => Err(EventError::NotATick(other.to_owned())),
             };
         }
@@ -62,10 +64,11 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn ticks_of_both_kinds_and_nothing_ask_for_the_whole_fleet() {
+    fn ticks_changed_parameters_and_nothing_ask_for_the_whole_fleet() {
         for event in [
             json!({ "detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": "{}" }),
             json!({ "detail-type": "Scheduled Event", "source": "aws.events", "detail": {} }),
+            json!({ "detail-type": "Parameter Store Change", "source": "aws.ssm", "detail": { "name": "/golden/ami", "operation": "Update" } }),
             json!({}),
         ] {
             let request = Request::parse(event).unwrap();
@@ -91,7 +94,7 @@ mod tests {
         `pipelines` of the event cannot be read: `Web Server` is neither a pipeline's ARN nor a name such as `web-*`: lower-case letters, digits, `-`, `_` and `*`
         the event is neither a tick of a schedule nor `{"pipelines": ["web-*"], "dryRun": true}`: invalid type: string "yes", expected a boolean
         the event is neither a tick of a schedule nor `{"pipelines": ["web-*"], "dryRun": true}`: invalid type: integer `1`, expected a sequence
-        the event is `EC2 Image Builder CVE Detected`, not a tick of a schedule
+        the event is `EC2 Image Builder CVE Detected`, neither a tick of a schedule nor a change of a parameter
         "#);
     }
 }

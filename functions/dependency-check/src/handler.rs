@@ -58,10 +58,10 @@ pub async fn handle(
     tracing::info!("{cause}");
     let scope = Scope::Fleet(&selection);
     let event = match cascade(clients, scope, &cause, &settings, budget).await {
-        Ok(event) if event.pipelines.is_empty() => {
-            Event::ignored(&cause, "there is no such pipeline")
+        Ok(event) if event.pipelines.is_empty() && event.stopped.is_none() => {
+            Event::ignored(&cause, "there is no such pipeline").routine(selection.is_everything())
         }
-        Ok(event) => event.routine(),
+        Ok(event) => event.routine(selection.is_everything()),
         Err(error) => {
             let failed = Failed::from(&error);
             tracing::error!(retryable = failed.retryable, "{cause}: {}", failed.error);
@@ -69,5 +69,5 @@ pub async fn handle(
         }
     };
     let report = Report::new(FUNCTION, settings.dry_run, vec![event]);
-    Ok(finish(&clients.sns, &settings, &report).await?)
+    Ok(finish(&clients.sns, &settings, &report, budget.now()).await?)
 }

@@ -1,15 +1,18 @@
 //! What does each record of an SNS event bring about?
 
 use aws_lambda_events::event::sns::SnsRecord;
+use futures_util::FutureExt as _;
 use image_cascade::Clients;
 use image_cascade::budget::Budget;
 use image_cascade::cascade::{FinishError, cascade, finish};
 use image_cascade::error::Chain;
 use image_cascade::image::{ImageStatus, Phase};
+use image_cascade::image_builder::ImageBuilder as _;
 use image_cascade::notification::{MessageError, Notification};
 use image_cascade::report::{Event, Failed, Report, cause};
 use image_cascade::scope::Scope;
 use image_cascade::settings::Settings;
+use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use serde::Deserialize;
 use serde_json::Value;
@@ -27,9 +30,9 @@ struct Envelope {
 /// Why an invocation has to be made again.
 #[derive(Debug, Error)]
 pub enum HandleError {
-    /// The event is not one of SNS.
+    /// The event is neither one of SNS nor of EventBridge.
     #[error(
-        "the event is not one of SNS; subscribe the function to a topic, or invoke it with a file of events/"
+        "the event is neither one of SNS nor of EventBridge; subscribe the function to a topic, or invoke it with a file of events/"
     )]
     NotSns(#[source] serde_json::Error),
     /// Something is not finished, or nobody was told.
@@ -47,7 +50,8 @@ impl From<HandleError> for Diagnostic {
     }
 }
 
-/// Handles every record, one after the other, so that the second sees what the first has started.
+/// Handles every record of SNS, one after the other, so that the second sees what the first has
+/// started; or the one event of EventBridge.
 /// `budget` is the invocation's time. The answer is the report, as JSON.
 ///
 /// # Errors
@@ -60,19 +64,23 @@ pub async fn handle(
     event: Value,
     budget: Budget,
 ) -> Result<Value, HandleError> {
-    let Envelope { records } = serde_json::from_value(event).map_err(|problem| {
-        tracing::error!("the event is not one of SNS: {problem}");
-        HandleError::NotSns(problem)
-    })?;
     let mut events = Vec::new();
-    for (index, record) in records.into_iter().enumerate() {
-        events.push(match serde_json::from_value(record) {
-            Ok(record) => handle_record(settings, clients, &record, budget).await,
-            Err(problem) => not_a_record(index, &problem),
-        });
+    if event.get("detail-type").is_some() {
+        events.push(handle_state_change(settings, clients, event, budget).await);
+    } else {
+        let Envelope { records } = serde_json::from_value(event).map_err(|problem| {
+            tracing::error!("the event is neither one of SNS nor of EventBridge: {problem}");
+            HandleError::NotSns(problem)
+        })?;
+        for (index, record) in records.into_iter().enumerate() {
+            events.push(match serde_json::from_value(record) {
+                Ok(record) => handle_record(settings, clients, &record, budget).await,
+                Err(problem) => not_a_record(index, &problem),
+            });
+        }
     }
     let report = Report::new(FUNCTION, settings.dry_run, events);
-    Ok(finish(&clients.sns, settings, &report).await?)
+    Ok(finish(&clients.sns, settings, &report, budget.now()).await?)
 }
 
 fn not_a_record(index: usize, problem: &serde_json::Error) -> Event {
@@ -88,36 +96,80 @@ async fn handle_record(
     record: &SnsRecord,
     budget: Budget,
 ) -> Event {
-    let message_id = record.sns.message_id.as_str();
-    tracing::debug!(sns.message_id = message_id, body = record.sns.message, "message received");
+    let id = record.sns.message_id.as_str();
+    tracing::debug!(event.id = id, body = record.sns.message, "message received");
     let notification = match Notification::parse(&record.sns.message) {
         Ok(notification) => notification,
-        Err(error) => return unusable(message_id, &error),
+        Err(error) => return unusable(&format!("message {id}"), id, &error),
     };
-    let cause = cause(&notification.image, &notification.status);
     if let Some(problem) = &notification.unread_pipeline {
-        tracing::warn!(
-            sns.message_id = message_id,
-            "{cause}: its pipeline cannot be read: {problem}"
-        );
+        let cause = cause(&notification.image, &notification.status);
+        tracing::warn!(event.id = id, "{cause}: its pipeline cannot be read: {problem}");
     }
-    let image = notification.image.to_string();
-    if let Some(why) = why_ignored(&notification, clients.region.as_deref()) {
-        tracing::info!(sns.message_id = message_id, image.arn = image, "{cause}: ignored: {why}");
+    let announced = Timestamp::from_millisecond(record.sns.timestamp.timestamp_millis()).ok();
+    let heard = Heard { id, announced, says_maker: true };
+    follow(settings, clients, notification, heard, budget).await
+}
+
+/// What Image Builder tells EventBridge is the same news, of every image, without its pipeline.
+async fn handle_state_change(
+    settings: &Settings,
+    clients: &Clients,
+    event: Value,
+    budget: Budget,
+) -> Event {
+    let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (id, time) = (text("id"), text("time"));
+    tracing::debug!(event.id = id, body = %event, "event received");
+    match Notification::of_event(event) {
+        Ok(notification) => {
+            let heard = Heard { id: &id, announced: time.parse().ok(), says_maker: false };
+            follow(settings, clients, notification, heard, budget).await
+        }
+        Err(error) => unusable(&format!("event {id}"), &id, &error),
+    }
+}
+
+/// How a notification has reached us.
+struct Heard<'a> {
+    /// The message's or the event's own id.
+    id: &'a str,
+    /// When it was sent.
+    announced: Option<Timestamp>,
+    /// Whether it says which pipeline made the image, if one did.
+    says_maker: bool,
+}
+
+async fn follow(
+    settings: &Settings,
+    clients: &Clients,
+    mut notification: Notification,
+    heard: Heard<'_>,
+    budget: Budget,
+) -> Event {
+    let cause = cause(&notification.image, &notification.status);
+    let (id, image) = (heard.id, notification.image.to_string());
+    if let Some(why) = why_ignored(&notification, heard.says_maker, clients.region.as_deref()) {
+        tracing::info!(event.id = id, image.arn = image, "{cause}: ignored: {why}");
         return Event::ignored(&cause, &why);
     }
-    tracing::info!(
-        sns.message_id = message_id,
-        image.arn = image,
-        "{cause}: looking for its children"
-    );
-    let scope = Scope::Image(&notification);
-    match cascade(clients, scope, &cause, settings, budget).await {
-        Ok(event) => event,
+    tracing::info!(event.id = id, image.arn = image, "{cause}: looking for its children");
+    let event = async {
+        if !heard.says_maker {
+            let made = clients.image_builder.image(&notification.image.clone().into()).await?;
+            notification.pipeline = made.pipeline;
+        }
+        cascade(clients, Scope::Image(&notification), &cause, settings, budget).await
+    };
+    match event.boxed().await {
+        Ok(event) => match heard.announced {
+            Some(announced) => event.announced(announced, budget.now_after_all()),
+            None => event,
+        },
         Err(error) => {
             let failed = Failed::from(&error);
             tracing::error!(
-                sns.message_id = message_id,
+                event.id = id,
                 image.arn = image,
                 retryable = failed.retryable,
                 "{cause}: {}",
@@ -130,21 +182,24 @@ async fn handle_record(
 
 /// A message that is no notification: somebody else's is ignored, an unreadable one fails, so
 /// that it ends in the dead-letter queue and not in silence.
-fn unusable(message_id: &str, error: &MessageError) -> Event {
-    let cause = format!("message {message_id}");
+fn unusable(cause: &str, id: &str, error: &MessageError) -> Event {
     match error {
-        MessageError::Foreign => {
-            tracing::info!(sns.message_id = message_id, "{cause}: ignored: {error}");
-            Event::ignored(&cause, &error.to_string())
+        MessageError::Foreign | MessageError::OtherEvent(_) => {
+            tracing::info!(event.id = id, "{cause}: ignored: {error}");
+            Event::ignored(cause, &error.to_string())
         }
         MessageError::NotJson { .. } | MessageError::Malformed { .. } => {
-            tracing::error!(sns.message_id = message_id, "{cause}: {error}");
-            Event::failed(&cause, Failed::for_good(&error.to_string()))
+            tracing::error!(event.id = id, "{cause}: {error}");
+            Event::failed(cause, Failed::for_good(&error.to_string()))
         }
     }
 }
 
-fn why_ignored(notification: &Notification, region: Option<&str>) -> Option<String> {
+fn why_ignored(
+    notification: &Notification,
+    says_maker: bool,
+    region: Option<&str>,
+) -> Option<String> {
     let image_region = notification.image.family().region();
     if let Some(ours) = region.filter(|ours| *ours != image_region) {
         return Some(format!("the image is in {image_region}, this function looks after {ours}"));
@@ -155,7 +210,7 @@ fn why_ignored(notification: &Notification, region: Option<&str>) -> Option<Stri
         }
         ImageStatus::Available => None,
         status => match status.phase() {
-            Phase::Spent if notification.pipeline.is_none() => {
+            Phase::Spent if says_maker && notification.pipeline.is_none() => {
                 Some("no pipeline made it, and it starts nothing".to_owned())
             }
             Phase::Spent => None,

@@ -1,0 +1,77 @@
+//! EventBridge's default bus: who hears of which event?
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::cloud::{ACCOUNT, REGION};
+use crate::sns::filter;
+
+/// The bus of one account and Region. Cloning gives another handle to the same.
+#[derive(Debug, Clone, Default)]
+pub struct EventBus(Arc<Mutex<Bus>>);
+
+#[derive(Debug, Default)]
+struct Bus {
+    rules: Vec<Rule>,
+    /// Functions and what they are to hear, oldest first.
+    waiting: Vec<(String, Value)>,
+    sent: u64,
+}
+
+#[derive(Debug)]
+struct Rule {
+    pattern: String,
+    function: String,
+}
+
+impl EventBus {
+    fn lock(&self) -> MutexGuard<'_, Bus> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From here on, a function hears of each event that meets the pattern. Patterns compare as the
+    /// filter policies of SNS do.
+    pub fn rule(&self, pattern: &Value, function: &str) {
+        let rule = Rule { pattern: pattern.to_string(), function: function.to_owned() };
+        self.lock().rules.push(rule);
+    }
+
+    /// Something has happened.
+    pub(crate) fn send(
+        &self,
+        source: &str,
+        detail_type: &str,
+        resource: &str,
+        detail: &Value,
+        at: Timestamp,
+    ) {
+        let mut bus = self.lock();
+        bus.sent += 1;
+        let event = json!({
+            "version": "0",
+            "id": format!("00000000-0000-4000-e000-{:012x}", bus.sent),
+            "detail-type": detail_type,
+            "source": source,
+            "account": ACCOUNT,
+            "time": format!("{at:.0}"),
+            "region": REGION,
+            "resources": [resource],
+            "detail": detail,
+        });
+        let Bus { rules, waiting, .. } = &mut *bus;
+        let heard = rules.iter().filter(|rule| filter::passes(&rule.pattern, &event));
+        waiting.extend(heard.map(|rule| (rule.function.clone(), event.clone())));
+    }
+
+    /// What is to be delivered now.
+    pub(crate) fn take(&self) -> Vec<(String, Value)> {
+        std::mem::take(&mut self.lock().waiting)
+    }
+
+    /// Whether nothing is to be delivered.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().waiting.is_empty()
+    }
+}

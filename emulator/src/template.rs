@@ -1,0 +1,263 @@
+//! What does a `CloudFormation` template say, once its intrinsic functions are resolved?
+//!
+//! As far as our own templates go: `Ref`, `Fn::GetAtt`, `Fn::Sub` of one text, `Fn::If`, and
+//! conditions of `Fn::Equals` and `Fn::Not`, in their long forms.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::cloud::{ACCOUNT, REGION};
+
+/// The template that is deployed.
+const OURS: &str = include_str!("../../template.yaml");
+
+/// A template, and what its names stand for.
+#[derive(Debug, Clone)]
+pub struct Template {
+    document: Value,
+    /// By logical id, by `LogicalId.Attribute`, or by pseudo parameter.
+    values: BTreeMap<String, Value>,
+}
+
+/// A template that cannot be used, or a part of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// It is no YAML, or misses what every template has.
+    #[error("the template cannot be read: {0}")]
+    Unreadable(String),
+    /// It refers to something that it does not have, or that is not there yet.
+    #[error("`{0}` is neither a parameter nor a resource that is there")]
+    Unresolved(String),
+    /// It uses what is not emulated, or in another form.
+    #[error("{0} is not understood here")]
+    NotEmulated(String),
+}
+
+impl Template {
+    /// The template that our functions are deployed with, with its defaults.
+    ///
+    /// # Errors
+    /// It has another shape than is understood here.
+    pub fn ours() -> Result<Self, TemplateError> {
+        Self::read(OURS)
+    }
+
+    /// Reads a template. Its parameters have their defaults, where they have one.
+    ///
+    /// # Errors
+    /// It is no template.
+    pub fn read(text: &str) -> Result<Self, TemplateError> {
+        let document: Value = serde_saphyr::from_str(text)
+            .map_err(|error| TemplateError::Unreadable(error.to_string()))?;
+        if !document["Resources"].is_object() {
+            return Err(TemplateError::Unreadable("it has no `Resources`".to_owned()));
+        }
+        let mut template = Self { document, values: BTreeMap::new() };
+        let usual = [
+            ("AWS::Partition", "aws"),
+            ("AWS::Region", REGION),
+            ("AWS::AccountId", ACCOUNT),
+            ("AWS::StackName", "stack"),
+        ];
+        for (name, value) in usual {
+            template.set(name, value);
+        }
+        let parameters = template.document["Parameters"].as_object().cloned().unwrap_or_default();
+        for (name, parameter) in parameters {
+            if let Some(default) = parameter.get("Default") {
+                template.values.insert(name, default.clone());
+            }
+        }
+        Ok(template)
+    }
+
+    /// Says what a parameter, a resource or an attribute of one stands for.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.values.insert(name.to_owned(), value.into());
+    }
+
+    /// The resources by logical id, unresolved, those without whose condition holds left out.
+    ///
+    /// # Errors
+    /// A condition is not understood.
+    pub fn resources(&self) -> Result<Vec<(&str, &Value)>, TemplateError> {
+        let all = self.document["Resources"].as_object().into_iter().flatten();
+        let mut there = Vec::new();
+        for (name, resource) in all {
+            let holds = match resource.get("Condition").and_then(Value::as_str) {
+                Some(condition) => self.holds(condition)?,
+                None => true,
+            };
+            if holds {
+                there.push((name.as_str(), resource));
+            }
+        }
+        Ok(there)
+    }
+
+    /// A value with all its intrinsic functions resolved. What is `AWS::NoValue` is left out.
+    ///
+    /// # Errors
+    /// A name that stands for nothing yet, or a function that is not emulated.
+    pub fn resolve(&self, value: &Value) -> Result<Value, TemplateError> {
+        match value {
+            Value::Array(items) => {
+                let items = items.iter().map(|item| self.resolve(item));
+                let items = items.filter(|item| *item != Ok(Value::Null));
+                items.collect()
+            }
+            Value::Object(fields) => match fields.iter().next() {
+                Some((name, argument))
+                    if fields.len() == 1 && (name == "Ref" || name.starts_with("Fn::")) =>
+                {
+                    self.call(name, argument)
+                }
+                _ => {
+                    let mut resolved = Map::new();
+                    for (name, field) in fields {
+                        let field = self.resolve(field)?;
+                        if !field.is_null() {
+                            resolved.insert(name.clone(), field);
+                        }
+                    }
+                    Ok(resolved.into())
+                }
+            },
+            plain => Ok(plain.clone()),
+        }
+    }
+
+    /// The outputs.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn outputs(&self) -> Result<BTreeMap<String, String>, TemplateError> {
+        let all = self.document["Outputs"].as_object().into_iter().flatten();
+        let mut outputs = BTreeMap::new();
+        for (name, output) in all {
+            let value = self.resolve(&output["Value"])?;
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            outputs.insert(name.clone(), value);
+        }
+        Ok(outputs)
+    }
+
+    /// Whether the template has a parameter of this name.
+    pub fn has_parameter(&self, name: &str) -> bool {
+        self.document["Parameters"].get(name).is_some()
+    }
+
+    fn call(&self, function: &str, argument: &Value) -> Result<Value, TemplateError> {
+        let unknown = || TemplateError::NotEmulated(format!("{function} {argument}"));
+        let texts: Vec<&str> =
+            argument.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        match (function, argument) {
+            ("Ref", Value::String(name)) if name == "AWS::NoValue" => Ok(Value::Null),
+            ("Ref", Value::String(name)) => self.value(name),
+            ("Fn::GetAtt", Value::Array(_)) => self.value(&texts.join(".")),
+            ("Fn::Sub", Value::String(text)) => self.substitute(text),
+            ("Fn::If", Value::Array(parts)) => match &parts[..] {
+                [Value::String(condition), yes, no] => {
+                    self.resolve(if self.holds(condition)? { yes } else { no })
+                }
+                _ => Err(unknown()),
+            },
+            ("Fn::Equals", Value::Array(parts)) => match &parts[..] {
+                [one, other] => Ok((self.resolve(one)? == self.resolve(other)?).into()),
+                _ => Err(unknown()),
+            },
+            ("Fn::Not", Value::Array(parts)) => match &parts[..] {
+                [one] => Ok((self.resolve(one)? == false).into()),
+                _ => Err(unknown()),
+            },
+            _ => Err(unknown()),
+        }
+    }
+
+    fn holds(&self, condition: &str) -> Result<bool, TemplateError> {
+        let written = self.document["Conditions"]
+            .get(condition)
+            .ok_or_else(|| TemplateError::Unresolved(condition.to_owned()))?;
+        Ok(self.resolve(written)? == true)
+    }
+
+    fn value(&self, name: &str) -> Result<Value, TemplateError> {
+        let value = self.values.get(name).cloned();
+        value.ok_or_else(|| TemplateError::Unresolved(name.to_owned()))
+    }
+
+    fn substitute(&self, text: &str) -> Result<Value, TemplateError> {
+        let mut parts = text.split("${");
+        let mut out = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (name, rest) = part
+                .split_once('}')
+                .ok_or_else(|| TemplateError::NotEmulated(format!("Fn::Sub {text}")))?;
+            match self.value(name)? {
+                Value::String(value) => out.push_str(&value),
+                value => out.push_str(&value.to_string()),
+            }
+            out.push_str(rest);
+        }
+        Ok(out.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const TEXT: &str = r#"
+Parameters:
+  Topic: { Default: "" }
+  Name: { Type: String }
+Conditions:
+  Makes: { "Fn::Equals": [{ Ref: Topic }, ""] }
+  Takes: { "Fn::Not": [{ "Fn::Equals": [{ Ref: Topic }, ""] }] }
+Resources:
+  Made: { Condition: Makes }
+  Taken: { Condition: Takes }
+"#;
+
+    #[test]
+    fn functions_and_conditions_resolve() {
+        let mut template = Template::read(TEXT).unwrap();
+        template.set("Made.Arn", "arn:made");
+        let value = json!({
+            "a": { "Fn::Sub": "${AWS::Region}-${Topic}-x" }, "b": { "Fn::GetAtt": ["Made", "Arn"] },
+            "c": { "Fn::If": ["Takes", 1, [2, { "Ref": "AWS::NoValue" }]] }, "d": { "Ref": "AWS::NoValue" },
+        });
+        let resolved = json!({ "a": "us-east-1--x", "b": "arn:made", "c": [2] });
+        assert_eq!(template.resolve(&value).unwrap(), resolved);
+        let names = |template: &Template| {
+            let resources = template.resources().unwrap();
+            resources.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&template), ["Made"]);
+        template.set("Topic", "arn");
+        assert_eq!(names(&template), ["Taken"]);
+    }
+
+    #[test]
+    fn what_is_not_there_or_not_understood_is_named() {
+        let template = Template::read(TEXT).unwrap();
+        let error = |value: Value| template.resolve(&value).unwrap_err().to_string();
+        insta::assert_snapshot!(
+            [
+                error(json!({ "Ref": "Name" })),
+                error(json!({ "Fn::Sub": "a ${Gone.Arn}" })),
+                error(json!({ "Fn::ImportValue": "other" })),
+                error(json!({ "Fn::If": ["Nothing", 1, 2] })),
+                Template::read("Resource: {}").unwrap_err().to_string(),
+            ].join("\n"),
+            @r#"
+        `Name` is neither a parameter nor a resource that is there
+        `Gone.Arn` is neither a parameter nor a resource that is there
+        Fn::ImportValue "other" is not understood here
+        `Nothing` is neither a parameter nor a resource that is there
+        the template cannot be read: it has no `Resources`
+        "#);
+    }
+}

@@ -1,0 +1,71 @@
+//! The example stack: does a newcomer who deploys it beside ours see the cascade?
+
+use std::time::Duration;
+
+use emulator::stack;
+use emulator::template::Template;
+
+use crate::lab::{Lab, topic};
+
+const FLEET: &str = include_str!("../../examples/fleet.yaml");
+
+/// The example's fleet, deployed as its first lines say.
+async fn deployed() -> Lab {
+    let lab = Lab::new().await;
+    let mut template = Template::read(FLEET).unwrap();
+    template.set("AWS::StackName", "example");
+    template.set("GoldTopicArn", &topic("gold-images"));
+    let outputs = stack::create(&lab.cloud, template).await.unwrap();
+    assert!(outputs["RunGold"].ends_with("image-pipeline/example-gold"), "{outputs:?}");
+    lab.cloud.rest().await;
+    lab
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_workloads_build_by_themselves_within_the_first_check() {
+    let lab = deployed().await;
+    assert_eq!((lab.count("example-gold"), lab.count("example-java-21")), (1, 0));
+    lab.check().await.unwrap();
+    lab.cloud.rest().await;
+    for workload in ["example-java-21", "example-billing"] {
+        let builds = lab.builds(workload);
+        assert_eq!(builds, [format!("{workload} 1.0.0/1 AVAILABLE on example-gold 1.0.0/1")]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_base_image_goes_through_the_gold_schedule_to_the_workloads() {
+    let lab = deployed().await;
+    lab.check().await.unwrap();
+    lab.cloud.rest().await;
+    lab.move_base("2026.12.1");
+    // The gold pipeline's own schedule has its time every day.
+    lab.pass(Duration::from_hours(25)).await;
+    lab.cloud.rest().await;
+    assert_eq!(lab.count("example-gold"), 2);
+    for workload in ["example-java-21", "example-billing"] {
+        let builds = lab.builds(workload);
+        assert_eq!(builds[1..], [format!("{workload} 1.0.0/2 AVAILABLE on example-gold 1.0.0/2")]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_stack_lacks_or_is_not_emulated_is_named() {
+    let lab = Lab::silent(&[]).await;
+    let error = async |text: &str| {
+        let created = stack::create(&lab.cloud, Template::read(text).unwrap()).await;
+        image_cascade::error::Chain(&created.unwrap_err()).to_string()
+    };
+    insta::assert_snapshot!(
+        [
+            error("Resources: { Web: { Type: 'AWS::EC2::Instance' } }").await,
+            error("Resources: { Web: { Type: 'AWS::SNS::Topic', Properties: { Name: { Ref: Gone } } } }").await,
+            error("Resources: { Web: { Type: 'AWS::ImageBuilder::ImageRecipe', Properties: { Name: web } } }").await,
+        ].join("\n"),
+        @"
+    the stack cannot be made: Web of type AWS::EC2::Instance is not understood here
+    the stack cannot be made: `Gone` is neither a parameter nor a resource that is there
+    the resource Web of the stack cannot be made: InvalidRequestException: The value supplied for parameter 'semanticVersion' is not valid. 'semanticVersion' is required.
+    "
+    );
+}

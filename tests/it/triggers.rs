@@ -1,0 +1,104 @@
+//! The second triggers: EventBridge's rules, as the template has them.
+
+use std::time::Duration;
+
+use emulator::faults::{Fault, Kind};
+
+use crate::lab::{AMAZON, Lab, said_of};
+
+/// The lab with the rules, and with or without the topic.
+async fn lab(with_topic: bool) -> Lab {
+    let lab = if with_topic { Lab::new().await } else { Lab::silent(&[]).await };
+    emulator::deploy::listen(&lab.cloud).unwrap();
+    lab
+}
+
+async fn levels(lab: &Lab) {
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("java", "image/gold/x.x.x").await;
+    lab.pipeline("billing", "image/java/1.x.x").await;
+    lab.container_pipeline("web-proxy", "image/gold/x.x.x").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn image_events_alone_carry_the_cascade_to_the_last_level() {
+    let lab = lab(false).await;
+    levels(&lab).await;
+    lab.run_to_rest("gold").await;
+    lab.run_to_rest("gold").await;
+    assert_eq!(lab.builds("billing").last().unwrap(), "billing 1.0.0/2 AVAILABLE on java 1.0.0/2");
+    for child in ["java", "billing", "web-proxy"] {
+        assert_eq!(lab.count(child), 2, "{child}");
+    }
+    assert_eq!(lab.dead_letters(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_triggers_and_duplicates_build_nothing_twice() {
+    let lab = lab(true).await;
+    levels(&lab).await;
+    lab.cloud.state().faults.add(Fault::new("Event", Kind::Duplicate, 100));
+    lab.cloud.state().faults.add(Fault::new("Notification", Kind::Duplicate, 100));
+    lab.run_to_rest("gold").await;
+    for pipeline in ["gold", "java", "billing", "web-proxy"] {
+        assert_eq!(lab.count(pipeline), 1, "{pipeline}");
+    }
+}
+
+/// The topic hears nothing of a cancelled build (FACTS 1.1); EventBridge does.
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_build_brings_back_who_waited_for_it() {
+    let lab = lab(false).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    lab.run("gold").await;
+    lab.pass(Duration::from_mins(5)).await;
+    let build = lab.run("web").await;
+    lab.pass(Duration::from_mins(6)).await;
+    assert_eq!(lab.count("web"), 2, "gold 1.0.0/2 is there, and web waits for its own build");
+    lab.client.cancel_image_creation().image_build_version_arn(build).send().await.unwrap();
+    lab.cloud.rest().await;
+    assert_eq!(lab.builds("web").last().unwrap(), "web 1.0.0/3 AVAILABLE on gold 1.0.0/2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_parameter_runs_a_check() {
+    let lab = lab(false).await;
+    lab.put_parameter("/golden/ami", "ami-1");
+    lab.built("web", "ssm:/golden/ami", &[]).await;
+    lab.put_parameter("/golden/ami", "ami-2");
+    lab.cloud.wake();
+    lab.cloud.rest().await;
+    assert_eq!(lab.builds("web").last().unwrap(), "web 1.0.0/2 AVAILABLE on ami-2");
+    assert_eq!(lab.count("web"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_event_is_ignored_and_a_broken_one_is_a_dead_letter() {
+    let lab = lab(false).await;
+    let other = serde_json::json!({ "detail-type": "EC2 Image Builder CVE Detected", "id": "1" });
+    let answer = lab.invoke(&other).await.unwrap();
+    assert_eq!(
+        answer["events"][0]["ignored"],
+        "the event is `EC2 Image Builder CVE Detected`, not `EC2 Image Builder Image State Change`"
+    );
+    let broken = serde_json::json!({ "detail-type": "EC2 Image Builder Image State Change" });
+    lab.cloud.lambda().invoke_later("gold-cascade", broken);
+    lab.cloud.rest().await;
+    assert_eq!(lab.dead_letters(), 1);
+}
+
+/// The event names no pipeline: if its image cannot be read, the event is tried again.
+#[tokio::test(start_paused = true)]
+async fn an_image_that_cannot_be_read_is_tried_again() {
+    let lab = lab(false).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.run("gold").await;
+    lab.cloud.state().faults.add(Fault::new("GetImage", Kind::Forbidden, 1));
+    lab.cloud.rest().await;
+    assert_eq!(lab.count("web"), 1);
+    let report = lab.reports().into_iter().next().unwrap();
+    assert!(said_of(&report, "web").starts_with("rebuild: "), "{report}");
+}

@@ -1,0 +1,229 @@
+"""Does the stack work where somebody else plays AWS?
+
+MiniStack deploys the transformed template by its CloudFormation and runs the release artifacts as
+Lambda would; SNS, SQS, the scheduler and EventBridge are its own. It has no Image Builder, so ours
+answers beside it, and hands what it publishes to MiniStack's topic.
+
+    python ministack_deployment.py TRANSFORMED ARTIFACTS EMULATOR
+
+TRANSFORMED is what transform.py prints, ARTIFACTS the folder that `sam build` has filled, and
+EMULATOR the program `image-cascade`.
+
+What MiniStack 1.5 does otherwise than AWS, as far as it matters here: a subscription's redrive
+policy and a schedule's retry policy, window and dead-letter queue are kept, but never used; rights
+and keys are not enforced; SNS invokes a function once and waits, where AWS's hands the message to an
+asynchronous invocation, which is tried again. So the way into the dead-letter queue is tried by an
+asynchronous invocation with what SNS would hand over.
+"""
+
+import io
+import json
+import sys
+import unittest
+import urllib.request
+import zipfile
+from pathlib import Path
+
+from processes import ACCOUNT, REGION, Processes, answers, client, free_port, wait_for
+
+EVENTS = Path(__file__).parents[2] / "events"
+
+
+class Deployment(unittest.TestCase):
+    transformed: Path
+    artifacts: Path
+    emulator: Path
+
+    @classmethod
+    def setUpClass(cls):
+        processes = Processes()
+        cls.addClassCleanup(processes.__exit__)
+        cls.ours = f"http://127.0.0.1:{free_port()}"
+        cls.theirs = f"http://127.0.0.1:{free_port()}"
+        port = cls.ours.rsplit(":")[-1]
+        processes.start([cls.emulator, "serve", "--empty", "--build-time", "1s", "--port", port])
+        processes.start(
+            [sys.executable, "-m", "ministack"],
+            GATEWAY_PORT=cls.theirs.rsplit(":")[-1],
+            MINISTACK_ACCOUNT_ID=ACCOUNT,
+            AWS_ACCESS_KEY_ID=ACCOUNT,
+            AWS_SECRET_ACCESS_KEY="local",
+        )
+        wait_for("the emulator", lambda: answers(cls.ours))
+        wait_for("MiniStack", lambda: answers(f"{cls.theirs}/_localstack/health"))
+        cls.image_builder = client("imagebuilder", cls.ours)
+        cls.sns, cls.sqs = client("sns", cls.theirs), client("sqs", cls.theirs)
+        cls.outputs = cls.deploy(CheckSchedule="rate(1 minute)", DryRun="false")
+        cls.topic = cls.outputs["GoldTopicArn"]
+        cls.forwarded = 0
+        cls.build_fleet()
+
+    @classmethod
+    def deploy(cls, **parameters) -> dict[str, str]:
+        template = json.loads(cls.transformed.read_text())
+        s3, cloudformation = client("s3", cls.theirs), client("cloudformation", cls.theirs)
+        s3.create_bucket(Bucket="artifacts")
+        for name in ["GoldCascade", "DependencyCheck"]:
+            # Nothing else is changed: whoever answers for Image Builder is no part of the stack.
+            variables = template["Resources"][name]["Properties"]["Environment"]["Variables"]
+            variables["AWS_ENDPOINT_URL_IMAGEBUILDER"] = cls.ours
+            variables["AWS_ENDPOINT_URL_SSM"] = cls.ours
+            archive = io.BytesIO()
+            with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as files:
+                bootstrap = zipfile.ZipInfo("bootstrap")
+                bootstrap.external_attr = 0o755 << 16
+                files.writestr(bootstrap, (cls.artifacts / name / "bootstrap").read_bytes())
+            s3.put_object(Bucket="artifacts", Key=f"{name}.zip", Body=archive.getvalue())
+        cloudformation.create_stack(
+            StackName="image-cascade",
+            TemplateBody=json.dumps(template),
+            Capabilities=["CAPABILITY_IAM"],
+            Parameters=[
+                {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+            ],
+        )
+
+        def ended():
+            [stack] = cloudformation.describe_stacks(StackName="image-cascade")["Stacks"]
+            return None if stack["StackStatus"].endswith("_IN_PROGRESS") else stack
+
+        stack = wait_for("the stack", ended)
+        if stack["StackStatus"] != "CREATE_COMPLETE":
+            events = cloudformation.describe_stack_events(StackName="image-cascade")
+            raise AssertionError(json.dumps(events["StackEvents"], indent=1, default=str))
+        return {it["OutputKey"]: it["OutputValue"] for it in stack["Outputs"]}
+
+    @classmethod
+    def build_fleet(cls):
+        """gold on Amazon's image, java on gold, billing on java, with an image each."""
+        # A topic of the same ARN, so that what Image Builder publishes there can be handed on.
+        client("sns", cls.ours).create_topic(Name=cls.topic.rsplit(":")[-1])
+        configured = cls.image_builder.create_infrastructure_configuration(
+            name="standard", instanceProfileName="profile", snsTopicArn=cls.topic
+        )
+        own = f"arn:aws:imagebuilder:{REGION}:{ACCOUNT}:image"
+        amazon = f"arn:aws:imagebuilder:{REGION}:aws:image/amazon-linux-2023-x86/x.x.x"
+        parents = {"gold": amazon, "java": f"{own}/gold/x.x.x", "billing": f"{own}/java/x.x.x"}
+        for name, parent in parents.items():
+            recipe = cls.image_builder.create_image_recipe(
+                name=name,
+                semanticVersion="1.0.0",
+                parentImage=parent,
+                components=[
+                    {"componentArn": f"arn:aws:imagebuilder:{REGION}:aws:component/update-linux/x.x.x"}
+                ],
+            )
+            cls.image_builder.create_image_pipeline(
+                name=name,
+                imageRecipeArn=recipe["imageRecipeArn"],
+                infrastructureConfigurationArn=configured["infrastructureConfigurationArn"],
+            )
+
+    @classmethod
+    def run_pipeline(cls, name: str):
+        arn = f"arn:aws:imagebuilder:{REGION}:{ACCOUNT}:image-pipeline/{name}"
+        cls.image_builder.start_image_pipeline_execution(imagePipelineArn=arn)
+
+    @classmethod
+    def hand_on(cls):
+        """Publishes on MiniStack's topic what Image Builder has published since the last time."""
+        with urllib.request.urlopen(f"{cls.ours}/_emulator/messages") as response:
+            messages = [it for it in json.load(response) if it["topic"] == cls.topic]
+        for message in messages[cls.forwarded :]:
+            cls.sns.publish(TopicArn=cls.topic, Message=message["message"])
+        cls.forwarded = len(messages)
+
+    @classmethod
+    def built(cls, name: str) -> list[str]:
+        """The parents on which a pipeline's AVAILABLE images stand, oldest first."""
+        arn = f"arn:aws:imagebuilder:{REGION}:{ACCOUNT}:image-pipeline/{name}"
+        listed = cls.image_builder.list_image_pipeline_images(imagePipelineArn=arn)
+        images = [
+            cls.image_builder.get_image(imageBuildVersionArn=it["arn"])["image"]
+            for it in listed["imageSummaryList"]
+            if it["state"]["status"] == "AVAILABLE"
+        ]
+        images.sort(key=lambda it: it["dateCreated"])
+        return [it["imageRecipe"]["parentImage"].split("image/")[1] for it in images]
+
+    def publish(self, arn: str, status: str):
+        message = json.dumps({"arn": arn, "state": {"status": status}})
+        self.sns.publish(TopicArn=self.topic, Message=message)
+
+    def log_with(self, text: str) -> str | None:
+        """Everything that the functions have logged, if it has this text."""
+        logs = client("logs", self.theirs)
+        groups = [it["logGroupName"] for it in logs.describe_log_groups()["logGroups"]]
+        events = [logs.filter_log_events(logGroupName=group)["events"] for group in groups]
+        log = "\n".join(it["message"] for group in events for it in group)
+        return log if text in log else None
+
+    def dead_letters(self) -> list[str]:
+        queue = self.outputs["DeadLettersUrl"]
+        received = self.sqs.receive_message(
+            QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=0
+        )
+        return [it["Body"] for it in received.get("Messages", [])]
+
+    def test_1_a_notification_reaches_the_artifact_and_the_cascade_goes_to_the_last_level(self):
+        self.run_pipeline("gold")
+
+        def at_the_last_level():
+            self.hand_on()
+            return self.built("billing")
+
+        self.assertEqual(wait_for("billing's image", at_the_last_level), ["java/1.0.0/1"])
+        self.assertEqual(self.built("java"), ["gold/1.0.0/1"])
+
+    def test_2_the_schedule_makes_up_for_what_nobody_was_told(self):
+        body = json.dumps({"name": "amazon-linux-2023-x86", "version": "2026.12.1"}).encode()
+        urllib.request.urlopen(
+            urllib.request.Request(f"{self.ours}/_emulator/amazon-images", data=body, method="POST")
+        )
+        # Nothing is handed on: the check alone, once a minute, takes the fleet level by level.
+        wait_for("gold's second image", lambda: len(self.built("gold")) == 2)
+        wait_for("java's second image", lambda: len(self.built("java")) == 2)
+        self.assertEqual(self.built("java"), ["gold/1.0.0/1", "gold/1.0.0/2"])
+
+    def test_3_what_is_filtered_never_reaches_the_function(self):
+        # Both are unreadable, so that the function says so of whichever reaches it.
+        self.publish("unread, since it is filtered", "BUILDING")
+        self.publish("not filtered", "AVAILABLE")
+        log = wait_for("the message in the log", lambda: self.log_with("`not filtered` is not an"))
+        self.assertNotIn("unread, since it is filtered", log)
+
+    def test_4_what_cannot_be_handled_is_kept_after_its_retries(self):
+        self.assertEqual(self.dead_letters(), [])
+        functions = client("lambda", self.theirs)
+        [name] = [
+            it["FunctionName"]
+            for it in functions.list_functions()["Functions"]
+            if "GoldCascade" in it["FunctionName"]
+        ]
+        event = json.loads((EVENTS / "malformed.json").read_text())
+        functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(event))
+        [letter] = wait_for("the dead letter", self.dead_letters)
+        self.assertEqual(json.loads(letter)["requestPayload"], event)
+
+    def test_5_the_subscription_has_its_filter_and_its_redrive_policy(self):
+        [subscription] = self.sns.list_subscriptions_by_topic(TopicArn=self.topic)["Subscriptions"]
+        attributes = self.sns.get_subscription_attributes(
+            SubscriptionArn=subscription["SubscriptionArn"]
+        )["Attributes"]
+        self.assertEqual(attributes["FilterPolicyScope"], "MessageBody")
+        redrive = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
+        queue = self.sqs.get_queue_attributes(
+            QueueUrl=self.outputs["DeadLettersUrl"], AttributeNames=["All"]
+        )["Attributes"]
+        self.assertEqual(redrive, queue["QueueArn"])
+        self.assertEqual(queue["MessageRetentionPeriod"], "1209600")
+
+    def test_6_the_log_says_why(self):
+        text = self.log_with("billing started")
+        self.assertIn("billing started: no image yet; parent image java 1.0.0/1", text)
+        self.assertIn('"Namespace":"ImageCascade"', text)
+
+
+if __name__ == "__main__":
+    Deployment.transformed, Deployment.artifacts, Deployment.emulator = map(Path, sys.argv[1:4])
+    unittest.main(argv=sys.argv[:1], verbosity=2)
