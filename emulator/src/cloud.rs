@@ -23,6 +23,7 @@ use crate::pace::Pace;
 use crate::sns::{Delivery, Message, Sns};
 use crate::sqs::Sqs;
 use crate::ssm::ParameterStore;
+use crate::witness::{Call, Latency, Witness};
 
 /// The account that everything here belongs to.
 pub const ACCOUNT: &str = "123456789012";
@@ -57,6 +58,10 @@ pub struct State {
     pub parameters: ParameterStore,
     /// How many calls a second Image Builder takes; as many as come, if nothing is said.
     pub pace: Option<Pace>,
+    /// How long calls to Image Builder take; no time, if nothing is said.
+    pub latency: Option<Latency>,
+    /// Who sees every call to Image Builder.
+    pub witness: Option<Box<dyn Witness>>,
     /// What each function may do. Whoever is not here may do everything.
     pub roles: BTreeMap<String, Role>,
     /// What was refused to functions, by name: the actions, in order.
@@ -108,6 +113,8 @@ impl Cloud {
                 ),
                 parameters,
                 pace: None,
+                latency: None,
+                witness: None,
                 roles: BTreeMap::new(),
                 refused: Vec::new(),
                 bus,
@@ -205,16 +212,29 @@ impl Cloud {
         input: &Input,
         caller: &str,
     ) -> Result<Doc, Failure> {
+        let latency = self.state().latency.as_mut().map(Latency::next_call);
+        if let Some(latency) = latency {
+            tokio::time::sleep(latency).await;
+        }
+        let call = |fault| Call { at: self.now(), caller, operation, input, fault };
         let fault = {
             let mut state = self.state();
             *state.calls.entry(operation.to_owned()).or_default() += 1;
             let now = self.now();
             if state.pace.as_mut().is_some_and(|pace| !pace.lets_pass(now)) {
+                if let Some(witness) = &mut state.witness {
+                    witness.refused(&call(None));
+                }
                 return Err(too_many());
             }
             state.faults.strike(operation)
         };
         let kind = fault.as_ref().map(|fault| fault.kind);
+        if let Some(kind) = kind.filter(|kind| kind.hinders())
+            && let Some(witness) = &mut self.state().witness
+        {
+            witness.refused(&call(Some(kind)));
+        }
         match kind {
             Some(Kind::Throttle) => {
                 return Err(too_many());
@@ -246,11 +266,22 @@ impl Cloud {
         if let Some(fault) = fault.filter(|fault| fault.kind == Kind::Slow) {
             tokio::time::sleep(fault.duration()).await;
         }
-        let bend =
-            Bend { short_pages: kind == Some(Kind::ShortPages), stale: kind == Some(Kind::Stale) };
+        let bend = Bend {
+            short_pages: kind == Some(Kind::ShortPages),
+            as_of: kind.and_then(|kind| kind.shows(self.now())),
+        };
         let answer = {
-            let now = self.now();
-            self.state().image_builder.call(operation, input, bend, now)
+            let mut state = self.state();
+            let State { image_builder, witness, .. } = &mut *state;
+            let call = call(kind);
+            if let Some(witness) = witness {
+                witness.before(&call, image_builder);
+            }
+            let answer = image_builder.call(operation, input, bend, call.at);
+            if let Some(witness) = witness {
+                witness.after(&call, &answer, image_builder);
+            }
+            answer
         };
         self.wake();
         match kind {
@@ -334,6 +365,7 @@ async fn let_time_pass(shared: Arc<Shared>) {
         let next = shared.state().image_builder.next_event();
         match next {
             Some(at) => tokio::select! {
+                biased;
                 () = tokio::time::sleep_until(shared.clock.instant(at)) => {}
                 () = shared.changed.notified() => {}
             },

@@ -86,7 +86,7 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
         fleet::FLEET.len(),
         deploy::GOLD_TOPIC
     )?;
-    deploy::subscribe(&cloud, &topic);
+    deploy::subscribe(&cloud, &topic)?;
     cloud.state().image_builder.set_build_time(options.build_time);
 
     let since = cloud.now();
@@ -214,7 +214,7 @@ pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
         None if options.empty => {}
         None => fleet::build(&cloud, &topic).await?,
     }
-    deploy::subscribe(&cloud, &topic);
+    deploy::subscribe(&cloud, &topic)?;
     cloud.state().image_builder.set_build_time(options.build_time);
     cloud.state().pace = options.rate_limit.map(|rate| Pace::new(rate, rate.saturating_mul(2)));
     answer(&cloud, listener);

@@ -97,8 +97,8 @@ pub struct Wiring {
     pub settings: BTreeMap<String, String>,
 }
 
-/// Makes the topics and the queue, deploys the functions with the template's rights, and gives the
-/// gold-image topic's ARN.
+/// Makes the topics and the queue, deploys the functions with the template's rights and environment,
+/// and gives the gold-image topic's ARN.
 ///
 /// # Errors
 /// The template's rights cannot be read.
@@ -112,12 +112,22 @@ pub fn deploy(cloud: &Cloud, wiring: &Wiring) -> Result<String, TemplateError> {
             state.sns.create_topic(ACCOUNT, REGION, REPORT_TOPIC),
         )
     };
+    let mut template = Template::ours()?;
+    template.set("GoldTopic", &gold);
+    template.set("ReportTopic", &reports);
+    // Here things are to happen, and the template's own default is that nothing does.
+    template.set("DryRun", "false");
+    let environment = template.at("/Globals/Function/Environment/Variables")?;
+    let environment = environment.as_object().into_iter().flatten().map(|(name, value)| {
+        (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+    });
+    let environment: BTreeMap<String, String> = environment.collect();
     for name in FUNCTIONS {
-        let mut variables = wiring.settings.clone();
+        let mut variables = environment.clone();
+        variables.extend(wiring.settings.clone());
         for service in ["IMAGEBUILDER", "SNS", "SSM"] {
             variables.insert(format!("AWS_ENDPOINT_URL_{service}"), wiring.endpoint.clone());
         }
-        variables.entry("REPORT_TOPIC_ARN".to_owned()).or_insert_with(|| reports.clone());
         cloud.lambda().deploy(Deployment {
             name: name.to_owned(),
             code: Code::Binary(
@@ -147,11 +157,29 @@ pub fn tick(at: Timestamp) -> Value {
     })
 }
 
-/// Subscribes `gold-cascade` to the gold-image topic.
-pub fn subscribe(cloud: &Cloud, topic: &str) {
-    let function = cloud.lambda().arn("gold-cascade");
-    let subscribed = cloud.state().sns.subscribe(topic, "lambda", &function, BTreeMap::new());
-    debug_assert!(subscribed.is_ok(), "the topic was made by deploy");
+/// Subscribes `gold-cascade` to the gold-image topic, with the template's filter policy.
+///
+/// # Errors
+/// The subscription has another shape than is understood here.
+pub fn subscribe(cloud: &Cloud, topic: &str) -> Result<(), TemplateError> {
+    let template = Template::ours()?;
+    let unknown = |what: String| TemplateError::NotEmulated(what);
+    let subscribed = template.resources()?.into_iter().find_map(|(_, function)| {
+        let events = function.pointer("/Properties/Events")?.as_object()?;
+        let event = events.values().find(|event| event["Type"] == "SNS")?;
+        Some((function.pointer("/Metadata/BuildProperties/Binary")?.as_str()?, event))
+    });
+    let (binary, event) =
+        subscribed.ok_or_else(|| unknown("a template without a subscription".to_owned()))?;
+    let mut attributes = BTreeMap::new();
+    for name in ["FilterPolicy", "FilterPolicyScope"] {
+        let value = template.resolve(&event["Properties"][name])?;
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        attributes.insert(name.to_owned(), value);
+    }
+    let function = cloud.lambda().arn(binary);
+    let subscribed = cloud.state().sns.subscribe(topic, "lambda", &function, attributes);
+    subscribed.map(drop).map_err(|(_, why)| unknown(format!("the subscription ({why})")))
 }
 
 /// Lets the functions hear of what the template's EventBridge rules are about, as if the stack had

@@ -1,7 +1,9 @@
 //! What goes wrong on purpose?
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 /// One thing that will go wrong.
@@ -24,12 +26,15 @@ pub struct Fault {
     pub milliseconds: u64,
 }
 
+/// How far back stale answers look.
+const STALE_FOR: Duration = Duration::from_mins(5);
+
 fn once() -> u32 {
     1
 }
 
 /// The ways in which things go wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// `CallRateLimitExceededException`, HTTP 429.
@@ -44,7 +49,7 @@ pub enum Kind {
     Slow,
     /// The effect happens, the answer is lost.
     LostReply,
-    /// Lists leave out what was created last, and patterns resolve to the build before.
+    /// Lists and patterns show what there was some minutes ago.
     Stale,
     /// Pages hold half of what they may.
     ShortPages,
@@ -58,6 +63,40 @@ pub enum Kind {
     Drop,
     /// A message is delivered later, after others.
     Delay,
+}
+
+impl Kind {
+    /// What it does, in a few words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Throttle => "throttles",
+            Self::InUse => "refusals because of use",
+            Self::Forbidden => "refusals for want of a right",
+            Self::Error => "errors of the service",
+            Self::Slow => "slow answers",
+            Self::LostReply => "answers lost after the effect",
+            Self::Stale => "answers from an earlier state",
+            Self::ShortPages => "short pages",
+            Self::KillBefore => "deaths before a call",
+            Self::KillAfter => "deaths after a call",
+            Self::Duplicate => "messages delivered twice",
+            Self::Drop => "messages lost",
+            Self::Delay => "messages delayed, up to two days",
+        }
+    }
+
+    /// The moment whose state an answer shows instead of the state at `now`.
+    pub fn shows(self, now: Timestamp) -> Option<Timestamp> {
+        (self == Self::Stale).then(|| now - STALE_FOR)
+    }
+
+    /// Whether a call that it strikes has no effect.
+    pub fn hinders(self) -> bool {
+        matches!(
+            self,
+            Self::Throttle | Self::InUse | Self::Forbidden | Self::Error | Self::KillBefore
+        )
+    }
 }
 
 impl Fault {
@@ -86,17 +125,25 @@ impl Fault {
 
 /// What is still to go wrong.
 #[derive(Debug, Clone, Default)]
-pub struct Faults(Vec<Fault>);
+pub struct Faults {
+    waiting: Vec<Fault>,
+    struck: BTreeMap<Kind, u64>,
+}
 
 impl Faults {
     /// Adds one.
     pub fn add(&mut self, fault: Fault) {
-        self.0.push(fault);
+        self.waiting.push(fault);
     }
 
     /// Takes back all.
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.waiting.clear();
+    }
+
+    /// How often each kind has struck so far.
+    pub fn struck(&self) -> &BTreeMap<Kind, u64> {
+        &self.struck
     }
 
     /// The fault that strikes this call, if one does: the first that was added and matches.
@@ -105,7 +152,7 @@ impl Faults {
             fault.operation == operation || (fault.operation == "*" && operation != "Notification")
         };
         let mut struck = None;
-        for fault in self.0.iter_mut().filter(|fault| fault.times > 0 && matches(fault)) {
+        for fault in self.waiting.iter_mut().filter(|fault| fault.times > 0 && matches(fault)) {
             if fault.after > 0 {
                 fault.after -= 1;
             } else if struck.is_none() {
@@ -113,7 +160,10 @@ impl Faults {
                 struck = Some(fault.clone());
             }
         }
-        self.0.retain(|fault| fault.times > 0);
+        self.waiting.retain(|fault| fault.times > 0);
+        if let Some(fault) = &struck {
+            *self.struck.entry(fault.kind).or_default() += 1;
+        }
         struck
     }
 }

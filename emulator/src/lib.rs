@@ -21,5 +21,6 @@ pub mod ssm;
 pub mod stack;
 pub mod story;
 pub mod template;
+pub mod witness;
 
 mod wildcard;

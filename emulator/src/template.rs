@@ -4,6 +4,7 @@
 //! conditions of `Fn::Equals` and `Fn::Not`, in their long forms.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
@@ -40,7 +41,9 @@ impl Template {
     /// # Errors
     /// It has another shape than is understood here.
     pub fn ours() -> Result<Self, TemplateError> {
-        Self::read(OURS)
+        static READ: LazyLock<Result<Template, TemplateError>> =
+            LazyLock::new(|| Template::read(OURS));
+        READ.clone()
     }
 
     /// Reads a template. Its parameters have their defaults, where they have one.
@@ -141,6 +144,14 @@ impl Template {
             outputs.insert(name.clone(), value);
         }
         Ok(outputs)
+    }
+
+    /// What stands at a JSON pointer, resolved; null if nothing does.
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn at(&self, pointer: &str) -> Result<Value, TemplateError> {
+        self.document.pointer(pointer).map_or(Ok(Value::Null), |value| self.resolve(value))
     }
 
     /// Whether the template has a parameter of this name.

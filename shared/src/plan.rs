@@ -31,6 +31,10 @@
 //! **A parameter names the parent.** The pipeline whose newest image has put out the AMI that the
 //! parameter holds stands above the child, as if the recipe had named its image.
 //!
+//! **A parameter leads a pipeline back to itself.** Where its AMI was put out by a descendant, each
+//! would wait for the other for ever, or, where a distribution writes the parameter, each build
+//! would bring about the next. It is a circle like one of recipes, and refused by name.
+//!
 //! **The parent that they wait for fails.** Then no AVAILABLE notification comes, and a FAILED one
 //! starts nothing below. The next dependency check starts what is still behind.
 //!
@@ -44,14 +48,14 @@
 //! either refuses (in use: retried, then it waits) or builds twice; no client can prevent the
 //! latter, and the image says `USER_INITIATED` for both.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::arn::{ImageArn, PipelineArn};
-use crate::decision::{Decision, Wait};
-use crate::graph::{Fleet, Member};
+use crate::decision::{Decision, Leave, Wait};
+use crate::graph::{Cycle, Fleet, Member};
 use crate::parameter::Held;
 use crate::pin::Pin;
 use crate::rebuild::{Observed, RetryPolicy, age_key, decide};
@@ -103,11 +107,21 @@ pub fn plan(
     policy: RetryPolicy,
     now: Timestamp,
 ) -> Plan {
+    let lines = Lines { fleet, makers: makers(observed) };
     let decisions: BTreeMap<&PipelineArn, Decision> = observed
         .iter()
-        .map(|observed| (&observed.member.pipeline.arn, decide(observed, policy, now)))
+        .map(|observed| {
+            let pipeline = &observed.member.pipeline.arn;
+            let decision = decide(observed, policy, now);
+            let circle = match decision {
+                Decision::Rebuild(_) => lines.circle_through(pipeline),
+                _ => None,
+            };
+            let refused =
+                circle.map(|circle| Decision::Leave(Leave::Cycle { path: circle.to_string() }));
+            (pipeline, refused.unwrap_or(decision))
+        })
         .collect();
-    let lines = Lines { fleet, makers: makers(observed) };
     let levels = fleet.levels();
     let mut steps: Vec<Step> = observed
         .iter()
@@ -176,6 +190,28 @@ impl<'a> Lines<'a> {
             }
             seen.extend(&level);
             level = level.iter().flat_map(|parent| self.above(parent)).collect();
+        }
+        None
+    }
+
+    /// The shortest line of parents that leads from a pipeline back to it.
+    fn circle_through(&self, pipeline: &'a PipelineArn) -> Option<Cycle> {
+        let mut below: BTreeMap<&PipelineArn, &PipelineArn> = BTreeMap::new();
+        let mut open = VecDeque::from([pipeline]);
+        while let Some(next) = open.pop_front() {
+            for parent in self.above(next) {
+                if parent == pipeline {
+                    // From the top down: the pipeline itself, then whoever is built on it.
+                    let line = std::iter::successors(Some(next), |it| below.get(it).copied());
+                    let line: Vec<PipelineArn> = line.cloned().collect();
+                    let (this, descendants) = line.split_last()?;
+                    return Some(Cycle::through([&[this.clone()], descendants].concat()));
+                }
+                if !below.contains_key(parent) {
+                    below.insert(parent, next);
+                    open.push_back(parent);
+                }
+            }
         }
         None
     }
@@ -339,6 +375,33 @@ mod tests {
         web: wait: waits for gold
         ");
         insta::assert_snapshot!(planned(&fleet, &[web]), @"web: rebuild: parameter /golden/ami ami-1 -> ami-2");
+    }
+
+    #[test]
+    fn a_parameter_that_leads_back_to_its_own_pipeline_is_refused_and_holds_up_nobody() {
+        let fleet = World::new()
+            .pipeline("gold", "ssm:/golden/ami")
+            .pipeline("java", "image/gold/x.x.x")
+            .pipeline("billing", "image/java/x.x.x")
+            .pipeline("web", "image/gold/x.x.x")
+            .fleet()
+            .holding(&World::parameters("/golden/ami", "ami-2"));
+        let mut billing = observed(&fleet, "billing", "java/1.0.0/1", "java/1.0.0/2");
+        billing.built.as_mut().unwrap().outputs = BTreeSet::from(["ami-2".to_owned()]);
+        let member = fleet.member(&World::pipeline_arn("gold")).unwrap().clone();
+        let built = World::built(&member, "gold/1.0.0/2", "ami-1");
+        let observed = [
+            World::observed(member, built),
+            observed(&fleet, "java", "gold/1.0.0/2", "gold/1.0.0/2"),
+            billing,
+            observed(&fleet, "web", "gold/1.0.0/1", "gold/1.0.0/2"),
+        ];
+        insta::assert_snapshot!(planned(&fleet, &observed), @"
+        gold: leave: built on itself: gold -> java -> billing -> gold
+        java: up-to-date: java 1.0.0/1 was built on gold 1.0.0/2, which gold x.x.x resolves to
+        web: rebuild: parent image gold 1.0.0/1 -> 1.0.0/2
+        billing: leave: built on itself: billing -> gold -> java -> billing
+        ");
     }
 
     #[test]

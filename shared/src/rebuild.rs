@@ -365,6 +365,14 @@ fn built_on(image: &Image) -> Option<ImageArn> {
     image.parent.as_ref()?.reference()?.clone().pinned()
 }
 
+/// Whether a build failed before its parent was resolved, when the one that there is now may have
+/// been there already. It says nothing of its inputs, and counts, so that it is not hammered.
+fn may_have_failed_alike(image: &Image, observed: &Observed) -> bool {
+    let came_later =
+        observed.parent_created.zip(image.created).is_some_and(|(parent, failed)| parent > failed);
+    built_on(image).is_none() && observed.member.parameter.is_none() && !came_later
+}
+
 /// Holds a build back that has failed from these inputs before.
 fn try_or_pause(
     mut reasons: Vec<Reason>,
@@ -378,11 +386,9 @@ fn try_or_pause(
         .spent
         .iter()
         .filter(|image| image.recipe.as_ref() == recipe)
-        // A build that failed before its parent was resolved says nothing of its inputs: it
-        // counts, so that it is not hammered.
         .filter(|image| {
             target.is_none_or(|target| {
-                (built_on(image).is_none() && observed.member.parameter.is_none())
+                may_have_failed_alike(image, observed)
                     || matches!(target_reason(image, target, observed), Ok(None))
             })
         })
@@ -750,6 +756,22 @@ mod tests {
         2 failed, 120 min later: rebuild: parent image gold 1.0.0/3 -> 1.0.0/4; try 3 of 3 after web 1.0.0/3 failed
         3 failed, 6000 min later: leave: web 1.0.0/4 and 2 before it failed from the same inputs; waits for another input
         ");
+    }
+
+    #[test]
+    fn a_failure_for_want_of_a_parent_counts_until_a_younger_parent_is_there() {
+        let unresolved = "image/gold/x.x.x";
+        let failed = ["web/1.0.0/4", "web/1.0.0/3", "web/1.0.0/2"];
+        let failed = failed.map(|arn| (arn, "FAILED", unresolved));
+        let mut observed = with_spent(
+            Observed { parent_now: Some(at("gold/1.0.0/4")), built: None, ..up_to_date() },
+            &failed,
+        );
+        let day = |offset: i64| now().checked_add(SignedDuration::from_hours(24 * offset)).ok();
+        observed.parent_created = day(-1);
+        insta::assert_snapshot!(decided(&observed), @"leave: web 1.0.0/4 and 2 before it failed from the same inputs; waits for another input");
+        observed.parent_created = day(1);
+        insta::assert_snapshot!(decided(&observed), @"rebuild: no image yet; parent image gold 1.0.0/4");
     }
 
     #[test]

@@ -9,14 +9,25 @@ use thiserror::Error;
 use crate::rebuild::RetryPolicy;
 
 /// The names of all settings.
-pub const ALL: [&str; 5] =
-    ["DRY_RUN", "REPORT_TOPIC_ARN", "LOG_LEVEL", "FAILED_BUILD_TRIES", "FAILED_BUILD_PAUSE"];
+pub const ALL: [&str; 6] = [
+    "DRY_RUN",
+    "GOLD_TOPIC_ARN",
+    "REPORT_TOPIC_ARN",
+    "LOG_LEVEL",
+    "FAILED_BUILD_TRIES",
+    "FAILED_BUILD_PAUSE",
+];
+
+/// What a topic's name in a setting looks like.
+const TOPIC: &str = "an SNS topic's ARN (`arn:aws:sns:REGION:ACCOUNT:NAME`)";
 
 /// What both functions are told from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Make every read and no write.
     pub dry_run: bool,
+    /// The one topic whose messages are heard; any topic's if absent.
+    pub gold_topic: Option<String>,
     /// Where reports are published; nowhere if absent.
     pub report_topic: Option<String>,
     /// The least severe level that is logged.
@@ -56,12 +67,8 @@ impl Settings {
         Ok(Self {
             dry_run: read(&lookup, "DRY_RUN", "`true` or `false`", |text| text.parse().ok())?
                 .unwrap_or(false),
-            report_topic: read(
-                &lookup,
-                "REPORT_TOPIC_ARN",
-                "an SNS topic's ARN (`arn:aws:sns:REGION:ACCOUNT:NAME`)",
-                topic_arn,
-            )?,
+            gold_topic: read(&lookup, "GOLD_TOPIC_ARN", TOPIC, topic_arn)?,
+            report_topic: read(&lookup, "REPORT_TOPIC_ARN", TOPIC, topic_arn)?,
             log_level: read(
                 &lookup,
                 "LOG_LEVEL",
@@ -140,6 +147,7 @@ mod tests {
     fn every_setting_is_read() {
         let settings = from(&[
             ("DRY_RUN", "true"),
+            ("GOLD_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:gold-images"),
             ("REPORT_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:reports"),
             ("LOG_LEVEL", "debug"),
             ("FAILED_BUILD_TRIES", "5"),
@@ -147,6 +155,8 @@ mod tests {
         ])
         .unwrap();
         assert!(settings.dry_run);
+        let gold = "arn:aws:sns:us-east-1:123456789012:gold-images";
+        assert_eq!(settings.gold_topic.as_deref(), Some(gold));
         assert_eq!(settings.log_level, tracing::Level::DEBUG);
         assert_eq!(settings.retry, RetryPolicy { tries: 5, pause: SignedDuration::from_mins(30) });
     }

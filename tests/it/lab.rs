@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use aws_sdk_imagebuilder::Client;
 use aws_sdk_imagebuilder::operation::create_image_pipeline::builders::CreateImagePipelineFluentBuilder;
@@ -12,18 +12,16 @@ use aws_sdk_imagebuilder::types::{
     PipelineExecutionStartCondition, PipelineStatus, Platform, Schedule, SsmParameterConfiguration,
     TargetContainerRepository,
 };
-use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use emulator::clock::Clock;
 use emulator::cloud::{ACCOUNT, Cloud, REGION};
 use emulator::deploy::{DEAD_LETTERS, FUNCTIONS, GOLD_TOPIC, REPORT_TOPIC};
 use emulator::iam::Role;
 use emulator::image_builder::Execution;
 use emulator::lambda::{Code, Deployment, Handler};
-use image_cascade::Clients;
-use image_cascade::budget::Budget;
-use image_cascade::error::Chain;
 use image_cascade::settings::Settings;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tests::wire::client;
 
 /// The account, with helpers that say what is meant.
 pub(crate) struct Lab {
@@ -47,7 +45,7 @@ impl Lab {
 
     pub(crate) async fn with_settings(settings: &[(&str, &str)]) -> Self {
         let lab = Self::silent(settings).await;
-        emulator::deploy::subscribe(&lab.cloud, &topic(GOLD_TOPIC));
+        emulator::deploy::subscribe(&lab.cloud, &topic(GOLD_TOPIC)).unwrap();
         lab
     }
 
@@ -489,37 +487,7 @@ pub(crate) fn full(short: &str) -> String {
     }
 }
 
-/// The emulator's time for the client, whose pace after throttles follows it.
-#[derive(Debug)]
-struct LabTime(Cloud);
-
-impl TimeSource for LabTime {
-    fn now(&self) -> SystemTime {
-        let since_1970 = Duration::try_from(self.0.now().as_duration()).unwrap();
-        SystemTime::UNIX_EPOCH + since_1970
-    }
-}
-
-fn sdk_config(cloud: &Cloud, access_key: &str) -> aws_config::SdkConfig {
-    aws_config::SdkConfig::builder()
-        .behavior_version(aws_config::BehaviorVersion::latest())
-        .region(aws_config::Region::new(REGION))
-        .credentials_provider(aws_sdk_imagebuilder::config::SharedCredentialsProvider::new(
-            aws_sdk_imagebuilder::config::Credentials::new(access_key, "local", None, None, "lab"),
-        ))
-        .http_client(cloud.clone())
-        .time_source(SharedTimeSource::new(LabTime(cloud.clone())))
-        .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
-            aws_smithy_async::rt::sleep::TokioSleep::new(),
-        ))
-        .build()
-}
-
-/// The product's own client, on the emulator in this process.
-pub(crate) fn client(cloud: &Cloud, access_key: &str) -> Client {
-    image_cascade::image_builder::sdk::client(&sdk_config(cloud, access_key))
-}
-
+/// The real handler, whose reports are kept.
 fn handler(
     name: &'static str,
     cloud: &Cloud,
@@ -531,27 +499,12 @@ fn handler(
         settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     all.entry("REPORT_TOPIC_ARN".to_owned()).or_insert_with(|| topic(REPORT_TOPIC));
     let settings = Settings::from_lookup(|name| all.get(name).cloned()).unwrap();
-    let cloud = cloud.clone();
+    let handler = tests::wire::handler(name, cloud, settings, timeout, SignedDuration::ZERO);
     let reports = Arc::clone(reports);
     Arc::new(move |access_key, event| {
-        let aws = sdk_config(&cloud, &access_key);
-        let clients = Clients {
-            image_builder: image_cascade::image_builder::sdk::client(&aws),
-            parameters: aws_sdk_ssm::Client::new(&aws),
-            sns: aws_sdk_sns::Client::new(&aws),
-            region: Some(REGION.to_owned()),
-        };
-        let (settings, reports, now) = (settings.clone(), Arc::clone(&reports), cloud.now());
-        let deadline = u64::try_from((now + timeout).as_millisecond()).unwrap();
-        let budget = Budget::until(now, deadline);
+        let (work, reports) = (handler(access_key, event), Arc::clone(&reports));
         Box::pin(async move {
-            let report = if name == "gold-cascade" {
-                let report = gold_cascade::handle(&settings, &clients, event, budget).await;
-                report.map_err(|error| Chain(&error).to_string())?
-            } else {
-                let report = dependency_check::handle(&settings, &clients, event, budget).await;
-                report.map_err(|error| Chain(&error).to_string())?
-            };
+            let report = work.await?;
             reports.lock().unwrap().push(report.clone());
             Ok(report)
         })

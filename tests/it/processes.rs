@@ -33,7 +33,7 @@ async fn up_with_timeout(settings: &[(&str, &str)], timeout: Duration) -> Cloud 
     let topic = deploy::deploy(&cloud, &wiring).unwrap();
     tokio::spawn(http::serve(cloud.clone(), listener));
     fleet::build(&cloud, &topic).await.unwrap();
-    deploy::subscribe(&cloud, &topic);
+    deploy::subscribe(&cloud, &topic).unwrap();
     cloud.state().image_builder.set_build_time(BUILD_TIME);
     cloud
 }

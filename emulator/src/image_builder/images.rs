@@ -230,8 +230,9 @@ impl ImageBuilder {
         let arn = required(input, "imageBuildVersionArn");
         let available = |build: &Build| build.status == "AVAILABLE";
         let mut build = self.images.find(arn, available).ok_or_else(|| ApiError::not_found(arn))?;
-        if self.bend.stale {
-            let before = |it: &Build| available(it) && it.arn() != build.arn();
+        if let Some(moment) = self.bend.as_of {
+            let since = |it: &Build| it.ends.unwrap_or(it.created);
+            let before = |it: &Build| available(it) && since(it) <= moment;
             build = self.images.find(arn, before).unwrap_or(build);
         }
         let mut doc = build.doc.clone();

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::notification;
-use super::state::{Doc, ImageBuilder, date, required, text};
+use super::state::{Doc, Fate, ImageBuilder, date, required, text};
 
 /// One build of an image.
 #[derive(Debug, Clone)]
@@ -144,8 +144,13 @@ impl ImageBuilder {
 
     /// Lets a build go through its stages from `now` on.
     pub(super) fn run(&mut self, arn: &str, now: Timestamp) {
-        let length = SignedDuration::try_from(self.build_time).unwrap_or(SignedDuration::MAX);
+        let usual = Fate { length: self.build_time, fails: false };
+        let Fate { length, fails } = self.fates.pop_front().unwrap_or(usual);
+        let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
         if let Some(build) = self.images.find_mut(arn) {
+            if fails {
+                build.flaw.get_or_insert_with(|| "The build instance was lost.".to_owned());
+            }
             build.status = "PENDING";
             build.reason = None;
             build.schedule(now, length);

@@ -18,4 +18,4 @@ mod versioned;
 pub use error::ApiError;
 pub use life::{BuildView, Notice};
 pub use model::{Input, Model};
-pub use state::{Bend, Doc, Execution, ImageBuilder};
+pub use state::{Bend, Doc, Execution, Fate, ImageBuilder};

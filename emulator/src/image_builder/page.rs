@@ -1,5 +1,6 @@
 //! Which items of a list does one request get?
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::error::ApiError;
@@ -47,15 +48,15 @@ impl List<'_> {
         let limit = if bend.short_pages { limit.div_ceil(2) } else { limit };
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let start = self.start(input)?;
-        let (page, more) = if filters.is_empty() && !bend.stale {
+        let (page, more) = if filters.is_empty() && bend.as_of.is_none() {
             cut(items, start, limit, render)
         } else {
             let mut docs: Vec<Doc> = items
                 .map(render)
                 .filter(|doc| filters.iter().all(|filter| passes(doc, filter)))
                 .collect();
-            if bend.stale {
-                forget_the_newest(&mut docs);
+            if let Some(moment) = bend.as_of {
+                docs.retain(|doc| was_there(doc, moment));
             }
             cut(docs.into_iter(), start, limit, |doc| doc)
         };
@@ -93,12 +94,10 @@ fn cut<T>(
     (page, items.next().is_some())
 }
 
-/// What a stale list does: it leaves out what was created last.
-fn forget_the_newest(docs: &mut Vec<Doc>) {
-    let created = |doc: &Doc| doc.get("dateCreated").and_then(Value::as_str).map(str::to_owned);
-    if let Some(newest) = (0..docs.len()).max_by_key(|index| created(&docs[*index])) {
-        docs.remove(newest);
-    }
+/// Whether something had been created at a moment.
+fn was_there(doc: &Doc, moment: Timestamp) -> bool {
+    let created = doc.get("dateCreated").and_then(Value::as_str);
+    created.and_then(|it| it.parse::<Timestamp>().ok()).is_none_or(|created| created <= moment)
 }
 
 /// Filters compare case-sensitively; `*` is a wildcard in `name` only.

@@ -2,7 +2,7 @@
 //!
 //! No HTTP and no clock: a request comes as members, time as an argument.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -38,6 +38,9 @@ pub struct ImageBuilder {
     /// Whether images show the parameter that named their parent, and not what it held: AWS does
     /// not say which.
     pub shows_parameters: bool,
+    /// What becomes of the next builds, in the order in which they are started; the usual of those
+    /// after.
+    pub fates: VecDeque<Fate>,
     tokens: BTreeMap<(String, String), (Input, Doc)>,
     /// How the next answers are bent.
     pub(super) bend: Bend,
@@ -66,13 +69,22 @@ pub struct Execution {
     pub client_token: String,
 }
 
+/// What becomes of one build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fate {
+    /// How long it takes if all goes well.
+    pub length: Duration,
+    /// Whether it fails, whatever it is built from.
+    pub fails: bool,
+}
+
 /// How an answer is bent by a fault.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Bend {
     /// Pages hold half of what they may.
     pub short_pages: bool,
-    /// Lists leave out what was created last, and patterns resolve to the build before.
-    pub stale: bool,
+    /// Lists and patterns show what there was at this moment.
+    pub as_of: Option<Timestamp>,
 }
 
 impl ImageBuilder {
@@ -100,6 +112,7 @@ impl ImageBuilder {
             parameters,
             bus,
             shows_parameters: false,
+            fates: VecDeque::new(),
             tokens: BTreeMap::new(),
             bend: Bend::default(),
         };

@@ -292,6 +292,8 @@ impl Lambda {
             |kind: &str, message: String| json!({ "errorType": kind, "errorMessage": message });
         let work = handler(caller.clone(), event.clone());
         let result = tokio::select! {
+            // In a fixed order, so that a run can be repeated.
+            biased;
             result = work => result.map_err(|error| failure("Handler", error)),
             Some(done) = killed.recv() => {
                 // Nobody waits for it any more if the call's connection is gone.

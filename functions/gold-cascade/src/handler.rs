@@ -98,6 +98,12 @@ async fn handle_record(
 ) -> Event {
     let id = record.sns.message_id.as_str();
     tracing::debug!(event.id = id, body = record.sns.message, "message received");
+    let topic = record.sns.topic_arn.as_str();
+    if settings.gold_topic.as_deref().is_some_and(|ours| ours != topic) {
+        let why = format!("it comes from {topic}, which is not the gold-image topic");
+        tracing::warn!(event.id = id, "message {id}: ignored: {why}");
+        return Event::ignored(&format!("message {id}"), &why);
+    }
     let notification = match Notification::parse(&record.sns.message) {
         Ok(notification) => notification,
         Err(error) => return unusable(&format!("message {id}"), id, &error),
@@ -162,6 +168,11 @@ async fn follow(
         cascade(clients, Scope::Image(&notification), &cause, settings, budget).await
     };
     match event.boxed().await {
+        Ok(event) if event.pipelines.is_empty() => {
+            let why = "no pipeline of this account and Region is built on it";
+            tracing::info!(event.id = id, image.arn = image, "{cause}: ignored: {why}");
+            Event::ignored(&cause, why)
+        }
         Ok(event) => match heard.announced {
             Some(announced) => event.announced(announced, budget.now_after_all()),
             None => event,

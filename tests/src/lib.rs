@@ -1,0 +1,5 @@
+//! What the end-to-end tests and the simulation share: the real handlers on the real SDK client,
+//! wired to the emulator in this process.
+
+pub mod simulation;
+pub mod wire;

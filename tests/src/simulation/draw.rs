@@ -1,0 +1,275 @@
+//! What does a seed stand for: which fleet, which timeline, which faults?
+
+use std::time::Duration;
+
+use emulator::faults::{Fault, Kind};
+use emulator::image_builder::Fate;
+use fastrand::Rng;
+
+/// How long the world moves.
+pub const HORIZON: Duration = Duration::from_hours(8);
+
+/// Everything that is drawn from one seed.
+#[derive(Debug, Clone)]
+pub struct Play {
+    /// The seed.
+    pub seed: u64,
+    /// The fleet, most parents before their children.
+    pub pipelines: Vec<Drawn>,
+    /// What happens, and when after the beginning.
+    pub steps: Vec<(Duration, Step)>,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+    /// What becomes of each build, in the order in which they start.
+    pub fates: Vec<Fate>,
+    /// By how many seconds the functions' clock is ahead.
+    pub skew_seconds: i64,
+    /// Which triggers are on.
+    pub triggers: Triggers,
+    /// How long an invocation may take.
+    pub timeout: Duration,
+    /// How long a call takes at most.
+    pub latency: Duration,
+    /// How many calls a second pass, and how many at once.
+    pub pace: Option<(u32, u32)>,
+}
+
+/// Which triggers are on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Triggers {
+    /// The topic.
+    Topic,
+    /// The topic, and the rules of EventBridge.
+    Both,
+    /// The rules of EventBridge.
+    Rules,
+}
+
+/// One pipeline.
+#[derive(Debug, Clone)]
+pub struct Drawn {
+    /// Its recipe's parent.
+    pub parent: Parent,
+    /// Its recipe's components.
+    pub components: Vec<&'static str>,
+    /// Whether it builds containers.
+    pub container: bool,
+    /// Whether it is enabled.
+    pub enabled: bool,
+    /// How it names its recipe's version.
+    pub recipe: &'static str,
+    /// Image Builder's own schedule: the hours between, and whether it heeds dependencies.
+    pub schedule: Option<(u8, bool)>,
+    /// How it begins.
+    pub begins: Begins,
+}
+
+/// How a pipeline begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begins {
+    /// With an image of its own.
+    Built,
+    /// Without one.
+    Bare,
+    /// Not at all: a step creates it.
+    Later,
+}
+
+/// A recipe's parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parent {
+    /// Amazon's image.
+    Base,
+    /// The parameter.
+    Parameter,
+    /// An AMI, for ever.
+    Ami,
+    /// The image of a pipeline, in this form.
+    Pipeline(usize, &'static str),
+}
+
+/// Something that happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The schedule of the check comes round.
+    Check,
+    /// Amazon publishes a base image.
+    MoveBase,
+    /// A component has a new version, good or broken.
+    Release(&'static str, Quality),
+    /// A recipe has a new version, on this parent if one is given.
+    Recipe(usize, Option<Parent>),
+    /// Somebody runs a pipeline.
+    Run(usize),
+    /// Somebody runs every pipeline on Amazon's image.
+    RunGolds,
+    /// Somebody cancels what a pipeline builds.
+    Cancel(usize),
+    /// Somebody switches a pipeline on or off.
+    Switch(usize, bool),
+    /// A pipeline is created that was not there.
+    Create(usize),
+    /// A pipeline is deleted.
+    Delete(usize),
+    /// A pipeline's newest image is deprecated.
+    Deprecate(usize),
+    /// The record of a pipeline's oldest image is deleted, if it has others.
+    DeleteImage(usize),
+    /// The parameter comes to hold an AMI of nobody, or the one of a pipeline's newest image.
+    Parameter(Option<usize>),
+    /// Something unreadable is published.
+    Garbage,
+    /// An old notification comes once more.
+    Replay(usize),
+}
+
+/// Whether a component's new version installs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quality {
+    /// It does.
+    Good,
+    /// Every build with it fails.
+    Broken,
+}
+
+/// The components whose versions move.
+pub const COMPONENTS: [&str; 2] = ["agent", "tool"];
+
+const FORMS: [&str; 9] =
+    ["x.x.x", "x.x.x", "x.x.x", "x.x.x", "1.x.x", "1.x.x", "1.0.x", "1.0.0", "1.0.0/1"];
+
+/// Draws a play.
+pub fn play(seed: u64) -> Play {
+    let mut rng = Rng::with_seed(seed);
+    let size = choose(&mut rng, &[2, 2, 3, 3, 3, 4, 5]);
+    let pipelines: Vec<Drawn> = (0..size).map(|index| pipeline(&mut rng, index, size)).collect();
+    let mut steps: Vec<(Duration, Step)> =
+        (0..rng.usize(2..=6)).map(|_| (moment(&mut rng), step(&mut rng, size))).collect();
+    for (index, drawn) in pipelines.iter().enumerate() {
+        if drawn.begins == Begins::Later {
+            steps.push((moment(&mut rng), Step::Create(index)));
+        }
+    }
+    // A check every three to eight hours, at its minute of the hour.
+    let (every, minute) = (rng.u32(3..=8), rng.u32(0..60));
+    let checks = (0..8 / every).map(|round| (round * every * 60 + minute) * 60);
+    steps.extend(checks.map(|second| (Duration::from_secs(second.into()), Step::Check)));
+    steps.sort_by_key(|(at, _)| *at);
+    let faults = match rng.u8(0..10) {
+        0 => Vec::new(),
+        _ => (0..rng.usize(1..=9)).map(|_| fault(&mut rng)).collect(),
+    };
+    let latency = choose(&mut rng, &[20, 200, 3_000]);
+    // A short time leaves room for the usual answers, and not for slow ones.
+    let short = latency < 3_000 && rng.u8(0..6) == 0;
+    let fates = (0..60).map(|_| fate(&mut rng)).collect();
+    Play {
+        seed,
+        pipelines,
+        steps,
+        faults,
+        fates,
+        skew_seconds: if rng.u8(0..4) == 0 { rng.i64(-300..=300) } else { 0 },
+        triggers: choose(
+            &mut rng,
+            &[Triggers::Topic, Triggers::Topic, Triggers::Both, Triggers::Rules],
+        ),
+        timeout: Duration::from_secs(if short { 20 } else { 900 }),
+        latency: Duration::from_millis(latency),
+        pace: (rng.u8(0..8) == 0).then(|| (rng.u32(2..=20), rng.u32(5..=40))),
+    }
+}
+
+fn choose<T: Copy>(rng: &mut Rng, among: &[T]) -> T {
+    among[rng.usize(0..among.len())]
+}
+
+fn moment(rng: &mut Rng) -> Duration {
+    Duration::from_millis(rng.u64(0..HORIZON.as_secs() * 1_000))
+}
+
+fn pipeline(rng: &mut Rng, index: usize, size: usize) -> Drawn {
+    let components = ["component/agent/x.x.x", "component/tool/1.x.x", "component/tool/1.0.0/1"];
+    let mut components: Vec<_> = components.into_iter().filter(|_| rng.u8(0..4) == 0).collect();
+    // Image Builder takes a component once.
+    components.dedup_by_key(|it| it.split('/').nth(1));
+    Drawn {
+        parent: parent(rng, index, size),
+        components,
+        container: rng.u8(0..7) == 0,
+        enabled: rng.u8(0..14) > 0,
+        recipe: choose(rng, &["1.0.0", "1.0.0", "x.x.x"]),
+        schedule: (rng.u8(0..8) == 0).then(|| (rng.u8(1..=4), rng.bool())),
+        begins: match rng.u8(0..20) {
+            0..=1 => Begins::Bare,
+            2 => Begins::Later,
+            _ => Begins::Built,
+        },
+    }
+}
+
+fn parent(rng: &mut Rng, index: usize, size: usize) -> Parent {
+    match rng.u8(0..24) {
+        0..=1 => Parent::Base,
+        2..=3 => Parent::Parameter,
+        4 => Parent::Ami,
+        // Anybody, so that there are circles.
+        5 => Parent::Pipeline(rng.usize(0..size), "x.x.x"),
+        _ if index == 0 => Parent::Base,
+        _ => Parent::Pipeline(rng.usize(0..index), choose(rng, &FORMS)),
+    }
+}
+
+fn step(rng: &mut Rng, size: usize) -> Step {
+    let pipeline = rng.usize(0..size);
+    match rng.u8(0..36) {
+        0..=5 => Step::MoveBase,
+        6..=9 => Step::Release(choose(rng, &COMPONENTS), Quality::Good),
+        10..=11 => Step::Release(choose(rng, &COMPONENTS), Quality::Broken),
+        12 => Step::Recipe(pipeline, None),
+        13 => Step::Recipe(pipeline, Some(parent(rng, pipeline, size))),
+        14..=17 => Step::Run(pipeline),
+        18..=20 => Step::RunGolds,
+        21..=22 => Step::Cancel(pipeline),
+        23..=24 => Step::Switch(pipeline, rng.bool()),
+        25 => Step::Delete(pipeline),
+        26 => Step::Deprecate(pipeline),
+        27 => Step::DeleteImage(pipeline),
+        28..=30 => Step::Parameter(rng.bool().then_some(pipeline)),
+        31..=32 => Step::Garbage,
+        _ => Step::Replay(rng.usize(0..8)),
+    }
+}
+
+fn fault(rng: &mut Rng) -> Fault {
+    const START: &str = "StartImagePipelineExecution";
+    const LISTS: [&str; 3] = ["ListImagePipelineImages", "GetImage", "ListImagePipelines"];
+    let any_or_start = choose(rng, &["*", "*", START]);
+    let millis = |rng: &mut Rng, from: u64, to: u64| Duration::from_millis(rng.u64(from..to));
+    let fault = match rng.u8(0..22) {
+        0..=2 => Fault::new("*", Kind::Throttle, rng.u32(1..=40)),
+        3..=4 => Fault::new(any_or_start, Kind::Error, rng.u32(1..=4)),
+        5 => Fault::new("*", Kind::Slow, rng.u32(1..=4)).lasting(millis(rng, 500, 60_000)),
+        6..=7 => Fault::new(any_or_start, Kind::LostReply, rng.u32(1..=2)),
+        8..=9 => Fault::new(choose(rng, &LISTS), Kind::Stale, rng.u32(1..=3)),
+        10 => Fault::new("*", Kind::ShortPages, rng.u32(1..=20)),
+        11..=12 => Fault::new(any_or_start, Kind::KillBefore, rng.u32(1..=2)),
+        13..=14 => Fault::new(any_or_start, Kind::KillAfter, rng.u32(1..=2)),
+        15 => Fault::new(START, Kind::InUse, rng.u32(1..=2)),
+        16 => Fault::new("*", Kind::Forbidden, 1),
+        17..=18 => Fault::new("Notification", Kind::Drop, rng.u32(1..=3)),
+        19 => Fault::new("Notification", Kind::Duplicate, rng.u32(1..=5)),
+        20 => Fault::new("Notification", Kind::Delay, rng.u32(1..=2)).lasting(millis(
+            rng,
+            1_000,
+            48 * 3_600_000,
+        )),
+        _ => Fault::new("Event", choose(rng, &[Kind::Drop, Kind::Duplicate]), rng.u32(1..=4)),
+    };
+    let passes = if matches!(&*fault.operation, "*" | "GetImage") { 150 } else { 6 };
+    fault.after(rng.u32(0..passes))
+}
+
+fn fate(rng: &mut Rng) -> Fate {
+    Fate { length: Duration::from_secs(rng.u64(120..5_400)), fails: rng.u8(0..12) == 0 }
+}

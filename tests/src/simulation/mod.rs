@@ -1,0 +1,325 @@
+//! The whole system in one process with a paused clock, drawn from one seed.
+//!
+//! The real handlers on the real SDK client with its real retries; the emulator's Image Builder,
+//! SNS, EventBridge and asynchronous invocations; a world that moves (`draw.rs`, `world.rs`), and
+//! faults. What must never happen is looked for at each call (`watch.rs`); what must have happened
+//! in the end, when the world stands still, is asked of an oracle (`oracle.rs`).
+//! The same seed is the same run, to the byte.
+
+pub mod draw;
+pub mod oracle;
+pub mod watch;
+pub mod world;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use emulator::clock::Clock;
+use emulator::cloud::{ACCOUNT, Cloud, REGION};
+use emulator::deploy::{self, DEAD_LETTERS, FUNCTIONS, GOLD_TOPIC, REPORT_TOPIC};
+use emulator::faults::Kind;
+use emulator::iam::Role;
+use emulator::lambda::{Code, Deployment, Handler};
+use emulator::pace::Pace;
+use emulator::witness::Latency;
+use image_cascade::settings::Settings;
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use draw::{Play, Triggers};
+use oracle::Verdict;
+use watch::{TRIES, Watch};
+use world::World;
+
+use crate::wire;
+
+/// How many checks bring the fleet to rest: its levels, and the tries of what fails, one after
+/// the other.
+const CHECKS: usize = 20;
+
+/// What came of one seed.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What must not have happened, or must have.
+    pub violations: Vec<String>,
+    /// What happened, line by line, if it was asked for.
+    pub trace: String,
+    /// How often each fault struck.
+    pub struck: BTreeMap<Kind, u64>,
+    /// Counts of everything else.
+    pub counts: BTreeMap<&'static str, u64>,
+}
+
+/// Plays a seed. `tracing` keeps the trace.
+pub fn run(seed: u64, tracing: bool) -> Outcome {
+    // The SDK's own jitter.
+    fastrand::seed(seed);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(played(&draw::play(seed), tracing)),
+        Err(error) => Outcome {
+            violations: vec![format!("there is no runtime to play in: {error}")],
+            trace: String::new(),
+            struck: BTreeMap::new(),
+            counts: BTreeMap::new(),
+        },
+    }
+}
+
+async fn played(play: &Play, tracing: bool) -> Outcome {
+    match set_up(play, tracing) {
+        Ok((cloud, watch)) => go_on(play, &cloud, &watch).await,
+        Err(error) => Outcome {
+            violations: vec![format!("the cloud cannot be set up: {error}")],
+            trace: String::new(),
+            struck: BTreeMap::new(),
+            counts: BTreeMap::new(),
+        },
+    }
+}
+
+fn topic(name: &str) -> String {
+    format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}")
+}
+
+/// The functions, deployed with the template's rights, and nobody subscribed yet.
+fn set_up(
+    play: &Play,
+    tracing: bool,
+) -> Result<(Cloud, Watch), Box<dyn std::error::Error + Send + Sync>> {
+    let cloud = Cloud::new(Clock::starting_at("2026-11-23T12:00:00Z".parse()?), Duration::ZERO)?;
+    let watch = Watch::new(cloud.now(), cloud.state().parameters.clone(), tracing);
+    watch.seen().note(cloud.now(), || format!("{play:#?}"));
+    {
+        let mut state = cloud.state();
+        state.roles = Role::of_the_template()?;
+        for name in [GOLD_TOPIC, REPORT_TOPIC] {
+            state.sns.create_topic(ACCOUNT, REGION, name);
+        }
+        state.sqs.create(DEAD_LETTERS);
+        state.latency = Some(Latency::new(play.seed, play.latency));
+    }
+    let settings = Settings::from_lookup(|name| match name {
+        "GOLD_TOPIC_ARN" => Some(topic(GOLD_TOPIC)),
+        "REPORT_TOPIC_ARN" => Some(topic(REPORT_TOPIC)),
+        _ => None,
+    })?;
+    let skew = SignedDuration::from_secs(play.skew_seconds);
+    for name in FUNCTIONS {
+        let handler = wire::handler(name, &cloud, settings.clone(), play.timeout, skew);
+        cloud.lambda().deploy(Deployment {
+            name: name.to_owned(),
+            code: Code::Handler(watched(handler, &cloud, &watch)),
+            variables: BTreeMap::new(),
+            timeout: play.timeout,
+            retry_pause: Duration::from_mins(1),
+            dead_letter_queue: Some(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTERS}")),
+        });
+    }
+    Ok((cloud, watch))
+}
+
+/// A handler whose invocations are seen to begin and to end, however they end.
+fn watched(handler: Handler, cloud: &Cloud, watch: &Watch) -> Handler {
+    /// Sees the end, also where the work is dropped.
+    struct Over(Watch);
+    impl Drop for Over {
+        fn drop(&mut self) {
+            self.0.seen().is_over();
+        }
+    }
+    let (cloud, watch) = (cloud.clone(), watch.clone());
+    Arc::new(move |caller, event| {
+        watch.seen().begins(&caller, cloud.now(), &event);
+        let over = Over(watch.clone());
+        let work = handler(caller.clone(), event);
+        let (cloud, watch) = (cloud.clone(), watch.clone());
+        Box::pin(async move {
+            let _over = over;
+            let result = work.await;
+            watch.seen().ends(&caller, cloud.now(), &result);
+            result
+        })
+    })
+}
+
+async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch) -> Outcome {
+    let topic = topic(GOLD_TOPIC);
+    let mut world = World::new(cloud, watch, play, topic.clone());
+    let mut wired = Ok(());
+    if play.triggers != Triggers::Rules {
+        wired = deploy::subscribe(cloud, &topic);
+    }
+    if play.triggers != Triggers::Topic {
+        wired = wired.and_then(|()| deploy::listen(cloud));
+    }
+    if let Err(error) = wired {
+        watch.seen().violation(cloud.now(), format!("the triggers cannot be wired: {error}"));
+    }
+    {
+        let mut state = cloud.state();
+        state.image_builder.set_build_time(Duration::from_mins(20));
+        state.image_builder.fates.extend(play.fates.iter().copied());
+        state.pace = play.pace.map(|(rate, burst)| Pace::new(rate, burst));
+        state.witness = Some(Box::new(watch.clone()));
+        for fault in &play.faults {
+            state.faults.add(fault.clone());
+        }
+    }
+    let began = cloud.now();
+    for (at, step) in &play.steps {
+        let passed = cloud.now().duration_since(began).unsigned_abs();
+        tokio::time::sleep(at.saturating_sub(passed)).await;
+        world.act(*step);
+    }
+    world.end_schedules();
+    stand_still(cloud, watch).await;
+    come_to_rest(cloud, watch).await;
+    // Without a subscriber nobody hears it.
+    let heard = play.triggers != Triggers::Rules;
+    tell(cloud, watch, if heard { &world.garbage } else { &[] })
+}
+
+/// The world stops, and so do the faults.
+async fn stand_still(cloud: &Cloud, watch: &Watch) {
+    {
+        let mut state = cloud.state();
+        state.faults.clear();
+        state.pace = None;
+        state.image_builder.fates.clear();
+    }
+    rest(cloud, watch).await;
+}
+
+/// Waits until nothing happens by itself any more. The longest delay of a message is two days.
+async fn rest(cloud: &Cloud, watch: &Watch) {
+    let until = cloud.now() + Duration::from_hours(24 * 4);
+    while !cloud.is_at_rest() {
+        if cloud.now() > until {
+            watch.seen().violation(cloud.now(), "something goes on for days".to_owned());
+            return;
+        }
+        tokio::time::sleep(Duration::from_mins(1)).await;
+    }
+}
+
+/// A bounded number of checks makes every pipeline that can be current, current, and the last
+/// report says the truth of every other one.
+async fn come_to_rest(cloud: &Cloud, watch: &Watch) {
+    let mut last = Value::Null;
+    for round in 0.. {
+        rest(cloud, watch).await;
+        let event = deploy::tick(cloud.now());
+        let Some(invoked) = cloud.lambda().invoke("dependency-check", &event).await else { return };
+        rest(cloud, watch).await;
+        if invoked.failed {
+            let what = format!("a check fails although nothing is wrong: {}", invoked.payload);
+            watch.seen().violation(cloud.now(), what);
+            return;
+        }
+        last = invoked.payload;
+        let codes: Vec<&str> = lines(&last).filter_map(code).collect();
+        let (pauses, stopped) =
+            (codes.contains(&"pause"), last["events"][0].get("stopped").is_some());
+        if last["totals"]["started"] == 0 && last["totals"]["waiting"] == 0 && !stopped {
+            break;
+        }
+        if round == CHECKS {
+            let what = format!("{CHECKS} checks do not bring the fleet to rest: {last}");
+            watch.seen().violation(cloud.now(), what);
+            return;
+        }
+        tokio::time::sleep(Duration::from_hours(if pauses { 5 } else { 1 })).await;
+    }
+    let (now, mut state) = (cloud.now(), cloud.state());
+    let truth = watch.seen().truth(&mut state.image_builder, now);
+    for (pipeline, verdict, tries) in truth {
+        let line = lines(&last).find(|line| line["pipeline"] == *pipeline);
+        let said = line.and_then(code).unwrap_or("nothing");
+        let fits = match &verdict {
+            Verdict::Disabled => said == "disabled",
+            Verdict::NoRecipe => said == "recipe-not-found",
+            // A circle through an AMI is looked for where a build would start.
+            Verdict::Cycle => said == "cycle" || (said == "gave-up" && tries >= TRIES),
+            Verdict::Unresolved => {
+                ["parent-unresolved", "component-unresolved", "parameter-unresolved"]
+                    .contains(&said)
+            }
+            Verdict::Fixed => ["pinned", "not-comparable"].contains(&said),
+            Verdict::NeverBack => said == "never-back",
+            Verdict::Current => said == "up-to-date",
+            Verdict::Behind(_) => said == "gave-up" && tries >= TRIES,
+        };
+        if !fits {
+            let what = format!("in the end {pipeline} is {verdict:?}, and the check says {said}");
+            watch.seen().violation(now, what);
+        }
+    }
+}
+
+fn lines(report: &Value) -> impl Iterator<Item = &Value> {
+    let events = report["events"].as_array().into_iter().flatten();
+    events.flat_map(|event| event["pipelines"].as_array().into_iter().flatten())
+}
+
+/// Why a pipeline was not started, as a code.
+fn code(line: &Value) -> Option<&str> {
+    line.pointer("/because/code").or(line.get("decision")).and_then(Value::as_str)
+}
+
+/// Whether reports, dead letters and Image Builder's own history tell the same story.
+fn tell(cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcome {
+    let (now, state) = (cloud.now(), cloud.state());
+    let published = state.sns.published().iter().filter(|it| it.topic == topic(REPORT_TOPIC));
+    let mut told = BTreeMap::new();
+    for message in published {
+        let parts: Value = serde_json::from_str(&message.message).unwrap_or_default();
+        let report: Value =
+            serde_json::from_str(parts["default"].as_str().unwrap_or_default()).unwrap_or_default();
+        for line in lines(&report).filter(|line| line["outcome"]["result"] == "started") {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            told.insert(text(&line["outcome"]["image"]), text(&line["pipeline"]));
+        }
+    }
+    let mut seen = watch.seen();
+    let ours = seen.ours.clone();
+    for (image, (caller, pipeline)) in &ours {
+        let knows = seen.completed.contains(caller) && !seen.unheard.contains(caller);
+        if knows && told.get(image) != Some(pipeline) {
+            seen.violation(now, format!("{caller} started {image}, and no report says so"));
+        }
+    }
+    let started =
+        |image: &&String| state.image_builder.executions().iter().any(|it| it.image == **image);
+    for image in told.keys().filter(|image| !started(image)) {
+        seen.violation(now, format!("a report says that {image} was started, and it was not"));
+    }
+    let letters = state.sqs.letters(DEAD_LETTERS);
+    for text in garbage {
+        if !letters.iter().any(|letter| letter.body.contains(text)) {
+            seen.violation(now, format!("`{text}` could not be handled, and is in no queue"));
+        }
+    }
+    let payloads = state.invocations.iter().map(|(_, result)| result);
+    let timed_out = payloads.clone().filter(|it| it.payload["errorType"] == "Sandbox.Timedout");
+    let stopped = payloads.clone().filter(|it| it.payload["events"][0].get("stopped").is_some());
+    let counts = BTreeMap::from([
+        ("seeds", 1),
+        ("calls", seen.calls),
+        ("builds", state.image_builder.executions().len() as u64),
+        ("builds by us", ours.len() as u64),
+        ("invocations", state.invocations.len() as u64),
+        ("invocations that began while another ran", seen.overlapping),
+        ("invocations killed at their deadline", timed_out.count() as u64),
+        ("checks that stopped before their deadline", stopped.count() as u64),
+        ("dead letters", letters.len() as u64),
+    ]);
+    Outcome {
+        violations: std::mem::take(&mut seen.violations),
+        trace: std::mem::take(&mut seen.trace),
+        struck: state.faults.struck().clone(),
+        counts,
+    }
+}

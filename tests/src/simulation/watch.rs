@@ -1,0 +1,316 @@
+//! Is every call of the functions one that the promises allow?
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use emulator::faults::Kind;
+use emulator::image_builder::{ApiError, Doc, ImageBuilder};
+use emulator::ssm::ParameterStore;
+use emulator::witness::{Call, Witness};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::oracle::{Oracle, Verdict};
+
+/// How often a build is tried from the same inputs.
+pub const TRIES: usize = 3;
+
+/// What has been seen so far. Cloning gives another handle to the same.
+#[derive(Debug, Clone)]
+pub struct Watch(Arc<Mutex<Seen>>);
+
+/// What has been seen so far.
+#[derive(Debug)]
+pub struct Seen {
+    began: Timestamp,
+    parameters: ParameterStore,
+    tracing: bool,
+    /// What happened, in order, if somebody wants to read it.
+    pub trace: String,
+    /// What must not have happened.
+    pub violations: Vec<String>,
+    /// The builds that the functions have started: by which invocation, of which pipeline.
+    pub ours: BTreeMap<String, (String, String)>,
+    /// When each invocation began.
+    invocations: BTreeMap<String, Timestamp>,
+    /// Invocations that have come to their own end.
+    pub completed: BTreeSet<String>,
+    /// Invocations that never heard what became of one of their starts.
+    pub unheard: BTreeSet<String>,
+    /// Invocations to which a fault has shown an earlier state.
+    misled: BTreeSet<String>,
+    /// When the world last changed something about a pipeline.
+    touched: BTreeMap<String, Timestamp>,
+    /// When the world last changed something that many depend on.
+    moved: Option<Timestamp>,
+    before: Option<Before>,
+    /// How many calls were made.
+    pub calls: u64,
+    running: u32,
+    /// How many invocations began while another one ran.
+    pub overlapping: u64,
+}
+
+/// How things stood before a start.
+#[derive(Debug)]
+struct Before {
+    verdict: Option<Verdict>,
+    tries: usize,
+    running: Vec<(String, Timestamp)>,
+}
+
+impl Watch {
+    /// Nothing has been seen yet.
+    pub fn new(began: Timestamp, parameters: ParameterStore, tracing: bool) -> Self {
+        Self(Arc::new(Mutex::new(Seen {
+            began,
+            parameters,
+            tracing,
+            trace: String::new(),
+            violations: Vec::new(),
+            ours: BTreeMap::new(),
+            invocations: BTreeMap::new(),
+            completed: BTreeSet::new(),
+            unheard: BTreeSet::new(),
+            misled: BTreeSet::new(),
+            touched: BTreeMap::new(),
+            moved: None,
+            before: None,
+            calls: 0,
+            running: 0,
+            overlapping: 0,
+        })))
+    }
+
+    /// What has been seen so far. Hold it briefly.
+    pub fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    /// Writes a line of the trace.
+    pub fn note(&mut self, at: Timestamp, line: impl FnOnce() -> String) {
+        if self.tracing {
+            let millis = at.duration_since(self.began).as_millis();
+            let (seconds, millis) = (millis / 1_000, millis % 1_000);
+            let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                self.trace,
+                "{hours:02}:{minutes:02}:{seconds:02}.{millis:03}  {}",
+                line()
+            );
+        }
+    }
+
+    /// Something has happened that must not.
+    pub fn violation(&mut self, at: Timestamp, what: String) {
+        self.note(at, || format!("VIOLATION: {what}"));
+        self.violations.push(what);
+    }
+
+    /// The world changes something about one pipeline.
+    pub fn touch(&mut self, pipeline: &str, at: Timestamp) {
+        self.touched.insert(pipeline.to_owned(), at);
+    }
+
+    /// The world changes something that many may depend on.
+    pub fn moves(&mut self, at: Timestamp) {
+        self.moved = Some(at);
+    }
+
+    /// An invocation begins.
+    pub fn begins(&mut self, caller: &str, at: Timestamp, event: &Value) {
+        self.invocations.insert(caller.to_owned(), at);
+        self.overlapping += u64::from(self.running > 0);
+        self.running += 1;
+        self.note(at, || format!("{caller} begins: {}", about(event)));
+    }
+
+    /// An invocation has come to its own end.
+    pub fn ends(&mut self, caller: &str, at: Timestamp, result: &Result<Value, String>) {
+        self.completed.insert(caller.to_owned());
+        self.note(at, || match result {
+            Ok(report) => format!("{caller} answers: {}", told(report)),
+            Err(error) => format!("{caller} fails: {error}"),
+        });
+    }
+
+    /// An invocation is over, however it came to that.
+    pub fn is_over(&mut self) {
+        self.running -= 1;
+    }
+
+    /// Whether the world has moved something about a pipeline since `since`.
+    fn is_excused(&self, pipeline: &str, since: Timestamp, image_builder: &ImageBuilder) -> bool {
+        let touched = [self.touched.get(pipeline).copied(), self.moved].into_iter().flatten();
+        // Somebody else may start the same pipeline between our look and our start.
+        let others = image_builder
+            .executions()
+            .iter()
+            .filter(|it| it.pipeline.as_deref() == Some(pipeline))
+            .filter(|it| !self.ours.contains_key(&it.image))
+            .map(|it| it.at);
+        touched.chain(others).any(|at| at >= since)
+    }
+
+    fn judge(
+        &mut self,
+        call: &Call<'_>,
+        pipeline: &str,
+        image: &str,
+        image_builder: &ImageBuilder,
+    ) {
+        let Some(Before { verdict, tries, running }) = self.before.take() else { return };
+        let since = self.invocations.get(call.caller).copied().unwrap_or(call.at);
+        let excused =
+            self.misled.contains(call.caller) || self.is_excused(pipeline, since, image_builder);
+        let name = pipeline.rsplit('/').next().unwrap_or_default();
+        let by = format!("{name}, started by {}", call.caller);
+        for (other, created) in running {
+            if self.ours.contains_key(&other) {
+                self.violation(
+                    call.at,
+                    format!("{by}, has two builds of ours at once: {other} runs"),
+                );
+            } else if created < since && !excused {
+                self.violation(call.at, format!("{by}, while {other} was already building"));
+            }
+        }
+        if !excused {
+            match verdict {
+                Some(Verdict::Behind(_)) if tries >= TRIES => {
+                    let what = format!("{by}, after {tries} tries from the same inputs");
+                    self.violation(call.at, what);
+                }
+                Some(Verdict::Behind(_)) => {}
+                other => self.violation(call.at, format!("{by}, although it is {other:?}")),
+            }
+        }
+        self.ours.insert(image.to_owned(), (call.caller.to_owned(), pipeline.to_owned()));
+    }
+
+    /// What is true of every pipeline that there is.
+    pub fn truth(
+        &self,
+        image_builder: &mut ImageBuilder,
+        now: Timestamp,
+    ) -> Vec<(String, Verdict, usize)> {
+        let mut oracle = Oracle { image_builder, parameters: &self.parameters, now };
+        let pipelines = oracle.pipelines();
+        let arns = pipelines.iter().filter_map(|it| it["arn"].as_str());
+        arns.filter_map(|arn| Some((arn.to_owned(), oracle.verdict(arn)?, oracle.tries(arn))))
+            .collect()
+    }
+}
+
+impl Witness for Watch {
+    fn before(&mut self, call: &Call<'_>, image_builder: &mut ImageBuilder) {
+        let mut seen = self.seen();
+        seen.calls += 1;
+        if call.fault == Some(Kind::Stale) {
+            seen.misled.insert(call.caller.to_owned());
+        }
+        if call.operation != "StartImagePipelineExecution" {
+            return;
+        }
+        if call.fault == Some(Kind::LostReply) {
+            seen.unheard.insert(call.caller.to_owned());
+        }
+        let pipeline = member(call, "imagePipelineArn");
+        let running = image_builder.builds().into_iter().filter_map(|build| {
+            let of_this = build.pipeline.as_deref() == Some(pipeline) && build.ends.is_some();
+            of_this.then_some((build.arn, build.created))
+        });
+        let running = running.collect();
+        let parameters = seen.parameters.clone();
+        let mut oracle = Oracle { image_builder, parameters: &parameters, now: call.at };
+        let verdict = oracle.verdict(pipeline);
+        seen.before = Some(Before { verdict, tries: oracle.tries(pipeline), running });
+    }
+
+    fn after(
+        &mut self,
+        call: &Call<'_>,
+        answer: &Result<Doc, ApiError>,
+        image_builder: &mut ImageBuilder,
+    ) {
+        let mut seen = self.seen();
+        let fault = call.fault.map(|kind| format!(" [{kind:?}]")).unwrap_or_default();
+        seen.note(call.at, || {
+            let answer = answer.as_ref().err().map(|error| format!(": {}", error.code));
+            format!(
+                "{} {} {}{fault}{}",
+                call.caller,
+                call.operation,
+                subject(call),
+                answer.unwrap_or_default()
+            )
+        });
+        let image = answer.as_ref().ok().and_then(|it| it.get("imageBuildVersionArn")?.as_str());
+        let newest = image_builder.executions().last();
+        let is_new = |image: &&str| {
+            newest.is_some_and(|it| it.image == **image) && !seen.ours.contains_key(*image)
+        };
+        if call.operation == "StartImagePipelineExecution"
+            && let Some(image) = image.filter(is_new)
+        {
+            let pipeline = member(call, "imagePipelineArn").to_owned();
+            seen.note(call.at, || format!("  builds {}", short(image)));
+            seen.judge(call, &pipeline, image, image_builder);
+        }
+    }
+
+    fn refused(&mut self, call: &Call<'_>) {
+        let mut seen = self.seen();
+        seen.calls += 1;
+        let fault = call.fault.map_or("the pace".to_owned(), |kind| format!("{kind:?}"));
+        seen.note(call.at, || {
+            format!("{} {} {} [refused by {fault}]", call.caller, call.operation, subject(call))
+        });
+    }
+}
+
+fn member<'a>(call: &Call<'a>, name: &str) -> &'a str {
+    call.input.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The ARN that a call is about, in short.
+fn subject(call: &Call<'_>) -> String {
+    let arns = call.input.values().filter_map(Value::as_str).filter(|it| it.starts_with("arn:"));
+    arns.map(short).collect::<Vec<_>>().join(" ")
+}
+
+fn short(arn: &str) -> &str {
+    arn.split_once('/').map_or(arn, |(_, rest)| rest)
+}
+
+/// What an event is about, in a line.
+fn about(event: &Value) -> String {
+    if let Some(kind) = event.get("detail-type").and_then(Value::as_str) {
+        let resource = event.pointer("/resources/0").and_then(Value::as_str).unwrap_or_default();
+        let status = event.pointer("/detail/state/status").and_then(Value::as_str);
+        return format!("{kind} {} {}", short(resource), status.unwrap_or_default());
+    }
+    let message = event.pointer("/Records/0/Sns/Message").and_then(Value::as_str);
+    let message: Value = serde_json::from_str(message.unwrap_or_default()).unwrap_or_default();
+    let status = message.pointer("/state/status").and_then(Value::as_str).unwrap_or("garbage");
+    format!("{} is {status}", short(message["arn"].as_str().unwrap_or_default()))
+}
+
+/// What a report says, in a line.
+fn told(report: &Value) -> String {
+    let events = report["events"].as_array().into_iter().flatten();
+    let lines = events.flat_map(|event| event["pipelines"].as_array().into_iter().flatten());
+    let said = lines.map(|line| {
+        format!(
+            "{} {} ({})",
+            short(line["pipeline"].as_str().unwrap_or_default()),
+            line["outcome"]["result"].as_str().unwrap_or_default(),
+            line["sentence"].as_str().unwrap_or_default()
+        )
+    });
+    said.collect::<Vec<_>>().join("; ")
+}

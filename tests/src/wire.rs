@@ -1,0 +1,80 @@
+//! How do the real handlers reach the emulator without a socket?
+
+use std::time::{Duration, SystemTime};
+
+use aws_config::SdkConfig;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
+use emulator::cloud::{Cloud, REGION};
+use emulator::lambda::Handler;
+use image_cascade::Clients;
+use image_cascade::budget::Budget;
+use image_cascade::error::Chain;
+use image_cascade::settings::Settings;
+use jiff::SignedDuration;
+
+/// The emulator's time for a client, whose pace after throttles follows it.
+#[derive(Debug)]
+struct CloudTime(Cloud);
+
+impl TimeSource for CloudTime {
+    fn now(&self) -> SystemTime {
+        let since_1970 = Duration::try_from(self.0.now().as_duration()).unwrap_or_default();
+        SystemTime::UNIX_EPOCH + since_1970
+    }
+}
+
+/// What a client of the cloud in this process is made from. Its calls bear the access key.
+pub fn sdk_config(cloud: &Cloud, access_key: &str) -> SdkConfig {
+    let credentials =
+        aws_sdk_imagebuilder::config::Credentials::new(access_key, "local", None, None, "lab");
+    SdkConfig::builder()
+        .behavior_version(aws_config::BehaviorVersion::latest())
+        .region(aws_config::Region::new(REGION))
+        .credentials_provider(aws_sdk_imagebuilder::config::SharedCredentialsProvider::new(
+            credentials,
+        ))
+        .http_client(cloud.clone())
+        .time_source(SharedTimeSource::new(CloudTime(cloud.clone())))
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .build()
+}
+
+/// The product's own client, on the emulator in this process.
+pub fn client(cloud: &Cloud, access_key: &str) -> aws_sdk_imagebuilder::Client {
+    image_cascade::image_builder::sdk::client(&sdk_config(cloud, access_key))
+}
+
+/// The real handler of the function `name`. Each invocation has a client of Image Builder of its
+/// own, as after a cold start, whose calls tell them apart. Its clock shows `skew` more than the emulator's.
+pub fn handler(
+    name: &'static str,
+    cloud: &Cloud,
+    settings: Settings,
+    timeout: Duration,
+    skew: SignedDuration,
+) -> Handler {
+    let cloud = cloud.clone();
+    let aws = sdk_config(&cloud, name);
+    let (parameters, sns) = (aws_sdk_ssm::Client::new(&aws), aws_sdk_sns::Client::new(&aws));
+    std::sync::Arc::new(move |access_key, event| {
+        let clients = Clients {
+            image_builder: client(&cloud, &access_key),
+            parameters: parameters.clone(),
+            sns: sns.clone(),
+            region: Some(REGION.to_owned()),
+        };
+        let (settings, now) = (settings.clone(), cloud.now() + skew);
+        let deadline = u64::try_from((now + timeout).as_millisecond()).unwrap_or_default();
+        let budget = Budget::until(now, deadline);
+        Box::pin(async move {
+            if name == "gold-cascade" {
+                let report = gold_cascade::handle(&settings, &clients, event, budget).await;
+                report.map_err(|error| Chain(&error).to_string())
+            } else {
+                let report = dependency_check::handle(&settings, &clients, event, budget).await;
+                report.map_err(|error| Chain(&error).to_string())
+            }
+        })
+    })
+}
