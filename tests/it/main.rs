@@ -19,5 +19,6 @@ mod resolution;
 mod rights;
 mod semantics;
 mod service;
+mod simulation;
 mod time;
 mod triggers;

@@ -11,6 +11,7 @@ use emulator::http;
 use emulator::story::fleet;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 use crate::lab::{envelope, message, pipeline_arn};
 
@@ -22,8 +23,18 @@ async fn up(settings: &[(&str, &str)]) -> Cloud {
 }
 
 async fn up_with_timeout(settings: &[(&str, &str)], timeout: Duration) -> Cloud {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    up_on("127.0.0.1:0", settings, timeout).await.0
+}
+
+/// The same, with the address at which the services answer, and the task that answers there.
+async fn up_on(
+    address: &str,
+    settings: &[(&str, &str)],
+    timeout: Duration,
+) -> (Cloud, String, JoinHandle<std::io::Result<()>>) {
+    let listener = TcpListener::bind(address).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let endpoint = format!("http://{address}");
     let cloud = Cloud::new(Clock::real(), Duration::ZERO).unwrap();
     let settings: BTreeMap<String, String> =
         settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -31,11 +42,45 @@ async fn up_with_timeout(settings: &[(&str, &str)], timeout: Duration) -> Cloud 
     let wiring =
         Wiring { folder, endpoint, retry_pause: Duration::from_millis(50), timeout, settings };
     let topic = deploy::deploy(&cloud, &wiring).unwrap();
-    tokio::spawn(http::serve(cloud.clone(), listener));
+    let server = tokio::spawn(http::serve(cloud.clone(), listener));
     fleet::build(&cloud, &topic).await.unwrap();
     deploy::subscribe(&cloud, &topic).unwrap();
     cloud.state().image_builder.set_build_time(BUILD_TIME);
-    cloud
+    (cloud, address, server)
+}
+
+/// Lets the golds have built already, without anybody having heard of it, and gives the event that
+/// tells of one. What it starts builds for an hour.
+async fn unheard(cloud: &Cloud) -> Value {
+    cloud.state().image_builder.set_build_time(Duration::ZERO);
+    fleet::build_golds_unheard(cloud).await.unwrap();
+    cloud.state().image_builder.set_build_time(Duration::from_hours(1));
+    envelope(&[&message("gold-linux/1.0.0/2", "AVAILABLE")])
+}
+
+/// Waits until no asynchronous invocation is under way.
+async fn no_invocation_is_pending(cloud: &Cloud) {
+    while cloud.lambda().pending() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The processes whose services answer at `address`: their ids, and the most memory that each has
+/// had, in KiB.
+fn processes_at(address: &str) -> Vec<(String, u64)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let file = |name: &str| std::fs::read(entry.path().join(name)).unwrap_or_default();
+        let environment = String::from_utf8_lossy(&file("environ")).into_owned();
+        if environment.contains(&format!("AWS_ENDPOINT_URL_IMAGEBUILDER=http://{address}\0")) {
+            let status = String::from_utf8_lossy(&file("status")).into_owned();
+            let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let peak = peak.and_then(|text| text.trim().strip_suffix(" kB")?.parse().ok());
+            let id = entry.file_name().into_string().unwrap();
+            found.extend(peak.map(|peak| (id, peak)));
+        }
+    }
+    found
 }
 
 /// How many builds a pipeline has had.
@@ -115,18 +160,94 @@ async fn a_killed_process_causes_no_loss_and_no_second_build() {
 #[tokio::test]
 async fn fifty_copies_at_once_cause_one_build_each() {
     let cloud = up(&[]).await;
-    cloud.state().image_builder.set_build_time(Duration::ZERO);
-    fleet::build_golds_unheard(&cloud).await.unwrap();
-    cloud.state().image_builder.set_build_time(Duration::from_hours(1));
-    let event = envelope(&[&message("gold-linux/1.0.0/2", "AVAILABLE")]);
+    let event = unheard(&cloud).await;
     for _ in 0..50 {
         cloud.lambda().invoke_later("gold-cascade", event.clone());
     }
-    while cloud.lambda().pending() > 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    for child in ["java-21", "node-22", "legacy-crm"] {
+    no_invocation_is_pending(&cloud).await;
+    for child in GOLDS_CHILDREN {
         assert_eq!(count(&cloud, child), 2, "{child}");
+    }
+}
+
+const GOLDS_CHILDREN: [&str; 4] = ["java-21", "node-22", "legacy-crm", "kiosk"];
+
+#[tokio::test]
+async fn death_at_every_call_of_the_real_binary_causes_no_loss_and_no_second_build() {
+    for kind in [Kind::KillBefore, Kind::KillAfter] {
+        for after in 0.. {
+            let cloud = up(&[]).await;
+            let event = unheard(&cloud).await;
+            cloud.state().faults.add(Fault::new("*", kind, 1).after(after));
+            cloud.lambda().invoke_later("gold-cascade", event);
+            no_invocation_is_pending(&cloud).await;
+            for child in GOLDS_CHILDREN {
+                assert_eq!(count(&cloud, child), 2, "{child}, {kind:?} after {after} calls");
+            }
+            if cloud.state().faults.struck().is_empty() {
+                assert!(after > 15, "an event makes more than {after} calls");
+                break;
+            }
+        }
+    }
+}
+
+/// Image Builder is away for a while, with all that it knows.
+#[tokio::test]
+async fn services_that_are_away_and_come_back_cause_no_loss_and_no_second_build() {
+    let (cloud, address, server) = up_on("127.0.0.1:0", &[], deploy::TIMEOUT).await;
+    let event = unheard(&cloud).await;
+    let slow = Fault::new("ListImagePipelineImages", Kind::Slow, 100);
+    cloud.state().faults.add(slow.lasting(Duration::from_millis(300)));
+    cloud.lambda().invoke_later("gold-cascade", event);
+    while cloud.state().calls.get("ListImagePipelineImages").is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    server.abort();
+    assert!(server.await.unwrap_err().is_cancelled(), "nobody answers any more");
+    // Whoever asks now is refused, at least once.
+    let refused = tokio::net::TcpStream::connect(&address).await;
+    assert_eq!(refused.unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
+    let listener = TcpListener::bind(&address).await.unwrap();
+    tokio::spawn(http::serve(cloud.clone(), listener));
+    no_invocation_is_pending(&cloud).await;
+    for child in GOLDS_CHILDREN {
+        assert_eq!(count(&cloud, child), 2, "{child}");
+    }
+    assert!(cloud.state().sqs.letters(DEAD_LETTERS).is_empty());
+}
+
+#[tokio::test]
+async fn a_thousand_notifications_in_a_burst_cause_one_build_each_in_bounded_memory() {
+    const MOST_MIB: u64 = 64;
+    let (cloud, address, _) = up_on("127.0.0.1:0", &[], deploy::TIMEOUT).await;
+    let event = unheard(&cloud).await;
+    for _ in 0..1_000 {
+        cloud.lambda().invoke_later("gold-cascade", event.clone());
+    }
+    no_invocation_is_pending(&cloud).await;
+    for child in GOLDS_CHILDREN {
+        assert_eq!(count(&cloud, child), 2, "{child}");
+    }
+    assert!(cloud.state().sqs.letters(DEAD_LETTERS).is_empty());
+    let processes = processes_at(&address);
+    assert!(!processes.is_empty(), "environments stay for the next event");
+    let peak = processes.iter().map(|(_, peak)| *peak).max().unwrap() / 1_024;
+    eprintln!("1,000 notifications: {} processes, {peak} MiB at most each", processes.len());
+    assert!(peak < MOST_MIB, "a debug build takes {peak} MiB");
+}
+
+#[tokio::test]
+async fn no_process_is_left_behind() {
+    let (cloud, address, server) = up_on("127.0.0.1:0", &[], deploy::TIMEOUT).await;
+    let event = unheard(&cloud).await;
+    cloud.lambda().invoke("gold-cascade", &event).await.unwrap();
+    assert_eq!(processes_at(&address).len(), 1);
+    server.abort();
+    let _ = server.await;
+    drop(cloud);
+    while !processes_at(&address).is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

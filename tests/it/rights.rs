@@ -113,7 +113,7 @@ fn rights_end_at_their_resources() {
 async fn on_pipelines_only_our_own_tag_may_be_written() {
     let lab = Lab::silent(&[]).await;
     lab.pipeline("web", AMAZON).await;
-    let client = crate::lab::client(&lab.cloud, "dependency-check.1");
+    let client = tests::wire::client(&lab.cloud, "dependency-check.1");
     let tag = |key: &'static str| {
         let request = client.tag_resource().resource_arn(format!("{HEAD}:image-pipeline/web"));
         request.tags(key, "true").send()

@@ -1,0 +1,27 @@
+//! The simulation itself, on few seeds. CI plays ten thousand in an optimized build; a failing one is
+//! played again by `cargo run --profile simulation -p tests --bin simulate -- --seed N`.
+
+use tests::simulation::{Outcome, run};
+
+#[test]
+fn the_same_seed_is_the_same_run_to_the_byte() {
+    for seed in 100..105 {
+        let (first, again) = (run(seed, true), run(seed, true));
+        assert!(first.trace.len() > 1_000, "seed {seed} says little");
+        let differs = first.trace.lines().zip(again.trace.lines()).find(|(one, two)| one != two);
+        assert_eq!(differs, None, "seed {seed}");
+        assert_eq!(first.trace.len(), again.trace.len());
+    }
+}
+
+/// What is never drawn is never tried, so every kind of fault has to strike.
+#[test]
+fn eighty_seeds_see_every_kind_of_fault_and_keep_every_promise() {
+    let mut kinds = std::collections::BTreeSet::new();
+    for seed in 1_000..1_080 {
+        let Outcome { violations, struck, .. } = run(seed, false);
+        assert!(violations.is_empty(), "seed {seed}: {violations:#?}");
+        kinds.extend(struck.into_keys().map(emulator::faults::Kind::name));
+    }
+    assert_eq!(kinds.len(), 13, "{kinds:?}");
+}
