@@ -59,7 +59,7 @@ pub(crate) struct Serve {
     /// to, and no pipelines
     #[arg(long)]
     pub(crate) empty: bool,
-    /// Start with the fleet of a CloudFormation template, such as examples/fleet.yaml
+    /// Start with the fleet of a `CloudFormation` template, such as examples/fleet.yaml
     #[arg(long, value_name = "FILE", conflicts_with = "empty")]
     pub(crate) stack: Option<PathBuf>,
     /// How long each build takes

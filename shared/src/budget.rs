@@ -36,7 +36,8 @@ impl Budget {
     pub fn until(now: Timestamp, deadline: u64) -> Self {
         let deadline = i64::try_from(deadline).ok();
         let deadline = deadline.and_then(|at| Timestamp::from_millisecond(at).ok());
-        let left = deadline.map(|at| at.duration_since(now)).filter(|left| left.is_positive());
+        let left =
+            deadline.map(|at| at.duration_since(now)).filter(jiff::SignedDuration::is_positive);
         let left = left.and_then(|left| Duration::try_from(left).ok());
         Self { now, began: Instant::now(), all: left.map_or(LONGEST, |left| left.min(LONGEST)) }
     }

@@ -1,6 +1,6 @@
 //! Which numbers does an invocation leave behind for alarms and charts?
 //!
-//! Lines in CloudWatch's [embedded metric format]: CloudWatch Logs makes metrics of them, so that
+//! Lines in `CloudWatch`'s [embedded metric format]: its logs make metrics of them, so that
 //! nothing has to be called, and no right is needed. All are in the namespace [`NAMESPACE`], by
 //! the function's name; skips by their reason, too.
 //!
@@ -63,7 +63,7 @@ struct Skips<'a> {
     function: &'a str,
     at: SystemTime,
     reason: String,
-    skips: usize,
+    count: usize,
 }
 
 impl Entry for Skips<'_> {
@@ -71,7 +71,7 @@ impl Entry for Skips<'_> {
         writer.timestamp(self.at);
         writer.value(FUNCTION, self.function);
         writer.value(REASON, &self.reason);
-        writer.value("Skips", &count(self.skips));
+        writer.value("Skips", &count(self.count));
     }
 }
 
@@ -100,8 +100,8 @@ pub fn write(
     for reason in report.skips() {
         *skips.entry(reason).or_default() += 1;
     }
-    for (reason, skips) in skips {
-        let entry = Skips { function, at, reason, skips };
+    for (reason, count) in skips {
+        let entry = Skips { function, at, reason, count };
         by_reason.format(&entry, &mut lines).map_err(io_error)?;
     }
     output.write_all(&lines)

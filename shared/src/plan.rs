@@ -205,7 +205,8 @@ impl<'a> Lines<'a> {
                     let line = std::iter::successors(Some(next), |it| below.get(it).copied());
                     let line: Vec<PipelineArn> = line.cloned().collect();
                     let (this, descendants) = line.split_last()?;
-                    return Some(Cycle::through([&[this.clone()], descendants].concat()));
+                    let line = [std::slice::from_ref(this), descendants].concat();
+                    return Some(Cycle::through(line));
                 }
                 if !below.contains_key(parent) {
                     below.insert(parent, next);

@@ -1,6 +1,7 @@
 //! The real binary, as a process on the Runtime API, over real sockets.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::time::Duration;
 
 use emulator::clock::Clock;
@@ -200,7 +201,7 @@ async fn services_that_are_away_and_come_back_cause_no_loss_and_no_second_build(
     let slow = Fault::new("ListImagePipelineImages", Kind::Slow, 100);
     cloud.state().faults.add(slow.lasting(Duration::from_millis(300)));
     cloud.lambda().invoke_later("gold-cascade", event);
-    while cloud.state().calls.get("ListImagePipelineImages").is_none() {
+    while !cloud.state().calls.contains_key("ListImagePipelineImages") {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     server.abort();
@@ -233,7 +234,9 @@ async fn a_thousand_notifications_in_a_burst_cause_one_build_each_in_bounded_mem
     let processes = processes_at(&address);
     assert!(!processes.is_empty(), "environments stay for the next event");
     let peak = processes.iter().map(|(_, peak)| *peak).max().unwrap() / 1_024;
-    eprintln!("1,000 notifications: {} processes, {peak} MiB at most each", processes.len());
+    let mut err = std::io::stderr();
+    let count = processes.len();
+    writeln!(err, "1,000 notifications: {count} processes, {peak} MiB at most each").unwrap();
     assert!(peak < MOST_MIB, "a debug build takes {peak} MiB");
 }
 

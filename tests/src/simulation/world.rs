@@ -52,7 +52,8 @@ impl<'a> World<'a> {
             &json!({ "name": "standard", "instanceProfileName": "profile", "snsTopicArn": world.topic }),
         );
         let arn = made.as_ref().and_then(|it| it.get("infrastructureConfigurationArn"));
-        world.infrastructure = arn.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let arn = arn.and_then(Value::as_str);
+        world.infrastructure = arn.map(str::to_owned).unwrap_or_default();
         cloud.state().image_builder.set_build_time(Duration::ZERO);
         for component in COMPONENTS {
             world.release(component, Quality::Good);
