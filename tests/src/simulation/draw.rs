@@ -7,7 +7,7 @@ use emulator::image_builder::Fate;
 use fastrand::Rng;
 
 /// How long the world moves.
-pub const HORIZON: Duration = Duration::from_hours(8);
+pub const HORIZON: Duration = Duration::from_hours(7);
 
 /// Everything that is drawn from one seed.
 #[derive(Debug, Clone)]
@@ -141,18 +141,18 @@ const FORMS: [&str; 9] =
 /// Draws a play.
 pub fn play(seed: u64) -> Play {
     let mut rng = Rng::with_seed(seed);
-    let size = choose(&mut rng, &[2, 2, 3, 3, 3, 4, 5]);
+    let size = choose(&mut rng, &[2, 2, 2, 3, 3, 3, 4, 5]);
     let pipelines: Vec<Drawn> = (0..size).map(|index| pipeline(&mut rng, index, size)).collect();
     let mut steps: Vec<(Duration, Step)> =
-        (0..rng.usize(2..=6)).map(|_| (moment(&mut rng), step(&mut rng, size))).collect();
+        (0..rng.usize(1..=4)).map(|_| (moment(&mut rng), step(&mut rng, size))).collect();
     for (index, drawn) in pipelines.iter().enumerate() {
         if drawn.begins == Begins::Later {
             steps.push((moment(&mut rng), Step::Create(index)));
         }
     }
-    // A check every three to eight hours, at its minute of the hour.
-    let (every, minute) = (rng.u32(3..=8), rng.u32(0..60));
-    let checks = (0..8 / every).map(|round| (round * every * 60 + minute) * 60);
+    // A check every four to eight hours, at its minute of the hour.
+    let (every, minute) = (rng.u32(4..=8), rng.u32(0..60));
+    let checks = (0..7_u32.div_ceil(every)).map(|round| (round * every * 60 + minute) * 60);
     steps.extend(checks.map(|second| (Duration::from_secs(second.into()), Step::Check)));
     steps.sort_by_key(|(at, _)| *at);
     let faults = match rng.u8(0..10) {
@@ -172,7 +172,7 @@ pub fn play(seed: u64) -> Play {
         skew_seconds: if rng.u8(0..4) == 0 { rng.i64(-300..=300) } else { 0 },
         triggers: choose(
             &mut rng,
-            &[Triggers::Topic, Triggers::Topic, Triggers::Both, Triggers::Rules],
+            &[Triggers::Topic, Triggers::Topic, Triggers::Topic, Triggers::Both, Triggers::Rules],
         ),
         timeout: Duration::from_secs(if short { 20 } else { 900 }),
         latency: Duration::from_millis(latency),
