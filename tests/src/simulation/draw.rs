@@ -141,7 +141,7 @@ const FORMS: [&str; 9] =
 /// Draws a play.
 pub fn play(seed: u64) -> Play {
     let mut rng = Rng::with_seed(seed);
-    let size = choose(&mut rng, &[2, 2, 2, 3, 3, 3, 4, 5]);
+    let size = choose(&mut rng, &[2, 2, 2, 2, 3, 3, 4]);
     let pipelines: Vec<Drawn> = (0..size).map(|index| pipeline(&mut rng, index, size)).collect();
     let mut steps: Vec<(Duration, Step)> =
         (0..rng.usize(1..=4)).map(|_| (moment(&mut rng), step(&mut rng, size))).collect();
@@ -199,7 +199,7 @@ fn pipeline(rng: &mut Rng, index: usize, size: usize) -> Drawn {
         container: rng.u8(0..7) == 0,
         enabled: rng.u8(0..14) > 0,
         recipe: choose(rng, &["1.0.0", "1.0.0", "x.x.x"]),
-        schedule: (rng.u8(0..8) == 0).then(|| (rng.u8(1..=4), rng.bool())),
+        schedule: (rng.u8(0..12) == 0).then(|| (rng.u8(1..=4), rng.bool())),
         begins: match rng.u8(0..20) {
             0..=1 => Begins::Bare,
             2 => Begins::Later,
