@@ -89,6 +89,15 @@ fn production_code_knows_no_emulator() {
     }
 }
 
+/// The simulation's oracle shares no code with the product.
+#[test]
+fn the_oracle_knows_no_product() {
+    let text = fs::read_to_string(root().join("tests/src/simulation/oracle.rs")).unwrap();
+    for crate_name in ["image_cascade", "gold_cascade", "dependency_check"] {
+        assert!(!text.contains(crate_name), "oracle.rs uses {crate_name}");
+    }
+}
+
 /// Each setting of the code has its row in the README, and each row its setting.
 #[test]
 fn the_readme_lists_every_setting() {

@@ -174,3 +174,21 @@ async fn a_parameter_store_that_is_down_holds_up_who_needs_it_and_nobody_else() 
     lab.check().await.unwrap();
     assert_eq!(lab.count("web"), 2, "the retry does what was left");
 }
+
+/// > A parameter that leads a pipeline back to its own images is refused by name, as a circle of recipes is.
+#[tokio::test(start_paused = true)]
+async fn a_parameter_that_leads_back_to_its_own_pipeline_is_refused_by_name() {
+    let lab = Lab::new().await;
+    lab.put_parameter("/golden/ami", "ami-1");
+    lab.built("gold", "ssm:/golden/ami", &[]).await;
+    lab.built("java", "image/gold/x.x.x", &[]).await;
+    let builds = lab.cloud.state().image_builder.builds();
+    let java = builds.into_iter().rfind(|build| build.arn.contains("image/java/")).unwrap();
+    lab.put_parameter("/golden/ami", &java.ami);
+    for _ in 0..3 {
+        let report = lab.check().await.unwrap();
+        assert_eq!(said_of(&report, "gold"), "leave: built on itself: gold -> java -> gold");
+        lab.cloud.rest().await;
+    }
+    assert_eq!((lab.count("gold"), lab.count("java")), (1, 1));
+}

@@ -716,6 +716,8 @@ fn no_promise_is_without_a_test() {
         include_str!("report.rs"),
         include_str!("time.rs"),
         include_str!("native.rs"),
+        include_str!("triggers.rs"),
+        include_str!("bad_input.rs"),
     ]
     .concat();
     let promises = include_str!("../../docs/semantics.md").lines().filter_map(|line| {
