@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::lab::{AMAZON, Lab, envelope, full, message};
 use crate::random::{cases, on};
+use crate::replay::sample;
 
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -27,11 +28,6 @@ fn any_json() -> impl Strategy<Value = Value> {
                 .prop_map(|map| map.into_iter().collect()),
         ]
     })
-}
-
-fn sample(name: &str) -> Value {
-    let path = format!("{}/../events/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
 /// A sample event in which one value, wherever it stands, is another one; the message of an SNS

@@ -7,7 +7,7 @@ use crate::lab::{Lab, envelope, full, message};
 
 const AMAZON: &str = "aws:image/amazon-linux-2023-x86/x.x.x";
 
-fn sample(name: &str) -> Value {
+pub(crate) fn sample(name: &str) -> Value {
     let path = format!("{}/../events/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
