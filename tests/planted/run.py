@@ -70,7 +70,10 @@ def simulation(seeds: int) -> str | None:
 
 
 def end_to_end(_) -> str | None:
-    done = cargo("test", "--quiet", "--package", "tests", "--test", "it")
+    # Those that run in one process: they take seconds.
+    slow = ["processes", "simulation", "command_line", "random", "moves", "resolution"]
+    skipped = [word for name in slow for word in ("--skip", name)]
+    done = cargo("test", "--quiet", "--package", "tests", "--test", "it", "--", *skipped)
     return failed_tests(done.stdout) if done.returncode else None
 
 

@@ -201,6 +201,8 @@ class Deployment(unittest.TestCase):
             if "GoldCascade" in it["FunctionName"]
         ]
         event = json.loads((EVENTS / "malformed.json").read_text())
+        # A message of another topic would be ignored, whatever it says.
+        event["Records"][0]["Sns"]["TopicArn"] = self.topic
         functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(event))
         [letter] = wait_for("the dead letter", self.dead_letters)
         self.assertEqual(json.loads(letter)["requestPayload"], event)
