@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::cloud::{ACCOUNT, Cloud, REGION};
 use crate::iam::Role;
 use crate::lambda::{Code, Deployment};
-use crate::template::{Template, TemplateError};
+use crate::template::{Template, TemplateError, as_text};
 
 /// The functions that there are.
 pub const FUNCTIONS: [&str; 2] = ["gold-cascade", "dependency-check"];
@@ -118,10 +118,9 @@ pub fn deploy(cloud: &Cloud, wiring: &Wiring) -> Result<String, TemplateError> {
     // Here things are to happen, and the template's own default is that nothing does.
     template.set("DryRun", "false");
     let environment = template.at("/Globals/Function/Environment/Variables")?;
-    let environment = environment.as_object().into_iter().flatten().map(|(name, value)| {
-        (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-    });
-    let environment: BTreeMap<String, String> = environment.collect();
+    let environment = environment.as_object().into_iter().flatten();
+    let environment: BTreeMap<String, String> =
+        environment.map(|(name, value)| (name.clone(), as_text(value))).collect();
     for name in FUNCTIONS {
         let mut variables = environment.clone();
         variables.extend(wiring.settings.clone());
@@ -174,8 +173,7 @@ pub fn subscribe(cloud: &Cloud, topic: &str) -> Result<(), TemplateError> {
     let mut attributes = BTreeMap::new();
     for name in ["FilterPolicy", "FilterPolicyScope"] {
         let value = template.resolve(&event["Properties"][name])?;
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        attributes.insert(name.to_owned(), value);
+        attributes.insert(name.to_owned(), as_text(&value));
     }
     let function = cloud.lambda().arn(binary);
     let subscribed = cloud.state().sns.subscribe(topic, "lambda", &function, attributes);

@@ -140,8 +140,7 @@ impl Template {
         let mut outputs = BTreeMap::new();
         for (name, output) in all {
             let value = self.resolve(&output["Value"])?;
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            outputs.insert(name.clone(), value);
+            outputs.insert(name.clone(), as_text(&value));
         }
         Ok(outputs)
     }
@@ -205,14 +204,16 @@ impl Template {
             let (name, rest) = part
                 .split_once('}')
                 .ok_or_else(|| TemplateError::NotEmulated(format!("Fn::Sub {text}")))?;
-            match self.value(name)? {
-                Value::String(value) => out.push_str(&value),
-                value => out.push_str(&value.to_string()),
-            }
+            out.push_str(&as_text(&self.value(name)?));
             out.push_str(rest);
         }
         Ok(out.into())
     }
+}
+
+/// A resolved value as text: a text as it is, anything else as JSON.
+pub(crate) fn as_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
