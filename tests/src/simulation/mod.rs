@@ -7,6 +7,7 @@
 //! The same seed is the same run, to the byte.
 
 pub mod draw;
+pub mod logs;
 pub mod oracle;
 pub mod watch;
 pub mod world;
@@ -55,6 +56,7 @@ pub struct Outcome {
 pub fn run(seed: u64, tracing: bool) -> Outcome {
     // The SDK's own jitter.
     fastrand::seed(seed);
+    let _listening = logs::listen();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     match runtime {
@@ -138,8 +140,8 @@ fn watched(handler: Handler, cloud: &Cloud, watch: &Watch) -> Handler {
         let (cloud, watch) = (cloud.clone(), watch.clone());
         Box::pin(async move {
             let _over = over;
-            let result = work.await;
-            watch.seen().ends(&caller, cloud.now(), &result);
+            let (result, said) = logs::heard(work).await;
+            watch.seen().ends(&caller, cloud.now(), &result, said);
             result
         })
     })
@@ -259,6 +261,7 @@ async fn come_to_rest(cloud: &Cloud, watch: &Watch) {
     }
 }
 
+/// The lines of a report.
 fn lines(report: &Value) -> impl Iterator<Item = &Value> {
     let events = report["events"].as_array().into_iter().flatten();
     events.flat_map(|event| event["pipelines"].as_array().into_iter().flatten())
@@ -269,7 +272,7 @@ fn code(line: &Value) -> Option<&str> {
     line.pointer("/because/code").or(line.get("decision")).and_then(Value::as_str)
 }
 
-/// Whether reports, dead letters and Image Builder's own history tell the same story.
+/// Whether reports, logs, dead letters and Image Builder's own history tell the same story.
 fn tell(cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcome {
     let (now, state) = (cloud.now(), cloud.state());
     let published = state.sns.published().iter().filter(|it| it.topic == topic(REPORT_TOPIC));
@@ -290,11 +293,18 @@ fn tell(cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcome {
         if knows && told.get(image) != Some(pipeline) {
             seen.violation(now, format!("{caller} started {image}, and no report says so"));
         }
+        if knows && seen.logged.get(image) != Some(pipeline) {
+            seen.violation(now, format!("{caller} started {image}, and no log says so"));
+        }
     }
     let started =
         |image: &&String| state.image_builder.executions().iter().any(|it| it.image == **image);
     for image in told.keys().filter(|image| !started(image)) {
         seen.violation(now, format!("a report says that {image} was started, and it was not"));
+    }
+    let logged: Vec<String> = seen.logged.keys().cloned().collect();
+    for image in logged.iter().filter(|image| !started(image)) {
+        seen.violation(now, format!("a log says that {image} was started, and it was not"));
     }
     let letters = state.sqs.letters(DEAD_LETTERS);
     for text in garbage {

@@ -11,6 +11,7 @@ use emulator::witness::{Call, Witness};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::logs::Said;
 use super::oracle::{Oracle, Verdict};
 
 /// How often a build is tried from the same inputs.
@@ -36,6 +37,8 @@ pub struct Seen {
     invocations: BTreeMap<String, Timestamp>,
     /// Invocations that have come to their own end.
     pub completed: BTreeSet<String>,
+    /// The builds that logs say were started: of which pipeline.
+    pub logged: BTreeMap<String, String>,
     /// Invocations that never heard what became of one of their starts.
     pub unheard: BTreeSet<String>,
     /// Invocations to which a fault has shown an earlier state.
@@ -72,6 +75,7 @@ impl Watch {
             ours: BTreeMap::new(),
             invocations: BTreeMap::new(),
             completed: BTreeSet::new(),
+            logged: BTreeMap::new(),
             unheard: BTreeSet::new(),
             misled: BTreeSet::new(),
             touched: BTreeMap::new(),
@@ -129,9 +133,25 @@ impl Seen {
         self.note(at, || format!("{caller} begins: {}", about(event)));
     }
 
-    /// An invocation has come to its own end.
-    pub fn ends(&mut self, caller: &str, at: Timestamp, result: &Result<Value, String>) {
+    /// An invocation has come to its own end, and has `said` in its log what it did.
+    pub fn ends(
+        &mut self,
+        caller: &str,
+        at: Timestamp,
+        result: &Result<Value, String>,
+        mut said: Vec<Said>,
+    ) {
         self.completed.insert(caller.to_owned());
+        if let Ok(report) = result {
+            let mut told: Vec<Said> = super::lines(report).map(line).collect();
+            told.sort();
+            said.sort();
+            if said != told {
+                let what = format!("{caller} logs {said:?}, and reports {told:?}");
+                self.violation(at, what);
+            }
+        }
+        self.logged.extend(said.into_iter().filter_map(|it| Some((it.image?, it.pipeline))));
         self.note(at, || match result {
             Ok(report) => format!("{caller} answers: {}", told(report)),
             Err(error) => format!("{caller} fails: {error}"),
@@ -283,6 +303,17 @@ fn subject(call: &Call<'_>) -> String {
     arns.map(short).collect::<Vec<_>>().join(" ")
 }
 
+/// What a line of a report says.
+fn line(line: &Value) -> Said {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    Said {
+        pipeline: text(&line["pipeline"]).unwrap_or_default(),
+        outcome: text(&line["outcome"]["result"]).unwrap_or_default(),
+        reason: text(&line["sentence"]).unwrap_or_default(),
+        image: text(&line["outcome"]["image"]),
+    }
+}
+
 fn short(arn: &str) -> &str {
     arn.split_once('/').map_or(arn, |(_, rest)| rest)
 }
@@ -302,15 +333,7 @@ fn about(event: &Value) -> String {
 
 /// What a report says, in a line.
 fn told(report: &Value) -> String {
-    let events = report["events"].as_array().into_iter().flatten();
-    let lines = events.flat_map(|event| event["pipelines"].as_array().into_iter().flatten());
-    let said = lines.map(|line| {
-        format!(
-            "{} {} ({})",
-            short(line["pipeline"].as_str().unwrap_or_default()),
-            line["outcome"]["result"].as_str().unwrap_or_default(),
-            line["sentence"].as_str().unwrap_or_default()
-        )
-    });
+    let said = super::lines(report).map(line);
+    let said = said.map(|it| format!("{} {} ({})", short(&it.pipeline), it.outcome, it.reason));
     said.collect::<Vec<_>>().join("; ")
 }
