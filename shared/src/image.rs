@@ -144,6 +144,8 @@ pub struct Image {
     pub parent: Option<ParentImage>,
     /// The components that it holds, resolved.
     pub components: Vec<ComponentArn>,
+    /// Whether these are all of its components: one that cannot be read is not among them.
+    pub shows_all: bool,
     /// The pipeline whose execution made it.
     pub pipeline: Option<PipelineArn>,
     /// What it has put out: AMIs by id, container images by name.

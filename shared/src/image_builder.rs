@@ -37,6 +37,13 @@ pub trait ImageBuilder: Sync {
         pipeline: &PipelineArn,
     ) -> impl Future<Output = Result<Vec<ImageSummary>, RequestError>> + Send;
 
+    /// Every image of this account, in no order. `see` is shown one after the other, so that nobody
+    /// has to hold them all.
+    fn all_images(
+        &self,
+        see: impl FnMut(ImageSummary) + Send,
+    ) -> impl Future<Output = Result<(), RequestError>> + Send;
+
     /// The image that a reference resolves to now: the newest matching build that has reached
     /// AVAILABLE, or the very build that it pins, in whatever state.
     fn image(

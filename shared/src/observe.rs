@@ -2,6 +2,7 @@
 
 mod asked;
 mod one;
+mod recent;
 mod view;
 
 use std::collections::BTreeSet;
@@ -27,7 +28,7 @@ use one::Observer;
 use view::View;
 
 /// How many pipelines are read at once. The client slows down by itself where this is too fast.
-const READS_AT_ONCE: usize = 10;
+const READS_AT_ONCE: usize = 32;
 
 /// What was seen within a scope.
 #[derive(Debug)]

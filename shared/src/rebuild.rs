@@ -473,6 +473,7 @@ mod tests {
             recipe: Some(recipe.parse().unwrap()),
             parent: Some(World::parent(parent)),
             components: Vec::new(),
+            shows_all: true,
             pipeline: None,
             name: arn.family().name().to_owned(),
             outputs: BTreeSet::new(),

@@ -88,6 +88,7 @@ impl World {
             recipe: member.recipe.as_ref().map(|recipe| recipe.arn.clone()),
             parent: Some(Self::parent(parent)),
             components: Vec::new(),
+            shows_all: true,
             pipeline: None,
             outputs: BTreeSet::new(),
         }

@@ -28,7 +28,7 @@ async fn a_lost_notification_is_made_up_for() {
     lab.run_to_rest("gold").await;
     assert_eq!(lab.count("web"), 1);
     let report = lab.check().await.unwrap();
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(said_of(&report, "web"), "rebuild: parent image gold 1.0.0/1 -> 1.0.0/2");
     assert_eq!(lab.builds("web")[1], "web 1.0.0/2 AVAILABLE on gold 1.0.0/2");
     lab.check().await.unwrap();
@@ -46,7 +46,7 @@ async fn the_topmost_starts_and_the_cascade_brings_the_others() {
         said_of(&report, "gold"),
         "rebuild: parent image amazon-linux-2023-x86 2026.10.1/1 -> 2026.11.2/1"
     );
-    lab.cloud.rest().await;
+    lab.rest().await;
     let after = ["gold", "java", "billing"].map(|it| lab.count(it));
     assert_eq!(after, before.map(|count| count + 1), "each once");
 }
@@ -61,7 +61,7 @@ async fn without_any_notification_a_check_converges_a_level_a_round() {
         assert!(said_of(&report, started).starts_with("rebuild"), "{report}");
         let again = lab.check().await.unwrap();
         assert_eq!(again["totals"]["started"], 0, "a second check while it builds");
-        lab.cloud.rest().await;
+        lab.rest().await;
     }
     assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
 }
@@ -141,7 +141,7 @@ async fn a_new_component_starts_whoever_holds_the_old_one() {
         "rebuild: parent image amazon-linux-2023-x86 2026.10.1/1 -> 2026.11.2/1; component agent 1.0.0/1 -> 1.1.0/1"
     );
     assert_eq!(said_of(&report, "by-ami"), "rebuild: component agent 1.0.0/1 -> 1.1.0/1");
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0, "all is built in");
     // A new build of the same version counts, as the pattern resolves to it.
     lab.release_agent("1.1.0", "name: agent 1.1, repaired").await;
@@ -158,13 +158,13 @@ async fn a_repaired_component_ends_the_pause() {
     lab.run_to_rest("gold").await;
     lab.break_agent().await;
     lab.check().await.unwrap();
-    lab.cloud.rest().await;
+    lab.rest().await;
     let report = lab.check().await.unwrap();
     assert!(said_of(&report, "gold").starts_with("wait: gold 1.0.0/2 is FAILED"), "{report}");
     lab.release_agent("1.2.0", "name: agent 1.2").await;
     let report = lab.check().await.unwrap();
     assert_eq!(said_of(&report, "gold"), "rebuild: component agent 1.0.0/1 -> 1.2.0/1");
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(
         lab.builds("gold")[2],
         "gold 1.0.0/3 AVAILABLE on amazon-linux-2023-x86 2026.10.1/1"
@@ -181,7 +181,7 @@ async fn a_new_recipe_version_starts_the_pipeline() {
     lab.recipe("gold", "1.10.0", AMAZON).await;
     let report = lab.check().await.unwrap();
     assert_eq!(said_of(&report, "gold"), "rebuild: recipe gold 1.9.0 -> 1.10.0");
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
 }
 
@@ -225,7 +225,7 @@ async fn what_is_shared_is_asked_for_once() {
         lab.pipeline_of(&name, &format!("{name}/1.0.0"), PipelineStatus::Enabled).await;
         lab.run(&name).await;
     }
-    lab.cloud.rest().await;
+    lab.rest().await;
     lab.calls();
     lab.check().await.unwrap();
     let calls = lab.calls();
@@ -262,7 +262,7 @@ async fn who_is_below_the_unknown_waits() {
     assert!(published.contains("waits for gold, which could not be observed"), "{published}");
     assert_eq!(lab.count("web"), 1, "it would have been built twice");
     lab.check().await.unwrap();
-    lab.cloud.rest().await;
+    lab.rest().await;
     lab.check().await.unwrap();
     assert_eq!((lab.count("gold"), lab.count("web")), (3, 2));
 }
@@ -288,7 +288,7 @@ async fn dependencies_of_every_owner_are_followed() {
     publish("1.1.0");
     let report = lab.check().await.unwrap();
     insta::assert_snapshot!(said_of(&report, "web"), @"rebuild: parent image gold 1.0.0/1 -> 1.1.0/1; component shared-agent 1.0.0/1 -> 1.1.0/1; component scanner 1.0.0/1 -> 1.1.0/1");
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
 }
 
@@ -310,7 +310,7 @@ async fn a_check_in_which_nothing_has_moved_asks_for_each_thing_once() {
         lab.pipeline_of(&name, &recipe, PipelineStatus::Enabled).await;
         lab.run(&name).await;
     }
-    lab.cloud.rest().await;
+    lab.rest().await;
     lab.calls();
     assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
     let calls: Vec<String> =
@@ -318,9 +318,8 @@ async fn a_check_in_which_nothing_has_moved_asks_for_each_thing_once() {
     insta::assert_snapshot!(calls.join("\n"), @"
     GetComponent 1
     GetImage 42
-    GetImageRecipe 8
     ListContainerRecipes 2
-    ListImagePipelineImages 40
+    ListImageBuildVersions 1
     ListImagePipelines 1
     ListImageRecipes 2
     ");

@@ -17,7 +17,7 @@ async fn deployed() -> Lab {
     template.set("GoldTopicArn", &topic("gold-images"));
     let outputs = stack::create(&lab.cloud, template).await.unwrap();
     assert!(outputs["RunGold"].ends_with("image-pipeline/example-gold"), "{outputs:?}");
-    lab.cloud.rest().await;
+    lab.rest().await;
     lab
 }
 
@@ -26,7 +26,7 @@ async fn the_workloads_build_by_themselves_within_the_first_check() {
     let lab = deployed().await;
     assert_eq!((lab.count("example-gold"), lab.count("example-java-21")), (1, 0));
     lab.check().await.unwrap();
-    lab.cloud.rest().await;
+    lab.rest().await;
     for workload in ["example-java-21", "example-billing"] {
         let builds = lab.builds(workload);
         assert_eq!(builds, [format!("{workload} 1.0.0/1 AVAILABLE on example-gold 1.0.0/1")]);
@@ -37,11 +37,11 @@ async fn the_workloads_build_by_themselves_within_the_first_check() {
 async fn a_new_base_image_goes_through_the_gold_schedule_to_the_workloads() {
     let lab = deployed().await;
     lab.check().await.unwrap();
-    lab.cloud.rest().await;
+    lab.rest().await;
     lab.move_base("2026.12.1");
     // The gold pipeline's own schedule has its time every day.
     lab.pass(Duration::from_hours(25)).await;
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(lab.count("example-gold"), 2);
     for workload in ["example-java-21", "example-billing"] {
         let builds = lab.builds(workload);

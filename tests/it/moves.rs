@@ -134,7 +134,7 @@ fn proptest_every_move_is_built_once_by_whoever_follows_it_however_many_notifica
             for checks in 0.. {
                 prop_assert!(checks <= fleet.len(), "the checks do not come to an end");
                 let report = lab.check().await.unwrap();
-                lab.cloud.rest().await;
+                lab.rest().await;
                 if report["totals"]["started"] == 0 {
                     break;
                 }

@@ -53,7 +53,7 @@ async fn together_the_whole_line_is_current_at_once_and_sunday_finds_nothing_to_
     let lab = Lab::new().await;
     three_levels(&lab, SUNDAYS).await;
     // The first images of the upper two have already brought the lower ones along.
-    lab.cloud.rest().await;
+    lab.rest().await;
     let before = counts(&lab);
     lab.move_base("2026.11.2");
     lab.check().await.unwrap();
@@ -77,7 +77,7 @@ async fn a_native_build_that_runs_causes_waiting_and_not_a_second_build() {
         said_of(&report, "gold"),
         "wait: gold 1.0.0/2 is BUILDING; decided again when it ends"
     );
-    lab.cloud.rest().await;
+    lab.rest().await;
     let report = lab.check().await.unwrap();
     assert_eq!(report["totals"]["started"], 0);
     assert_eq!(lab.count("gold"), 2);
@@ -164,7 +164,7 @@ async fn scheduled_failures_in_a_row_disable_the_pipeline_and_then_we_leave_it()
 async fn together_over_weeks_every_move_is_built_once() {
     let lab = Lab::new().await;
     three_levels(&lab, DAILY).await;
-    lab.cloud.rest().await;
+    lab.rest().await;
     let before = counts(&lab);
     for month in 1..=12_u32 {
         // At another hour each time, so that now the schedule and now the check comes first.
@@ -177,7 +177,7 @@ async fn together_over_weeks_every_move_is_built_once() {
             lab.pass(Duration::from_hours(1)).await;
             lab.check().await.unwrap();
         }
-        lab.cloud.rest().await;
+        lab.rest().await;
         assert_eq!(counts(&lab), before.map(|count| count + month as usize), "month {month}");
     }
 }

@@ -23,7 +23,7 @@ async fn a_parameter_that_changes_starts_its_pipelines() {
     rebuild: parameter /golden/ami ami-1 -> ami-2
     rebuild: parameter arn:aws:ssm:us-east-1:123456789012:parameter/golden/ami ami-1 -> ami-2
     ");
-    lab.cloud.rest().await;
+    lab.rest().await;
     let report = lab.check().await.unwrap();
     insta::assert_snapshot!(said_of(&report, "by-name"), @"up-to-date: by-name 1.0.0/2 was built on ami-2, which ssm:/golden/ami holds");
 }
@@ -43,13 +43,13 @@ async fn either_way_of_showing_the_parent_causes_one_build_for_each_change() {
             for _ in 0..3 {
                 lab.pass(std::time::Duration::from_mins(1)).await;
                 lab.check().await.unwrap();
-                lab.cloud.rest().await;
+                lab.rest().await;
             }
         }
         lab.move_base("2026.11.2");
         for _ in 0..3 {
             lab.check().await.unwrap();
-            lab.cloud.rest().await;
+            lab.rest().await;
         }
         assert_eq!(
             lab.count("web"),
@@ -100,7 +100,7 @@ async fn a_parameter_that_holds_an_images_arn_makes_a_child() {
     lab.put_parameter("/golden/one", "image/gold/1.0.0/2");
     let report = lab.check().await.unwrap();
     insta::assert_snapshot!(said_of(&report, "one"), @"rebuild: parameter /golden/one gold 1.0.0/1 -> gold 1.0.0/2");
-    lab.cloud.rest().await;
+    lab.rest().await;
     lab.put_parameter("/golden/one", "image/gold/1.0.0/1");
     let report = lab.check().await.unwrap();
     insta::assert_snapshot!(said_of(&report, "one"), @"leave: built on gold 1.0.0/2, newer than 1.0.0/1, which its recipe resolves to now; never goes back");
@@ -117,9 +117,9 @@ async fn a_parameters_maker_that_is_behind_comes_first() {
     lab.move_base("2026.11.2");
     let report = lab.check().await.unwrap();
     assert_eq!(said_of(&report, "web"), "wait: waits for gold");
-    lab.cloud.rest().await;
+    lab.rest().await;
     lab.check().await.unwrap();
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(["gold", "web"].map(|it| lab.count(it)), [2, 2]);
 }
 
@@ -188,7 +188,7 @@ async fn a_parameter_that_leads_back_to_its_own_pipeline_is_refused_by_name() {
     for _ in 0..3 {
         let report = lab.check().await.unwrap();
         assert_eq!(said_of(&report, "gold"), "leave: built on itself: gold -> java -> gold");
-        lab.cloud.rest().await;
+        lab.rest().await;
     }
     assert_eq!((lab.count("gold"), lab.count("java")), (1, 1));
 }

@@ -18,7 +18,7 @@ async fn check_to_rest(lab: &Lab) -> Vec<String> {
     let before = lab.executions().len();
     lab.check().await.unwrap();
     let started = lab.executions().split_off(before);
-    lab.cloud.rest().await;
+    lab.rest().await;
     let name = |pipeline: String| pipeline.rsplit('/').next().unwrap().to_owned();
     let mut names: Vec<String> =
         started.into_iter().filter_map(|it| it.pipeline).map(name).collect();
@@ -57,7 +57,7 @@ mod docker_tools {
         let before = lab.executions().len();
         lab.move_base("2026.11.2");
         lab.check().await.unwrap();
-        lab.cloud.rest().await;
+        lab.rest().await;
         let order: Vec<String> = lab.executions()[before..]
             .iter()
             .map(|it| it.pipeline.as_ref().unwrap().rsplit('/').next().unwrap().to_owned())
@@ -107,7 +107,7 @@ mod docker_tools {
         lab.move_base("2026.11.2");
         let report = lab.check().await.unwrap();
         assert!(said_of(&report, "gold").starts_with("wait: gold 1.0.0/1 is BUILDING"));
-        lab.cloud.rest().await;
+        lab.rest().await;
         assert_eq!(
             lab.builds("gold").last().unwrap(),
             "gold 1.0.0/2 AVAILABLE on amazon-linux-2023-x86 2026.11.2/1",
@@ -281,7 +281,7 @@ mod freshmaker {
         lab.run_to_rest("web").await;
         lab.break_agent().await;
         lab.check().await.unwrap();
-        lab.cloud.rest().await;
+        lab.rest().await;
         assert_eq!((lab.count("gold"), lab.count("web")), (2, 1));
         let report = lab.check().await.unwrap();
         assert_eq!(
@@ -300,7 +300,7 @@ mod freshmaker {
         lab.run("gold").await;
         lab.pass(BUILD_TIME / 2).await;
         lab.run("web").await;
-        lab.cloud.rest().await;
+        lab.rest().await;
         assert_eq!(
             lab.builds("web"),
             ["web 1.0.0/1 AVAILABLE on gold 1.0.0/1", "web 1.0.0/2 AVAILABLE on gold 1.0.0/2"]
@@ -313,7 +313,7 @@ mod freshmaker {
         lab.pipeline("gold", AMAZON).await;
         lab.pipeline("web", "image/gold/x.x.x").await;
         lab.check().await.unwrap();
-        lab.cloud.rest().await;
+        lab.rest().await;
         let report = lab.check().await.unwrap();
         assert_eq!(report["totals"]["upToDate"], 2, "{report}");
         assert_eq!(report["totals"]["behind"], 0);

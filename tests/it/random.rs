@@ -213,7 +213,7 @@ fn proptest_the_check_alone_converges_in_as_many_rounds_as_levels() {
         let deepest = levels.iter().flatten().max().copied().unwrap_or(0);
         for _ in 0..=deepest {
             lab.check().await.unwrap();
-            lab.cloud.rest().await;
+            lab.rest().await;
         }
         for (index, level) in levels.iter().enumerate() {
             let expected = usize::from(level.is_some());

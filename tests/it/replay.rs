@@ -148,7 +148,7 @@ async fn the_same_message_twice_causes_one_build() {
     let lab = fleet().await;
     for _ in 0..2 {
         lab.invoke(&sample("available")).await.unwrap();
-        lab.cloud.rest().await;
+        lab.rest().await;
     }
     assert_eq!(lab.count("java-21"), 1);
 }
@@ -157,9 +157,9 @@ async fn the_same_message_twice_causes_one_build() {
 async fn a_late_older_build_does_not_win() {
     let lab = fleet().await;
     lab.invoke(&sample("available")).await.unwrap();
-    lab.cloud.rest().await;
+    lab.rest().await;
     lab.notify(&message("gold-linux/1.0.0/1", "AVAILABLE")).await.unwrap();
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(lab.builds("java-21"), ["java-21 1.0.0/1 AVAILABLE on gold-linux 1.0.0/2"]);
 }
 
@@ -177,10 +177,10 @@ async fn an_image_made_without_a_pipeline_starts_its_children() {
         .send()
         .await
         .unwrap();
-    lab.cloud.rest().await;
+    lab.rest().await;
     let last = lab.notifications().pop().unwrap();
     assert!(!last.contains("sourcePipelineArn"));
     lab.notify(&last).await.unwrap();
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(lab.builds("java-21"), ["java-21 1.0.0/1 AVAILABLE on gold-linux 1.0.0/3"]);
 }

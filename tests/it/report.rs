@@ -37,7 +37,7 @@ async fn pins_are_reported_and_start_nothing() {
     leave: its parent ami-0cd12345db678d90f cannot be compared; pinned to agent 1.0.0/1, misses agent 1.0.0/2 (1 build behind)
     rebuild: component agent 1.0.0/1 -> 1.0.0/2
     ");
-    lab.cloud.rest().await;
+    lab.rest().await;
 
     for version in ["1.1.0", "1.10.0", "2.0.0"] {
         lab.recipe("gold", version, AMAZON).await;
@@ -47,7 +47,7 @@ async fn pins_are_reported_and_start_nothing() {
     let before =
         ["by-build", "by-version", "by-component", "by-component-version"].map(|it| lab.count(it));
     let report = lab.check().await.unwrap();
-    lab.cloud.rest().await;
+    lab.rest().await;
     insta::assert_snapshot!(
         ["by-build", "by-version", "by-component", "by-component-version", "free"].map(|it| said_of(&report, it)).join("\n"),
         @"
@@ -97,7 +97,7 @@ async fn the_report_says_how_long_each_has_been_behind() {
     let published = lab.published_reports().join("\n");
     assert!(published.contains("; behind for 2 h 0 min)"), "{published}");
     assert!(published.contains("waits for gold (behind for 2 h 0 min)"), "{published}");
-    lab.cloud.rest().await;
+    lab.rest().await;
     // Gold has a new image; what java lacks first is still the agent of two hours ago.
     let report = lab.check_by(&serde_json::json!({ "dryRun": true })).await.unwrap();
     assert_eq!(line(&report, "gold").get("behindSince"), None);

@@ -60,7 +60,7 @@ async fn build(lab: &Lab, version: &str, fate: Fate, count: usize) -> u32 {
     if fate == Fate::Cancelled {
         lab.client.cancel_image_creation().image_build_version_arn(&arn).send().await.unwrap();
     }
-    lab.cloud.rest().await;
+    lab.rest().await;
     let status = match fate {
         Fate::Deprecated => ResourceStatus::Deprecated,
         Fate::Disabled => ResourceStatus::Disabled,
@@ -194,7 +194,7 @@ fn proptest_every_recipe_pattern_runs_what_the_oracle_says() {
                 expected
             );
             // What the emulator builds is its own choice; what the check compares with is ours.
-            lab.cloud.rest().await;
+            lab.rest().await;
             let report = lab.check_by(&serde_json::json!({ "pipelines": [name] })).await.unwrap();
             prop_assert!(said_of(&report, &name).starts_with("up-to-date"), "{}", report);
         }

@@ -43,7 +43,7 @@ async fn refused(function: &str, role: Option<Role>) -> BTreeSet<String> {
     } else {
         let _ = lab.check().await;
         // Out of time, and then not.
-        lab.cloud.rest().await;
+        lab.rest().await;
         let slow = Fault::new("ListImagePipelineImages", Kind::Slow, 200);
         lab.cloud.state().faults.add(slow.lasting(Duration::from_secs(4)));
         let _ = lab.check().await;

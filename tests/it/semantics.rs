@@ -76,7 +76,7 @@ async fn ten_copies_in_any_order_cause_one_build() {
         older.unwrap();
     }
     assert_eq!((lab.count("web"), lab.count("java")), (1, 1));
-    lab.cloud.rest().await;
+    lab.rest().await;
     for _ in 0..5 {
         lab.notify(&first).await.unwrap();
         lab.notify(&second).await.unwrap();
@@ -93,7 +93,7 @@ async fn stale_lists_cause_no_second_build() {
     lab.pipeline("web", "image/gold/x.x.x").await;
     lab.run_to_rest("gold").await;
     lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
-    lab.cloud.rest().await;
+    lab.rest().await;
     lab.run_to_rest("gold").await;
     lab.notify(&message("gold/1.0.0/2", "AVAILABLE")).await.unwrap();
     lab.cloud.state().faults.add(Fault::new("ListImagePipelineImages", Kind::Stale, 3));
@@ -117,7 +117,7 @@ async fn death_at_any_call_causes_no_loss_and_no_second_build() {
             let before: u64 = lab.cloud.state().calls.values().sum();
             lab.run("gold").await;
             lab.cloud.state().faults.add(Fault::new("*", kind, 1).after(after));
-            lab.cloud.rest().await;
+            lab.rest().await;
             for child in ["java", "node", "web"] {
                 assert_eq!(lab.count(child), 1, "{child}, {kind:?} after {after} calls");
             }
@@ -140,7 +140,7 @@ async fn throttled_starts_happen_in_the_end() {
     }
     lab.run("gold").await;
     lab.cloud.state().faults.add(Fault::new("StartImagePipelineExecution", Kind::Throttle, 100));
-    lab.cloud.rest().await;
+    lab.rest().await;
     for index in 0..20 {
         assert_eq!(lab.count(&format!("child-{index}")), 1);
     }
@@ -154,7 +154,7 @@ async fn a_start_that_is_forbidden_ends_in_the_dead_letter_queue_and_the_report(
     lab.pipeline("web", "image/gold/x.x.x").await;
     lab.run("gold").await;
     lab.cloud.state().faults.add(Fault::new("StartImagePipelineExecution", Kind::Forbidden, 100));
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(lab.dead_letters(), 1);
     let reports = lab.published_reports();
     assert_eq!(reports.len(), 3, "one for each try");
@@ -223,7 +223,7 @@ async fn a_late_notification_causes_nothing() {
     lab.run_to_rest("gold").await;
     assert_eq!(lab.count("web"), 2);
     lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(
         lab.builds("web"),
         ["web 1.0.0/1 AVAILABLE on gold 1.0.0/1", "web 1.0.0/2 AVAILABLE on gold 1.0.0/2"]
@@ -420,7 +420,7 @@ async fn an_unreadable_message_harms_no_other() {
     for bad in ["not JSON", r#"{"arn":"gold","state":{"status":"AVAILABLE"}}"#] {
         lab.cloud.lambda().invoke_later("gold-cascade", envelope(&[bad, &good]));
     }
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(lab.count("web"), 1);
     assert_eq!(lab.dead_letters(), 2);
     let mut event = envelope(&["", &message("gold/1.0.0/2", "AVAILABLE")]);
@@ -476,7 +476,7 @@ async fn a_building_child_is_decided_again_at_its_end() {
     lab.run("gold").await;
     lab.pass(BUILD_TIME / 2).await;
     lab.run("web").await;
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(
         lab.builds("web"),
         [
@@ -505,7 +505,7 @@ async fn a_failed_build_is_tried_on_a_new_parent() {
     lab.run("gold").await;
     lab.pass(BUILD_TIME / 3).await;
     lab.run("gold").await;
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(
         lab.builds("web"),
         [
@@ -580,9 +580,9 @@ async fn a_child_waits_for_a_parent_that_is_behind_itself() {
     // A copy that comes while the parent builds says the same of the child.
     let report = lab.notify(&message_of_pipeline("java/1.0.0/1", "AVAILABLE")).await.unwrap();
     assert_eq!(said_of(&report, "billing"), "wait: waits for java");
-    lab.cloud.rest().await;
+    lab.rest().await;
     lab.notify(&message_of_pipeline("java/1.0.0/2", "AVAILABLE")).await.unwrap();
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(lab.builds("billing"), ["billing 1.0.0/1 AVAILABLE on java 1.0.0/2"]);
 }
 
@@ -638,7 +638,7 @@ async fn an_answer_that_lags_behind_the_message_causes_a_retry() {
     lab.run("gold").await;
     // The first call is about the maker's own parent, the second about the child's.
     lab.cloud.state().faults.add(Fault::new("GetImage", Kind::Stale, 2));
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(
         lab.builds("web"),
         ["web 1.0.0/1 AVAILABLE on gold 1.0.0/1", "web 1.0.0/2 AVAILABLE on gold 1.0.0/2"]

@@ -181,12 +181,12 @@ async fn a_cancelled_build_is_retried_in_place_and_the_topic_hears_of_the_end_on
     let arn = lab.run("gold").await;
     lab.pass(BUILD_TIME / 2).await;
     lab.client.cancel_image_creation().image_build_version_arn(&arn).send().await.unwrap();
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(lab.builds("gold"), ["gold 1.0.0/1 CANCELLED on amazon-linux-2023-x86 2026.10.1/1"]);
     assert!(lab.notifications().is_empty(), "no message for CANCELLED");
     insta::assert_snapshot!(refusal(lab.client.cancel_image_creation().image_build_version_arn(&arn).send().await), @"InvalidRequestException: The value supplied for parameter 'imageBuildVersionArn' is not valid. An image in state CANCELLED cannot be cancelled.");
     lab.client.retry_image().image_build_version_arn(&arn).send().await.unwrap();
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(lab.builds("gold"), ["gold 1.0.0/1 AVAILABLE on amazon-linux-2023-x86 2026.10.1/1"]);
     assert_eq!(lab.notifications().len(), 1);
     insta::assert_snapshot!(refusal(lab.client.retry_image().image_build_version_arn(&arn).send().await), @"InvalidRequestException: The value supplied for parameter 'imageBuildVersionArn' is not valid. Only AMI images in state FAILED or CANCELLED can be retried.");

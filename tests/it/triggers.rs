@@ -59,7 +59,7 @@ async fn a_cancelled_build_brings_back_who_waited_for_it() {
     lab.pass(Duration::from_mins(6)).await;
     assert_eq!(lab.count("web"), 2, "gold 1.0.0/2 is there, and web waits for its own build");
     lab.client.cancel_image_creation().image_build_version_arn(build).send().await.unwrap();
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(lab.builds("web").last().unwrap(), "web 1.0.0/3 AVAILABLE on gold 1.0.0/2");
 }
 
@@ -70,7 +70,7 @@ async fn a_changed_parameter_runs_a_check() {
     lab.built("web", "ssm:/golden/ami", &[]).await;
     lab.put_parameter("/golden/ami", "ami-2");
     lab.cloud.wake();
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(lab.builds("web").last().unwrap(), "web 1.0.0/2 AVAILABLE on ami-2");
     assert_eq!(lab.count("web"), 2);
 }
@@ -86,7 +86,7 @@ async fn another_event_is_ignored_and_a_broken_one_is_a_dead_letter() {
     );
     let broken = serde_json::json!({ "detail-type": "EC2 Image Builder Image State Change" });
     lab.cloud.lambda().invoke_later("gold-cascade", broken);
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(lab.dead_letters(), 1);
 }
 
@@ -98,7 +98,7 @@ async fn an_image_that_cannot_be_read_is_tried_again() {
     lab.pipeline("web", "image/gold/x.x.x").await;
     lab.run("gold").await;
     lab.cloud.state().faults.add(Fault::new("GetImage", Kind::Forbidden, 1));
-    lab.cloud.rest().await;
+    lab.rest().await;
     assert_eq!(lab.count("web"), 1);
     let report = lab.reports().into_iter().next().unwrap();
     assert!(said_of(&report, "web").starts_with("rebuild: "), "{report}");

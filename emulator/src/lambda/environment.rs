@@ -216,6 +216,7 @@ async fn next(State(api): State<Arc<Api>>) -> Response {
     let deadline = invocation.deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     (
         [
+            ("content-type", "application/json".to_owned()),
             ("lambda-runtime-aws-request-id", invocation.request),
             ("lambda-runtime-deadline-ms", deadline.to_string()),
             ("lambda-runtime-invoked-function-arn", api.arn.clone()),

@@ -89,11 +89,23 @@ impl ImageBuilder for Client {
             .try_collect()
             .await
             .map_err(|error| request_error(OPERATION, pipeline, &error))?;
-        let summary = |image: &types::ImageSummary| {
-            Ok(ImageSummary { arn: read(image.arn())?, status: read_status(image.state()) })
-        };
-        let read: Result<_, ArnError> = images.iter().map(summary).collect();
+        let read: Result<_, ArnError> = images.iter().map(read_summary).collect();
         read.map_err(|error| unreadable(OPERATION, &error))
+    }
+
+    async fn all_images(
+        &self,
+        mut see: impl FnMut(ImageSummary) + Send,
+    ) -> Result<(), RequestError> {
+        const OPERATION: &str = "list images";
+        let request = self.list_image_build_versions().max_results(PAGE);
+        let mut images = request.into_paginator().items().send();
+        while let Some(image) = images.next().await {
+            let image =
+                image.map_err(|error| request_error(OPERATION, "of this account", &error))?;
+            see(read_summary(&image).map_err(|error| unreadable(OPERATION, &error))?);
+        }
+        Ok(())
     }
 
     async fn image(&self, reference: &ImageReference) -> Result<Image, RequestError> {
@@ -436,6 +448,10 @@ fn read_recipe(
     })
 }
 
+fn read_summary(image: &types::ImageSummary) -> Result<ImageSummary, ArnError> {
+    Ok(ImageSummary { arn: read(image.arn())?, status: read_status(image.state()) })
+}
+
 /// A date. One that cannot be read is none: it only makes a pause or an age less exact.
 fn read_date(text: Option<&str>) -> Option<Timestamp> {
     text?.parse().ok()
@@ -470,6 +486,13 @@ fn read_image(image: &types::Image) -> Result<Image, ArnError> {
     let parent = recipe
         .and_then(types::ImageRecipe::parent_image)
         .or(container.and_then(types::ContainerRecipe::parent_image));
+    let listed = recipe
+        .map(types::ImageRecipe::components)
+        .or(container.map(types::ContainerRecipe::components))
+        .unwrap_or_default();
+    // One that cannot be read has not moved, as far as anybody can tell.
+    let components: Vec<_> =
+        component_arns(listed).filter_map(|arn| arn.parse().ok()).collect();
     Ok(Image {
         arn: read::<ImageArn>(image.arn())?,
         name: image.name().unwrap_or_default().to_owned(),
@@ -477,14 +500,8 @@ fn read_image(image: &types::Image) -> Result<Image, ArnError> {
         created: read_date(image.date_created()),
         recipe: recipe_arn.map(str::parse).transpose()?,
         parent: parent.map(ParentImage::parse).transpose()?,
-        // One that cannot be read has not moved, as far as anybody can tell.
-        components: recipe
-            .map(types::ImageRecipe::components)
-            .or(container.map(types::ContainerRecipe::components))
-            .map(|components| {
-                component_arns(components).filter_map(|arn| arn.parse().ok()).collect()
-            })
-            .unwrap_or_default(),
+        shows_all: components.len() == listed.len(),
+        components,
         pipeline: image.source_pipeline_arn().map(str::parse).transpose()?,
         outputs: read_outputs(image.output_resources()).collect(),
     })

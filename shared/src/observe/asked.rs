@@ -7,7 +7,9 @@ use tokio::sync::OnceCell;
 
 use crate::arn::{ComponentFamily, ComponentReference, ImageFamily, ImageReference, RecipeArn};
 use crate::component::Component;
+use super::recent::Recent;
 use crate::error::RequestError;
+use crate::graph::Fleet;
 use crate::image::Image;
 use crate::image_builder::ImageBuilder;
 use crate::release::Release;
@@ -21,6 +23,7 @@ pub(super) struct Asked<'a, I> {
     recipes: Answers<RecipeArn, Vec<String>>,
     newer_images: Answers<(ImageFamily, BuildVersion), Vec<Release>>,
     newer_components: Answers<(ComponentFamily, BuildVersion), Vec<Release>>,
+    recent: OnceCell<Option<Recent>>,
 }
 
 impl<'a, I: ImageBuilder> Asked<'a, I> {
@@ -33,11 +36,20 @@ impl<'a, I: ImageBuilder> Asked<'a, I> {
             recipes: Answers::default(),
             newer_images: Answers::default(),
             newer_components: Answers::default(),
+            recent: OnceCell::new(),
         }
     }
 
     pub(super) async fn image(&self, reference: &ImageReference) -> Result<Image, RequestError> {
-        self.images.get(reference, || self.image_builder.image(reference)).await
+        let image = self.images.get(reference, || self.image_builder.image(reference)).await?;
+        // A parent is some pipeline's image as well.
+        self.images.know(&image.arn.clone().into(), &image);
+        Ok(image)
+    }
+
+    /// The newest images of the recipes in `fleet`, if they can be had in one list.
+    pub(super) async fn recent(&self, fleet: &Fleet) -> Option<&Recent> {
+        self.recent.get_or_init(|| Recent::look(self, fleet)).await.as_ref()
     }
 
     pub(super) async fn component(
@@ -97,5 +109,14 @@ impl<K: Ord + Clone, V: Clone> Answers<K, V> {
             Arc::clone(answers.entry(question.clone()).or_default())
         };
         answer.get_or_init(ask).await.clone()
+    }
+
+    /// Takes note of what the answer to a question would be.
+    fn know(&self, question: &K, value: &V) {
+        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !answers.contains_key(question) {
+            let answer = Arc::new(OnceCell::new_with(Some(Ok(value.clone()))));
+            answers.insert(question.clone(), answer);
+        }
     }
 }

@@ -123,6 +123,11 @@ impl<'a> View<'a> {
         matches!(self.scope, Scope::Fleet(_))
     }
 
+    /// Whether every pipeline is looked at, so that a list of all images pays.
+    pub(super) fn looks_at_the_whole_fleet(&self) -> bool {
+        matches!(self.scope, Scope::Fleet(selection) if selection.is_everything())
+    }
+
     /// The parent of `member` by its exact version without a build, which may be behind although
     /// it is followed.
     pub(super) fn exact_parent<'m>(&self, member: &'m Member) -> Option<&'m ImageReference> {

@@ -115,6 +115,11 @@ impl Seen {
         self.violations.push(what);
     }
 
+    /// Whether something has happened that must not.
+    pub fn is_lost(&self) -> bool {
+        !self.violations.is_empty()
+    }
+
     /// The world changes something about one pipeline.
     pub fn touch(&mut self, pipeline: &str, at: Timestamp) {
         self.touched.insert(pipeline.to_owned(), at);

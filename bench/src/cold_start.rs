@@ -1,0 +1,102 @@
+//! How long from the start of a process to its first answer?
+
+use std::path::Path;
+use std::time::Duration;
+
+use emulator::clock::Clock;
+use emulator::cloud::Cloud;
+use serde::Serialize;
+
+use crate::Failure;
+use crate::contestants::{Contestant, Contestants};
+use crate::environment::Environment;
+use crate::fleet::{self, GOLD, Shape};
+use crate::service::Service;
+use crate::share::Share;
+use crate::table::{self, Spread};
+
+/// One contestant's cold start, in milliseconds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    contestant: &'static str,
+    /// The megabytes of the function whose share of a processor it has; none: all there is.
+    memory: Option<u32>,
+    /// Until it asks for an event: what Lambda does not charge against the first event.
+    init: Spread,
+    /// Until it has answered the first.
+    answer: Spread,
+    /// The processor time until then.
+    processor: Spread,
+}
+
+/// The smallest function that Lambda has.
+const SMALLEST: u32 = 128;
+
+/// Measures all, one after the other, so many rounds.
+pub(crate) async fn measure(
+    contestants: &Contestants,
+    folder: &Path,
+    rounds: usize,
+) -> Result<Vec<Row>, Failure> {
+    let Contestants { floor, ours, python, .. } = contestants;
+    let mut rows = Vec::new();
+    let share = Share::of(SMALLEST);
+    if share.is_none() {
+        eprintln!("no control group can be made here: cold starts at 128 MB are left out");
+    }
+    for share in [None, share] {
+        let all = [floor, ours, python];
+        let rounds = if share.is_some() { rounds.div_ceil(3) } else { rounds };
+        let mut times = [const { (Vec::new(), Vec::new(), Vec::new()) }; 3];
+        for _ in 0..rounds {
+            for (contestant, times) in all.iter().zip(&mut times) {
+                let (init, answer, processor) = once(contestant, folder, share.as_ref()).await?;
+                times.0.push(init.as_secs_f64() * 1e3);
+                times.1.push(answer.as_secs_f64() * 1e3);
+                times.2.push(processor.as_secs_f64() * 1e3);
+            }
+        }
+        rows.extend(all.iter().zip(times).map(|(contestant, (init, answer, processor))| Row {
+            contestant: contestant.label,
+            memory: share.as_ref().map(|_| SMALLEST),
+            init: Spread::of(init),
+            answer: Spread::of(answer),
+            processor: Spread::of(processor),
+        }));
+    }
+    show(&rows);
+    Ok(rows)
+}
+
+async fn once(
+    contestant: &Contestant,
+    folder: &Path,
+    share: Option<&Share>,
+) -> Result<(Duration, Duration, Duration), Failure> {
+    let cloud = Cloud::new(Clock::real(), Duration::ZERO)?;
+    fleet::build(&cloud, Shape::new(10, 1))?;
+    let image = fleet::settle(&cloud, GOLD)?;
+    let service = Service::start(cloud, folder, Duration::ZERO).await?;
+    let mut environment = Environment::start(contestant, &service, share).await?;
+    let init = environment.ready().await?;
+    let (_, at) = environment.invoke(&fleet::notification(&image)).await?;
+    let (_, processor) = environment.used()?;
+    Ok((init, at - environment.spawned(), processor))
+}
+
+fn show(rows: &[Row]) {
+    let cells = rows.iter().map(|row| {
+        vec![
+            row.contestant.to_owned(),
+            row.memory.map_or("a whole one".to_owned(), |memory| format!("{memory} MB")),
+            row.init.say("ms"),
+            row.answer.say("ms"),
+            row.processor.say("ms"),
+        ]
+    });
+    table::print(
+        "Cold start: one notification, one child started, over TLS (median, least to greatest)",
+        &["", "processor", "asks for an event", "has answered", "processor time"],
+        &cells.collect::<Vec<_>>(),
+    );
+}

@@ -1,0 +1,92 @@
+//! Who is compared, and how do they come into being?
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Failure;
+
+/// A function that can be started.
+#[derive(Debug, Clone)]
+pub(crate) struct Contestant {
+    /// What it is called in the tables.
+    pub(crate) label: &'static str,
+    /// How it is started.
+    pub(crate) command: Vec<String>,
+    /// Variables of its own.
+    pub(crate) variables: Vec<(String, String)>,
+}
+
+/// All of them, built.
+pub(crate) struct Contestants {
+    /// `gold-cascade`, as it is deployed.
+    pub(crate) ours: Contestant,
+    /// `dependency-check`, as it is deployed.
+    pub(crate) check: Contestant,
+    /// Runtime and one call, in Rust.
+    pub(crate) floor: Contestant,
+    /// boto3, one child after the other.
+    pub(crate) python: Contestant,
+    /// The same, ten children at once.
+    pub(crate) python_threads: Contestant,
+}
+
+impl Contestants {
+    /// Builds what is in Rust as a release, and makes a Python environment for the peer.
+    ///
+    /// # Errors
+    /// Something cannot be built; what the builder says has gone to standard error by then.
+    pub(crate) fn build(root: &Path, python: &str) -> Result<Self, Failure> {
+        run(Command::new("cargo").current_dir(root).args([
+            "build", "--release", "--quiet", "--package", "gold-cascade", "--package",
+            "dependency-check", "--package", "floor",
+        ]))?;
+        let release = root.join("target/release");
+        let rust = |label, name: &str| Contestant {
+            label,
+            command: vec![release.join(name).display().to_string()],
+            variables: Vec::new(),
+        };
+        let environment = python_environment(root, python)?;
+        let python = |label, threads: u32| Contestant {
+            label,
+            command: ["-m", "awslambdaric", "gold_cascade.handler"].into_iter().fold(
+                vec![environment.join("bin/python").display().to_string()],
+                |mut command, part| {
+                    command.push(part.to_owned());
+                    command
+                },
+            ),
+            variables: vec![
+                ("PYTHONPATH".to_owned(), root.join("bench/peer").display().to_string()),
+                ("LAMBDA_TASK_ROOT".to_owned(), root.join("bench/peer").display().to_string()),
+                ("THREADS".to_owned(), threads.to_string()),
+            ],
+        };
+        Ok(Self {
+            ours: rust("ours", "gold-cascade"),
+            check: rust("dependency-check", "dependency-check"),
+            floor: rust("floor", "floor"),
+            python: python("boto3", 1),
+            python_threads: python("boto3, 10 threads", 10),
+        })
+    }
+}
+
+fn python_environment(root: &Path, python: &str) -> Result<PathBuf, Failure> {
+    let folder = root.join("target/bench/python");
+    let wanted = std::fs::read_to_string(root.join("bench/peer/requirements.txt"))?;
+    let stamp = folder.join("installed.txt");
+    if std::fs::read_to_string(&stamp).ok().as_deref() != Some(&wanted) {
+        run(Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder))?;
+        run(Command::new(folder.join("bin/pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check", "--requirement"])
+            .arg(root.join("bench/peer/requirements.txt")))?;
+        std::fs::write(&stamp, wanted)?;
+    }
+    Ok(folder)
+}
+
+fn run(command: &mut Command) -> Result<(), Failure> {
+    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}").into()) }
+}

@@ -1,0 +1,113 @@
+//! Measures the functions against what a user would pick instead: everything on this machine, TLS
+//! included, ours and the others in turn.
+
+mod calls;
+mod cascade;
+mod chart;
+mod cold_start;
+mod contestants;
+mod environment;
+mod fleet;
+mod latency;
+mod machine;
+mod package;
+mod scale;
+mod service;
+mod share;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, ValueEnum};
+use serde_json::{Value, json};
+
+use contestants::Contestants;
+
+/// Why there is no figure.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measurement {
+    /// From the start of a process to its first answer.
+    ColdStart,
+    /// From a notification to the last child started, at some distance from AWS.
+    Cascade,
+    /// Calls and memory of events and checks.
+    Calls,
+    /// The size of what is deployed.
+    Package,
+    /// Planning, checks and costs as the fleet grows.
+    Scale,
+    /// From a new base version to the last level current, in the emulator's clock.
+    Latency,
+}
+
+/// Measures the functions against what a user would pick instead.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// What to measure; everything, if nothing is said.
+    measurements: Vec<Measurement>,
+    /// How often each cold start is measured.
+    #[arg(long, default_value_t = 30)]
+    rounds: usize,
+    /// The children of the cascades that are measured.
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 100, 1_000])]
+    children: Vec<usize>,
+    /// The Python for the peer.
+    #[arg(long, default_value = "python3.13")]
+    python: String,
+    /// Another build of `gold-cascade` to measure, such as one with other options.
+    #[arg(long)]
+    ours: Option<PathBuf>,
+    /// Where to put the figures as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let arguments = Arguments::parse();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the bench has no folder")?;
+    let folder = root.join("target/bench");
+    std::fs::create_dir_all(&folder)?;
+    let is_wanted = |it| arguments.measurements.is_empty() || arguments.measurements.contains(&it);
+    let mut figures = serde_json::Map::new();
+    let mut keep = |name: &str, value: Value| figures.insert(name.to_owned(), value);
+    keep("machine", json!(machine::describe(root, &arguments.python)));
+    if is_wanted(Measurement::Latency) {
+        let rows = latency::measure()?;
+        let random: Vec<_> = rows.iter().filter(|row| row.pipelines == 500).cloned().collect();
+        chart::draw(&random, &root.join("docs/latency.svg"))?;
+        keep("latency", json!(rows));
+    }
+    if arguments.measurements != [Measurement::Latency] {
+        let mut contestants = Contestants::build(root, &arguments.python)?;
+        if let Some(other) = &arguments.ours {
+            contestants.ours.command = vec![other.display().to_string()];
+        }
+        if is_wanted(Measurement::ColdStart) {
+            let rows = cold_start::measure(&contestants, &folder, arguments.rounds).await?;
+            keep("coldStart", json!(rows));
+        }
+        if is_wanted(Measurement::Cascade) {
+            keep("cascade", json!(cascade::measure(&contestants, &folder, &arguments.children).await?));
+        }
+        if is_wanted(Measurement::Package) {
+            keep("package", json!(package::measure(root, &arguments.python)?));
+        }
+        if is_wanted(Measurement::Calls) || is_wanted(Measurement::Scale) {
+            let rows = calls::measure(&contestants, &folder).await?;
+            keep("calls", json!(rows));
+            if is_wanted(Measurement::Scale) {
+                let (planning, checks) = scale::measure(calls::of_a_check(&rows))?;
+                keep("planning", json!(planning));
+                keep("checks", json!(checks));
+            }
+        }
+    }
+    if let Some(file) = arguments.json {
+        std::fs::write(file, serde_json::to_string_pretty(&figures)? + "\n")?;
+    }
+    Ok(())
+}
