@@ -9,6 +9,7 @@ pub mod sdk;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::ops::ControlFlow;
 
 use crate::arn::{
     ComponentFamily, ComponentReference, ImageArn, ImageFamily, ImageReference, PipelineArn,
@@ -37,12 +38,12 @@ pub trait ImageBuilder: Sync {
         pipeline: &PipelineArn,
     ) -> impl Future<Output = Result<Vec<ImageSummary>, RequestError>> + Send;
 
-    /// Every image of this account, in no order. `see` is shown one after the other, so that nobody
-    /// has to hold them all.
+    /// Every image of this account, in no order, or as many as are wanted: `see` is shown one after
+    /// the other, so that nobody has to hold them all.
     fn all_images(
         &self,
-        see: impl FnMut(ImageSummary) + Send,
-    ) -> impl Future<Output = Result<(), RequestError>> + Send;
+        see: impl FnMut(ImageSummary) -> ControlFlow<()> + Send,
+    ) -> impl Future<Output = Result<ControlFlow<()>, RequestError>> + Send;
 
     /// The image that a reference resolves to now: the newest matching build that has reached
     /// AVAILABLE, or the very build that it pins, in whatever state.

@@ -18,12 +18,12 @@ async fn behind(lab: &Lab, size: usize) {
     lab.move_base("2026.11.2");
 }
 
-/// Too little for a fleet of sixty where every call takes four seconds.
-const SHORT: Duration = Duration::from_secs(55);
+/// Too little for a fleet of a hundred where every call takes three seconds.
+const SHORT: Duration = Duration::from_secs(60);
 
-/// Every call takes four seconds from here on.
+/// Every call takes three seconds from here on.
 fn slow_down(lab: &Lab) {
-    let slow = Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_secs(4));
+    let slow = Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_secs(3));
     lab.cloud.state().faults.add(slow);
 }
 
@@ -100,7 +100,7 @@ async fn who_stands_above_is_looked_at_first_wherever_the_check_goes_on() {
     // In the order of their names the children come first.
     lab.pipeline("z-gold", AMAZON).await;
     lab.run_to_rest("z-gold").await;
-    for index in 0..60 {
+    for index in 0..100 {
         lab.pipeline(&format!("a-{index:02}"), "image/z-gold/x.x.x").await;
         lab.run(&format!("a-{index:02}")).await;
     }
@@ -119,7 +119,7 @@ async fn who_stands_above_is_looked_at_first_wherever_the_check_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_that_runs_short_of_time_marks_nothing() {
     let lab = Lab::within(SHORT, &[("DRY_RUN", "true")]).await;
-    behind(&lab, 60).await;
+    behind(&lab, 100).await;
     slow_down(&lab);
     let report = lab.check().await.unwrap();
     assert!(report["events"][0]["stopped"].is_object());
@@ -131,11 +131,11 @@ async fn a_dry_run_that_runs_short_of_time_marks_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_mark_that_may_not_be_made_fails_nothing() {
     let lab = Lab::within(SHORT, &[]).await;
-    behind(&lab, 60).await;
+    behind(&lab, 100).await;
     {
         let faults = &mut lab.cloud.state().faults;
         faults.add(Fault::new("TagResource", Kind::Forbidden, 1));
-        faults.add(Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_secs(4)));
+        faults.add(Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_secs(3)));
     }
     let report = lab.check().await.unwrap();
     assert!(report["events"][0]["stopped"].is_object());

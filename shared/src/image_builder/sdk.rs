@@ -3,6 +3,7 @@
 //! The only file that names a type of `aws_sdk_imagebuilder`. What the API answers is parsed here;
 //! an answer that cannot be parsed is an error that names it.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -95,17 +96,20 @@ impl ImageBuilder for Client {
 
     async fn all_images(
         &self,
-        mut see: impl FnMut(ImageSummary) + Send,
-    ) -> Result<(), RequestError> {
+        mut see: impl FnMut(ImageSummary) -> ControlFlow<()> + Send,
+    ) -> Result<ControlFlow<()>, RequestError> {
         const OPERATION: &str = "list images";
         let request = self.list_image_build_versions().max_results(PAGE);
         let mut images = request.into_paginator().items().send();
         while let Some(image) = images.next().await {
             let image =
                 image.map_err(|error| request_error(OPERATION, "of this account", &error))?;
-            see(read_summary(&image).map_err(|error| unreadable(OPERATION, &error))?);
+            let summary = read_summary(&image).map_err(|error| unreadable(OPERATION, &error))?;
+            if see(summary).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     async fn image(&self, reference: &ImageReference) -> Result<Image, RequestError> {

@@ -4,6 +4,7 @@
 //! for each. It does not say which pipeline made an image, so that this is asked of the image.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use futures_util::future::try_join_all;
 
@@ -18,6 +19,10 @@ use crate::version::Version;
 /// How many more images of a recipe version are looked at than pipelines run it: some of these may
 /// have built again while others did not.
 const SPARE: usize = 2;
+
+/// Where an account has more images than this for each pipeline, their list costs half of what it
+/// saves, and is given up.
+const IMAGES_A_PIPELINE: usize = 50;
 
 /// The newest images of each recipe version that pipelines run.
 #[derive(Debug, Default)]
@@ -45,20 +50,23 @@ impl Recent {
             let error = Chain(error);
             tracing::warn!("each pipeline is asked for its images, since not all at once: {error}");
         };
-        looked.inspect_err(report).ok()
+        looked.inspect_err(report).ok().flatten()
     }
 
     async fn read(
         asked: &Asked<'_, impl ImageBuilder>,
         fleet: &Fleet,
-    ) -> Result<Self, RequestError> {
+    ) -> Result<Option<Self>, RequestError> {
         let mut room: BTreeMap<Made, usize> = BTreeMap::new();
         for made in fleet.members().filter_map(made_by) {
             *room.entry(made).or_insert(SPARE) += 1;
         }
         let mut newest: BTreeMap<Made, Vec<ImageSummary>> = BTreeMap::new();
         let mut running = Vec::new();
+        let mut patience = IMAGES_A_PIPELINE * fleet.members().count();
         let see = |image: ImageSummary| {
+            let Some(left) = patience.checked_sub(1) else { return ControlFlow::Break(()) };
+            patience = left;
             let phase = image.status.phase();
             if phase == Phase::InProgress {
                 running.push(image.arn.clone());
@@ -72,14 +80,17 @@ impl Recent {
                     keep_newest(images, *room);
                 }
             }
+            ControlFlow::Continue(())
         };
-        asked.image_builder.all_images(see).await?;
+        if asked.image_builder.all_images(see).await?.is_break() {
+            return Ok(None);
+        }
         for (made, images) in &mut newest {
             keep_newest(images, room.get(made).copied().unwrap_or(SPARE));
         }
         let building = running.iter().map(|image| maker(asked, image));
         let building = try_join_all(building).await?.into_iter().flatten().collect();
-        Ok(Self { newest, building })
+        Ok(Some(Self { newest, building }))
     }
 
     /// The newest image of `member` by the recipe version that it runs now, if that was built and
