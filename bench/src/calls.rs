@@ -34,10 +34,7 @@ pub(crate) struct Row {
 }
 
 /// Counts the calls of events and of checks.
-pub(crate) async fn measure(
-    contestants: &Contestants,
-    folder: &Path,
-) -> Result<Vec<Row>, Failure> {
+pub(crate) async fn measure(contestants: &Contestants, folder: &Path) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     for pipelines in [75, 1_000, 10_000] {
         let service = service(folder, Shape::new(pipelines, CHILDREN)).await?;

@@ -37,8 +37,15 @@ impl Contestants {
     /// Something cannot be built; what the builder says has gone to standard error by then.
     pub(crate) fn build(root: &Path, python: &str) -> Result<Self, Failure> {
         run(Command::new("cargo").current_dir(root).args([
-            "build", "--release", "--quiet", "--package", "gold-cascade", "--package",
-            "dependency-check", "--package", "floor",
+            "build",
+            "--release",
+            "--quiet",
+            "--package",
+            "gold-cascade",
+            "--package",
+            "dependency-check",
+            "--package",
+            "floor",
         ]))?;
         let release = root.join("target/release");
         let rust = |label, name: &str| Contestant {

@@ -121,7 +121,9 @@ impl Environment {
         };
         let Answer { at, payload, failed } = answer.ok_or("the Runtime API has ended")?;
         if failed {
-            return Err(format!("the function failed: {}", String::from_utf8_lossy(&payload)).into());
+            return Err(
+                format!("the function failed: {}", String::from_utf8_lossy(&payload)).into()
+            );
         }
         Ok((serde_json::from_slice(&payload)?, at))
     }
@@ -201,7 +203,11 @@ async fn next(State(api): State<Arc<Api>>) -> Response {
         .into_response()
 }
 
-async fn response(State(api): State<Arc<Api>>, Path(_): Path<String>, payload: Bytes) -> StatusCode {
+async fn response(
+    State(api): State<Arc<Api>>,
+    Path(_): Path<String>,
+    payload: Bytes,
+) -> StatusCode {
     accept(&api, payload, false).await
 }
 

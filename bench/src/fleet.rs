@@ -95,7 +95,13 @@ pub(crate) fn build(cloud: &Cloud, shape: Shape) -> Result<(), Failure> {
     Ok(())
 }
 
-fn recipe(cloud: &Cloud, shape: Shape, name: &str, parent: &str, index: usize) -> Result<(), Failure> {
+fn recipe(
+    cloud: &Cloud,
+    shape: Shape,
+    name: &str,
+    parent: &str,
+    index: usize,
+) -> Result<(), Failure> {
     let component = |step: usize| {
         let which = (index * 2 + step) % shape.components;
         json!({ "componentArn": own(&format!("component/component-{which}/x.x.x")) })

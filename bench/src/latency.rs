@@ -296,7 +296,8 @@ fn waits(cloud: &Cloud, fleet: &[Member], published: &[Timestamp]) -> Result<Vec
         let mut first: BTreeMap<&str, Timestamp> = BTreeMap::new();
         for build in &builds {
             let is_of_base = build.parent.contains(&base)
-                && (index..published.len()).any(|it| build.parent.contains(&format!("/2027.{it}.")));
+                && (index..published.len())
+                    .any(|it| build.parent.contains(&format!("/2027.{it}.")));
             if is_of_base || new.contains(build.parent.as_str()) {
                 new.insert(&build.arn);
                 let pipeline = build.pipeline.as_deref().unwrap_or_default();

@@ -91,7 +91,10 @@ async fn main() -> Result<(), Failure> {
             keep("coldStart", json!(rows));
         }
         if is_wanted(Measurement::Cascade) {
-            keep("cascade", json!(cascade::measure(&contestants, &folder, &arguments.children).await?));
+            keep(
+                "cascade",
+                json!(cascade::measure(&contestants, &folder, &arguments.children).await?),
+            );
         }
         if is_wanted(Measurement::Package) {
             keep("package", json!(package::measure(root, &arguments.python)?));

@@ -37,11 +37,7 @@ pub(crate) fn measure(root: &Path, python: &str) -> Result<Vec<Row>, Failure> {
         rows.push(Row { function: function.to_owned(), binary: size(&binary)?, zip: size(&zip)? });
     }
     let cells = rows.iter().map(|row| {
-        vec![
-            row.function.clone(),
-            format!("{:.2} MiB", row.binary),
-            format!("{:.2} MiB", row.zip),
-        ]
+        vec![row.function.clone(), format!("{:.2} MiB", row.binary), format!("{:.2} MiB", row.zip)]
     });
     table::print(
         "Packages, for this machine's processor",

@@ -92,7 +92,9 @@ fn fleet(pipelines: usize) -> Result<(Vec<Pipeline>, Vec<Recipe>), Failure> {
         let recipe = own(&format!("image-recipe/image-{index}/1.0.0")).parse()?;
         let parent = match above(index) {
             Some(above) => own(&format!("image/image-{above}/x.x.x")),
-            None => "arn:aws:imagebuilder:us-east-1:aws:image/amazon-linux-2023-x86/x.x.x".to_owned(),
+            None => {
+                "arn:aws:imagebuilder:us-east-1:aws:image/amazon-linux-2023-x86/x.x.x".to_owned()
+            }
         };
         members.push(Pipeline {
             arn: own(&format!("image-pipeline/image-{index}")).parse()?,

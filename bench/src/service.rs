@@ -23,11 +23,8 @@ use crate::Failure;
 
 /// Where systems keep the roots that they trust. Whoever verifies against all of them pays for all
 /// of them, as in Lambda.
-const BUNDLES: [&str; 3] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-];
+const BUNDLES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 /// The emulator's services on `https://localhost`.
 pub(crate) struct Service {
@@ -48,7 +45,11 @@ impl Drop for Service {
 
 impl Service {
     /// Serves `cloud`; every answer comes `delay` later than it could.
-    pub(crate) async fn start(cloud: Cloud, folder: &Path, delay: Duration) -> Result<Self, Failure> {
+    pub(crate) async fn start(
+        cloud: Cloud,
+        folder: &Path,
+        delay: Duration,
+    ) -> Result<Self, Failure> {
         let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
         let roots = folder.join("roots.pem");
         let system = BUNDLES.iter().find_map(|path| std::fs::read_to_string(path).ok());

@@ -602,4 +602,27 @@ mod tests {
             let _ = text.parse::<PipelineArn>();
         }
     }
+
+    #[test]
+    fn what_an_arn_names_can_be_asked() {
+        let recipe: RecipeArn = format!("{HEAD}image-recipe/web/1.0.0").parse().unwrap();
+        assert_eq!(recipe.name(), "web");
+        let family = image("gold/1.0.0/3").family().clone();
+        assert_eq!((family.owner(), family.region()), ("123456789012", "us-east-1"));
+    }
+
+    #[test]
+    fn owners_and_partitions_are_not_guessed() {
+        let reads = |text: &str| text.parse::<ImageArn>().is_ok();
+        let of =
+            |owner: &str| reads(&format!("arn:aws:imagebuilder:us-east-1:{owner}:image/a/1.0.0/1"));
+        for owner in ["123456789012", "aws", "aws-marketplace", "third-party"] {
+            assert!(of(owner), "{owner}");
+        }
+        for owner in ["", "12345678901", "1234567890123", "12345678901x", "elsewhere"] {
+            assert!(!of(owner), "{owner}");
+        }
+        assert!(!reads("urn:aws:imagebuilder:us-east-1:123456789012:image/a/1.0.0/1"));
+        assert!(!reads("arn:azure:imagebuilder:us-east-1:123456789012:image/a/1.0.0/1"));
+    }
 }

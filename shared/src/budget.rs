@@ -95,4 +95,17 @@ mod tests {
             assert_eq!(Budget::until(now, deadline).all, LONGEST, "{what}");
         }
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn reads_end_before_starts_and_both_before_the_deadline() {
+        let now = Timestamp::from_second(1_000).unwrap();
+        let budget = Budget::until(now, 1_100_000);
+        assert_eq!(budget.now(), now);
+        let began = Instant::now();
+        budget.reads_are_over().await;
+        assert_eq!(began.elapsed().as_secs(), 60);
+        budget.starts_are_over().await;
+        assert_eq!(began.elapsed().as_secs(), 80);
+        assert_eq!(budget.now_after_all().as_second(), 1_080);
+    }
 }

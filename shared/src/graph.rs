@@ -274,7 +274,7 @@ fn circle_from(
                     way.into_iter().map(|node| graph[node].pipeline.arn.clone()).collect(),
                 );
             }
-            if next != start && !came_from.contains_key(&next) {
+            if !came_from.contains_key(&next) {
                 came_from.insert(next, node);
                 frontier.push_back(next);
             }
@@ -371,5 +371,48 @@ mod tests {
             .levels();
         let level = |name| levels[&World::pipeline_arn(name)];
         assert_eq!((level("gold"), level("java"), level("billing")), (0, 1, 2));
+    }
+
+    #[test]
+    fn what_a_parent_comes_to_is_the_parameters_value_where_one_is_named() {
+        let fleet = World::new()
+            .pipeline("image", "image/gold/x.x.x")
+            .pipeline("ami", "ami-1")
+            .pipeline("registry", "amazonlinux:latest")
+            .pipeline("parameter", "ssm:/golden")
+            .fleet();
+        let said = |fleet: &Fleet| {
+            let say = |member: &Member| {
+                let reference = member.reference().map(|it| it.short().to_string());
+                format!("{}: {reference:?} {:?}", member.pipeline.arn.name(), member.output())
+            };
+            fleet.members().map(say).collect::<Vec<_>>().join("\n")
+        };
+        insta::assert_snapshot!(said(&fleet), @r#"
+        ami: None Some("ami-1")
+        image: Some("gold x.x.x") None
+        parameter: None None
+        registry: None Some("amazonlinux:latest")
+        "#);
+        let fleet = fleet.holding(&World::parameters("/golden", "ami-2"));
+        insta::assert_snapshot!(said(&fleet), @r#"
+        ami: None Some("ami-1")
+        image: Some("gold x.x.x") None
+        parameter: None Some("ami-2")
+        registry: None Some("amazonlinux:latest")
+        "#);
+        let fleet = fleet.holding(&World::parameters("/golden", "image/gold/1.x.x"));
+        insta::assert_snapshot!(said(&fleet), @r#"
+        ami: None Some("ami-1")
+        image: Some("gold x.x.x") None
+        parameter: Some("gold 1.x.x") None
+        registry: None Some("amazonlinux:latest")
+        "#);
+    }
+
+    #[test]
+    fn a_circle_names_its_pipelines() {
+        let circle = Cycle::through(vec![World::pipeline_arn("a"), World::pipeline_arn("b")]);
+        assert_eq!(circle.pipelines(), [World::pipeline_arn("a"), World::pipeline_arn("b")]);
     }
 }

@@ -129,4 +129,13 @@ mod tests {
         error: it holds `evil INFO web started`, which is neither an AMI id nor an image's ARN
         ");
     }
+
+    #[test]
+    fn a_name_is_told_from_an_arn() {
+        let name = ParameterName::from("/golden/ami");
+        assert_eq!((name.as_str(), name.is_arn()), ("/golden/ami", false));
+        assert!(
+            ParameterName::from("arn:aws:ssm:us-east-1:123456789012:parameter/golden").is_arn()
+        );
+    }
 }

@@ -95,3 +95,37 @@ impl fmt::Display for Pin {
 fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::World;
+
+    #[test]
+    fn a_pin_says_what_it_misses_and_by_how_much() {
+        let pin = |misses| Pin { dependency: "gold 1.0.0/1".to_owned(), misses };
+        let newer = |versions, builds| {
+            let newest = Newest::Image(World::image("gold/1.2.0/1"));
+            pin(Misses::Newer { newest, versions, builds })
+        };
+        let said = |pin: Pin| format!("{}: {pin}", pin.is_behind());
+        insta::assert_snapshot!(
+            [
+                said(newer(Some(2), Some(1))),
+                said(newer(Some(1), None)),
+                said(newer(Some(0), Some(3))),
+                said(newer(None, None)),
+                said(pin(Misses::Nothing)),
+                said(pin(Misses::Unknown { problem: "no answer".to_owned() })),
+            ].join("\n"),
+            @"
+        true: pinned to gold 1.0.0/1, misses gold 1.2.0/1 (2 versions behind)
+        true: pinned to gold 1.0.0/1, misses gold 1.2.0/1 (1 version behind)
+        true: pinned to gold 1.0.0/1, misses gold 1.2.0/1 (3 builds behind)
+        true: pinned to gold 1.0.0/1, misses gold 1.2.0/1
+        false: pinned to gold 1.0.0/1, misses nothing
+        false: pinned to gold 1.0.0/1, and what it misses is unknown: no answer
+        "
+        );
+    }
+}

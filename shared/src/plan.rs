@@ -419,4 +419,20 @@ mod tests {
         // The value itself is a promise: a new release meets the builds of the one before it.
         insta::assert_snapshot!(token("web/1.0.0/1"), @"9e483a94-196e-52f4-99b0-993f48253e6a");
     }
+
+    #[test]
+    fn the_newest_image_of_any_state_names_the_successor() {
+        let fleet = world();
+        let mut web = observed(&fleet, "web", "gold/1.0.0/1", "gold/1.0.0/2");
+        let tokens = [None, Some("web/1.0.0/2"), Some("web/1.0.0/10")].map(|failed| {
+            web.images.extend(
+                failed.map(|arn| ImageSummary { arn: World::image(arn), status: "FAILED".into() }),
+            );
+            start(&web).token
+        });
+        let arn = World::pipeline_arn("web");
+        let expected = ["web/1.0.0/1", "web/1.0.0/2", "web/1.0.0/10"]
+            .map(|newest| successor_token(&arn, Some(&World::image(newest))));
+        assert_eq!(tokens, expected);
+    }
 }

@@ -861,4 +861,55 @@ mod tests {
         };
         insta::assert_snapshot!(decided(&observed), @"wait: gold 1.0.0/4 is AVAILABLE, but its pattern still resolves to 1.0.0/3; asked again on retry");
     }
+
+    #[test]
+    fn why_a_parameter_could_not_be_used_is_said() {
+        let mut observed = holds("ami-1", None, "ami-1");
+        observed.member.parameter = Some(ParameterNow::Unresolved("it is a secret".to_owned()));
+        insta::assert_snapshot!(decided(&observed), @"leave: its parent, the parameter /golden, does not resolve: it is a secret");
+    }
+
+    #[test]
+    fn what_is_lacked_is_what_a_build_would_be_started_for() {
+        assert_eq!(lacks(&up_to_date()), []);
+        let behind = Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() };
+        assert_eq!(lacks(&behind).len(), 1);
+    }
+
+    #[test]
+    fn dates_that_are_the_same_move_nothing() {
+        let written = holds("ami-2", Some(NOW), "ssm:/golden");
+        assert_eq!(decide(&written, RetryPolicy::default(), now()).kind(), "up-to-date");
+        let failed = [("web/1.0.0/2", "FAILED", "image/gold/x.x.x")];
+        let mut observed = with_spent(
+            Observed { parent_now: Some(at("gold/1.0.0/4")), built: None, ..up_to_date() },
+            &failed,
+        );
+        observed.parent_created = Some(now());
+        assert_eq!(decide(&observed, RetryPolicy::default(), now()).kind(), "wait");
+    }
+
+    #[test]
+    fn a_failure_with_an_older_component_does_not_count() {
+        let behind = with_components(up_to_date(), &["agent/1.0.0/1"], &["agent/1.1.0/1"]);
+        let mut observed = with_spent(behind, &[("web/1.0.0/2", "FAILED", "image/gold/1.0.0/3")]);
+        observed.spent[0].components = vec![component("agent/1.0.0/1")];
+        assert_eq!(decide(&observed, RetryPolicy::default(), now()).kind(), "rebuild");
+        observed.spent[0].components = vec![component("agent/1.1.0/1")];
+        assert_eq!(decide(&observed, RetryPolicy::default(), now()).kind(), "wait");
+    }
+
+    #[test]
+    fn another_recipe_is_named_and_another_version_of_it_is_not_named_twice() {
+        let recipe = |text: &str| {
+            format!("arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/{text}")
+                .parse()
+                .unwrap()
+        };
+        let said = |old: &str, new: &str| {
+            Reason::RecipeUpdated { old: recipe(old), new: recipe(new) }.to_string()
+        };
+        assert_eq!(said("web/1.0.0", "web/1.1.0"), "recipe web 1.0.0 -> 1.1.0");
+        assert_eq!(said("web/1.0.0", "site/1.0.0"), "recipe web 1.0.0 -> site 1.0.0");
+    }
 }

@@ -33,3 +33,26 @@ pub fn rebuilds(releases: &[Release]) -> usize {
 pub fn first(releases: &[Release]) -> Option<Timestamp> {
     releases.iter().filter_map(|release| release.created).min()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_and_rebuilds_count_apart_and_the_first_is_the_oldest() {
+        let release = |version: &str, rebuild, second| Release {
+            version: version.parse().unwrap(),
+            rebuild,
+            created: Timestamp::from_second(second).ok(),
+        };
+        let releases = [
+            release("1.1.0", false, 30),
+            release("1.1.0", false, 20),
+            release("1.2.0", false, 10),
+            release("1.0.0", true, 40),
+        ];
+        assert_eq!((versions(&releases), rebuilds(&releases)), (2, 1));
+        assert_eq!(first(&releases), Timestamp::from_second(10).ok());
+        assert_eq!((versions(&[]), rebuilds(&[]), first(&[])), (0, 0, None));
+    }
+}

@@ -157,4 +157,17 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_selection_says_what_it_selects() {
+        let said = |texts: &[&str]| {
+            let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
+            let selection = Selection::parse(&texts).unwrap();
+            format!("{selection} ({})", selection.is_everything())
+        };
+        assert_eq!(said(&[]), "the whole fleet (true)");
+        assert_eq!(said(&["web-*", "gold"]), "web-*, gold (false)");
+        let selection = Selection::default();
+        assert!(Scope::Fleet(&selection).notification().is_none());
+    }
 }

@@ -180,4 +180,22 @@ mod tests {
         the setting FAILED_BUILD_PAUSE is `soon`, which is not a duration such as `90s`, `30m` or `2h`
         ");
     }
+
+    #[test]
+    fn what_is_no_topic_is_refused() {
+        let read = |topic: &str| from(&[("GOLD_TOPIC_ARN", topic)]).map(|it| it.gold_topic);
+        for topic in [
+            "arn:azure:sns:us-east-1:123456789012:gold",
+            "arn:aws:sns::123456789012:gold",
+            "arn:aws:sns:us-east-1:12345678901:gold",
+            "arn:aws:sns:us-east-1:12345678901x:gold",
+            "arn:aws:sns:us-east-1:123456789012:",
+            "arn:aws:sqs:us-east-1:123456789012:gold",
+        ] {
+            assert!(read(topic).is_err(), "{topic}");
+        }
+        let name = from(&[("AWS_LAMBDA_FUNCTION_NAME", "check")]).unwrap().function_name;
+        assert_eq!(name.as_deref(), Some("check"));
+        assert_eq!(from(&[("AWS_LAMBDA_FUNCTION_NAME", "")]).unwrap().function_name, None);
+    }
 }

@@ -380,4 +380,16 @@ mod tests {
             prop_assert_eq!(pattern.selects(version), expected);
         }
     }
+
+    #[test]
+    fn equal_nodes_count_once_in_a_set_and_others_apart() {
+        assert_eq!(Node::from(7).value(), 7);
+        let hash = |text: &str| {
+            let mut state = std::hash::DefaultHasher::new();
+            version(text).hash(&mut state);
+            state.finish()
+        };
+        assert_eq!(hash("2021.01.01"), hash("2021.1.1"));
+        assert_ne!(hash("2021.1.1"), hash("2021.1.2"));
+    }
 }

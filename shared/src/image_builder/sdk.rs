@@ -495,8 +495,7 @@ fn read_image(image: &types::Image) -> Result<Image, ArnError> {
         .or(container.map(types::ContainerRecipe::components))
         .unwrap_or_default();
     // One that cannot be read has not moved, as far as anybody can tell.
-    let components: Vec<_> =
-        component_arns(listed).filter_map(|arn| arn.parse().ok()).collect();
+    let components: Vec<_> = component_arns(listed).filter_map(|arn| arn.parse().ok()).collect();
     Ok(Image {
         arn: read::<ImageArn>(image.arn())?,
         name: image.name().unwrap_or_default().to_owned(),

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
+use super::recent::Recent;
 use crate::arn::{ComponentFamily, ComponentReference, ImageFamily, ImageReference, RecipeArn};
 use crate::component::Component;
-use super::recent::Recent;
 use crate::error::RequestError;
 use crate::graph::Fleet;
 use crate::image::Image;

@@ -41,10 +41,7 @@ fn made_by(member: &Member) -> Option<Made> {
 
 impl Recent {
     /// Reads the list of all images; none if it cannot be had, which costs calls and nothing else.
-    pub(super) async fn look(
-        asked: &Asked<'_, impl ImageBuilder>,
-        fleet: &Fleet,
-    ) -> Option<Self> {
+    pub(super) async fn look(asked: &Asked<'_, impl ImageBuilder>, fleet: &Fleet) -> Option<Self> {
         let looked = Self::read(asked, fleet).await;
         let report = |error: &RequestError| {
             let error = Chain(error);
