@@ -31,56 +31,55 @@ pub(crate) struct Contestants {
 }
 
 impl Contestants {
-    /// Builds what is in Rust as a release, and makes a Python environment for the peer.
-    ///
-    /// # Errors
-    /// Something cannot be built; what the builder says has gone to standard error by then.
-    pub(crate) fn build(root: &Path, python: &str) -> Result<Self, Failure> {
-        run(Command::new("cargo").current_dir(root).args([
-            "build",
-            "--release",
-            "--quiet",
-            "--package",
-            "gold-cascade",
-            "--package",
-            "dependency-check",
-            "--package",
-            "floor",
-        ]))?;
+    /// How each is started.
+    pub(crate) fn new(root: &Path) -> Self {
         let release = root.join("target/release");
         let rust = |label, name: &str| Contestant {
             label,
             command: vec![release.join(name).display().to_string()],
             variables: Vec::new(),
         };
-        let environment = python_environment(root, python)?;
+        let peer = root.join("bench/peer").display().to_string();
+        let interpreter = python_folder(root).join("bin/python").display().to_string();
         let python = |label, threads: u32| Contestant {
             label,
-            command: ["-m", "awslambdaric", "gold_cascade.handler"].into_iter().fold(
-                vec![environment.join("bin/python").display().to_string()],
-                |mut command, part| {
-                    command.push(part.to_owned());
-                    command
-                },
-            ),
+            command: [&interpreter, "-m", "awslambdaric", "gold_cascade.handler"]
+                .map(str::to_owned)
+                .to_vec(),
             variables: vec![
-                ("PYTHONPATH".to_owned(), root.join("bench/peer").display().to_string()),
-                ("LAMBDA_TASK_ROOT".to_owned(), root.join("bench/peer").display().to_string()),
+                ("PYTHONPATH".to_owned(), peer.clone()),
+                ("LAMBDA_TASK_ROOT".to_owned(), peer.clone()),
                 ("THREADS".to_owned(), threads.to_string()),
             ],
         };
-        Ok(Self {
+        Self {
             ours: rust("ours", "gold-cascade"),
             check: rust("dependency-check", "dependency-check"),
             floor: rust("floor", "floor"),
             python: python("boto3", 1),
             python_threads: python("boto3, 10 threads", 10),
-        })
+        }
+    }
+
+    /// Builds what is in Rust as a release, and makes a Python environment for the peer.
+    ///
+    /// # Errors
+    /// Something cannot be built; what the builder says has gone to standard error by then.
+    pub(crate) fn build(root: &Path, python: &str) -> Result<(), Failure> {
+        let functions = ["gold-cascade", "dependency-check", "floor"];
+        let mut cargo = Command::new("cargo");
+        cargo.current_dir(root).args(["build", "--release", "--quiet"]);
+        run(cargo.args(functions.iter().flat_map(|name| ["--package", name])))?;
+        install_the_peer(root, python)
     }
 }
 
-fn python_environment(root: &Path, python: &str) -> Result<PathBuf, Failure> {
-    let folder = root.join("target/bench/python");
+fn python_folder(root: &Path) -> PathBuf {
+    root.join("target/bench/python")
+}
+
+fn install_the_peer(root: &Path, python: &str) -> Result<(), Failure> {
+    let folder = python_folder(root);
     let wanted = std::fs::read_to_string(root.join("bench/peer/requirements.txt"))?;
     let stamp = folder.join("installed.txt");
     if std::fs::read_to_string(&stamp).ok().as_deref() != Some(&wanted) {
@@ -90,7 +89,7 @@ fn python_environment(root: &Path, python: &str) -> Result<PathBuf, Failure> {
             .arg(root.join("bench/peer/requirements.txt")))?;
         std::fs::write(&stamp, wanted)?;
     }
-    Ok(folder)
+    Ok(())
 }
 
 fn run(command: &mut Command) -> Result<(), Failure> {

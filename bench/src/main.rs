@@ -57,7 +57,8 @@ struct Arguments {
     /// The Python for the peer.
     #[arg(long, default_value = "python3.13")]
     python: String,
-    /// Another build of `gold-cascade` to measure, such as one with other options.
+    /// Another build of `gold-cascade` to measure, such as one with other options; nothing is built
+    /// then.
     #[arg(long)]
     ours: Option<PathBuf>,
     /// Where to put the figures as JSON.
@@ -82,7 +83,10 @@ async fn main() -> Result<(), Failure> {
         keep("latency", json!(rows));
     }
     if arguments.measurements != [Measurement::Latency] {
-        let mut contestants = Contestants::build(root, &arguments.python)?;
+        let mut contestants = Contestants::new(root);
+        if arguments.ours.is_none() {
+            Contestants::build(root, &arguments.python)?;
+        }
         if let Some(other) = &arguments.ours {
             contestants.ours.command = vec![other.display().to_string()];
         }

@@ -105,7 +105,13 @@ fn fleet(pipelines: usize) -> Result<(Vec<Pipeline>, Vec<Recipe>), Failure> {
             marked: false,
         });
         let recipe = own(&format!("image-recipe/image-{index}/1.0.0")).parse()?;
-        recipes.push(Recipe { arn: recipe, parent: ParentImage::parse(&parent), created: None });
+        let name = format!("image-{index}");
+        recipes.push(Recipe {
+            arn: recipe,
+            name,
+            parent: ParentImage::parse(&parent),
+            created: None,
+        });
     }
     Ok((members, recipes))
 }
@@ -144,6 +150,7 @@ fn observe(fleet: &Fleet) -> Result<Vec<Observed>, Failure> {
                 shows_all: true,
                 pipeline: Some(member.pipeline.arn.clone()),
                 outputs: BTreeSet::new(),
+                writes: BTreeSet::new(),
             }),
             spent: Vec::new(),
         })

@@ -153,6 +153,11 @@ impl PipelineArn {
     pub fn name(&self) -> &str {
         &self.0.name
     }
+
+    /// The account that the pipeline is of.
+    pub fn owner(&self) -> &str {
+        &self.0.owner
+    }
 }
 
 impl fmt::Display for PipelineArn {
@@ -205,6 +210,11 @@ impl RecipeArn {
     /// The recipe's name in the ARN.
     pub fn name(&self) -> &str {
         &self.head.name
+    }
+
+    /// The account that the recipe is of.
+    pub fn owner(&self) -> &str {
+        &self.head.owner
     }
 
     /// The version or versions that are named.

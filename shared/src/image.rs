@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::arn::{ComponentArn, ImageArn, PipelineArn, RecipeArn};
+use crate::parameter::ParameterName;
 use crate::recipe::ParentImage;
 
 /// An image's status, as `ImageState.status` of the API has it.
@@ -150,4 +151,6 @@ pub struct Image {
     pub pipeline: Option<PipelineArn>,
     /// What it has put out: AMIs by id, container images by name.
     pub outputs: BTreeSet<String>,
+    /// The parameters that its distribution writes the AMI's id to.
+    pub writes: BTreeSet<ParameterName>,
 }

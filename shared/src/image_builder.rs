@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 
 use crate::arn::{
     ComponentFamily, ComponentReference, ImageArn, ImageFamily, ImageReference, PipelineArn,
-    RecipeArn,
+    RecipeArn, RecipeKind,
 };
 use crate::component::Component;
 use crate::error::RequestError;
@@ -26,11 +26,18 @@ use crate::version::BuildVersion;
 
 /// EC2 Image Builder in one account and Region.
 pub trait ImageBuilder: Sync {
-    /// Every image pipeline, enabled or not.
-    fn pipelines(&self) -> impl Future<Output = Result<Vec<Pipeline>, RequestError>> + Send;
+    /// A page of image pipelines, enabled or not.
+    fn pipelines(
+        &self,
+        request: PageRequest,
+    ) -> impl Future<Output = Result<Page<Pipeline>, RequestError>> + Send;
 
-    /// Every version of every image and container recipe, our own and shared with us.
-    fn recipes(&self) -> impl Future<Output = Result<Vec<Recipe>, RequestError>> + Send;
+    /// A page of one of the lists of recipes: every version of a recipe is an item of its own.
+    fn recipes(
+        &self,
+        list: RecipeList,
+        request: PageRequest,
+    ) -> impl Future<Output = Result<Page<Recipe>, RequestError>> + Send;
 
     /// Every image that this pipeline has made, in no order.
     fn images_of(
@@ -107,6 +114,48 @@ pub trait ImageBuilder: Sync {
         &self,
         pipeline: &PipelineArn,
     ) -> impl Future<Output = Result<(), RequestError>> + Send;
+}
+
+/// Some items of a list.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// The items, fewer than there were if some could not be read.
+    pub items: Vec<T>,
+    /// Where the list goes on, if it does.
+    pub next: Option<String>,
+}
+
+/// Which page of a list.
+#[derive(Debug, Clone, Default)]
+pub struct PageRequest {
+    /// Which of the items; all, if nothing is said.
+    pub filter: Option<Filter>,
+    /// Where the page before it said that the list goes on.
+    pub from: Option<String>,
+}
+
+/// Items that have one of these texts in a field of that name.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    /// The filter's name, as the API spells it.
+    pub name: &'static str,
+    /// What is compared with, [`VALUES`] texts at most.
+    pub values: Vec<String>,
+}
+
+/// How many values a filter takes (API Reference, `Filter`).
+pub const VALUES: usize = 10;
+
+/// The list that nearly every recipe is in.
+pub const OWN_IMAGE_RECIPES: RecipeList = RecipeList { kind: RecipeKind::Image, shared: false };
+
+/// One list of recipes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecipeList {
+    /// Of image recipes, or of container recipes.
+    pub kind: RecipeKind,
+    /// Of those that are shared with us, or of our own.
+    pub shared: bool,
 }
 
 /// AMI ids and container images' names, with the build that has put each out.

@@ -1,13 +1,13 @@
 //! What has to be read of AWS, and what does it say?
 
 mod asked;
+mod lists;
 mod one;
 mod recent;
 mod view;
 
 use std::collections::BTreeSet;
 
-use futures_util::future::try_join;
 use futures_util::{FutureExt, StreamExt, stream};
 
 use crate::arn::PipelineArn;
@@ -33,7 +33,7 @@ const READS_AT_ONCE: usize = 32;
 /// What was seen within a scope.
 #[derive(Debug)]
 pub struct Observation {
-    /// The whole fleet, as far as lists show it.
+    /// The fleet, as far as lists show it; of a large one, what a notification concerns.
     pub fleet: Fleet,
     /// The pipelines in scope, and those above them that a selection has left out.
     pub observed: Vec<Observed>,
@@ -59,12 +59,9 @@ pub async fn observe(
     policy: RetryPolicy,
     budget: Budget,
 ) -> Result<Observation, RequestError> {
-    let image_builder = &clients.image_builder;
-    let lists = try_join(image_builder.pipelines(), image_builder.recipes());
-    let (pipelines, recipes) = lists.boxed().await?;
-    let fleet = Fleet::new(pipelines, recipes);
+    let asked = Asked::of(&clients.image_builder);
+    let fleet = lists::fleet(&asked, scope).boxed().await?;
     let (fleet, unread) = read_parameters(clients, fleet).boxed().await;
-    let asked = Asked::of(image_builder);
     let outputs = match scope {
         Scope::Image(notification) => outputs(&asked, &fleet, notification).boxed().await,
         Scope::Fleet(_) => Outputs::new(),

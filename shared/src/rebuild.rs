@@ -477,6 +477,7 @@ mod tests {
             pipeline: None,
             name: arn.family().name().to_owned(),
             outputs: BTreeSet::new(),
+            writes: BTreeSet::new(),
             arn,
         }
     }

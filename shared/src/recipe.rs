@@ -77,6 +77,8 @@ impl serde::Serialize for ParentImage {
 pub struct Recipe {
     /// Kind, name and version.
     pub arn: RecipeArn,
+    /// The name as it was given, which filters compare with; an ARN has it in lower case.
+    pub name: String,
     /// The parent as the recipe writes it, or why that cannot be read.
     pub parent: Result<ParentImage, ArnError>,
     /// When this version was made, if Image Builder says.

@@ -48,6 +48,7 @@ impl World {
     pub(crate) fn recipe(mut self, name: &str, version: &str, parent: &str) -> Self {
         self.recipes.push(Recipe {
             arn: format!("{HEAD}image-recipe/{name}/{version}").parse().unwrap(),
+            name: name.to_owned(),
             parent: Ok(Self::parent(parent)),
             created: None,
         });
@@ -91,6 +92,7 @@ impl World {
             shows_all: true,
             pipeline: None,
             outputs: BTreeSet::new(),
+            writes: BTreeSet::new(),
         }
     }
 

@@ -318,9 +318,8 @@ async fn a_check_in_which_nothing_has_moved_asks_for_each_thing_once() {
     insta::assert_snapshot!(calls.join("\n"), @"
     GetComponent 1
     GetImage 42
-    ListContainerRecipes 2
     ListImageBuildVersions 1
     ListImagePipelines 1
-    ListImageRecipes 2
+    ListImageRecipes 1
     ");
 }

@@ -288,11 +288,11 @@ async fn a_thousand_pipelines_with_ten_children_cost_a_constant_and_the_children
         .collect();
     insta::assert_snapshot!(calls.join("\n"), @"
     GetImage 2
-    ListContainerRecipes 2
+    ListContainerRecipes 3
     ListImageBuildVersions 1
     ListImagePipelineImages 10
-    ListImagePipelines 11
-    ListImageRecipes 12
+    ListImagePipelines 6
+    ListImageRecipes 4
     ListImages 1
     StartImagePipelineExecution 10
     ");

@@ -3,6 +3,7 @@
 //! The only file that names a type of `aws_sdk_imagebuilder`. What the API answers is parsed here;
 //! an answer that cannot be parsed is an error that names it.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -12,11 +13,10 @@ use aws_sdk_imagebuilder::Config;
 use aws_sdk_imagebuilder::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_imagebuilder::config::timeout::TimeoutConfig;
 use aws_sdk_imagebuilder::types;
-use futures_util::future::try_join;
 use jiff::Timestamp;
 
 use super::retry::TooManyRequests;
-use super::{ImageBuilder, Outputs, Started};
+use super::{Filter, ImageBuilder, Outputs, Page, PageRequest, RecipeList, Started};
 use crate::arn::{
     ArnError, ComponentArn, ComponentFamily, ComponentReference, Family, ImageArn, ImageFamily,
     ImageReference, Kind, PipelineArn, RecipeArn, RecipeKind,
@@ -25,6 +25,7 @@ use crate::aws::request_error;
 use crate::component::Component;
 use crate::error::{Cause, Class, RequestError};
 use crate::image::{Image, ImageStatus, ImageSummary, Phase};
+use crate::parameter::ParameterName;
 use crate::pipeline::{CONTINUE_HERE, Pipeline, PipelineStatus};
 use crate::plan::Start;
 use crate::recipe::{ParentImage, Recipe};
@@ -58,25 +59,63 @@ pub fn client(config: &SdkConfig) -> Client {
 }
 
 impl ImageBuilder for Client {
-    async fn pipelines(&self) -> Result<Vec<Pipeline>, RequestError> {
-        let pages = self.list_image_pipelines().max_results(PAGE).into_paginator().items().send();
-        let pipelines = pages
-            .try_collect()
+    async fn pipelines(&self, request: PageRequest) -> Result<Page<Pipeline>, RequestError> {
+        let answer = self
+            .list_image_pipelines()
+            .set_filters(filters(request.filter))
+            .set_next_token(request.from)
+            .max_results(PAGE)
+            .send()
             .await
             .map_err(|error| request_error("list image pipelines", "of this account", &error))?;
-        Ok(readable("pipeline", pipelines.iter().map(read_pipeline)))
+        let items = readable("pipeline", answer.image_pipeline_list().iter().map(read_pipeline));
+        Ok(Page { items, next: answer.next_token })
     }
 
-    async fn recipes(&self) -> Result<Vec<Recipe>, RequestError> {
-        let owned = |owner: types::Ownership| async move {
-            let (images, containers) =
-                try_join(image_recipes(self, owner.clone()), container_recipes(self, owner))
-                    .await?;
-            Ok::<_, RequestError>([images, containers].concat())
-        };
-        let (own, shared) =
-            try_join(owned(types::Ownership::SelfValue), owned(types::Ownership::Shared)).await?;
-        Ok([own, shared].concat())
+    async fn recipes(
+        &self,
+        list: RecipeList,
+        request: PageRequest,
+    ) -> Result<Page<Recipe>, RequestError> {
+        let owner =
+            if list.shared { types::Ownership::Shared } else { types::Ownership::SelfValue };
+        let of_owner = format!("of owner {owner}");
+        let PageRequest { filter, from } = request;
+        match list.kind {
+            RecipeKind::Image => {
+                let answer = self
+                    .list_image_recipes()
+                    .owner(owner)
+                    .set_filters(filters(filter))
+                    .set_next_token(from)
+                    .max_results(PAGE)
+                    .send()
+                    .await
+                    .map_err(|error| request_error("list image recipes", of_owner, &error))?;
+                let read = |it: &types::ImageRecipeSummary| {
+                    read_recipe(it.arn(), it.name(), it.parent_image(), it.date_created())
+                };
+                let items = readable("recipe", answer.image_recipe_summary_list().iter().map(read));
+                Ok(Page { items, next: answer.next_token })
+            }
+            RecipeKind::Container => {
+                let answer = self
+                    .list_container_recipes()
+                    .owner(owner)
+                    .set_filters(filters(filter))
+                    .set_next_token(from)
+                    .max_results(PAGE)
+                    .send()
+                    .await
+                    .map_err(|error| request_error("list container recipes", of_owner, &error))?;
+                let read = |it: &types::ContainerRecipeSummary| {
+                    read_recipe(it.arn(), it.name(), it.parent_image(), it.date_created())
+                };
+                let recipes = answer.container_recipe_summary_list();
+                let items = readable("recipe", recipes.iter().map(read));
+                Ok(Page { items, next: answer.next_token })
+            }
+        }
     }
 
     async fn images_of(&self, pipeline: &PipelineArn) -> Result<Vec<ImageSummary>, RequestError> {
@@ -379,34 +418,10 @@ fn newer_build(since: BuildVersion, build: BuildVersion, created: Option<&str>) 
     (build > since).then_some(Release { version: since.version, rebuild: true, created })
 }
 
-async fn image_recipes(
-    client: &Client,
-    owner: types::Ownership,
-) -> Result<Vec<Recipe>, RequestError> {
-    let request = client.list_image_recipes().owner(owner.clone());
-    let pages = request.max_results(PAGE).into_paginator().items().send();
-    let recipes = pages.try_collect().await.map_err(|error| {
-        request_error("list image recipes", format_args!("of owner {owner}"), &error)
-    })?;
-    let read = |it: &types::ImageRecipeSummary| {
-        read_recipe(it.arn(), it.parent_image(), it.date_created())
-    };
-    Ok(readable("recipe", recipes.iter().map(read)))
-}
-
-async fn container_recipes(
-    client: &Client,
-    owner: types::Ownership,
-) -> Result<Vec<Recipe>, RequestError> {
-    let request = client.list_container_recipes().owner(owner.clone());
-    let pages = request.max_results(PAGE).into_paginator().items().send();
-    let recipes = pages.try_collect().await.map_err(|error| {
-        request_error("list container recipes", format_args!("of owner {owner}"), &error)
-    })?;
-    let read = |it: &types::ContainerRecipeSummary| {
-        read_recipe(it.arn(), it.parent_image(), it.date_created())
-    };
-    Ok(readable("recipe", recipes.iter().map(read)))
+/// A page's filter, as the API has it.
+fn filters(filter: Option<Filter>) -> Option<Vec<types::Filter>> {
+    let Filter { name, values } = filter?;
+    Some(vec![types::Filter::builder().name(name).set_values(Some(values)).build()])
 }
 
 /// Reads an ARN that an answer must hold; an absent one reads as the empty text.
@@ -442,11 +457,13 @@ fn read_pipeline(pipeline: &types::ImagePipeline) -> Result<Pipeline, ArnError> 
 
 fn read_recipe(
     arn: Option<&str>,
+    name: Option<&str>,
     parent: Option<&str>,
     created: Option<&str>,
 ) -> Result<Recipe, ArnError> {
     Ok(Recipe {
         arn: read(arn)?,
+        name: name.unwrap_or_default().to_owned(),
         parent: ParentImage::parse(parent.unwrap_or_default()),
         created: read_date(created),
     })
@@ -469,6 +486,19 @@ fn read_outputs(resources: Option<&types::OutputResources>) -> impl Iterator<Ite
         .filter_map(types::Ami::image)
         .map(str::to_owned)
         .chain(containers.iter().flat_map(types::Container::image_uris).cloned())
+}
+
+/// The parameters that a distribution writes AMI ids to, by name.
+fn read_parameters(
+    configuration: Option<&types::DistributionConfiguration>,
+) -> BTreeSet<ParameterName> {
+    let distributions =
+        configuration.map(types::DistributionConfiguration::distributions).unwrap_or_default();
+    distributions
+        .iter()
+        .flat_map(types::Distribution::ssm_parameter_configurations)
+        .map(|parameter| ParameterName::from(parameter.parameter_name()))
+        .collect()
 }
 
 fn component_arns(components: &[types::ComponentConfiguration]) -> impl Iterator<Item = &str> {
@@ -507,6 +537,7 @@ fn read_image(image: &types::Image) -> Result<Image, ArnError> {
         components,
         pipeline: image.source_pipeline_arn().map(str::parse).transpose()?,
         outputs: read_outputs(image.output_resources()).collect(),
+        writes: read_parameters(image.distribution_configuration()),
     })
 }
 

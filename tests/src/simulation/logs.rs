@@ -6,11 +6,10 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::Once;
 
 use tracing::field::{Field, Visit};
-use tracing::subscriber::DefaultGuard;
-use tracing::{Dispatch, Event, Level, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
@@ -31,15 +30,16 @@ pub struct Said {
     pub image: Option<String>,
 }
 
-/// Listens to what the functions log on this thread, as long as the guard lives.
-pub fn listen() -> DefaultGuard {
-    // One for the process: each new one would have every line of code ask anew whether it is heard.
-    static LISTENER: OnceLock<Dispatch> = OnceLock::new();
-    let listener = LISTENER.get_or_init(|| {
+/// From here on what the functions log is heard, in all of this process: where lines of code are
+/// seen by one listener only, a thread that does not have it would silence them for all.
+pub fn listen() {
+    static LISTENING: Once = Once::new();
+    LISTENING.call_once(|| {
         let ours = Targets::new().with_target("image_cascade", Level::INFO);
-        Dispatch::new(tracing_subscriber::registry().with(Listener.with_filter(ours)))
+        let listener = tracing_subscriber::registry().with(Listener.with_filter(ours));
+        // Whoever listens already hears it in our place, and the comparison says that it is silent.
+        let _ = tracing::subscriber::set_global_default(listener);
     });
-    tracing::dispatcher::set_default(listener)
 }
 
 /// Gives what `work` gives, and what it has logged of pipelines in the meantime.

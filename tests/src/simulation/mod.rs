@@ -56,7 +56,7 @@ pub struct Outcome {
 pub fn run(seed: u64, tracing: bool) -> Outcome {
     // The SDK's own jitter.
     fastrand::seed(seed);
-    let _listening = logs::listen();
+    logs::listen();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     match runtime {
