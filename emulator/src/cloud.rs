@@ -58,6 +58,9 @@ pub struct State {
     pub parameters: ParameterStore,
     /// How many calls a second Image Builder takes; as many as come, if nothing is said.
     pub pace: Option<Pace>,
+    /// How many items a page of Image Builder's lists holds at most; as many as are asked for, if
+    /// nothing is said. Pages may be short (FACTS section 6).
+    pub longest_page: Option<u64>,
     /// How long calls to Image Builder take; no time, if nothing is said.
     pub latency: Option<Latency>,
     /// Who sees every call to Image Builder.
@@ -113,6 +116,7 @@ impl Cloud {
                 ),
                 parameters,
                 pace: None,
+                longest_page: None,
                 latency: None,
                 witness: None,
                 roles: BTreeMap::new(),
@@ -268,6 +272,7 @@ impl Cloud {
         }
         let bend = Bend {
             short_pages: kind == Some(Kind::ShortPages),
+            longest_page: self.state().longest_page,
             as_of: kind.and_then(|kind| kind.shows(self.now())),
         };
         let answer = {

@@ -46,6 +46,7 @@ impl List<'_> {
         }
         let limit = input.get("maxResults").and_then(Value::as_u64).unwrap_or(25);
         let limit = if bend.short_pages { limit.div_ceil(2) } else { limit };
+        let limit = bend.longest_page.map_or(limit, |longest| limit.min(longest));
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let start = self.start(input)?;
         let (page, more) = if filters.is_empty() && bend.as_of.is_none() {

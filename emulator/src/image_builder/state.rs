@@ -83,6 +83,8 @@ pub struct Fate {
 pub struct Bend {
     /// Pages hold half of what they may.
     pub short_pages: bool,
+    /// Pages hold no more than so many items, whatever they may.
+    pub longest_page: Option<u64>,
     /// Lists and patterns show what there was at this moment.
     pub as_of: Option<Timestamp>,
 }

@@ -32,6 +32,8 @@ pub struct Play {
     pub latency: Duration,
     /// How many calls a second pass, and how many at once.
     pub pace: Option<(u32, u32)>,
+    /// How many items a page holds at most: so few that a notification is followed by filters.
+    pub longest_page: Option<u64>,
 }
 
 /// Which triggers are on.
@@ -177,6 +179,7 @@ pub fn play(seed: u64) -> Play {
         timeout: Duration::from_secs(if short { 20 } else { 900 }),
         latency: Duration::from_millis(latency),
         pace: (rng.u8(0..8) == 0).then(|| (rng.u32(2..=20), rng.u32(5..=40))),
+        longest_page: (rng.u8(0..4) == 0).then(|| rng.u64(1..=5)),
     }
 }
 

@@ -101,6 +101,7 @@ fn set_up(
             state.sns.create_topic(ACCOUNT, REGION, name);
         }
         state.sqs.create(DEAD_LETTERS);
+        state.longest_page = play.longest_page;
         state.latency = Some(Latency::new(play.seed, play.latency));
     }
     let settings = Settings::from_lookup(|name| match name {
