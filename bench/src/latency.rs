@@ -102,7 +102,8 @@ pub(crate) fn measure() -> Result<Vec<Row>, Failure> {
                 });
                 playing.join().map_err(|_| "a play has panicked")?
             });
-            let (hours, builds) = played?;
+            let (hours, builds) = played.map_err(|error| format!("{}: {error}", strategy.label()))?;
+            eprintln!("played {name}, {}", strategy.label());
             rows.push(Row { fleet: name, strategy, pipelines: fleet.len(), hours, builds });
         }
     }
@@ -139,7 +140,9 @@ async fn play(fleet: &[Member], strategy: Strategy) -> Result<(Vec<f64>, usize),
     let before = cloud.state().image_builder.executions().len();
     let began = cloud.now();
     let mut published: Vec<Timestamp> = Vec::new();
-    for minute in 0..DAYS * 24 * 60 {
+    let hours = (0..DAYS * 24).map(|hour| hour * 60);
+    let moves = COMPONENTS.iter().map(|(at, _)| *at).chain(BASES);
+    for minute in hours.chain(moves).collect::<BTreeSet<u64>>() {
         let at = began + SignedDuration::from_mins(i64::try_from(minute)?);
         tokio::time::sleep(at.duration_since(cloud.now()).unsigned_abs()).await;
         if BASES.contains(&minute) {
@@ -154,7 +157,6 @@ async fn play(fleet: &[Member], strategy: Strategy) -> Result<(Vec<f64>, usize),
         if strategy == Strategy::Ours && minute % 60 == 0 {
             cloud.lambda().invoke_later("dependency-check", deploy::tick(cloud.now()));
         }
-        cloud.wake();
     }
     let builds = cloud.state().image_builder.executions().len() - before;
     Ok((waits(&cloud, fleet, &published)?, builds))

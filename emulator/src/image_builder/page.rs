@@ -1,6 +1,9 @@
 //! Which items of a list does one request get?
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
+use regex::Regex;
 use serde_json::{Value, json};
 
 use super::error::ApiError;
@@ -52,9 +55,10 @@ impl List<'_> {
         let (page, more) = if filters.is_empty() && bend.as_of.is_none() {
             cut(items, start, limit, render)
         } else {
+            let wanted: Vec<Wanted> = filters.iter().map(Wanted::read).collect();
             let mut docs: Vec<Doc> = items
                 .map(render)
-                .filter(|doc| filters.iter().all(|filter| passes(doc, filter)))
+                .filter(|doc| wanted.iter().all(|wanted| wanted.passes(doc)))
                 .collect();
             if let Some(moment) = bend.as_of {
                 docs.retain(|doc| was_there(doc, moment));
@@ -101,20 +105,33 @@ fn was_there(doc: &Doc, moment: Timestamp) -> bool {
     created.and_then(|it| it.parse::<Timestamp>().ok()).is_none_or(|created| created <= moment)
 }
 
-/// Filters compare case-sensitively; `*` is a wildcard in `name` only.
-fn passes(item: &Doc, filter: &Value) -> bool {
-    let name = filter.get("name").and_then(Value::as_str).unwrap_or_default();
-    let found = match item.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => String::new(),
-    };
-    let values = filter.get("values").and_then(Value::as_array).cloned().unwrap_or_default();
-    values.iter().filter_map(Value::as_str).any(|wanted| {
-        if name == "name" {
-            pattern(wanted).is_ok_and(|pattern| pattern.is_match(&found))
-        } else {
-            wanted == found
+/// A filter, read once for all items. Filters compare case-sensitively; `*` is a wildcard in `name`
+/// only.
+struct Wanted<'a> {
+    field: &'a str,
+    texts: Vec<&'a str>,
+    patterns: Vec<Regex>,
+}
+
+impl<'a> Wanted<'a> {
+    fn read(filter: &'a Value) -> Self {
+        let field = filter.get("name").and_then(Value::as_str).unwrap_or_default();
+        let values = filter.get("values").and_then(Value::as_array);
+        let texts: Vec<&str> = values.into_iter().flatten().filter_map(Value::as_str).collect();
+        let is_name = field == "name";
+        let patterns = texts.iter().filter(|_| is_name).filter_map(|text| pattern(text).ok());
+        Self { field, patterns: patterns.collect(), texts }
+    }
+
+    fn passes(&self, item: &Doc) -> bool {
+        let found = match item.get(self.field) {
+            Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
+            Some(other) => Cow::Owned(other.to_string()),
+            None => Cow::Borrowed(""),
+        };
+        if self.field == "name" {
+            return self.patterns.iter().any(|pattern| pattern.is_match(&found));
         }
-    })
+        self.texts.contains(&&*found)
+    }
 }
