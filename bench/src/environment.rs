@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -69,6 +69,8 @@ impl Environment {
             .route("/2018-06-01/runtime/invocation/{request}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{request}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(error_at_init))
+            // Lambda takes six megabytes; what is too much is to be seen.
+            .layer(DefaultBodyLimit::disable())
             .with_state(api);
         let api = tokio::spawn(async move {
             // It ends with the environment.

@@ -102,7 +102,8 @@ pub(crate) fn measure() -> Result<Vec<Row>, Failure> {
                 });
                 playing.join().map_err(|_| "a play has panicked")?
             });
-            let (hours, builds) = played.map_err(|error| format!("{}: {error}", strategy.label()))?;
+            let (hours, builds) =
+                played.map_err(|error| format!("{}: {error}", strategy.label()))?;
             eprintln!("played {name}, {}", strategy.label());
             rows.push(Row { fleet: name, strategy, pipelines: fleet.len(), hours, builds });
         }

@@ -7,7 +7,9 @@
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -46,13 +48,25 @@ enum Problem {
     Version(#[from] VersionError),
 }
 
-/// What comes before the version: partition, Region, owner and name.
+/// What comes before the version. It is shared by all copies of an ARN: a fleet is full of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Head {
+struct Head(Arc<Parts>);
+
+/// Partition, Region, owner and name.
+#[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Parts {
     partition: Box<str>,
     region: Box<str>,
     owner: Box<str>,
     name: Box<str>,
+}
+
+impl Deref for Head {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl Head {
@@ -87,17 +101,17 @@ impl Head {
         if name.is_empty() || !name.bytes().all(is_name_byte) {
             return Err(Problem::Name(name.to_owned()));
         }
-        let head = Self {
+        let parts = Parts {
             partition: partition.into(),
             region: region.into(),
             owner: owner.into(),
             name: name.into(),
         };
-        Ok((head, kind, rest))
+        Ok((Self(Arc::new(parts)), kind, rest))
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>, kind: &str) -> fmt::Result {
-        let Self { partition, region, owner, name } = self;
+        let Parts { partition, region, owner, name } = &**self;
         write!(f, "arn:{partition}:imagebuilder:{region}:{owner}:{kind}/{name}")
     }
 }

@@ -172,7 +172,7 @@ pub async fn finish(
         return Err(unfinished.into());
     }
     told?;
-    Ok(serde_json::json!(report))
+    Ok(report.answer())
 }
 
 async fn tell(

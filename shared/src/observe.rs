@@ -72,12 +72,16 @@ pub async fn observe(
         members.iter().map(|member| member.pipeline.arn.clone()).collect();
     let looks = Observer { asked: &asked, view: &view, policy };
     // The futures are made before they are polled: a closure over borrowed members inside the
-    // stream would not be general enough for a future that must be `Send`.
+    // stream would not be general enough for a future that must be `Send`. What each needs for its
+    // work it takes when its turn comes: ten thousand of them at once would be a hundred megabytes.
     let mut observing = Vec::new();
     for member in members {
         let unread = unread.as_ref().filter(|_| waits_for_parameter(member));
-        let one = looks.at(member, unread).boxed();
-        observing.push(async move { (member.pipeline.arn.clone(), one.await) });
+        let looks = &looks;
+        observing.push(async move {
+            let one = looks.at(member, unread).boxed();
+            (member.pipeline.arn.clone(), one.await)
+        });
     }
     // Reads may be given up half-way. What is in flight then counts as not reached.
     let read: Vec<_> = stream::iter(observing)

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::arn::{ImageArn, PipelineArn};
 use crate::decision::{Decision, Leave, Wait};
@@ -17,6 +18,9 @@ use crate::image::ImageStatus;
 use crate::image_builder::Started;
 use crate::pin::Pin;
 use crate::plan::{Plan, Step};
+
+/// How many lines an answer has at most.
+const LONGEST_ANSWER: usize = 2_000;
 
 /// Everything that one invocation decided and did.
 #[derive(Debug, Clone, Serialize)]
@@ -72,6 +76,9 @@ pub struct Event {
     pub stopped: Option<Stopped>,
     /// Each pipeline in scope.
     pub pipelines: Vec<Line>,
+    /// How many more there were, of whom an answer is silent since Lambda takes no longer one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub omitted: Option<usize>,
     /// What was looked at.
     #[serde(skip)]
     look: Look,
@@ -237,6 +244,7 @@ impl Event {
             failed: None,
             stopped: None,
             pipelines: Vec::new(),
+            omitted: None,
             look: Look::Message,
             latency: None,
         }
@@ -434,6 +442,38 @@ impl Report {
         Self { function, dry_run, totals, events }
     }
 
+    /// The report as a function's answer. Lambda takes six megabytes, which some seven thousand
+    /// lines may fill: of more than [`LONGEST_ANSWER`] the answer has those that are not up to date,
+    /// and no more than that of these. The log has all.
+    pub fn answer(&self) -> Value {
+        if self.events.iter().map(|event| event.pipelines.len()).sum::<usize>() <= LONGEST_ANSWER {
+            return serde_json::json!(self);
+        }
+        let mut room = LONGEST_ANSWER;
+        let events = self.events.iter().map(|event| {
+            let news = event.pipelines.iter().filter(|line| {
+                !matches!(
+                    (&line.outcome, &line.decision),
+                    (Outcome::None, Some(Decision::UpToDate(_)))
+                )
+            });
+            let pipelines: Vec<Line> = news.take(room).cloned().collect();
+            room -= pipelines.len();
+            let omitted = event.pipelines.len() - pipelines.len();
+            Event {
+                cause: event.cause.clone(),
+                ignored: event.ignored.clone(),
+                failed: event.failed.clone(),
+                stopped: event.stopped.clone(),
+                pipelines,
+                omitted: (omitted > 0).then_some(omitted),
+                look: event.look,
+                latency: event.latency,
+            }
+        });
+        serde_json::json!(Self { events: events.collect(), ..*self })
+    }
+
     /// Whether there is something that a person may want to know: a start, a failure, or a
     /// pipeline that is left because of what has happened.
     ///
@@ -563,5 +603,56 @@ impl fmt::Display for Report {
             f,
             "\n{started} {verb}, {waiting} waiting, {left} left, {up_to_date} up to date, {failed} failed"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::UpToDate;
+    use crate::world::World;
+
+    fn line(index: usize, is_current: bool) -> Line {
+        let current = UpToDate {
+            image: World::image("web/1.0.0/1"),
+            parent: World::parent("image/gold/1.0.0/1"),
+            reference: World::parent("image/gold/x.x.x"),
+        };
+        let pinned = Leave::NotComparable { parent: "ami-1".to_owned() };
+        Line {
+            pipeline: World::pipeline_arn(&format!("web-{index}")),
+            decision: Some(if is_current {
+                Decision::UpToDate(current)
+            } else {
+                Decision::Leave(pinned)
+            }),
+            sentence: "why".to_owned(),
+            pins: Vec::new(),
+            behind: None,
+            outcome: Outcome::None,
+        }
+    }
+
+    /// What an answer shows, omits and counts, of so many pipelines of which every `nth` is left.
+    fn answered(pipelines: usize, nth: usize) -> String {
+        let lines = (0..pipelines).map(|index| line(index, index % nth != 0));
+        let event = Event { pipelines: lines.collect(), ..Event::about("a check") };
+        let answer = Report::new("check", false, vec![event]).answer();
+        let event = &answer["events"][0];
+        let shown = event["pipelines"].as_array().unwrap().len();
+        let totals = &answer["totals"];
+        format!("{shown} shown, omitted: {}, left: {}", event["omitted"], totals["left"])
+    }
+
+    #[test]
+    fn an_answer_is_no_longer_than_lambda_takes() {
+        insta::assert_snapshot!(
+            [answered(2_000, 10), answered(10_000, 10), answered(10_000, 1)].join("\n"),
+            @"
+        2000 shown, omitted: null, left: 200
+        1000 shown, omitted: 9000, left: 1000
+        2000 shown, omitted: 8000, left: 10000
+        "
+        );
     }
 }
