@@ -1,6 +1,7 @@
 //! How does it grow with the fleet?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Instant;
 
 use image_cascade::graph::Fleet;
@@ -139,7 +140,7 @@ fn observe(fleet: &Fleet) -> Result<Vec<Observed>, Failure> {
             pins: Vec::new(),
             behind_since: None,
             images: vec![ImageSummary { arn: arn.clone(), status: ImageStatus::Available }],
-            built: Some(Image {
+            built: Some(Arc::new(Image {
                 arn,
                 name: name.to_owned(),
                 status: ImageStatus::Available,
@@ -151,7 +152,7 @@ fn observe(fleet: &Fleet) -> Result<Vec<Observed>, Failure> {
                 pipeline: Some(member.pipeline.arn.clone()),
                 outputs: BTreeSet::new(),
                 writes: BTreeSet::new(),
-            }),
+            })),
             spent: Vec::new(),
         })
     };

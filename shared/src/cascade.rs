@@ -39,15 +39,17 @@ pub async fn cascade(
     budget: Budget,
 ) -> Result<Event, RequestError> {
     // Boxed, as all that follows: the types of nested futures grow beyond what the compiler bears.
-    let observation = observe(clients, scope, settings.retry, budget).boxed().await?;
+    let mut observation = observe(clients, scope, settings.retry, budget).boxed().await?;
     for member in observation.fleet.members().filter(|member| member.recipe.is_none()) {
         // Whether it is a child nobody can tell; that is no reason to hide it.
         let Pipeline { arn, recipe, .. } = &member.pipeline;
         tracing::warn!(pipeline.arn = %arn, "{} names {recipe}, which no list of recipes shows", arn.name());
     }
     let unknown = observation.failures.iter().map(|(pipeline, _)| pipeline.clone()).collect();
-    let Observation { fleet, observed, .. } = &observation;
-    let mut plan = plan(fleet, observed, &unknown, settings.retry, budget.now());
+    // What was seen is worth its memory no longer than until it is decided.
+    let observed = std::mem::take(&mut observation.observed);
+    let mut plan = plan(&observation.fleet, &observed, &unknown, settings.retry, budget.now());
+    drop(observed);
     plan.steps.retain(|step| !observation.bystanders.contains(&step.pipeline));
     let outcomes = if settings.dry_run {
         None

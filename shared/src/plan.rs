@@ -251,6 +251,8 @@ pub fn successor_token(pipeline: &PipelineArn, newest: Option<&ImageArn>) -> Uui
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::image::ImageSummary;
     use crate::rebuild::ParentNow;
@@ -367,7 +369,7 @@ mod tests {
             .fleet()
             .holding(&World::parameters("/golden/ami", "ami-2"));
         let mut gold = observed(&fleet, "gold", "base/1.0.0/1", "base/1.1.0/1");
-        gold.built.as_mut().unwrap().outputs = BTreeSet::from(["ami-2".to_owned()]);
+        Arc::make_mut(gold.built.as_mut().unwrap()).outputs = BTreeSet::from(["ami-2".to_owned()]);
         let member = fleet.member(&World::pipeline_arn("web")).unwrap().clone();
         let built = World::built(&member, "web/1.0.0/1", "ami-1");
         let web = World::observed(member, built);
@@ -388,7 +390,8 @@ mod tests {
             .fleet()
             .holding(&World::parameters("/golden/ami", "ami-2"));
         let mut billing = observed(&fleet, "billing", "java/1.0.0/1", "java/1.0.0/2");
-        billing.built.as_mut().unwrap().outputs = BTreeSet::from(["ami-2".to_owned()]);
+        Arc::make_mut(billing.built.as_mut().unwrap()).outputs =
+            BTreeSet::from(["ami-2".to_owned()]);
         let member = fleet.member(&World::pipeline_arn("gold")).unwrap().clone();
         let built = World::built(&member, "gold/1.0.0/2", "ami-1");
         let observed = [

@@ -3,6 +3,8 @@
 //! The decision compares what the pipeline's newest image was built from with what its recipe
 //! resolves to now. It is made from values alone: no I/O, no clock, no randomness.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::arn::{ArnError, ComponentArn, ImageArn, ImageReference, RecipeArn, Selector};
@@ -65,9 +67,9 @@ pub struct Observed {
     /// Its images, in no order.
     pub images: Vec<ImageSummary>,
     /// Details of the newest one that was built.
-    pub built: Option<Image>,
+    pub built: Option<Arc<Image>>,
     /// Details of the builds that were spent since, newest first.
-    pub spent: Vec<Image>,
+    pub spent: Vec<Arc<Image>>,
 }
 
 /// What one of a recipe's components resolves to.
@@ -385,6 +387,7 @@ fn try_or_pause(
     let same: Vec<&Image> = observed
         .spent
         .iter()
+        .map(Arc::as_ref)
         .filter(|image| image.recipe.as_ref() == recipe)
         .filter(|image| {
             target.is_none_or(|target| {
@@ -514,7 +517,7 @@ mod tests {
         }
         let fleet = World::new().pipeline("web", "ssm:/golden").fleet().holding(&parameters);
         Observed {
-            built: Some(image("web/1.0.0/1", "AVAILABLE", built_on)),
+            built: Some(image("web/1.0.0/1", "AVAILABLE", built_on).into()),
             parent_now: value.starts_with("image/").then(|| at("gold/1.0.0/4")),
             ..follows_in(&fleet)
         }
@@ -524,7 +527,7 @@ mod tests {
         for (arn, status, parent) in spent {
             let image = image(arn, status, parent);
             observed.images.push(summary(&image));
-            observed.spent.push(image);
+            observed.spent.push(image.into());
         }
         observed
     }
@@ -566,7 +569,8 @@ mod tests {
         let observed = Observed { parent_now: Some(at("platinum/1.0.0/1")), ..up_to_date() };
         insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> platinum 1.0.0/1");
         let mut once_on_an_ami = up_to_date();
-        once_on_an_ami.built = Some(image("web/1.0.0/1", "AVAILABLE", "ami-0cd12345db678d90f"));
+        once_on_an_ami.built =
+            Some(image("web/1.0.0/1", "AVAILABLE", "ami-0cd12345db678d90f").into());
         insta::assert_snapshot!(decided(&once_on_an_ami), @"rebuild: parent image ami-0cd12345db678d90f -> gold 1.0.0/3");
     }
 
@@ -597,7 +601,7 @@ mod tests {
     #[test]
     fn a_deprecated_image_still_says_what_was_built() {
         let mut observed = up_to_date();
-        observed.built = Some(image("web/1.0.0/1", "DEPRECATED", "image/gold/1.0.0/3"));
+        observed.built = Some(image("web/1.0.0/1", "DEPRECATED", "image/gold/1.0.0/3").into());
         assert_eq!(decide(&observed, RetryPolicy::default(), now()).kind(), "up-to-date");
     }
 
@@ -804,7 +808,7 @@ mod tests {
     /// The newest image holds `held`, and the recipe's components resolve to `now`.
     fn with_components(mut observed: Observed, held: &[&str], now: &[&str]) -> Observed {
         if let Some(built) = &mut observed.built {
-            built.components = held.iter().map(|text| component(text)).collect();
+            Arc::make_mut(built).components = held.iter().map(|text| component(text)).collect();
         }
         observed.components_now =
             now.iter().map(|text| ComponentNow::Is(component(text))).collect();
@@ -894,9 +898,9 @@ mod tests {
     fn a_failure_with_an_older_component_does_not_count() {
         let behind = with_components(up_to_date(), &["agent/1.0.0/1"], &["agent/1.1.0/1"]);
         let mut observed = with_spent(behind, &[("web/1.0.0/2", "FAILED", "image/gold/1.0.0/3")]);
-        observed.spent[0].components = vec![component("agent/1.0.0/1")];
+        Arc::make_mut(&mut observed.spent[0]).components = vec![component("agent/1.0.0/1")];
         assert_eq!(decide(&observed, RetryPolicy::default(), now()).kind(), "rebuild");
-        observed.spent[0].components = vec![component("agent/1.1.0/1")];
+        Arc::make_mut(&mut observed.spent[0]).components = vec![component("agent/1.1.0/1")];
         assert_eq!(decide(&observed, RetryPolicy::default(), now()).kind(), "wait");
     }
 

@@ -108,7 +108,7 @@ impl World {
             pins: Vec::new(),
             behind_since: None,
             images: vec![ImageSummary { arn: built.arn.clone(), status: built.status.clone() }],
-            built: Some(built),
+            built: Some(built.into()),
             spent: Vec::new(),
         }
     }

@@ -18,7 +18,7 @@ use crate::version::BuildVersion;
 /// Answers of Image Builder that several pipelines share.
 pub(super) struct Asked<'a, I> {
     pub(super) image_builder: &'a I,
-    images: Answers<ImageReference, Image>,
+    images: Answers<ImageReference, Arc<Image>>,
     components: Answers<ComponentReference, Component>,
     recipes: Answers<RecipeArn, Vec<String>>,
     newer_images: Answers<(ImageFamily, BuildVersion), Vec<Release>>,
@@ -40,8 +40,12 @@ impl<'a, I: ImageBuilder> Asked<'a, I> {
         }
     }
 
-    pub(super) async fn image(&self, reference: &ImageReference) -> Result<Image, RequestError> {
-        let image = self.images.get(reference, || self.image_builder.image(reference)).await?;
+    pub(super) async fn image(
+        &self,
+        reference: &ImageReference,
+    ) -> Result<Arc<Image>, RequestError> {
+        let ask = async || self.image_builder.image(reference).await.map(Arc::new);
+        let image = self.images.get(reference, ask).await?;
         // A parent is some pipeline's image as well.
         self.images.know(&image.arn.clone().into(), &image);
         Ok(image)

@@ -162,7 +162,7 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
                 if is_of_an_account(reference.family())
                     && let Ok(parent) = self.asked.image(reference).await
                 {
-                    open.push((reference.family().clone(), parent.name));
+                    open.push((reference.family().clone(), parent.name.clone()));
                 }
             }
             pipelines.extend(found);

@@ -1,5 +1,7 @@
 //! What is there to know of one pipeline?
 
+use std::sync::Arc;
+
 use futures_util::future::join;
 use jiff::Timestamp;
 
@@ -28,7 +30,7 @@ pub(super) struct Observer<'a, I> {
 /// What a parent comes to.
 struct Parent {
     now: ParentNow,
-    image: Option<Image>,
+    image: Option<Arc<Image>>,
 }
 
 /// A component as the recipe writes it, and what it comes to.
@@ -63,7 +65,7 @@ impl<I: ImageBuilder> Observer<'_, I> {
             Some(Parent { now, image }) => (Some(now), image),
             None => (None, None),
         };
-        let glance = self.at_a_glance(member, parent_now.as_ref(), parent_image.as_ref()).await;
+        let glance = self.at_a_glance(member, parent_now.as_ref(), parent_image.as_deref()).await;
         if let Some(current) = glance {
             return Ok(current);
         }
@@ -86,18 +88,19 @@ impl<I: ImageBuilder> Observer<'_, I> {
             member: member.clone(),
             cycle: self.view.fleet.cycle_of(&member.pipeline.arn).cloned(),
             pinned_parent: self
-                .pinned_parent(member, parent_now.as_ref(), parent_image.as_ref())
+                .pinned_parent(member, parent_now.as_ref(), parent_image.as_deref())
                 .await,
             pins: self.pins(member, &listed).await,
             parent_now,
-            parent_created: parent_image.as_ref().and_then(|image| image.created),
+            parent_created: parent_image.as_deref().and_then(|image| image.created),
             components_now: listed.iter().map(|listed| listed.now.clone()).collect(),
             behind_since: None,
             images,
             built,
             spent,
         };
-        observed.behind_since = self.behind_since(&observed, parent_image.as_ref(), &listed).await;
+        observed.behind_since =
+            self.behind_since(&observed, parent_image.as_deref(), &listed).await;
         Ok(observed)
     }
 
@@ -180,7 +183,7 @@ impl<I: ImageBuilder> Observer<'_, I> {
             // Either the message is not true (any more), or the patterns lag behind the state.
             let said = self.asked.image(&announced.clone().into()).await;
             if said.is_ok_and(|image| image.status == ImageStatus::Available) {
-                let (resolved, announced) = (image.arn, announced.clone());
+                let (resolved, announced) = (image.arn.clone(), announced.clone());
                 return of_parent(ParentNow::Lags { resolved, announced });
             }
         }
@@ -249,7 +252,7 @@ impl<I: ImageBuilder> Observer<'_, I> {
         &self,
         member: &Member,
         images: &[ImageSummary],
-    ) -> Result<(Option<Image>, Vec<Image>), RequestError> {
+    ) -> Result<(Option<Arc<Image>>, Vec<Arc<Image>>), RequestError> {
         let recipe = member.recipe.as_ref().map(|recipe| &recipe.arn);
         let mut newest_first: Vec<&ImageSummary> = images.iter().collect();
         newest_first.sort_by_key(|image| std::cmp::Reverse(age_key(&image.arn, recipe)));

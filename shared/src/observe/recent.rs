@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
@@ -96,7 +97,7 @@ impl Recent {
         &self,
         member: &Member,
         asked: &Asked<'_, impl ImageBuilder>,
-    ) -> Option<Image> {
+    ) -> Option<Arc<Image>> {
         let pipeline = &member.pipeline.arn;
         if self.building.contains(pipeline) {
             return None;
@@ -123,7 +124,7 @@ async fn maker(
     image: &ImageArn,
 ) -> Result<Option<PipelineArn>, RequestError> {
     match asked.image(&image.clone().into()).await {
-        Ok(image) => Ok(image.pipeline),
+        Ok(image) => Ok(image.pipeline.clone()),
         Err(error) if error.class() == Class::NotFound => Ok(None),
         Err(error) => Err(error),
     }
