@@ -109,16 +109,16 @@ const VALUES: usize = 10;
 
 /// The fewest calls for an event whose ten children have a recipe each.
 ///
-/// Who is a child: either all lists to their last page (pipelines and image recipes; container
-/// recipes and what is shared with us, which are empty here), or the recipes filtered by their
-/// parent's forms, their pipelines filtered by four forms of each recipe, and the image's own
-/// pipeline with its recipe. What they come to: the parent, and for the image's own pipeline, too.
-/// Then for each child, and for the image's own pipeline, its images and the newest of them; and
+/// Who is a child: either the lists of pipelines and of image recipes to their last page, or the
+/// recipes of each of the four lists filtered by their parent's forms, their pipelines filtered by
+/// four forms of each recipe, and the recipes and pipelines that make the image, by name. What they
+/// come to: the parent, and the parent of the image's own pipeline. Then the images of each, and
+/// what the newest of them was built from, which for the image's own pipeline is known by then; and
 /// a start for each child.
 fn fewest_of_an_event(pipelines: usize) -> usize {
-    let lists = 2 * pipelines.div_ceil(PAGE) + 3;
-    let filters = 4 + (4 * CHILDREN).div_ceil(VALUES) + 2;
-    lists.min(filters) + 2 + 2 * (CHILDREN + 1) + CHILDREN
+    let lists = 2 * pipelines.div_ceil(PAGE);
+    let filters = 4 + (4 * CHILDREN).div_ceil(VALUES) + 3;
+    lists.min(filters) + 2 + (CHILDREN + 1) + CHILDREN + CHILDREN
 }
 
 /// The fewest calls for a check in which nothing has changed: every list to its last page, the
@@ -128,7 +128,7 @@ fn fewest_of_a_check(shape: Shape) -> usize {
     let Shape { pipelines, recipes, components, builds, .. } = shape;
     let recipes = recipes.unwrap_or(pipelines);
     let images = (pipelines * builds).div_ceil(PAGE);
-    let lists = pipelines.div_ceil(PAGE) + recipes.div_ceil(PAGE) + 3 + images;
+    let lists = pipelines.div_ceil(PAGE) + recipes.div_ceil(PAGE) + images;
     // Amazon's base image; the gold image, which is one of the pipelines' own.
     lists + pipelines + components + 1
 }

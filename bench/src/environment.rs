@@ -76,19 +76,16 @@ impl Environment {
             // It ends with the environment.
             let _ = axum::serve(listener, routes).await;
         });
-        let mut command = match share {
+        let mut command = if let Some(share) = share {
             // A shell that becomes the function: so all that the function does is within.
-            Some(share) => {
-                let mut shell = Command::new("/bin/sh");
-                shell.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]).arg(share.door());
-                shell.args(&contestant.command);
-                shell
-            }
-            None => {
-                let mut command = Command::new(&contestant.command[0]);
-                command.args(&contestant.command[1..]);
-                command
-            }
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]).arg(share.door());
+            shell.args(&contestant.command);
+            shell
+        } else {
+            let mut command = Command::new(&contestant.command[0]);
+            command.args(&contestant.command[1..]);
+            command
         };
         command
             .env_clear()

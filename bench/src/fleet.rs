@@ -88,8 +88,11 @@ pub(crate) fn build(cloud: &Cloud, shape: Shape) -> Result<(), Failure> {
     for index in 0..others {
         let name = format!("pipeline-{index}");
         pipeline(cloud, &name, &format!("image-{}", index % recipes), infrastructure)?;
-        for _ in 0..shape.builds {
-            settle(cloud, &name)?;
+    }
+    // As a cascade builds them: all of them, and all of them again.
+    for _ in 0..shape.builds {
+        for index in 0..others {
+            settle(cloud, &format!("pipeline-{index}"))?;
         }
     }
     Ok(())

@@ -205,9 +205,8 @@ fn create(cloud: &Cloud, fleet: &[Member], strategy: Strategy, topic: &str) -> R
         let schedule = match strategy {
             Strategy::Ours => None,
             Strategy::NativeHourly => hourly,
-            Strategy::NativeDaily => daily,
             Strategy::Rules if parent.is_none() => hourly,
-            Strategy::Rules => daily,
+            Strategy::NativeDaily | Strategy::Rules => daily,
         };
         let mut pipeline = json!({
             "name": name(index), "status": "ENABLED",
@@ -266,7 +265,7 @@ fn deploy_rules(cloud: &Cloud, fleet: &[Member], topic: &str) -> Result<(), Fail
     cloud.lambda().deploy(function("rules", handler));
     let target = cloud.lambda().arn("rules");
     let subscribed = cloud.state().sns.subscribe(topic, "lambda", &target, BTreeMap::new());
-    subscribed.map(drop).map_err(|(_, why)| why.to_string().into())
+    subscribed.map(drop).map_err(|(_, why)| why.clone().into())
 }
 
 fn start_by_rules(

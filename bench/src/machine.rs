@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::Command;
 
 /// The machine and the versions; printed, since a figure without them says little.
-#[expect(clippy::print_stdout, reason = "it is what the program is for")]
 pub(crate) fn describe(root: &Path, python: &str) -> BTreeMap<&'static str, String> {
     let file = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, name: &str| {

@@ -1,6 +1,8 @@
 //! Measures the functions against what a user would pick instead: everything on this machine, TLS
 //! included, ours and the others in turn.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is what the program is for")]
+
 mod calls;
 mod cascade;
 mod chart;

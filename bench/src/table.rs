@@ -42,7 +42,6 @@ impl Spread {
 }
 
 /// Prints rows under a head, the first column to the left and the others to the right.
-#[expect(clippy::print_stdout, reason = "it is what the program is for")]
 pub(crate) fn print(title: &str, head: &[&str], rows: &[Vec<String>]) {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());

@@ -52,13 +52,13 @@ enum Problem {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Head(Arc<Parts>);
 
-/// Partition, Region, owner and name.
+/// The name, and whose it is. The name comes first, since that is what tells one from another.
 #[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Parts {
-    partition: Box<str>,
-    region: Box<str>,
-    owner: Box<str>,
     name: Box<str>,
+    owner: Box<str>,
+    region: Box<str>,
+    partition: Box<str>,
 }
 
 impl Deref for Head {

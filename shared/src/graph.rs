@@ -4,6 +4,7 @@
 //! is a child of another when its recipe's parent reference follows what the other makes.
 //! Everything here comes from lists that Image Builder gave; nothing is configured.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
@@ -274,8 +275,8 @@ fn circle_from(
                     way.into_iter().map(|node| graph[node].pipeline.arn.clone()).collect(),
                 );
             }
-            if !came_from.contains_key(&next) {
-                came_from.insert(next, node);
+            if let Entry::Vacant(vacant) = came_from.entry(next) {
+                vacant.insert(node);
                 frontier.push_back(next);
             }
         }

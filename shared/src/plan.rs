@@ -107,7 +107,7 @@ pub fn plan(
     policy: RetryPolicy,
     now: Timestamp,
 ) -> Plan {
-    let lines = Lines { fleet, makers: makers(observed) };
+    let lines = Lines::of(fleet, makers(observed));
     let decisions: BTreeMap<&PipelineArn, Decision> = observed
         .iter()
         .map(|observed| {
@@ -145,7 +145,7 @@ pub fn plan(
             })
         })
         .collect();
-    steps.sort_by_key(|step| (levels.get(&step.pipeline).copied(), step.pipeline.clone()));
+    steps.sort_by_cached_key(|step| (levels.get(&step.pipeline).copied(), step.pipeline.clone()));
     Plan { steps }
 }
 
@@ -153,6 +153,9 @@ pub fn plan(
 struct Lines<'a> {
     fleet: &'a Fleet,
     makers: BTreeMap<&'a str, &'a PipelineArn>,
+    /// Whether a parameter leads from one pipeline to another: circles of recipes are refused by
+    /// then, so that only where one does there may be a circle.
+    parameters_lead: bool,
 }
 
 /// The pipelines by what their newest images have put out.
@@ -166,6 +169,12 @@ fn makers(observed: &[Observed]) -> BTreeMap<&str, &PipelineArn> {
 }
 
 impl<'a> Lines<'a> {
+    fn of(fleet: &'a Fleet, makers: BTreeMap<&'a str, &'a PipelineArn>) -> Self {
+        let leads = |member: &Member| matches!(member.held(), Some(Held::Ami(id)) if makers.contains_key(&**id));
+        let parameters_lead = fleet.members().any(leads);
+        Self { fleet, makers, parameters_lead }
+    }
+
     /// What a pipeline that is behind has to wait for: the nearest one above it that is behind
     /// itself, or of which nothing is known.
     fn held_up_by(
@@ -196,6 +205,9 @@ impl<'a> Lines<'a> {
 
     /// The shortest line of parents that leads from a pipeline back to it.
     fn circle_through(&self, pipeline: &'a PipelineArn) -> Option<Cycle> {
+        if !self.parameters_lead {
+            return None;
+        }
         let mut below: BTreeMap<&PipelineArn, &PipelineArn> = BTreeMap::new();
         let mut open = VecDeque::from([pipeline]);
         while let Some(next) = open.pop_front() {

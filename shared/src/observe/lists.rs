@@ -182,14 +182,14 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
             let filter = Filter { name: "parentImage", values: values.to_vec() };
             self.add(&filter, &[false, true], recipes).await?;
         }
-        let names = |recipe: &&Recipe| match &recipe.parent {
+        let is_on_it = |recipe: &&Recipe| match &recipe.parent {
             Ok(ParentImage::Image(reference)) => reference.family() == image.arn.family(),
             Ok(parent) => forms.contains(&parent.to_string()),
             Err(_) => false,
         };
-        let named: Vec<RecipeArn> =
-            recipes.values().filter(names).map(|recipe| recipe.arn.clone()).collect();
-        self.pipelines_of(&named).await
+        let on_it: Vec<RecipeArn> =
+            recipes.values().filter(is_on_it).map(|recipe| recipe.arn.clone()).collect();
+        self.pipelines_of(&on_it).await
     }
 
     /// The pipelines that run one of these recipes, by exact version or by pattern. None if there
