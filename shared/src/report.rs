@@ -443,7 +443,7 @@ impl Report {
     }
 
     /// The report as a function's answer. Lambda takes six megabytes, which some seven thousand
-    /// lines may fill: of more than [`LONGEST_ANSWER`] the answer has those that are not up to date,
+    /// lines may fill: of more than two thousand the answer has those that are not up to date,
     /// and no more than that of these. The log has all.
     pub fn answer(&self) -> Value {
         if self.events.iter().map(|event| event.pipelines.len()).sum::<usize>() <= LONGEST_ANSWER {

@@ -19,7 +19,7 @@ async fn behind(lab: &Lab, size: usize) {
 }
 
 /// Too little for a fleet of a hundred where every call takes three seconds.
-const SHORT: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_mins(1);
 
 /// Every call takes three seconds from here on.
 fn slow_down(lab: &Lab) {
