@@ -112,15 +112,18 @@ pub(crate) fn measure() -> Result<Vec<Row>, Failure> {
     Ok(rows)
 }
 
-/// Five golds; every other pipeline is built on any that comes before it.
+/// Five golds; every other pipeline is built on any that comes before it and is no further than
+/// three levels below a gold: five levels in all.
 fn random(size: usize) -> Vec<Member> {
     let mut random = fastrand::Rng::with_seed(6);
-    (0..size)
-        .map(|index| Member {
-            parent: (index >= 5).then(|| random.usize(..index)),
-            component: random.usize(..8),
-        })
-        .collect()
+    let (mut fleet, mut levels) = (Vec::new(), Vec::new());
+    for index in 0..size {
+        let parents: Vec<usize> = (0..index).filter(|it| levels[*it] < 4).collect();
+        let parent = (index >= 5).then(|| parents[random.usize(..parents.len())]);
+        levels.push(parent.map_or(0, |parent: usize| levels[parent] + 1));
+        fleet.push(Member { parent, component: random.usize(..8) });
+    }
+    fleet
 }
 
 fn name(index: usize) -> String {
