@@ -38,6 +38,16 @@ fn colour(strategy: Strategy) -> &'static str {
     }
 }
 
+/// Two lines may lie on each other: the wide one shows beside the dashes of the other.
+fn stroke(strategy: Strategy) -> String {
+    let style = match strategy {
+        Strategy::Ours => r#"stroke-width="5""#,
+        Strategy::Rules => r#"stroke-width="2" stroke-dasharray="5 4""#,
+        Strategy::NativeHourly | Strategy::NativeDaily => r#"stroke-width="2.2""#,
+    };
+    format!(r#"stroke="{}" {style}"#, colour(strategy))
+}
+
 fn x(hours: f64) -> f64 {
     let part = (hours.max(FIRST) / FIRST).ln() / (LAST / FIRST).ln();
     LEFT + part * (WIDTH - LEFT - RIGHT)
@@ -105,23 +115,24 @@ fn line(svg: &mut String, row: &Row) -> Result<(), Failure> {
     write!(path, "V{:.1}", y(1.0))?;
     writeln!(
         svg,
-        r#"<path d="{path}" fill="none" stroke="{}" stroke-width="2.2" stroke-linejoin="round"/>"#,
-        colour(row.strategy)
+        r#"<path d="{path}" fill="none" {} stroke-linejoin="round"/>"#,
+        stroke(row.strategy)
     )?;
     Ok(())
 }
 
 fn legend(svg: &mut String, rows: &[Row]) -> Result<(), Failure> {
-    let left = WIDTH - RIGHT - 296.0;
+    // Between those who are done within hours and those who take days.
+    let left = x(6.4);
     #[expect(clippy::cast_precision_loss, reason = "a handful of lines")]
     for (index, row) in rows.iter().enumerate() {
-        let at = y(0.0) - 18.0 - 19.0 * (rows.len() - 1 - index) as f64;
+        let at = y(0.88) + 20.0 * index as f64;
         let last = row.hours.last().copied().unwrap_or_default();
         writeln!(
             svg,
-            r##"<path d="M{left} {at}h18" stroke="{}" stroke-width="2.2"/><text x="{}" y="{}" fill="#111827">{}: the last after {}, {} builds</text>"##,
-            colour(row.strategy),
-            left + 24.0,
+            r##"<path d="M{left:.1} {at:.1}h22" {}/><text x="{:.1}" y="{:.1}" fill="#111827">{}: {}, {} builds</text>"##,
+            stroke(row.strategy),
+            left + 28.0,
             at + 4.0,
             row.strategy.label(),
             span(last),

@@ -41,8 +41,8 @@ impl Strategy {
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Ours => "Image Cascade",
-            Self::NativeHourly => "native schedules, hourly",
-            Self::NativeDaily => "native schedules, daily",
+            Self::NativeHourly => "native, hourly",
+            Self::NativeDaily => "native, daily",
             Self::Rules => "hand-written rules",
         }
     }
