@@ -303,3 +303,21 @@ fn forms(exact: &str) -> Vec<String> {
         format!("{head}/x.x.x"),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_that_selects_a_version_is_asked_for() {
+        assert_eq!(
+            forms("arn:image/gold/1.2.3"),
+            [
+                "arn:image/gold/1.2.3",
+                "arn:image/gold/1.2.x",
+                "arn:image/gold/1.x.x",
+                "arn:image/gold/x.x.x"
+            ]
+        );
+    }
+}
