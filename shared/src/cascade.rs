@@ -148,7 +148,7 @@ impl FinishError {
 pub async fn finish(
     sns: &aws_sdk_sns::Client,
     settings: &Settings,
-    report: &Report,
+    report: Report,
     now: Timestamp,
 ) -> Result<Value, FinishError> {
     tracing::info!(
@@ -165,11 +165,11 @@ pub async fn finish(
         report.subject()
     );
     if let Some(function) = &settings.function_name
-        && let Err(error) = metrics::write(report, function, now, &mut std::io::stdout().lock())
+        && let Err(error) = metrics::write(&report, function, now, &mut std::io::stdout().lock())
     {
         tracing::error!("the metrics were not written: {error}");
     }
-    let told = tell(sns, settings, report).boxed().await;
+    let told = tell(sns, settings, &report).boxed().await;
     if let Some(unfinished) = report.unfinished() {
         return Err(unfinished.into());
     }

@@ -149,6 +149,18 @@ pub const VALUES: usize = 10;
 /// The list that nearly every recipe is in.
 pub const OWN_IMAGE_RECIPES: RecipeList = RecipeList { kind: RecipeKind::Image, shared: false };
 
+/// The lists of our own recipes.
+pub const OWN_RECIPES: [RecipeList; 2] =
+    [OWN_IMAGE_RECIPES, RecipeList { kind: RecipeKind::Container, shared: false }];
+
+/// Every list of recipes.
+pub const RECIPES: [RecipeList; 4] = [
+    OWN_RECIPES[0],
+    OWN_RECIPES[1],
+    RecipeList { kind: RecipeKind::Image, shared: true },
+    RecipeList { kind: RecipeKind::Container, shared: true },
+];
+
 /// One list of recipes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecipeList {

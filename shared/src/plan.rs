@@ -107,7 +107,7 @@ pub fn plan(
     policy: RetryPolicy,
     now: Timestamp,
 ) -> Plan {
-    let lines = Lines::of(fleet, makers(observed));
+    let lines = Lines::of(fleet, observed);
     let decisions: BTreeMap<&PipelineArn, Decision> = observed
         .iter()
         .map(|observed| {
@@ -169,9 +169,10 @@ fn makers(observed: &[Observed]) -> BTreeMap<&str, &PipelineArn> {
 }
 
 impl<'a> Lines<'a> {
-    fn of(fleet: &'a Fleet, makers: BTreeMap<&'a str, &'a PipelineArn>) -> Self {
-        let leads = |member: &Member| matches!(member.held(), Some(Held::Ami(id)) if makers.contains_key(&**id));
-        let parameters_lead = fleet.members().any(leads);
+    fn of(fleet: &'a Fleet, observed: &'a [Observed]) -> Self {
+        let makers = makers(observed);
+        let leads = |held: &Held| matches!(held, Held::Ami(id) if makers.contains_key(&**id));
+        let parameters_lead = fleet.members().filter_map(Member::held).any(leads);
         Self { fleet, makers, parameters_lead }
     }
 

@@ -445,33 +445,24 @@ impl Report {
     /// The report as a function's answer. Lambda takes six megabytes, which some seven thousand
     /// lines may fill: of more than two thousand the answer has those that are not up to date,
     /// and no more than that of these. The log has all.
-    pub fn answer(&self) -> Value {
-        if self.events.iter().map(|event| event.pipelines.len()).sum::<usize>() <= LONGEST_ANSWER {
-            return serde_json::json!(self);
-        }
-        let mut room = LONGEST_ANSWER;
-        let events = self.events.iter().map(|event| {
-            let news = event.pipelines.iter().filter(|line| {
-                !matches!(
-                    (&line.outcome, &line.decision),
-                    (Outcome::None, Some(Decision::UpToDate(_)))
-                )
-            });
-            let pipelines: Vec<Line> = news.take(room).cloned().collect();
-            room -= pipelines.len();
-            let omitted = event.pipelines.len() - pipelines.len();
-            Event {
-                cause: event.cause.clone(),
-                ignored: event.ignored.clone(),
-                failed: event.failed.clone(),
-                stopped: event.stopped.clone(),
-                pipelines,
-                omitted: (omitted > 0).then_some(omitted),
-                look: event.look,
-                latency: event.latency,
+    pub fn answer(mut self) -> Value {
+        if self.events.iter().map(|event| event.pipelines.len()).sum::<usize>() > LONGEST_ANSWER {
+            let mut room = LONGEST_ANSWER;
+            for event in &mut self.events {
+                let all = event.pipelines.len();
+                event.pipelines.retain(|line| {
+                    !matches!(
+                        (&line.outcome, &line.decision),
+                        (Outcome::None, Some(Decision::UpToDate(_)))
+                    )
+                });
+                event.pipelines.truncate(room);
+                room -= event.pipelines.len();
+                let omitted = all - event.pipelines.len();
+                event.omitted = (omitted > 0).then_some(omitted);
             }
-        });
-        serde_json::json!(Self { events: events.collect(), ..*self })
+        }
+        serde_json::json!(self)
     }
 
     /// Whether there is something that a person may want to know: a start, a failure, or a

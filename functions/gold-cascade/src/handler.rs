@@ -80,7 +80,7 @@ pub async fn handle(
         }
     }
     let report = Report::new(FUNCTION, settings.dry_run, events);
-    Ok(finish(&clients.sns, settings, &report, budget.now()).await?)
+    Ok(finish(&clients.sns, settings, report, budget.now()).await?)
 }
 
 fn not_a_record(index: usize, problem: &serde_json::Error) -> Event {

@@ -44,11 +44,13 @@ impl<'a, I: ImageBuilder> Asked<'a, I> {
         &self,
         reference: &ImageReference,
     ) -> Result<Arc<Image>, RequestError> {
-        let ask = async || self.image_builder.image(reference).await.map(Arc::new);
-        let image = self.images.get(reference, ask).await?;
-        // A parent is some pipeline's image as well.
-        self.images.know(&image.arn.clone().into(), &image);
-        Ok(image)
+        let ask = async || {
+            let image = Arc::new(self.image_builder.image(reference).await?);
+            // A parent is some pipeline's image as well.
+            self.images.know(&image.arn.clone().into(), &image);
+            Ok(image)
+        };
+        self.images.get(reference, ask).await
     }
 
     /// The newest images of the recipes in `fleet`, if they can be had in one list.

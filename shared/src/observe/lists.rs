@@ -16,10 +16,11 @@ use futures_util::future::{try_join, try_join_all};
 use super::asked::Asked;
 use crate::arn::{ImageFamily, RecipeArn, RecipeKind};
 use crate::error::RequestError;
-use crate::graph::Fleet;
+use crate::graph::{Fleet, Member};
 use crate::image::{Image, ImageStatus};
 use crate::image_builder::{
-    Filter, ImageBuilder, OWN_IMAGE_RECIPES, Page, PageRequest, RecipeList, VALUES,
+    Filter, ImageBuilder, OWN_IMAGE_RECIPES, OWN_RECIPES, Page, PageRequest, RECIPES, RecipeList,
+    VALUES,
 };
 use crate::notification::Notification;
 use crate::pipeline::Pipeline;
@@ -68,15 +69,11 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
             to_the_end(pipelines, None, |request| asked.image_builder.pipelines(request));
         let own = to_the_end(recipes, None, list(OWN_IMAGE_RECIPES));
         let (pipelines, mut recipes) = try_join(pipelines, own).await?;
-        let others = [RecipeKind::Image, RecipeKind::Container]
+        let others = RECIPES
             .into_iter()
-            .flat_map(|kind| [false, true].map(|shared| RecipeList { kind, shared }))
             .filter(|list| *list != OWN_IMAGE_RECIPES)
             .filter(|list| pipelines.iter().any(|pipeline| list_of(pipeline) == *list));
-        let others = others.map(|it| {
-            async move { to_the_end(list(it)(PageRequest::default()).await?, None, list(it)).await }
-                .boxed()
-        });
+        let others = others.map(|it| from_the_beginning(None, list(it)).boxed());
         recipes.extend(try_join_all(others).await?.concat());
         Ok(Fleet::new(pipelines, recipes))
     }
@@ -105,29 +102,19 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
     async fn add(
         &self,
         filter: &Filter,
-        shared: &[bool],
+        lists: &[RecipeList],
         recipes: &mut Recipes,
     ) -> Result<(), RequestError> {
-        let lists = shared.iter().flat_map(|shared| {
-            [RecipeKind::Image, RecipeKind::Container]
-                .map(|kind| RecipeList { kind, shared: *shared })
-        });
         // What one page holds is known in full.
-        let unknown = lists.filter(|it| *it != OWN_IMAGE_RECIPES || self.recipes.next.is_some());
-        let asking = unknown.map(|list| self.filtered_recipes(list, filter).boxed());
+        let is_known = |list| list == OWN_IMAGE_RECIPES && self.recipes.next.is_none();
+        let unknown = lists.iter().copied().filter(|list| !is_known(*list));
+        let asking = unknown.map(|list| {
+            let ask = move |request| self.asked.image_builder.recipes(list, request);
+            from_the_beginning(Some(filter.clone()), ask).boxed()
+        });
         let found = try_join_all(asking).await?;
         recipes.extend(found.into_iter().flatten().map(by_arn));
         Ok(())
-    }
-
-    async fn filtered_recipes(
-        &self,
-        list: RecipeList,
-        filter: &Filter,
-    ) -> Result<Vec<Recipe>, RequestError> {
-        let ask = |request| self.asked.image_builder.recipes(list, request);
-        let first = ask(PageRequest { filter: Some(filter.clone()), from: None }).await?;
-        to_the_end(first, Some(filter.clone()), ask).await
     }
 
     /// The pipelines that make images of a family, of what these are built on, and so on up: among
@@ -148,7 +135,7 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
             }
             let named = Filter { name: "name", values: vec![name] };
             // Whoever shares recipes with us makes images of another account with them.
-            self.add(&named, &[false], recipes).await?;
+            self.add(&named, &OWN_RECIPES, recipes).await?;
             let makers: Vec<RecipeArn> =
                 recipes.keys().filter(|arn| arn.makes() == family).cloned().collect();
             let Some(found) = self.pipelines_of(&makers).await? else { return Ok(None) };
@@ -157,7 +144,7 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
                 found.clone(),
                 makers.iter().filter_map(|arn| recipes.get(arn)).cloned().collect(),
             );
-            for reference in running.members().filter_map(crate::graph::Member::reference) {
+            for reference in running.members().filter_map(Member::reference) {
                 // What does not resolve makes nothing.
                 if is_of_an_account(reference.family())
                     && let Ok(parent) = self.asked.image(reference).await
@@ -180,7 +167,7 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
         let forms = forms_of(image);
         for values in forms.chunks(VALUES) {
             let filter = Filter { name: "parentImage", values: values.to_vec() };
-            self.add(&filter, &[false, true], recipes).await?;
+            self.add(&filter, &RECIPES, recipes).await?;
         }
         let is_on_it = |recipe: &&Recipe| match &recipe.parent {
             Ok(ParentImage::Image(reference)) => reference.family() == image.arn.family(),
@@ -204,8 +191,8 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
         let written: BTreeSet<String> =
             recipes.iter().flat_map(|recipe| forms(&recipe.to_string())).collect();
         let written: Vec<String> = written.into_iter().collect();
+        let ask = |request| self.asked.image_builder.pipelines(request);
         if written.len().div_ceil(VALUES) > CHOOSY {
-            let ask = |request| self.asked.image_builder.pipelines(request);
             let mut all = to_the_end(self.pipelines.clone(), None, ask).await?;
             all.retain(|it| recipes.iter().any(|recipe| it.recipe.selects(recipe)));
             return Ok(Some(all));
@@ -213,14 +200,7 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
         let filters = written.chunks(VALUES);
         let filters =
             filters.map(|values| Filter { name: "imageRecipeArn", values: values.to_vec() });
-        let asking = filters.map(|filter| {
-            async move {
-                let ask = |request| self.asked.image_builder.pipelines(request);
-                let first = ask(PageRequest { filter: Some(filter.clone()), from: None }).await?;
-                to_the_end(first, Some(filter), ask).await
-            }
-            .boxed()
-        });
+        let asking = filters.map(|filter| from_the_beginning(Some(filter), ask).boxed());
         Ok(Some(try_join_all(asking).await?.concat()))
     }
 
@@ -242,7 +222,7 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
         let names: Vec<String> = names.into_iter().collect();
         for values in names.chunks(VALUES) {
             let filter = Filter { name: "name", values: values.to_vec() };
-            self.add(&filter, &[false, true], recipes).await?;
+            self.add(&filter, &RECIPES, recipes).await?;
         }
         Ok(())
     }
@@ -261,6 +241,18 @@ fn by_arn(recipe: Recipe) -> (RecipeArn, Recipe) {
 /// Whether pipelines of an account may make such images: Amazon's are nobody's.
 fn is_of_an_account(family: &ImageFamily) -> bool {
     family.owner().bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// All items of a list, or those that a filter gives.
+async fn from_the_beginning<T, F>(
+    filter: Option<Filter>,
+    ask: impl Fn(PageRequest) -> F,
+) -> Result<Vec<T>, RequestError>
+where
+    F: Future<Output = Result<Page<T>, RequestError>>,
+{
+    let first = ask(PageRequest { filter: filter.clone(), from: None }).await?;
+    to_the_end(first, filter, ask).await
 }
 
 /// All items of a list that begins with a page.

@@ -61,15 +61,9 @@ impl<I: ImageBuilder> Observer<'_, I> {
             }
         };
         let (parent, early) = join(self.parent(member), early).await;
-        let (parent_now, parent_image) = match parent? {
-            Some(Parent { now, image }) => (Some(now), image),
-            None => (None, None),
-        };
-        let glance = self.at_a_glance(member, parent_now.as_ref(), parent_image.as_deref()).await;
-        if let Some(current) = glance {
-            return Ok(current);
-        }
-        let listed = self.components(member).await?;
+        let parent = parent?;
+        let parent = parent.as_ref();
+        let parent_now = parent.map(|parent| &parent.now);
         let may_be_behind = match self.view.standing(member) {
             Standing::Follows(_) => matches!(parent_now, Some(ParentNow::Is(_))),
             // An AMI's id resolves to nothing further.
@@ -78,30 +72,42 @@ impl<I: ImageBuilder> Observer<'_, I> {
             Standing::Fixed(_) => self.view.looks_at_everything(),
             Standing::Left(_) => false,
         };
+        if may_be_behind && let Some(current) = self.at_a_glance(member, parent).await {
+            return Ok(current);
+        }
+        let listed = self.components(member).await?;
         let images = match early {
             _ if !may_be_behind => Vec::new(),
             Some(images) => images?,
             None => self.asked.image_builder.images_of(&member.pipeline.arn).await?,
         };
         let (built, spent) = self.history(member, &images).await?;
-        let mut observed = Observed {
+        let mut observed =
+            Observed { images, built, spent, ..self.observed(member, parent, &listed).await };
+        observed.behind_since = self.behind_since(&observed, image_of(parent), &listed).await;
+        Ok(observed)
+    }
+
+    /// What a pipeline's parent and components come to, and nothing of its images.
+    async fn observed(
+        &self,
+        member: &Member,
+        parent: Option<&Parent>,
+        listed: &[Listed],
+    ) -> Observed {
+        Observed {
             member: member.clone(),
             cycle: self.view.fleet.cycle_of(&member.pipeline.arn).cloned(),
-            pinned_parent: self
-                .pinned_parent(member, parent_now.as_ref(), parent_image.as_deref())
-                .await,
-            pins: self.pins(member, &listed).await,
-            parent_now,
-            parent_created: parent_image.as_deref().and_then(|image| image.created),
+            pinned_parent: self.pinned_parent(member, parent).await,
+            pins: self.pins(member, listed).await,
+            parent_now: parent.map(|parent| parent.now.clone()),
+            parent_created: image_of(parent).and_then(|image| image.created),
             components_now: listed.iter().map(|listed| listed.now.clone()).collect(),
             behind_since: None,
-            images,
-            built,
-            spent,
-        };
-        observed.behind_since =
-            self.behind_since(&observed, parent_image.as_deref(), &listed).await;
-        Ok(observed)
+            images: Vec::new(),
+            built: None,
+            spent: Vec::new(),
+        }
     }
 
     /// What there is to know of a pipeline to which nothing has happened since its newest image.
@@ -111,46 +117,30 @@ impl<I: ImageBuilder> Observer<'_, I> {
     /// of the image is the newest of its family, the recipe's pattern comes to it, too, and no pin
     /// misses anything. Whoever lacks something is looked at in full: a start is decided by the
     /// pipeline's own list of images.
-    async fn at_a_glance(
-        &self,
-        member: &Member,
-        parent_now: Option<&ParentNow>,
-        parent_image: Option<&Image>,
-    ) -> Option<Observed> {
-        let recipe = &member.recipe.as_ref()?.arn;
-        let settled = match self.view.standing(member) {
-            Standing::Follows(_) => matches!(parent_now, Some(ParentNow::Is(_))),
-            Standing::Holds(_) => matches!(parent_now, None | Some(ParentNow::Is(_))),
-            Standing::Fixed(_) => true,
-            Standing::Left(_) => false,
-        };
-        if !settled || !self.view.looks_at_the_whole_fleet() {
+    async fn at_a_glance(&self, member: &Member, parent: Option<&Parent>) -> Option<Observed> {
+        if !self.view.looks_at_the_whole_fleet() {
             return None;
         }
         let recent = self.asked.recent(self.view.fleet).await?;
         let built = recent.built_by(member, self.asked).await?;
-        if built.recipe.as_ref() != Some(recipe) || !built.shows_all {
+        let recipe = member.recipe.as_ref().map(|recipe| &recipe.arn);
+        if built.recipe.as_ref() != recipe || !built.shows_all {
             return None;
         }
+        let mut listed = Vec::new();
         for component in &built.components {
             let newest = self.asked.component(&component.family().newest()).await.ok()?;
             if newest.arn != *component {
                 return None;
             }
+            let now = ComponentNow::Is(newest.arn);
+            listed.push(Listed { reference: None, now, component: None });
         }
         let summary = ImageSummary { arn: built.arn.clone(), status: built.status.clone() };
         let observed = Observed {
-            member: member.clone(),
-            cycle: None,
-            pinned_parent: self.pinned_parent(member, parent_now, parent_image).await,
-            pins: self.pins(member, &[]).await,
-            parent_now: parent_now.cloned(),
-            parent_created: parent_image.and_then(|image| image.created),
-            components_now: built.components.iter().cloned().map(ComponentNow::Is).collect(),
-            behind_since: None,
             images: vec![summary],
             built: Some(built),
-            spent: Vec::new(),
+            ..self.observed(member, parent, &listed).await
         };
         lacks(&observed).is_empty().then_some(observed)
     }
@@ -280,13 +270,8 @@ impl<I: ImageBuilder> Observer<'_, I> {
         Ok((None, spent))
     }
 
-    /// What a parent that is one build misses: `now` is the newest of its family then.
-    async fn pinned_parent(
-        &self,
-        member: &Member,
-        now: Option<&ParentNow>,
-        newest: Option<&Image>,
-    ) -> Option<Pin> {
+    /// What a parent that is one build misses: `newest` is of its family then.
+    async fn pinned_parent(&self, member: &Member, newest: Option<&Parent>) -> Option<Pin> {
         let Standing::Fixed(parent) = self.view.standing(member) else { return None };
         let (dependency, pin) = match parent {
             ParentImage::Image(reference) => {
@@ -298,13 +283,13 @@ impl<I: ImageBuilder> Observer<'_, I> {
                 (format!("{other} ({})", build.short()), build.clone())
             }
         };
-        let misses = match now? {
+        let misses = match &newest?.now {
             ParentNow::Unresolved(problem) => Misses::Unknown { problem: problem.clone() },
             ParentNow::NotSelected { .. } => Misses::Nothing,
             ParentNow::Lags { announced, .. } => missed_image(&pin, announced),
             ParentNow::Is(image) => missed_image(&pin, image),
         };
-        let name = newest.map_or("", |image| &image.name);
+        let name = image_of(newest).map_or("", |image| &image.name);
         Some(Pin { dependency, misses: self.count_images(misses, &pin, name).await })
     }
 
@@ -408,6 +393,11 @@ impl<I: ImageBuilder> Observer<'_, I> {
         let newer = self.asked.newer_images(old.family(), name, old.build()).await;
         first(&counted(newer)?)
     }
+}
+
+/// The image that a parent comes to.
+fn image_of(parent: Option<&Parent>) -> Option<&Image> {
+    parent?.image.as_deref()
 }
 
 /// The highest build that an exact reference could mean; none for a pattern.

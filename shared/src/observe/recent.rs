@@ -26,9 +26,9 @@ const SPARE: usize = 2;
 const IMAGES_A_PIPELINE: usize = 50;
 
 /// The newest images of each recipe version that pipelines run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Recent {
-    newest: BTreeMap<Made, Vec<ImageSummary>>,
+    newest: BTreeMap<Made, Newest>,
     building: BTreeSet<PipelineArn>,
 }
 
@@ -38,6 +38,29 @@ type Made = (ImageFamily, Version);
 fn made_by(member: &Member) -> Option<Made> {
     let recipe = &member.recipe.as_ref()?.arn;
     Some((recipe.makes(), recipe.version().exact()?))
+}
+
+/// The newest of some images, as far as there is room for them.
+#[derive(Debug)]
+struct Newest {
+    room: usize,
+    images: Vec<ImageSummary>,
+}
+
+impl Newest {
+    fn see(&mut self, image: ImageSummary) {
+        self.images.push(image);
+        // The list has no order, so that any may be the newest.
+        if self.images.len() >= 2 * self.room {
+            self.keep();
+        }
+    }
+
+    /// Forgets all but the newest, and has these in order.
+    fn keep(&mut self) {
+        self.images.sort_by_key(|image| std::cmp::Reverse(image.arn.build()));
+        self.images.truncate(self.room);
+    }
 }
 
 impl Recent {
@@ -55,11 +78,11 @@ impl Recent {
         asked: &Asked<'_, impl ImageBuilder>,
         fleet: &Fleet,
     ) -> Result<Option<Self>, RequestError> {
-        let mut room: BTreeMap<Made, usize> = BTreeMap::new();
+        let mut newest: BTreeMap<Made, Newest> = BTreeMap::new();
         for made in fleet.members().filter_map(made_by) {
-            *room.entry(made).or_insert(SPARE) += 1;
+            let none = || Newest { room: SPARE, images: Vec::new() };
+            newest.entry(made).or_insert_with(none).room += 1;
         }
-        let mut newest: BTreeMap<Made, Vec<ImageSummary>> = BTreeMap::new();
         let mut running = Vec::new();
         let mut patience = IMAGES_A_PIPELINE * fleet.members().count();
         let see = |image: ImageSummary| {
@@ -70,22 +93,15 @@ impl Recent {
                 running.push(image.arn.clone());
             }
             let made = (image.arn.family().clone(), image.arn.version());
-            if let Some(room) = room.get(&made).filter(|_| phase != Phase::Gone) {
-                let images = newest.entry(made).or_default();
-                images.push(image);
-                // The list has no order, so that any may be the newest.
-                if images.len() >= 2 * room {
-                    keep_newest(images, *room);
-                }
+            if let Some(newest) = newest.get_mut(&made).filter(|_| phase != Phase::Gone) {
+                newest.see(image);
             }
             ControlFlow::Continue(())
         };
         if asked.image_builder.all_images(see).await?.is_break() {
             return Ok(None);
         }
-        for (made, images) in &mut newest {
-            keep_newest(images, room.get(made).copied().unwrap_or(SPARE));
-        }
+        newest.values_mut().for_each(Newest::keep);
         let building = running.iter().map(|image| maker(asked, image));
         let building = try_join_all(building).await?.into_iter().flatten().collect();
         Ok(Some(Self { newest, building }))
@@ -102,7 +118,7 @@ impl Recent {
         if self.building.contains(pipeline) {
             return None;
         }
-        for summary in self.newest.get(&made_by(member)?)? {
+        for summary in &self.newest.get(&made_by(member)?)?.images {
             // Who cannot be asked may be anybody's.
             let image = asked.image(&summary.arn.clone().into()).await.ok()?;
             if image.pipeline.as_ref() == Some(pipeline) {
@@ -111,11 +127,6 @@ impl Recent {
         }
         None
     }
-}
-
-fn keep_newest(images: &mut Vec<ImageSummary>, count: usize) {
-    images.sort_by_key(|image| std::cmp::Reverse(image.arn.build()));
-    images.truncate(count);
 }
 
 /// The pipeline that makes an image, if one does and the image is still there.
