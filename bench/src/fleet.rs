@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use emulator::cloud::{ACCOUNT, Cloud, REGION};
-use emulator::image_builder::{Bend, Doc, Model};
+use emulator::image_builder::Doc;
 use serde_json::{Value, json};
 
 use crate::Failure;
+
+/// Amazon's image that golds are built on.
+pub(crate) const BASE: &str = "amazon-linux-2023-x86";
 
 /// The gold image that everybody waits for.
 pub(crate) const GOLD: &str = "gold";
@@ -39,20 +42,32 @@ pub(crate) fn call(cloud: &Cloud, operation: &str, mut members: Value) -> Result
         let token = format!("bench-{}", fastrand::u64(..));
         members["clientToken"] = token.into();
     }
-    let body = members.to_string();
     let now = cloud.now();
-    let answer = Model::get()
-        .read("PUT", &format!("/{operation}"), "", body.as_bytes())
-        .and_then(|(operation, input)| {
-            cloud.state().image_builder.call(operation, &input, Bend::default(), now)
-        })
-        .map_err(|error| format!("{operation}: {}", error.message))?;
-    Ok(answer)
+    let answer = cloud.state().image_builder.ask(operation, &members, now);
+    answer.map_err(|error| format!("{operation}: {}", error.message).into())
 }
 
 /// An ARN of our own.
 pub(crate) fn own(rest: &str) -> String {
     format!("arn:aws:imagebuilder:{REGION}:{ACCOUNT}:{rest}")
+}
+
+/// The newest of Amazon's images, as a recipe names it.
+pub(crate) fn amazons() -> String {
+    format!("arn:aws:imagebuilder:{REGION}:aws:image/{BASE}/x.x.x")
+}
+
+/// Releases a version of a component.
+pub(crate) fn release(cloud: &Cloud, component: usize, version: &str) -> Result<(), Failure> {
+    call(
+        cloud,
+        "CreateComponent",
+        json!({
+            "name": format!("component-{component}"), "semanticVersion": version,
+            "platform": "Linux", "data": format!("name: component {version}"),
+        }),
+    )?;
+    Ok(())
 }
 
 /// The fleet, with every build at its end.
@@ -65,16 +80,9 @@ pub(crate) fn build(cloud: &Cloud, shape: Shape) -> Result<(), Failure> {
     )?;
     let infrastructure = made["infrastructureConfigurationArn"].as_str().unwrap_or_default();
     for index in 0..shape.components {
-        call(
-            cloud,
-            "CreateComponent",
-            json!({
-                "name": format!("component-{index}"), "semanticVersion": "1.0.0",
-                "platform": "Linux", "data": format!("name: component-{index}"),
-            }),
-        )?;
+        release(cloud, index, "1.0.0")?;
     }
-    let amazons = format!("arn:aws:imagebuilder:{REGION}:aws:image/amazon-linux-2023-x86/x.x.x");
+    let amazons = amazons();
     recipe(cloud, shape, GOLD, &amazons, 0)?;
     pipeline(cloud, GOLD, GOLD, infrastructure)?;
     settle(cloud, GOLD)?;

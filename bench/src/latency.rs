@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::Failure;
-use crate::fleet::{call, own};
+use crate::fleet::{self, BASE, call, own};
 use crate::table;
 
 /// How a fleet is kept current.
@@ -113,7 +113,7 @@ pub(crate) fn measure() -> Result<Vec<Row>, Failure> {
 }
 
 /// Five golds; every other pipeline is built on any that comes before it and is no further than
-/// three levels below a gold: five levels in all.
+/// four levels below a gold.
 fn random(size: usize) -> Vec<Member> {
     let mut random = fastrand::Rng::with_seed(6);
     let (mut fleet, mut levels) = (Vec::new(), Vec::new());
@@ -156,7 +156,7 @@ async fn play(fleet: &[Member], strategy: Strategy) -> Result<(Vec<f64>, usize),
             published.push(now);
         }
         if let Some((_, component)) = COMPONENTS.iter().find(|(at, _)| *at == minute) {
-            release(&cloud, *component, "1.1.0")?;
+            fleet::release(&cloud, *component, "1.1.0")?;
         }
         if strategy == Strategy::Ours && minute % 60 == 0 {
             cloud.lambda().invoke_later("dependency-check", deploy::tick(cloud.now()));
@@ -166,20 +166,6 @@ async fn play(fleet: &[Member], strategy: Strategy) -> Result<(Vec<f64>, usize),
     Ok((waits(&cloud, fleet, &published)?, builds))
 }
 
-const BASE: &str = "amazon-linux-2023-x86";
-
-fn release(cloud: &Cloud, component: usize, version: &str) -> Result<(), Failure> {
-    call(
-        cloud,
-        "CreateComponent",
-        json!({
-            "name": format!("component-{component}"), "semanticVersion": version,
-            "platform": "Linux", "data": format!("name: component {version}"),
-        }),
-    )?;
-    Ok(())
-}
-
 fn create(cloud: &Cloud, fleet: &[Member], strategy: Strategy, topic: &str) -> Result<(), Failure> {
     let made = call(
         cloud,
@@ -187,12 +173,12 @@ fn create(cloud: &Cloud, fleet: &[Member], strategy: Strategy, topic: &str) -> R
         json!({ "name": "standard", "instanceProfileName": "profile", "snsTopicArn": topic }),
     )?;
     for component in 0..8 {
-        release(cloud, component, "1.0.0")?;
+        fleet::release(cloud, component, "1.0.0")?;
     }
     for (index, Member { parent, component }) in fleet.iter().enumerate() {
         let parent_image = match parent {
             Some(parent) => own(&format!("image/{}/x.x.x", name(*parent))),
-            None => format!("arn:aws:imagebuilder:{REGION}:aws:image/{BASE}/x.x.x"),
+            None => fleet::amazons(),
         };
         let component = own(&format!("component/component-{component}/x.x.x"));
         call(
@@ -224,7 +210,7 @@ fn create(cloud: &Cloud, fleet: &[Member], strategy: Strategy, topic: &str) -> R
             });
         }
         call(cloud, "CreateImagePipeline", pipeline)?;
-        crate::fleet::settle(cloud, &name(index))?;
+        fleet::settle(cloud, &name(index))?;
     }
     Ok(())
 }
@@ -296,13 +282,11 @@ fn waits(cloud: &Cloud, fleet: &[Member], published: &[Timestamp]) -> Result<Vec
     let mut hours = Vec::new();
     for (index, at) in published.iter().enumerate() {
         // Whatever is built on the new version, or on something that is.
-        let base = format!("{BASE}/2027.");
         let mut new: BTreeSet<&str> = BTreeSet::new();
         let mut first: BTreeMap<&str, Timestamp> = BTreeMap::new();
         for build in &builds {
-            let is_of_base = build.parent.contains(&base)
-                && (index..published.len())
-                    .any(|it| build.parent.contains(&format!("/2027.{it}.")));
+            let is_of_base = (index..published.len())
+                .any(|it| build.parent.contains(&format!("{BASE}/2027.{it}.")));
             if is_of_base || new.contains(build.parent.as_str()) {
                 new.insert(&build.arn);
                 let pipeline = build.pipeline.as_deref().unwrap_or_default();

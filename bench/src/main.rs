@@ -86,11 +86,9 @@ async fn main() -> Result<(), Failure> {
     }
     if arguments.measurements != [Measurement::Latency] {
         let mut contestants = Contestants::new(root);
-        if arguments.ours.is_none() {
-            Contestants::build(root, &arguments.python)?;
-        }
-        if let Some(other) = &arguments.ours {
-            contestants.ours.command = vec![other.display().to_string()];
+        match &arguments.ours {
+            Some(other) => contestants.ours.command = vec![other.display().to_string()],
+            None => Contestants::build(root, &arguments.python)?,
         }
         if is_wanted(Measurement::ColdStart) {
             let rows = cold_start::measure(&contestants, &folder, arguments.rounds).await?;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use image_cascade::graph::Fleet;
+use image_cascade::arn::{ImageArn, RecipeArn};
+use image_cascade::graph::{Fleet, Member};
 use image_cascade::image::{Image, ImageStatus, ImageSummary};
 use image_cascade::pipeline::{Pipeline, PipelineStatus};
 use image_cascade::plan::plan;
@@ -14,7 +15,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::Failure;
-use crate::fleet::own;
+use crate::fleet::{amazons, own};
 use crate::table::{self, Spread};
 
 /// Deciding for a whole fleet.
@@ -90,26 +91,22 @@ fn check(pipelines: usize, calls_a_pipeline: f64) -> Check {
 fn fleet(pipelines: usize) -> Result<(Vec<Pipeline>, Vec<Recipe>), Failure> {
     let (mut members, mut recipes) = (Vec::new(), Vec::new());
     for index in 0..pipelines {
-        let recipe = own(&format!("image-recipe/image-{index}/1.0.0")).parse()?;
+        let recipe: RecipeArn = own(&format!("image-recipe/image-{index}/1.0.0")).parse()?;
         let parent = match above(index) {
             Some(above) => own(&format!("image/image-{above}/x.x.x")),
-            None => {
-                "arn:aws:imagebuilder:us-east-1:aws:image/amazon-linux-2023-x86/x.x.x".to_owned()
-            }
+            None => amazons(),
         };
         members.push(Pipeline {
             arn: own(&format!("image-pipeline/image-{index}")).parse()?,
             status: PipelineStatus::Enabled,
-            recipe,
+            recipe: recipe.clone(),
             image_tags: BTreeMap::new(),
             created: None,
             marked: false,
         });
-        let recipe = own(&format!("image-recipe/image-{index}/1.0.0")).parse()?;
-        let name = format!("image-{index}");
         recipes.push(Recipe {
             arn: recipe,
-            name,
+            name: format!("image-{index}"),
             parent: ParentImage::parse(&parent),
             created: None,
         });
@@ -124,9 +121,9 @@ fn above(index: usize) -> Option<usize> {
 
 /// Every pipeline was built once, and its parent has moved since.
 fn observe(fleet: &Fleet) -> Result<Vec<Observed>, Failure> {
-    let observe = |member: &image_cascade::graph::Member| {
+    let observe = |member: &Member| {
         let name = member.pipeline.arn.name();
-        let arn: image_cascade::arn::ImageArn = own(&format!("image/{name}/1.0.0/1")).parse()?;
+        let arn: ImageArn = own(&format!("image/{name}/1.0.0/1")).parse()?;
         let reference = member.reference().ok_or("a member without a parent")?;
         let family = reference.family();
         let newest = format!("{family}/1.0.0/2").parse()?;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
 use super::life::{Build, Due};
-use super::model::Input;
+use super::model::{Input, Model};
 use super::versioned::Versioned;
 use crate::events::EventBus;
 use crate::ssm::ParameterStore;
@@ -130,6 +130,21 @@ impl ImageBuilder {
     /// Every build that was started, in order.
     pub fn executions(&self) -> &[Execution] {
         &self.executions
+    }
+
+    /// Carries out one operation for somebody who needs no client: no fault strikes it.
+    ///
+    /// # Errors
+    /// As the model or the service refuses.
+    pub fn ask(
+        &mut self,
+        operation: &str,
+        members: &Value,
+        now: Timestamp,
+    ) -> Result<Doc, ApiError> {
+        let (path, body) = (format!("/{operation}"), members.to_string());
+        let (operation, input) = Model::get().read("PUT", &path, "", body.as_bytes())?;
+        self.call(operation, &input, Bend::default(), now)
     }
 
     /// Carries out one operation on members that the model has let pass.

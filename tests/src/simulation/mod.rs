@@ -289,10 +289,8 @@ fn tell(cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcome {
         let parts: Value = serde_json::from_str(&message.message).unwrap_or_default();
         let report: Value =
             serde_json::from_str(parts["default"].as_str().unwrap_or_default()).unwrap_or_default();
-        for line in lines(&report).filter(|line| line["outcome"]["result"] == "started") {
-            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            told.insert(text(&line["outcome"]["image"]), text(&line["pipeline"]));
-        }
+        let started = lines(&report).map(watch::line).filter(|it| it.outcome == "started");
+        told.extend(started.map(|it| (it.image.unwrap_or_default(), it.pipeline)));
     }
     let mut seen = watch.seen();
     let ours = seen.ours.clone();

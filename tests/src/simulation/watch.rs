@@ -309,7 +309,7 @@ fn subject(call: &Call<'_>) -> String {
 }
 
 /// What a line of a report says.
-fn line(line: &Value) -> Said {
+pub(super) fn line(line: &Value) -> Said {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     Said {
         pipeline: text(&line["pipeline"]).unwrap_or_default(),

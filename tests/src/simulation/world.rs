@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use emulator::cloud::{ACCOUNT, Cloud, REGION};
 use emulator::deploy;
-use emulator::image_builder::{Bend, Doc, Model};
+use emulator::image_builder::{Bend, Doc};
 use emulator::sns::Message;
 use serde_json::{Value, json};
 
@@ -110,12 +110,8 @@ impl<'a> World<'a> {
             self.tokens += 1;
             members["clientToken"] = format!("world-{}", self.tokens).into();
         }
-        let body = members.to_string();
-        let read = Model::get().read("PUT", &format!("/{operation}"), "", body.as_bytes());
         let now = self.cloud.now();
-        let answer = read.and_then(|(operation, input)| {
-            self.cloud.state().image_builder.call(operation, &input, Bend::default(), now)
-        });
+        let answer = self.cloud.state().image_builder.ask(operation, &members, now);
         self.cloud.wake();
         match answer {
             Ok(doc) => Some(doc),
