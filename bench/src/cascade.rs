@@ -48,15 +48,14 @@ pub(crate) async fn measure(
     let mut rows = Vec::new();
     for &children in sizes {
         for pace in PACES {
-            let Contestants { ours, python, python_threads, .. } = contestants;
-            let all = [ours, python, python_threads];
+            let all = contestants.for_cascades(pace.map(|(rate, _)| rate));
             // Where calls are rare the longest would take the better part of an hour.
             let is_long = pace.is_some_and(|(rate, _)| children >= 100 * rate as usize);
             if is_long {
                 continue;
             }
             let rounds = if children < 1_000 && pace.is_none() { 5 } else { 1 };
-            let mut seen = [const { Vec::new() }; 3];
+            let mut seen: Vec<Vec<Seen>> = all.iter().map(|_| Vec::new()).collect();
             for _ in 0..rounds {
                 for (contestant, seen) in all.iter().zip(&mut seen) {
                     seen.push(once(contestant, folder, children, pace).await?);

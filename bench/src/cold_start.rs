@@ -38,16 +38,15 @@ pub(crate) async fn measure(
     folder: &Path,
     rounds: usize,
 ) -> Result<Vec<Row>, Failure> {
-    let Contestants { floor, ours, python, .. } = contestants;
+    let all = contestants.for_cold_starts();
     let mut rows = Vec::new();
     let share = Share::of(SMALLEST);
     if share.is_none() {
         eprintln!("no control group can be made here: cold starts at 128 MB are left out");
     }
     for share in [None, share] {
-        let all = [floor, ours, python];
         let rounds = if share.is_some() { rounds.div_ceil(3) } else { rounds };
-        let mut times = [const { (Vec::new(), Vec::new(), Vec::new()) }; 3];
+        let mut times = vec![(Vec::new(), Vec::new(), Vec::new()); all.len()];
         for _ in 0..rounds {
             for (contestant, times) in all.iter().zip(&mut times) {
                 let (init, answer, processor) = once(contestant, folder, share.as_ref()).await?;

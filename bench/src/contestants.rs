@@ -5,6 +5,9 @@ use std::process::Command;
 
 use crate::Failure;
 
+/// How many calls a second the one is told that is told.
+const TOLD: u32 = 50;
+
 /// A function that can be started.
 #[derive(Debug, Clone)]
 pub(crate) struct Contestant {
@@ -20,6 +23,8 @@ pub(crate) struct Contestant {
 pub(crate) struct Contestants {
     /// `gold-cascade`, as it is deployed.
     pub(crate) ours: Contestant,
+    /// The same, told how many calls a second it may make.
+    pub(crate) ours_told: Contestant,
     /// `dependency-check`, as it is deployed.
     pub(crate) check: Contestant,
     /// Runtime and one call, in Rust.
@@ -28,6 +33,8 @@ pub(crate) struct Contestants {
     pub(crate) python: Contestant,
     /// The same, ten children at once.
     pub(crate) python_threads: Contestant,
+    /// Whether those two take part.
+    pub(crate) with_peer: bool,
 }
 
 impl Contestants {
@@ -52,25 +59,43 @@ impl Contestants {
                 ("THREADS".to_owned(), threads.to_string()),
             ],
         };
+        let ours = rust("ours", "gold-cascade");
+        let told = ("CALLS_PER_SECOND".to_owned(), TOLD.to_string());
         Self {
-            ours: rust("ours", "gold-cascade"),
+            ours_told: Contestant { label: "ours, told", variables: vec![told], ..ours.clone() },
+            ours,
             check: rust("dependency-check", "dependency-check"),
             floor: rust("floor", "floor"),
             python: python("boto3", 1),
             python_threads: python("boto3, 10 threads", 10),
+            with_peer: true,
         }
+    }
+
+    /// Ours and the floor, and the peer if it takes part.
+    pub(crate) fn for_cold_starts(&self) -> Vec<&Contestant> {
+        let peer = self.with_peer.then_some(&self.python);
+        [&self.floor, &self.ours].into_iter().chain(peer).collect()
+    }
+
+    /// Ours, and the peer if it takes part. Where as many calls a second are let through as ours can
+    /// be told, it takes part that way, too.
+    pub(crate) fn for_cascades(&self, rate: Option<u32>) -> Vec<&Contestant> {
+        let told = (rate == Some(TOLD)).then_some(&self.ours_told);
+        let peers = [&self.python, &self.python_threads].into_iter().filter(|_| self.with_peer);
+        std::iter::once(&self.ours).chain(told).chain(peers).collect()
     }
 
     /// Builds what is in Rust as a release, and makes a Python environment for the peer.
     ///
     /// # Errors
     /// Something cannot be built; what the builder says has gone to standard error by then.
-    pub(crate) fn build(root: &Path, python: &str) -> Result<(), Failure> {
+    pub(crate) fn build(&self, root: &Path, python: &str) -> Result<(), Failure> {
         let functions = ["gold-cascade", "dependency-check", "floor"];
         let mut cargo = Command::new("cargo");
         cargo.current_dir(root).args(["build", "--release", "--quiet"]);
         run(cargo.args(functions.iter().flat_map(|name| ["--package", name])))?;
-        install_the_peer(root, python)
+        if self.with_peer { install_the_peer(root, python) } else { Ok(()) }
     }
 }
 

@@ -59,6 +59,9 @@ struct Arguments {
     /// The Python for the peer.
     #[arg(long, default_value = "python3.13")]
     python: String,
+    /// Leave the peer out, where there is no such Python.
+    #[arg(long)]
+    without_peer: bool,
     /// Another build of `gold-cascade` to measure, such as one with other options; nothing is built
     /// then.
     #[arg(long)]
@@ -86,9 +89,13 @@ async fn main() -> Result<(), Failure> {
     }
     if arguments.measurements != [Measurement::Latency] {
         let mut contestants = Contestants::new(root);
+        contestants.with_peer = !arguments.without_peer;
         match &arguments.ours {
-            Some(other) => contestants.ours.command = vec![other.display().to_string()],
-            None => Contestants::build(root, &arguments.python)?,
+            Some(other) => {
+                contestants.ours.command = vec![other.display().to_string()];
+                contestants.ours_told.command.clone_from(&contestants.ours.command);
+            }
+            None => contestants.build(root, &arguments.python)?,
         }
         if is_wanted(Measurement::ColdStart) {
             let rows = cold_start::measure(&contestants, &folder, arguments.rounds).await?;

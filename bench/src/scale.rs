@@ -103,6 +103,7 @@ fn fleet(pipelines: usize) -> Result<(Vec<Pipeline>, Vec<Recipe>), Failure> {
             image_tags: BTreeMap::new(),
             created: None,
             marked: false,
+            last_run_was_well: true,
         });
         recipes.push(Recipe {
             arn: recipe,

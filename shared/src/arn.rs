@@ -7,7 +7,6 @@
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
-use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -28,6 +27,8 @@ pub struct ArnError {
 enum Problem {
     #[error("it does not start with `arn:aws`")]
     NotAnArn,
+    #[error("no ARN has a {0:?}")]
+    Character(char),
     #[error("it names a resource of `{0}`, not of `imagebuilder`")]
     Service(String),
     #[error("it has no Region")]
@@ -48,31 +49,20 @@ enum Problem {
     Version(#[from] VersionError),
 }
 
-/// What comes before the version. It is shared by all copies of an ARN: a fleet is full of them.
+/// What comes before the version: name, owner, Region and partition, one space between each two. The
+/// name comes first, since that is what tells one from another.
+///
+/// It is one text, shared by all copies of an ARN: a fleet is full of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Head(Arc<Parts>);
-
-/// The name, and whose it is. The name comes first, since that is what tells one from another.
-#[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Parts {
-    name: Box<str>,
-    owner: Box<str>,
-    region: Box<str>,
-    partition: Box<str>,
-}
-
-impl Deref for Head {
-    type Target = Parts;
-
-    fn deref(&self) -> &Parts {
-        &self.0
-    }
-}
+struct Head(Arc<str>);
 
 impl Head {
     /// Reads `arn:PARTITION:imagebuilder:REGION:OWNER:KIND/NAME[/REST]`, where KIND is one of
     /// `kinds`; gives the kind's index and what follows the name.
     fn read<'a>(text: &'a str, kinds: &[&str]) -> Result<(Self, usize, Option<&'a str>), Problem> {
+        if let Some(foreign) = text.chars().find(|it| !it.is_ascii_graphic()) {
+            return Err(Problem::Character(foreign));
+        }
         let mut parts = text.splitn(6, ':');
         let mut next = || parts.next().unwrap_or_default();
         let (arn, partition, service, region, owner, resource) =
@@ -101,18 +91,32 @@ impl Head {
         if name.is_empty() || !name.bytes().all(is_name_byte) {
             return Err(Problem::Name(name.to_owned()));
         }
-        let parts = Parts {
-            partition: partition.into(),
-            region: region.into(),
-            owner: owner.into(),
-            name: name.into(),
-        };
-        Ok((Self(Arc::new(parts)), kind, rest))
+        Ok((Self(format!("{name} {owner} {region} {partition}").into()), kind, rest))
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>, kind: &str) -> fmt::Result {
-        let Parts { partition, region, owner, name } = &**self;
+        let [name, owner, region, partition] = self.parts();
         write!(f, "arn:{partition}:imagebuilder:{region}:{owner}:{kind}/{name}")
+    }
+
+    fn parts(&self) -> [&str; 4] {
+        let mut parts = self.0.split(' ');
+        std::array::from_fn(|_| parts.next().unwrap_or_default())
+    }
+
+    fn name(&self) -> &str {
+        let [name, ..] = self.parts();
+        name
+    }
+
+    fn owner(&self) -> &str {
+        let [_, owner, ..] = self.parts();
+        owner
+    }
+
+    fn region(&self) -> &str {
+        let [_, _, region, _] = self.parts();
+        region
     }
 }
 
@@ -165,12 +169,12 @@ pub struct PipelineArn(Head);
 impl PipelineArn {
     /// The last part of the ARN.
     pub fn name(&self) -> &str {
-        &self.0.name
+        self.0.name()
     }
 
     /// The account that the pipeline is of.
     pub fn owner(&self) -> &str {
-        &self.0.owner
+        self.0.owner()
     }
 }
 
@@ -223,12 +227,12 @@ impl RecipeArn {
 
     /// The recipe's name in the ARN.
     pub fn name(&self) -> &str {
-        &self.head.name
+        self.head.name()
     }
 
     /// The account that the recipe is of.
     pub fn owner(&self) -> &str {
-        &self.head.owner
+        self.head.owner()
     }
 
     /// The version or versions that are named.
@@ -345,22 +349,28 @@ impl<K: Kind> Family<K> {
 
     /// The name in the ARN.
     pub fn name(&self) -> &str {
-        &self.head.name
+        self.head.name()
     }
 
     /// The account that owns it, or `aws` and the like.
     pub fn owner(&self) -> &str {
-        &self.head.owner
+        self.head.owner()
     }
 
     /// The Region that it is registered in.
     pub fn region(&self) -> &str {
-        &self.head.region
+        self.head.region()
     }
 
     /// One build of it.
     pub fn build(&self, build: BuildVersion) -> BuildArn<K> {
         BuildArn { family: self.clone(), build }
+    }
+
+    /// The newest build of one version: `…/1.2.3`.
+    pub fn version(&self, version: Version) -> Reference<K> {
+        let selector = Selector::Newest(VersionPattern::Exact(version));
+        Reference { family: self.clone(), selector }
     }
 
     /// The newest of the whole family: `…/x.x.x`.

@@ -2,7 +2,9 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::OnceLock;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -12,30 +14,50 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::error::{Cause, RequestError};
 use crate::image_builder::sdk;
+use crate::settings::Settings;
 
 /// What a function keeps between invocations: its clients, and nothing else.
-#[derive(Debug, Clone)]
+///
+/// A client is made when it is needed first: each reads the partitions of AWS once more, and most
+/// invocations need one only.
+#[derive(Debug)]
 pub struct Clients {
     /// EC2 Image Builder.
     pub image_builder: sdk::Client,
-    /// The Parameter Store, for parents that a parameter names.
-    pub parameters: aws_sdk_ssm::Client,
-    /// SNS, for the report.
-    pub sns: aws_sdk_sns::Client,
-    /// The Region that the clients ask.
-    pub region: Option<String>,
+    aws: SdkConfig,
+    parameters: OnceLock<aws_sdk_ssm::Client>,
+    sns: OnceLock<aws_sdk_sns::Client>,
 }
 
 impl Clients {
     /// Clients by what the environment says, made once for each cold start.
-    pub async fn from_environment() -> Self {
-        let aws = sdk_config().await;
+    pub async fn from_environment(settings: &Settings) -> Self {
+        Self::new(sdk_config(settings).await, settings)
+    }
+
+    /// Clients that reach AWS as `aws` says.
+    pub fn new(aws: SdkConfig, settings: &Settings) -> Self {
         Self {
-            image_builder: sdk::client(&aws),
-            parameters: aws_sdk_ssm::Client::new(&aws),
-            sns: aws_sdk_sns::Client::new(&aws),
-            region: aws.region().map(ToString::to_string),
+            image_builder: sdk::client(&aws, settings.calls_per_second),
+            aws,
+            parameters: OnceLock::new(),
+            sns: OnceLock::new(),
         }
+    }
+
+    /// The Parameter Store, for parents that a parameter names.
+    pub fn parameters(&self) -> &aws_sdk_ssm::Client {
+        self.parameters.get_or_init(|| aws_sdk_ssm::Client::new(&self.aws))
+    }
+
+    /// SNS, for the report.
+    pub fn sns(&self) -> &aws_sdk_sns::Client {
+        self.sns.get_or_init(|| aws_sdk_sns::Client::new(&self.aws))
+    }
+
+    /// The Region that the clients ask.
+    pub fn region(&self) -> Option<&str> {
+        self.aws.region().map(AsRef::as_ref)
     }
 }
 
@@ -44,11 +66,17 @@ impl Clients {
 ///
 /// `ring` is the crypto provider: `aws-lc` spends some thirty milliseconds on entropy at the first
 /// connection, which every cold start would pay.
-async fn sdk_config() -> SdkConfig {
+async fn sdk_config(settings: &Settings) -> SdkConfig {
     let https = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
         .build_https();
-    aws_config::defaults(BehaviorVersion::latest()).http_client(https).load().await
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(https);
+    if settings.has_credentials {
+        // The environment is where the usual chain looks first; the rest of it costs a cold start
+        // half a millisecond only to be made.
+        loader = loader.credentials_provider(EnvironmentVariableCredentialsProvider::new());
+    }
+    loader.load().await
 }
 
 /// What a client's error says: the service's own code and words, or what happened on the way.

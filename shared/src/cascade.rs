@@ -146,7 +146,7 @@ impl FinishError {
 /// Whatever is not finished makes Lambda retry the invocation and, after that, keep it in the
 /// dead-letter queue. What has succeeded is not repeated by a retry.
 pub async fn finish(
-    sns: &aws_sdk_sns::Client,
+    clients: &Clients,
     settings: &Settings,
     report: Report,
     now: Timestamp,
@@ -169,7 +169,7 @@ pub async fn finish(
     {
         tracing::error!("the metrics were not written: {error}");
     }
-    let told = tell(sns, settings, &report).boxed().await;
+    let told = tell(clients, settings, &report).boxed().await;
     if let Some(unfinished) = report.unfinished() {
         return Err(unfinished.into());
     }
@@ -177,15 +177,11 @@ pub async fn finish(
     Ok(report.answer())
 }
 
-async fn tell(
-    sns: &aws_sdk_sns::Client,
-    settings: &Settings,
-    report: &Report,
-) -> Result<(), RequestError> {
+async fn tell(clients: &Clients, settings: &Settings, report: &Report) -> Result<(), RequestError> {
     let Some(topic) = settings.report_topic.as_deref().filter(|_| report.is_worth_telling()) else {
         return Ok(());
     };
-    let told = publish(sns, topic, report).await;
+    let told = publish(clients.sns(), topic, report).await;
     if let Err(error) = &told {
         tracing::error!(topic.arn = topic, "the report was not published: {}", Chain(error));
     }

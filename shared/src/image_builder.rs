@@ -4,6 +4,8 @@
 //! what Image Builder says, to the last page; writes start a pipeline, or note where a check that
 //! ran out of time goes on.
 
+mod pace;
+mod paced;
 mod retry;
 pub mod sdk;
 

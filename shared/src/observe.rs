@@ -118,7 +118,7 @@ async fn read_parameters(clients: &Clients, fleet: Fleet) -> (Fleet, Option<Requ
     if names.is_empty() {
         return (fleet, None);
     }
-    match parameter_store::read(&clients.parameters, &names).await {
+    match parameter_store::read(clients.parameters(), &names).await {
         Ok(parameters) => (fleet.holding(&parameters), None),
         Err(error) => (fleet, Some(error)),
     }

@@ -35,4 +35,6 @@ pub struct Pipeline {
     pub created: Option<Timestamp>,
     /// Whether it bears [`CONTINUE_HERE`].
     pub marked: bool,
+    /// Whether its last run ended with an image, as far as lists show it. Nothing is decided by it.
+    pub last_run_was_well: bool,
 }

@@ -9,13 +9,14 @@ use thiserror::Error;
 use crate::rebuild::RetryPolicy;
 
 /// The names of all settings.
-pub const ALL: [&str; 6] = [
+pub const ALL: [&str; 7] = [
     "DRY_RUN",
     "GOLD_TOPIC_ARN",
     "REPORT_TOPIC_ARN",
     "LOG_LEVEL",
     "FAILED_BUILD_TRIES",
     "FAILED_BUILD_PAUSE",
+    "CALLS_PER_SECOND",
 ];
 
 /// What a topic's name in a setting looks like.
@@ -34,8 +35,12 @@ pub struct Settings {
     pub log_level: tracing::Level,
     /// How failed builds are tried again.
     pub retry: RetryPolicy,
+    /// The most calls a second that are made of Image Builder; as many as it lets through if absent.
+    pub calls_per_second: Option<u32>,
     /// The name of the Lambda function, for its metrics. It is no setting: Lambda says it.
     pub function_name: Option<String>,
+    /// Whether the environment holds AWS credentials. It is no setting either.
+    pub has_credentials: bool,
 }
 
 /// A setting whose value cannot be used.
@@ -89,7 +94,14 @@ impl Settings {
                 )?
                 .unwrap_or(usual.pause),
             },
+            calls_per_second: read(
+                &lookup,
+                "CALLS_PER_SECOND",
+                "a number from 1 to 1000",
+                |text| text.parse().ok().filter(|calls| (1..=1_000).contains(calls)),
+            )?,
             function_name: lookup("AWS_LAMBDA_FUNCTION_NAME").filter(|name| !name.is_empty()),
+            has_credentials: lookup("AWS_ACCESS_KEY_ID").is_some_and(|key| !key.trim().is_empty()),
         })
     }
 }
@@ -141,6 +153,7 @@ mod tests {
         assert!(!settings.dry_run);
         assert_eq!(settings.report_topic, None);
         assert_eq!(settings.retry, RetryPolicy::default());
+        assert_eq!(settings.calls_per_second, None);
     }
 
     #[test]
@@ -152,6 +165,7 @@ mod tests {
             ("LOG_LEVEL", "debug"),
             ("FAILED_BUILD_TRIES", "5"),
             ("FAILED_BUILD_PAUSE", "30m"),
+            ("CALLS_PER_SECOND", "50"),
         ])
         .unwrap();
         assert!(settings.dry_run);
@@ -159,6 +173,7 @@ mod tests {
         assert_eq!(settings.gold_topic.as_deref(), Some(gold));
         assert_eq!(settings.log_level, tracing::Level::DEBUG);
         assert_eq!(settings.retry, RetryPolicy { tries: 5, pause: SignedDuration::from_mins(30) });
+        assert_eq!(settings.calls_per_second, Some(50));
     }
 
     #[test]
@@ -171,6 +186,7 @@ mod tests {
                 error("LOG_LEVEL", "3"),
                 error("FAILED_BUILD_TRIES", "0"),
                 error("FAILED_BUILD_PAUSE", "soon"),
+                error("CALLS_PER_SECOND", "0"),
             ].join("\n"),
             @"
         the setting DRY_RUN is `yes`, which is not `true` or `false`
@@ -178,6 +194,7 @@ mod tests {
         the setting LOG_LEVEL is `3`, which is not one of `error`, `warn`, `info`, `debug`, `trace`
         the setting FAILED_BUILD_TRIES is `0`, which is not a number from 1 to 10
         the setting FAILED_BUILD_PAUSE is `soon`, which is not a duration such as `90s`, `30m` or `2h`
+        the setting CALLS_PER_SECOND is `0`, which is not a number from 1 to 1000
         ");
     }
 

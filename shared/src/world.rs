@@ -64,6 +64,7 @@ impl World {
             image_tags: BTreeMap::new(),
             created: None,
             marked: false,
+            last_run_was_well: false,
         });
         self
     }

@@ -165,21 +165,45 @@ async fn a_notification_that_runs_short_of_time_is_retried() {
     assert!((0..100).all(|index| lab.count(&format!("web-{index:02}")) == 1));
 }
 
-/// > Reads and starts slow down when they are throttled, until none fails.
-#[tokio::test(start_paused = true)]
-async fn a_throttled_check_slows_down_and_ends_well() {
-    let lab = Lab::silent(&[]).await;
+/// A check of a hundred pipelines that are behind, where so many calls a second are let through and
+/// so many at once: its calls, how many of them were refused, and how many seconds it took.
+async fn throttled(settings: &[(&str, &str)], rate: u32, burst: u32) -> (u64, u64, f64) {
+    let lab = Lab::silent(settings).await;
     behind(&lab, 100).await;
     lab.calls();
-    lab.cloud.state().pace = Some(Pace::new(5, 10));
+    {
+        let mut state = lab.cloud.state();
+        state.pace = Some(Pace::new(rate, burst));
+        let far = Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_millis(20));
+        state.faults.add(far);
+    }
     let before = lab.cloud.now();
     let report = lab.check().await.unwrap();
-    let took = lab.cloud.now().duration_since(before).as_secs();
+    let took = lab.cloud.now().duration_since(before).as_secs_f64();
     assert_eq!(report["totals"]["started"], 100, "{}", report["totals"]);
     let refused = lab.cloud.state().pace.take().unwrap().refused();
-    let calls: u64 = lab.calls().values().sum();
-    // 5 a second is the least; a client that only tries again would be refused far more often
-    // than it is served.
-    assert!(refused * 2 < calls, "{refused} of {calls} calls were refused in {took} s");
-    assert!(took < 300, "{refused} of {calls} calls were refused in {took} s");
+    (lab.calls().values().sum(), refused, took)
+}
+
+/// > Reads and starts slow down when they are throttled, until none fails.
+#[tokio::test(start_paused = true)]
+async fn a_throttled_check_slows_down_as_far_as_it_has_to() {
+    // At two calls a second the last of those who ask at once waits for sixteen.
+    for (rate, burst) in [(2, 10), (5, 10), (20, 100), (50, 100)] {
+        let (calls, refused, took) = throttled(&[], rate, burst).await;
+        #[expect(clippy::cast_precision_loss, reason = "counts of calls are small")]
+        let best = (calls - refused).saturating_sub(u64::from(burst)) as f64 / f64::from(rate);
+        let seen = format!("{refused} of {calls} calls refused, {took} s at {rate} a second");
+        // Beside the calls there are the pauses before what was refused is asked again.
+        assert!(took < best * 1.25 + 3.0, "{seen}");
+        assert!(refused * 3 < calls, "{seen}");
+    }
+}
+
+/// > Whoever is told how often he may ask is not throttled.
+#[tokio::test(start_paused = true)]
+async fn calls_per_second_that_are_let_through_cause_no_throttle() {
+    let (calls, refused, took) = throttled(&[("CALLS_PER_SECOND", "50")], 50, 100).await;
+    assert_eq!(refused, 0, "of {calls} calls");
+    assert!(took < 10.0, "{calls} calls took {took} s");
 }

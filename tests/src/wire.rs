@@ -42,7 +42,7 @@ pub fn sdk_config(cloud: &Cloud, access_key: &str) -> SdkConfig {
 
 /// The product's own client, on the emulator in this process.
 pub fn client(cloud: &Cloud, access_key: &str) -> aws_sdk_imagebuilder::Client {
-    image_cascade::image_builder::sdk::client(&sdk_config(cloud, access_key))
+    image_cascade::image_builder::sdk::client(&sdk_config(cloud, access_key), None)
 }
 
 /// The real handler of the function `name`. Each invocation has a client of Image Builder of its
@@ -55,15 +55,8 @@ pub fn handler(
     skew: SignedDuration,
 ) -> Handler {
     let cloud = cloud.clone();
-    let aws = sdk_config(&cloud, name);
-    let (parameters, sns) = (aws_sdk_ssm::Client::new(&aws), aws_sdk_sns::Client::new(&aws));
     std::sync::Arc::new(move |access_key, event| {
-        let clients = Clients {
-            image_builder: client(&cloud, &access_key),
-            parameters: parameters.clone(),
-            sns: sns.clone(),
-            region: Some(REGION.to_owned()),
-        };
+        let clients = Clients::new(sdk_config(&cloud, &access_key), &settings);
         let (settings, now) = (settings.clone(), cloud.now() + skew);
         let deadline = u64::try_from((now + timeout).as_millisecond()).unwrap_or_default();
         let budget = Budget::until(now, deadline);

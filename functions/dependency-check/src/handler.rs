@@ -69,5 +69,5 @@ pub async fn handle(
         }
     };
     let report = Report::new(FUNCTION, settings.dry_run, vec![event]);
-    Ok(finish(&clients.sns, &settings, report, budget.now()).await?)
+    Ok(finish(clients, &settings, report, budget.now()).await?)
 }

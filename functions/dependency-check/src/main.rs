@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     let settings = Settings::from_environment();
     log_from(settings.as_ref().map_or(tracing::Level::INFO, |settings| settings.log_level));
     let settings = settings.inspect_err(|error| tracing::error!("{error}"))?;
-    let clients = Clients::from_environment().await;
+    let clients = Clients::from_environment(&settings).await;
 
     lambda_runtime::run(service_fn(async |event: LambdaEvent<_>| {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]

@@ -80,7 +80,7 @@ pub async fn handle(
         }
     }
     let report = Report::new(FUNCTION, settings.dry_run, events);
-    Ok(finish(&clients.sns, settings, report, budget.now()).await?)
+    Ok(finish(clients, settings, report, budget.now()).await?)
 }
 
 fn not_a_record(index: usize, problem: &serde_json::Error) -> Event {
@@ -155,7 +155,7 @@ async fn follow(
 ) -> Event {
     let cause = cause(&notification.image, &notification.status);
     let (id, image) = (heard.id, notification.image.to_string());
-    if let Some(why) = why_ignored(&notification, heard.says_maker, clients.region.as_deref()) {
+    if let Some(why) = why_ignored(&notification, heard.says_maker, clients.region()) {
         tracing::info!(event.id = id, image.arn = image, "{cause}: ignored: {why}");
         return Event::ignored(&cause, &why);
     }

@@ -10,11 +10,12 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 pub use aws_sdk_imagebuilder::Client;
 use aws_sdk_imagebuilder::Config;
+use aws_sdk_imagebuilder::config::StalledStreamProtectionConfig;
 use aws_sdk_imagebuilder::config::retry::{RetryConfig, RetryPartition};
-use aws_sdk_imagebuilder::config::timeout::TimeoutConfig;
 use aws_sdk_imagebuilder::types;
 use jiff::Timestamp;
 
+use super::paced::Paced;
 use super::retry::TooManyRequests;
 use super::{Filter, ImageBuilder, Outputs, Page, PageRequest, RecipeList, Started};
 use crate::arn::{
@@ -35,26 +36,28 @@ use crate::version::{BuildVersion, Version};
 /// The most that a list gives on one page.
 const PAGE: i32 = 100;
 
-/// How long one attempt may take. Image Builder answers within a second or not at all; a call that
-/// hangs must not use up the invocation's own time.
-const ATTEMPT: Duration = Duration::from_secs(10);
-
 /// A client that tries throttles and passing failures again: six attempts, with jitter, from a
-/// quarter of a second. Once it has been throttled it asks more slowly, by as much as it takes.
+/// quarter of a second. Once it has been throttled it asks more slowly, by as much as it takes, and
+/// never more often than `most` times a second if that is given.
 ///
 /// Its budget of retries and its pace are its own, and not those of every client of the process.
-pub fn client(config: &SdkConfig) -> Client {
-    let retries = RetryConfig::adaptive()
+pub fn client(config: &SdkConfig, most: Option<u32>) -> Client {
+    let retries = RetryConfig::standard()
         .with_max_attempts(6)
         .with_initial_backoff(Duration::from_millis(250));
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build();
-    let config: Config = Config::from(config)
+    // Whoever waits for its turn sends nothing, and is not stalled. What comes is watched as usual.
+    let stalls = StalledStreamProtectionConfig::enabled().upload_enabled(false).build();
+    let builder = Config::from(config)
         .to_builder()
         .retry_config(retries)
-        .timeout_config(timeouts)
+        .stalled_stream_protection(stalls)
         .retry_classifier(TooManyRequests)
-        .retry_partition(RetryPartition::custom("image-cascade").build())
-        .build();
+        .retry_partition(RetryPartition::custom("image-cascade").build());
+    let config = match config.http_client() {
+        Some(inner) => builder.http_client(Paced::new(inner, most)).build(),
+        // Without one no call can be made at all; the client says so itself.
+        None => builder.build(),
+    };
     Client::from_conf(config)
 }
 
@@ -452,6 +455,7 @@ fn read_pipeline(pipeline: &types::ImagePipeline) -> Result<Pipeline, ArnError> 
             .unwrap_or_default(),
         created: read_date(pipeline.date_created()),
         marked: pipeline.tags().is_some_and(|tags| tags.contains_key(CONTINUE_HERE)),
+        last_run_was_well: pipeline.last_run_status() == Some(&types::ImageStatus::Available),
     })
 }
 

@@ -52,10 +52,11 @@ impl<I: ImageBuilder> Observer<'_, I> {
             return Err(error.clone());
         }
         // What has been made is asked for beside the parent, and not after it, where a notification
-        // makes it likely to matter: a child waits for one answer less.
+        // makes it likely to matter, and so is the newest of it: a child waits for two answers less.
         let early = async {
             if self.was_announced_to(member) {
-                Some(self.asked.image_builder.images_of(&member.pipeline.arn).await)
+                let images = self.asked.image_builder.images_of(&member.pipeline.arn);
+                Some(join(images, self.expect_newest(member)).await.0)
             } else {
                 None
             }
@@ -184,6 +185,19 @@ impl<I: ImageBuilder> Observer<'_, I> {
     fn announced(&self) -> Option<&ImageArn> {
         let notification = self.view.scope.notification()?;
         (notification.status == ImageStatus::Available).then_some(&notification.image)
+    }
+
+    /// Asks for what most likely is the pipeline's newest image, so that it is known when its list of
+    /// images names it: the newest build by the version of the recipe that it runs. If that is
+    /// another's, or older than a build that failed, a call was made in vain.
+    async fn expect_newest(&self, member: &Member) {
+        let Some(recipe) = &member.recipe else { return };
+        if let Some(version) = recipe.arn.version().exact()
+            && member.pipeline.last_run_was_well
+        {
+            // Whoever needs it asks for it by its own name, and hears of the error.
+            let _ = self.asked.image(&recipe.arn.makes().version(version)).await;
+        }
     }
 
     /// Whether a notification has said that the pipeline's parent has moved.
