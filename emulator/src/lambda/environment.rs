@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -20,6 +20,9 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::{Deployment, Invoked};
+
+/// The longest answer that Lambda takes, in bytes (AWS Lambda Developer Guide, "Lambda quotas").
+const LONGEST_ANSWER: usize = 6_291_556;
 
 /// A running function.
 #[derive(Debug)]
@@ -76,6 +79,7 @@ impl Environment {
             .route("/2018-06-01/runtime/invocation/{request}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{request}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(init_error))
+            .layer(DefaultBodyLimit::max(LONGEST_ANSWER))
             .with_state(api);
         let api = tokio::spawn(async move {
             // It ends with the environment; an error on one connection ends that connection only.

@@ -20,6 +20,7 @@ use aws_smithy_runtime_api::client::runtime_components::{
 };
 use aws_smithy_types::config_bag::ConfigBag;
 use tokio::sync::Mutex;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::pace::Pace;
@@ -89,6 +90,9 @@ impl HttpConnector for Connector {
         let (inner, turns) = (self.inner.clone(), Arc::clone(&self.turns));
         HttpConnectorFuture::new(async move {
             turns.wait().await;
+            // Whoever asks again as soon as he was answered comes before his connection is back in
+            // the pool, and would have another one made: a handshake for nothing.
+            yield_now().await;
             let sent = Instant::now();
             let answer = timeout(PATIENCE, inner.call(request)).await;
             let answer = answer.map_err(|late| ConnectorError::timeout(late.into()))?;
