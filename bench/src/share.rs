@@ -1,6 +1,7 @@
 //! How does a process get no more of a processor than Lambda gives a small function?
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Lambda gives a function one processor at 1,769 MB, and less in proportion (AWS Lambda
 /// Developer Guide, "Configure Lambda function memory").
@@ -8,6 +9,9 @@ const ONE_PROCESSOR_MB: u32 = 1_769;
 
 /// The length of a scheduler's period in microseconds.
 const PERIOD: u32 = 20_000;
+
+/// How many groups were made: each has a name of its own.
+static MADE: AtomicU32 = AtomicU32::new(0);
 
 /// A control group whose members share a part of one processor. It is removed in the end.
 pub(crate) struct Share {
@@ -19,7 +23,8 @@ impl Share {
     /// lets us make no control group.
     pub(crate) fn of(memory: u32) -> Option<Self> {
         let quota = PERIOD * memory / ONE_PROCESSOR_MB;
-        let name = format!("bench-{}", std::process::id());
+        let index = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("bench-{}-{index}", std::process::id());
         let (unified, old) = (Path::new("/sys/fs/cgroup"), Path::new("/sys/fs/cgroup/cpu"));
         let write = |folder: &Path, file: &str, text: String| {
             std::fs::write(folder.join(file), text).is_ok()

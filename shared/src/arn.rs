@@ -573,6 +573,7 @@ mod tests {
                 image("ami-0cd12345db678d90f"),
                 image("arn:aws:ec2:us-east-1:123456789012:image/ami-1"),
                 image("arn:aws:imagebuilder::123456789012:image/gold/1.0.0/1"),
+                image("arn:aws:imagebuilder:us east:123456789012:image/gold/1.0.0/1"),
                 image("arn:aws:imagebuilder:us-east-1:12345:image/gold/1.0.0/1"),
                 image("arn:aws:imagebuilder:us-east-1:123456789012:component/gold/1.0.0/1"),
                 image("arn:aws:imagebuilder:us-east-1:123456789012:image/Gold/1.0.0/1"),
@@ -587,6 +588,7 @@ mod tests {
         `ami-0cd12345db678d90f` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it does not start with `arn:aws`
         `arn:aws:ec2:us-east-1:123456789012:image/ami-1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it names a resource of `ec2`, not of `imagebuilder`
         `arn:aws:imagebuilder::123456789012:image/gold/1.0.0/1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it has no Region
+        `arn:aws:imagebuilder:us east:123456789012:image/gold/1.0.0/1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): no ARN has a ' '
         `arn:aws:imagebuilder:us-east-1:12345:image/gold/1.0.0/1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): `12345` is neither a 12-digit account nor an owner such as `aws`
         `arn:aws:imagebuilder:us-east-1:123456789012:component/gold/1.0.0/1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it names a `component`
         `arn:aws:imagebuilder:us-east-1:123456789012:image/Gold/1.0.0/1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): `Gold` is not a resource name: lower-case letters, digits, `-` and `_`

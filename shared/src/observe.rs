@@ -70,7 +70,8 @@ pub async fn observe(
     let (members, bystanders) = view.members();
     let order: Vec<PipelineArn> =
         members.iter().map(|member| member.pipeline.arn.clone()).collect();
-    let looks = Observer { asked: &asked, view: &view, policy };
+    let many = members.iter().filter(|member| view.was_announced_to(member)).nth(1).is_some();
+    let looks = Observer { asked: &asked, view: &view, policy, many };
     // The futures are made before they are polled: a closure over borrowed members inside the
     // stream would not be general enough for a future that must be `Send`. What each needs for its
     // work it takes when its turn comes: ten thousand of them at once would be a hundred megabytes.

@@ -214,5 +214,7 @@ mod tests {
         let name = from(&[("AWS_LAMBDA_FUNCTION_NAME", "check")]).unwrap().function_name;
         assert_eq!(name.as_deref(), Some("check"));
         assert_eq!(from(&[("AWS_LAMBDA_FUNCTION_NAME", "")]).unwrap().function_name, None);
+        assert!(from(&[("AWS_ACCESS_KEY_ID", "AKIA")]).unwrap().has_credentials);
+        assert!(!from(&[("AWS_ACCESS_KEY_ID", " ")]).unwrap().has_credentials);
     }
 }

@@ -25,6 +25,9 @@ pub(super) struct Observer<'a, I> {
     pub(super) asked: &'a Asked<'a, I>,
     pub(super) view: &'a View<'a>,
     pub(super) policy: RetryPolicy,
+    /// Whether several pipelines are looked at for what was announced. For one alone a call made
+    /// early gains nothing: it needs a connection of its own, which takes as long as it saves.
+    pub(super) many: bool,
 }
 
 /// What a parent comes to.
@@ -54,7 +57,7 @@ impl<I: ImageBuilder> Observer<'_, I> {
         // What has been made is asked for beside the parent, and not after it, where a notification
         // makes it likely to matter, and so is the newest of it: a child waits for two answers less.
         let early = async {
-            if self.was_announced_to(member) {
+            if self.view.was_announced_to(member) {
                 let images = self.asked.image_builder.images_of(&member.pipeline.arn);
                 Some(join(images, self.expect_newest(member)).await.0)
             } else {
@@ -150,7 +153,7 @@ impl<I: ImageBuilder> Observer<'_, I> {
     async fn parent(&self, member: &Member) -> Result<Option<Parent>, RequestError> {
         let Some(reference) = self.view.reference_to_resolve(member) else { return Ok(None) };
         let of_parent = |now| Ok(Some(Parent { now, image: None }));
-        let announced = self.announced().filter(|image| image.family() == reference.family());
+        let announced = self.view.announced().filter(|image| image.family() == reference.family());
         let is_held = matches!(self.view.standing(member), Standing::Holds(_));
         if let Some(announced) = announced
             && !is_held
@@ -181,12 +184,6 @@ impl<I: ImageBuilder> Observer<'_, I> {
         Ok(Some(Parent { now: ParentNow::Is(image.arn.clone()), image: Some(image) }))
     }
 
-    /// The image that a notification says is there.
-    fn announced(&self) -> Option<&ImageArn> {
-        let notification = self.view.scope.notification()?;
-        (notification.status == ImageStatus::Available).then_some(&notification.image)
-    }
-
     /// Asks for what most likely is the pipeline's newest image, so that it is known when its list of
     /// images names it: the newest build by the version of the recipe that it runs. If that is
     /// another's, or older than a build that failed, a call was made in vain.
@@ -194,16 +191,11 @@ impl<I: ImageBuilder> Observer<'_, I> {
         let Some(recipe) = &member.recipe else { return };
         if let Some(version) = recipe.arn.version().exact()
             && member.pipeline.last_run_was_well
+            && self.many
         {
             // Whoever needs it asks for it by its own name, and hears of the error.
             let _ = self.asked.image(&recipe.arn.makes().version(version)).await;
         }
-    }
-
-    /// Whether a notification has said that the pipeline's parent has moved.
-    fn was_announced_to(&self, member: &Member) -> bool {
-        let Standing::Follows(reference) = self.view.standing(member) else { return false };
-        self.announced().is_some_and(|it| reference.follows(it.family(), it.version()))
     }
 
     /// The components of the recipe, and what each comes to.

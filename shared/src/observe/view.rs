@@ -101,6 +101,18 @@ impl<'a> View<'a> {
         self.outputs.get(member.output()?)
     }
 
+    /// The image that a notification says is there.
+    pub(super) fn announced(&self) -> Option<&'a ImageArn> {
+        let notification = self.scope.notification()?;
+        (notification.status == ImageStatus::Available).then_some(&notification.image)
+    }
+
+    /// Whether a notification has said that the pipeline's parent has moved.
+    pub(super) fn was_announced_to(&self, member: &Member) -> bool {
+        let Standing::Follows(reference) = self.standing(member) else { return false };
+        self.announced().is_some_and(|it| reference.follows(it.family(), it.version()))
+    }
+
     /// Where a member stands by its definition alone.
     pub(super) fn standing<'m>(&self, member: &'m Member) -> Standing<'m> {
         standing(member, self.fleet.cycle_of(&member.pipeline.arn))
