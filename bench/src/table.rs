@@ -33,7 +33,8 @@ impl Spread {
         let digits = |value: f64| match value {
             value if value.abs() >= 100.0 => format!("{value:.0}"),
             value if value.abs() >= 10.0 => format!("{value:.1}"),
-            value => format!("{value:.2}"),
+            value if value.abs() >= 1.0 => format!("{value:.2}"),
+            value => format!("{value:.3}"),
         };
         let (least, median, greatest) =
             (digits(self.least), digits(self.median), digits(self.greatest));

@@ -6,7 +6,6 @@
 
 mod pace;
 mod paced;
-mod retry;
 pub mod sdk;
 
 use std::collections::BTreeMap;

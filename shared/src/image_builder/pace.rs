@@ -30,7 +30,7 @@ const VAGUE: f64 = 0.15;
 const ROOM: f64 = 0.95;
 
 /// The slowest that anybody asks: by then it is not we who use up the rate.
-const SLOWEST: f64 = 2.0;
+const SLOWEST: f64 = 1.0;
 
 /// Who asks later than he was allowed to may make up for so much of it. Timers are late by up to a
 /// millisecond.

@@ -16,7 +16,6 @@ use aws_sdk_imagebuilder::types;
 use jiff::Timestamp;
 
 use super::paced::Paced;
-use super::retry::TooManyRequests;
 use super::{Filter, ImageBuilder, Outputs, Page, PageRequest, RecipeList, Started};
 use crate::arn::{
     ArnError, ComponentArn, ComponentFamily, ComponentReference, Family, ImageArn, ImageFamily,
@@ -36,9 +35,9 @@ use crate::version::{BuildVersion, Version};
 /// The most that a list gives on one page.
 const PAGE: i32 = 100;
 
-/// A client that tries throttles and passing failures again: six attempts, with jitter, from a
-/// quarter of a second. Once it has been throttled it asks more slowly, by as much as it takes, and
-/// never more often than `most` times a second if that is given.
+/// A client that tries passing failures again: six attempts, with jitter, from a quarter of a second.
+/// Once it has been throttled it asks more slowly, by as much as it takes, and never more often than
+/// `most` times a second if that is given; a throttle counts as no attempt.
 ///
 /// Its budget of retries and its pace are its own, and not those of every client of the process.
 pub fn client(config: &SdkConfig, most: Option<u32>) -> Client {
@@ -51,7 +50,6 @@ pub fn client(config: &SdkConfig, most: Option<u32>) -> Client {
         .to_builder()
         .retry_config(retries)
         .stalled_stream_protection(stalls)
-        .retry_classifier(TooManyRequests)
         .retry_partition(RetryPartition::custom("image-cascade").build());
     let config = match config.http_client() {
         Some(inner) => builder.http_client(Paced::new(inner, most)).build(),
