@@ -33,7 +33,6 @@ pub mod settings;
 pub mod version;
 
 mod aws;
-mod dns;
 #[cfg(test)]
 mod world;
 
