@@ -207,3 +207,12 @@ async fn calls_per_second_that_are_let_through_cause_no_throttle() {
     assert_eq!(refused, 0, "of {calls} calls");
     assert!(took < 10.0, "{calls} calls took {took} s");
 }
+
+/// Thirty-two ask at once: the last waits for half a minute, and that is no reason to give it up.
+#[tokio::test(start_paused = true)]
+async fn regression_who_waits_long_for_his_turn_is_not_given_up() {
+    let lab = Lab::silent(&[("CALLS_PER_SECOND", "1")]).await;
+    behind(&lab, 40).await;
+    let report = lab.check().await.unwrap();
+    assert_eq!(report["totals"]["started"], 40, "{}", report["totals"]);
+}
