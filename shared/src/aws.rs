@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use crate::dns::Resolver;
 use crate::error::{Cause, RequestError};
 use crate::image_builder::sdk;
 use crate::settings::Settings;
@@ -69,7 +70,7 @@ impl Clients {
 async fn sdk_config(settings: &Settings) -> SdkConfig {
     let https = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-        .build_https();
+        .build_with_resolver(Resolver::default());
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(https);
     if settings.has_credentials {
         // The environment is where the usual chain looks first; the rest of it costs a cold start

@@ -33,6 +33,7 @@ pub mod settings;
 pub mod version;
 
 mod aws;
+mod dns;
 #[cfg(test)]
 mod world;
 
