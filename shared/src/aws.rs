@@ -73,8 +73,8 @@ async fn sdk_config(settings: &Settings) -> SdkConfig {
         .build_with_resolver(Resolver::default());
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(https);
     if settings.has_credentials {
-        // The environment is where the usual chain looks first; the rest of it costs a cold start
-        // half a millisecond only to be made.
+        // The environment is where the usual chain looks first; a cold start need
+        // not make the rest of it (`docs/decisions/0009`).
         loader = loader.credentials_provider(EnvironmentVariableCredentialsProvider::new());
     }
     loader.load().await

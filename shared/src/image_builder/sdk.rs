@@ -13,6 +13,7 @@ use aws_sdk_imagebuilder::Config;
 use aws_sdk_imagebuilder::config::StalledStreamProtectionConfig;
 use aws_sdk_imagebuilder::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_imagebuilder::types;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 
 use super::paced::Paced;
@@ -46,17 +47,15 @@ pub fn client(config: &SdkConfig, most: Option<u32>) -> Client {
         .with_initial_backoff(Duration::from_millis(250));
     // Whoever waits for its turn sends nothing, and is not stalled. What comes is watched as usual.
     let stalls = StalledStreamProtectionConfig::enabled().upload_enabled(false).build();
-    let builder = Config::from(config)
+    // Without one no call can be made at all; the client says so itself.
+    let paced = config.http_client().map(|inner| SharedHttpClient::new(Paced::new(inner, most)));
+    let mut builder = Config::from(config)
         .to_builder()
         .retry_config(retries)
         .stalled_stream_protection(stalls)
         .retry_partition(RetryPartition::custom("image-cascade").build());
-    let config = match config.http_client() {
-        Some(inner) => builder.http_client(Paced::new(inner, most)).build(),
-        // Without one no call can be made at all; the client says so itself.
-        None => builder.build(),
-    };
-    Client::from_conf(config)
+    builder.set_http_client(paced);
+    Client::from_conf(builder.build())
 }
 
 impl ImageBuilder for Client {

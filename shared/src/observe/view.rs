@@ -79,9 +79,9 @@ impl<'a> View<'a> {
     /// that made it, if it may have waited for this build to end: one that follows nothing never
     /// waits.
     fn is_about(&self, member: &Member, notification: &Notification) -> bool {
-        let available = notification.status == ImageStatus::Available;
+        let is_child = |image: &ImageArn| self.is_child(member, image.family());
         let is_maker = notification.pipeline.as_ref() == Some(&member.pipeline.arn);
-        (available && self.is_child(member, notification.image.family()))
+        self.announced().is_some_and(is_child)
             || (is_maker
                 && matches!(self.standing(member), Standing::Follows(_) | Standing::Holds(_)))
     }
@@ -109,8 +109,13 @@ impl<'a> View<'a> {
 
     /// Whether a notification has said that the pipeline's parent has moved.
     pub(super) fn was_announced_to(&self, member: &Member) -> bool {
-        let Standing::Follows(reference) = self.standing(member) else { return false };
-        self.announced().is_some_and(|it| reference.follows(it.family(), it.version()))
+        let Some(announced) = self.announced() else { return false };
+        match self.standing(member) {
+            Standing::Follows(reference) => {
+                reference.follows(announced.family(), announced.version())
+            }
+            _ => false,
+        }
     }
 
     /// Where a member stands by its definition alone.
