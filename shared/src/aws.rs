@@ -6,14 +6,13 @@ use std::sync::OnceLock;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::dns::Resolver;
 use crate::error::{Cause, RequestError};
+use crate::https::Https;
 use crate::image_builder::sdk;
 use crate::settings::Settings;
 
@@ -33,7 +32,12 @@ pub struct Clients {
 impl Clients {
     /// Clients by what the environment says, made once for each cold start.
     pub async fn from_environment(settings: &Settings) -> Self {
-        Self::new(sdk_config(settings).await, settings)
+        let https = Https::new();
+        let aws = sdk_config(settings, https.clone()).await;
+        if let Some(endpoint) = sdk::endpoint(&aws).await {
+            https.open_early(endpoint);
+        }
+        Self::new(aws, settings)
     }
 
     /// Clients that reach AWS as `aws` says.
@@ -62,15 +66,8 @@ impl Clients {
     }
 }
 
-/// Region, credentials and endpoints from the environment, as every AWS client reads them, and an
-/// HTTPS client that verifies against the system's roots.
-///
-/// `ring` is the crypto provider: `aws-lc` spends some thirty milliseconds on entropy at the first
-/// connection, which every cold start would pay.
-async fn sdk_config(settings: &Settings) -> SdkConfig {
-    let https = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-        .build_with_resolver(Resolver::default());
+/// Region, credentials and endpoints from the environment, as every AWS client reads them.
+async fn sdk_config(settings: &Settings, https: Https) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(https);
     if settings.has_credentials {
         // The environment is where the usual chain looks first; a cold start need

@@ -33,7 +33,11 @@ pub mod settings;
 pub mod version;
 
 mod aws;
+mod connection;
 mod dns;
+mod https;
+mod pool;
+mod worth;
 #[cfg(test)]
 mod world;
 

@@ -56,8 +56,12 @@ impl<I: ImageBuilder> Observer<'_, I> {
         }
         // What has been made is asked for beside the parent, and not after it, where a notification
         // makes it likely to matter, and so is the newest of it: a child waits for two answers less.
+        // What the announced image's own pipeline has made is that image, as a rule.
         let early = async {
-            if self.view.was_announced_to(member) {
+            if self.view.is_maker(member) {
+                let images = self.asked.image_builder.images_of(&member.pipeline.arn);
+                Some(join(images, self.expect_announced()).await.0)
+            } else if self.view.was_announced_to(member) {
                 let images = self.asked.image_builder.images_of(&member.pipeline.arn);
                 Some(join(images, self.expect_newest(member)).await.0)
             } else {
@@ -195,6 +199,17 @@ impl<I: ImageBuilder> Observer<'_, I> {
         {
             // Whoever needs it asks for it by its own name, and hears of the error.
             let _ = self.asked.image(&recipe.arn.makes().version(version)).await;
+        }
+    }
+
+    /// Waits for the announced image as some child asks for it, rather than ask for it twice.
+    async fn expect_announced(&self) {
+        let mut members = self.view.fleet.members();
+        if let Some(child) = members.find(|member| self.view.was_announced_to(member))
+            && let Some(reference) = self.view.reference_to_resolve(child)
+        {
+            // The child hears of the error.
+            let _ = self.asked.image(&reference).await;
         }
     }
 

@@ -6,7 +6,6 @@ use crate::arn::{ImageArn, ImageFamily, ImageReference, PipelineArn, Selector};
 use crate::graph::{Fleet, Member};
 use crate::image::ImageStatus;
 use crate::image_builder::Outputs;
-use crate::notification::Notification;
 use crate::parameter::ParameterNow;
 use crate::rebuild::{Standing, standing};
 use crate::recipe::ParentImage;
@@ -24,8 +23,8 @@ impl<'a> View<'a> {
     /// bystanders.
     pub(super) fn members(&self) -> (Vec<&'a Member>, BTreeSet<PipelineArn>) {
         match self.scope {
-            Scope::Image(notification) => {
-                let in_scope = |member: &&Member| self.is_about(member, notification);
+            Scope::Image(_) => {
+                let in_scope = |member: &&Member| self.is_about(member);
                 (self.fleet.members().filter(in_scope).collect(), BTreeSet::new())
             }
             Scope::Fleet(selection) => {
@@ -76,14 +75,18 @@ impl<'a> View<'a> {
     }
 
     /// Whether a member is one of the image's children, if that is AVAILABLE, or the pipeline
-    /// that made it, if it may have waited for this build to end: one that follows nothing never
-    /// waits.
-    fn is_about(&self, member: &Member, notification: &Notification) -> bool {
+    /// that made it.
+    fn is_about(&self, member: &Member) -> bool {
         let is_child = |image: &ImageArn| self.is_child(member, image.family());
-        let is_maker = notification.pipeline.as_ref() == Some(&member.pipeline.arn);
-        self.announced().is_some_and(is_child)
-            || (is_maker
-                && matches!(self.standing(member), Standing::Follows(_) | Standing::Holds(_)))
+        self.announced().is_some_and(is_child) || self.is_maker(member)
+    }
+
+    /// Whether a notification is about a build of this pipeline's, which may have waited for it to
+    /// end: one that follows nothing never waits.
+    pub(super) fn is_maker(&self, member: &Member) -> bool {
+        let notification = self.scope.notification();
+        notification.and_then(|it| it.pipeline.as_ref()) == Some(&member.pipeline.arn)
+            && matches!(self.standing(member), Standing::Follows(_) | Standing::Holds(_))
     }
 
     /// Whether the recipe names the image's family as its parent, in whatever form.

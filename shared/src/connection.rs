@@ -1,0 +1,241 @@
+//! How does a connection to AWS come into being?
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_types::body::SdkBody;
+use futures_util::future::try_join;
+use http::header::{HOST, HeaderValue};
+use http::uri::{PathAndQuery, Scheme};
+use http::{Request, Response, Uri};
+use http_body_util::BodyExt as _;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_rustls::MaybeHttpsStream;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use rustls::crypto::ring::{cipher_suite, default_provider};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_native_certs::{CertificateResult, load_native_certs};
+use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
+use tower_service::Service;
+
+use crate::dns::Resolver;
+use crate::worth::Worth;
+
+/// How long a connection may take until it is there (what the SDK gives its own client).
+const PATIENCE: Duration = Duration::from_millis(3_100);
+
+/// How long a connection may have been without a call; whoever answers closes it some time (what the
+/// SDK gives its own client).
+const KEPT: Duration = Duration::from_secs(90);
+
+/// What is closed sooner than this was not closed for lack of calls.
+const NEW: Duration = Duration::from_secs(1);
+
+type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+/// A future that the pool can hold.
+pub(crate) type Promise<T, E = BoxError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
+
+/// Opens connections, where one more is worth it.
+pub(crate) struct Dial {
+    tcp: HttpConnector<Resolver>,
+    tls: Arc<OnceCell<TlsConnector>>,
+    worth: Worth,
+    waiting: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
+}
+
+impl fmt::Debug for Dial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dial").finish_non_exhaustive()
+    }
+}
+
+impl Clone for Dial {
+    fn clone(&self) -> Self {
+        let (tcp, tls, worth) = (self.tcp.clone(), Arc::clone(&self.tls), self.worth.clone());
+        Self { tcp, tls, worth, waiting: None }
+    }
+}
+
+impl Dial {
+    pub(crate) fn new() -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(Resolver::default());
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        Self { tcp, tls: Arc::default(), worth: Worth::new(), waiting: None }
+    }
+
+    /// Reads what connections are verified against. The thread that does so begins at once.
+    pub(crate) fn prepare(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (cell, reading) = (Arc::clone(&self.tls), spawn_blocking(tls));
+        async move {
+            // Whoever needs it has it read again, and hears of the error.
+            let _ = cell.get_or_try_init(async || reading.await?).await;
+        }
+    }
+
+    /// The same with costs of its own.
+    pub(crate) fn weighing(&self, worth: &Worth) -> Self {
+        Self { worth: worth.clone(), ..self.clone() }
+    }
+
+    async fn tls(&self) -> Result<&TlsConnector, BoxError> {
+        self.tls.get_or_try_init(async || spawn_blocking(tls).await?).await
+    }
+
+    async fn open(self, to: Uri) -> Result<Connection, BoxError> {
+        let is_plain = to.scheme() == Some(&Scheme::HTTP);
+        let host = to.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let mut tcp = self.tcp.clone();
+        let connected = async { Ok(tcp.call(to).await?) };
+        let stream: Stream = if is_plain {
+            MaybeHttpsStream::Http(connected.await?)
+        } else {
+            let (tcp, tls) = try_join(connected, self.tls()).await?;
+            let began = Instant::now();
+            let stream = tls.connect(ServerName::try_from(host)?, TokioIo::new(tcp)).await?;
+            self.worth.opened_in(began.elapsed());
+            MaybeHttpsStream::Https(TokioIo::new(stream))
+        };
+        let (sender, driver) = handshake(stream).await?;
+        // What ends it is told to whoever has sent something.
+        tokio::spawn(async move { driver.await.unwrap_or_default() });
+        Ok(Connection { sender, asked: 0, answered: Arc::default(), used: Instant::now() })
+    }
+}
+
+impl Service<Uri> for Dial {
+    type Response = Connection;
+    type Error = BoxError;
+    type Future = Promise<Connection>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        let worth = &self.worth;
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(worth.one_more()));
+        ready!(waiting.as_mut().poll(context));
+        self.waiting = None;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let dial = self.clone();
+        Box::pin(async move { timeout(PATIENCE, dial.open(to)).await? })
+    }
+}
+
+/// A connection that is there: encrypted, unless the endpoint says otherwise.
+pub(crate) struct Connection {
+    sender: SendRequest<SdkBody>,
+    /// How many calls it was given, and how many of their answers have been read. Nobody waits for an
+    /// answer that is missing, once the connection is in anybody else's hands.
+    asked: u32,
+    answered: Arc<AtomicU32>,
+    /// When it was used last, if only by being opened.
+    used: Instant,
+}
+
+/// Why there is no answer.
+pub(crate) enum Unanswered {
+    /// The connection has been closed since it was used, and another will do.
+    Closed,
+    /// The same; nothing of this has been sent.
+    NotSent(Box<Request<SdkBody>>),
+    /// The call itself is in trouble.
+    Failed(BoxError),
+}
+
+impl Connection {
+    /// Whether it had time to be closed by whoever answers; if not, another would be, too.
+    fn is_old(&self) -> bool {
+        self.asked > 0 || self.used.elapsed() > NEW
+    }
+
+    fn has_been_given_up(&self) -> bool {
+        self.asked != self.answered.load(Ordering::Relaxed) || self.used.elapsed() > KEPT
+    }
+}
+
+impl Service<Request<SdkBody>> for Connection {
+    type Response = Response<SdkBody>;
+    type Error = Unanswered;
+    type Future = Promise<Response<SdkBody>, Unanswered>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Unanswered>> {
+        if self.has_been_given_up() {
+            return Poll::Ready(Err(Unanswered::Closed));
+        }
+        let ready = ready!(self.sender.poll_ready(context));
+        Poll::Ready(ready.map_err(|error| {
+            if self.is_old() { Unanswered::Closed } else { Unanswered::Failed(error.into()) }
+        }))
+    }
+
+    fn call(&mut self, request: Request<SdkBody>) -> Self::Future {
+        let (answered, is_old) = (Arc::clone(&self.answered), self.is_old());
+        self.asked += 1;
+        self.used = Instant::now();
+        let answer = self.sender.try_send_request(request);
+        Box::pin(async move {
+            let answer = answer.await.map_err(|mut error| match error.take_message() {
+                Some(request) if is_old => Unanswered::NotSent(Box::new(request)),
+                _ => Unanswered::Failed(error.into_error().into()),
+            });
+            let (head, body) = answer?.into_parts();
+            let body = body.collect().await;
+            let body = body.map_err(|error| Unanswered::Failed(error.into()))?.to_bytes();
+            answered.fetch_add(1, Ordering::Relaxed);
+            Ok(Response::from_parts(head, SdkBody::from(body)))
+        })
+    }
+}
+
+/// A request names its host in a header, and what it wants of it in its first line (RFC 9112,
+/// section 3.2.1).
+pub(crate) fn name_the_host(request: &mut Request<SdkBody>) {
+    let uri = request.uri();
+    let wanted = uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+    let port = uri.port_u16().filter(|port| match uri.scheme_str() {
+        Some("http") => *port != 80,
+        _ => *port != 443,
+    });
+    let host = uri.host().unwrap_or_default();
+    let host = port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    if let Ok(host) = HeaderValue::try_from(host) {
+        request.headers_mut().entry(HOST).or_insert(host);
+    }
+    *request.uri_mut() = Uri::from(wanted);
+}
+
+/// How connections are encrypted: verified against the system's roots, which take a while to read.
+///
+/// `ring` is the crypto provider: `aws-lc` spends some thirty milliseconds on entropy at the first
+/// connection, which every cold start would pay. AES-128 comes first, since its digest is one that
+/// processors know.
+fn tls() -> Result<TlsConnector, BoxError> {
+    let CertificateResult { certs, errors, .. } = load_native_certs();
+    let mut roots = RootCertStore::empty();
+    // A root that cannot be read is one that nothing is verified against.
+    let (known, _) = roots.add_parsable_certificates(certs);
+    if known == 0 {
+        return Err(format!("the system has no root certificates: {errors:?}").into());
+    }
+    let mut provider = default_provider();
+    let suites = &mut provider.cipher_suites;
+    suites.sort_by_key(|suite| *suite != cipher_suite::TLS13_AES_128_GCM_SHA256);
+    let config = ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
