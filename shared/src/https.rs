@@ -70,7 +70,8 @@ impl HttpConnector for Connector {
                 },
             };
             let answer = answer.map_err(failure)?;
-            HttpResponse::try_from(answer).map_err(|error| ConnectorError::other(error.into(), None))
+            HttpResponse::try_from(answer)
+                .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }

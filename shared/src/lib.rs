@@ -37,8 +37,8 @@ mod connection;
 mod dns;
 mod https;
 mod pool;
-mod worth;
 #[cfg(test)]
 mod world;
+mod worth;
 
 pub use aws::Clients;

@@ -9,6 +9,8 @@ mod view;
 use std::collections::BTreeSet;
 
 use futures_util::{FutureExt, StreamExt, stream};
+use tokio::sync::Mutex;
+use tokio::task::yield_now;
 
 use crate::arn::PipelineArn;
 use crate::aws::Clients;
@@ -75,11 +77,16 @@ pub async fn observe(
     // The futures are made before they are polled: a closure over borrowed members inside the
     // stream would not be general enough for a future that must be `Send`. What each needs for its
     // work it takes when its turn comes: ten thousand of them at once would be a hundred megabytes.
+    let turn = Mutex::new(());
     let mut observing = Vec::new();
     for member in members {
         let unread = unread.as_ref().filter(|_| waits_for_parameter(member));
-        let looks = &looks;
+        let (looks, turn) = (&looks, &turn);
         observing.push(async move {
+            // While one gets its calls ready, those of the one before are on their way.
+            let turn = turn.lock().await;
+            yield_now().await;
+            drop(turn);
             let one = looks.at(member, unread).boxed();
             (member.pipeline.arn.clone(), one.await)
         });

@@ -188,8 +188,7 @@ mod tests {
             if head.starts_with("GET /never") {
                 continue;
             }
-            let answer =
-                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{head}", head.len());
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{head}", head.len());
             stream.write_all(answer.as_bytes()).await.unwrap();
             if head.starts_with("GET /last") {
                 return;
