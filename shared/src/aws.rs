@@ -30,7 +30,8 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Clients by what the environment says, made once for each cold start.
+    /// Clients by what the environment says, made once for each cold start. A connection to Image
+    /// Builder is on its way when they are there.
     pub async fn from_environment(settings: &Settings) -> Self {
         let https = Https::new();
         let aws = sdk_config(settings, https.clone()).await;

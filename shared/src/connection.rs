@@ -20,7 +20,7 @@ use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use rustls::crypto::ring::{cipher_suite, default_provider};
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_native_certs::{CertificateResult, load_native_certs};
 use tokio::net::TcpStream;
@@ -218,17 +218,25 @@ pub(crate) fn name_the_host(request: &mut Request<SdkBody>) {
 }
 
 /// How connections are encrypted: verified against the system's roots, which take a while to read.
+fn tls() -> Result<TlsConnector, BoxError> {
+    let CertificateResult { certs, errors, .. } = load_native_certs();
+    trusting(certs).map_err(|error| match errors.first() {
+        Some(first) => format!("{error}: {first}").into(),
+        None => error,
+    })
+}
+
+/// Connections that are verified against `certs`.
 ///
 /// `ring` is the crypto provider: `aws-lc` spends some thirty milliseconds on entropy at the first
 /// connection, which every cold start would pay. AES-128 comes first, since its digest is one that
 /// processors know.
-fn tls() -> Result<TlsConnector, BoxError> {
-    let CertificateResult { certs, errors, .. } = load_native_certs();
+fn trusting(certs: Vec<CertificateDer<'static>>) -> Result<TlsConnector, BoxError> {
     let mut roots = RootCertStore::empty();
     // A root that cannot be read is one that nothing is verified against.
     let (known, _) = roots.add_parsable_certificates(certs);
     if known == 0 {
-        return Err(format!("the system has no root certificates: {errors:?}").into());
+        return Err("there is no root certificate to verify connections against".into());
     }
     let mut provider = default_provider();
     let suites = &mut provider.cipher_suites;
@@ -238,4 +246,108 @@ fn tls() -> Result<TlsConnector, BoxError> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::{HandshakeKind, ServerConfig};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio::sync::mpsc;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+
+    fn certified() -> CertifiedKey<KeyPair> {
+        generate_simple_self_signed(["localhost".to_owned()]).unwrap()
+    }
+
+    /// Answers each call, and says of each connection how it was encrypted.
+    async fn serve(certified: &CertifiedKey<KeyPair>) -> (Uri, mpsc::Receiver<String>) {
+        let key = PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certified.cert.der().clone()], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("https://localhost:{}/a", tcp.local_addr().unwrap().port());
+        let (say, said) = mpsc::channel(8);
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = tcp.accept().await.unwrap();
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let tls = stream.get_ref().1;
+                let kind = tls.handshake_kind().unwrap_or(HandshakeKind::Full);
+                let suite = tls.negotiated_cipher_suite().unwrap().suite();
+                say.send(format!("{kind:?} {suite:?}")).await.unwrap();
+                let mut heard = Vec::new();
+                while stream.read_buf(&mut heard).await.is_ok_and(|read| read > 0) {
+                    if heard.ends_with(b"\r\n\r\n") {
+                        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+                        break;
+                    }
+                }
+            }
+        });
+        (uri.parse().unwrap(), said)
+    }
+
+    fn dial(certs: Vec<CertificateDer<'static>>) -> Dial {
+        let tls = Arc::new(OnceCell::new_with(trusting(certs).ok()));
+        Dial { tls, ..Dial::new() }
+    }
+
+    #[tokio::test]
+    async fn given_a_known_certificate_then_calls_are_answered_and_the_session_is_taken_up_again() {
+        let certified = certified();
+        let (uri, mut said) = serve(&certified).await;
+        let mut dial = dial(vec![certified.cert.der().clone()]);
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            let mut connection = dial.call(uri.clone()).await.unwrap();
+            assert!(poll_fn(|context| connection.poll_ready(context)).await.is_ok());
+            let mut request = Request::get(uri.clone()).body(SdkBody::empty()).unwrap();
+            name_the_host(&mut request);
+            let Ok(answer) = connection.call(request).await else { panic!("no answer") };
+            assert_eq!(answer.status(), 204);
+            seen.push(said.recv().await.unwrap());
+        }
+        assert_eq!(seen, ["Full TLS13_AES_128_GCM_SHA256", "Resumed TLS13_AES_128_GCM_SHA256"]);
+    }
+
+    #[tokio::test]
+    async fn given_a_certificate_that_nobody_vouches_for_then_nothing_is_sent() {
+        let (uri, _said) = serve(&certified()).await;
+        let mut dial = dial(vec![certified().cert.der().clone()]);
+        let Err(error) = dial.call(uri).await else { panic!("it was trusted") };
+        assert!(error.to_string().contains("invalid peer certificate"), "{error}");
+    }
+
+    #[test]
+    fn given_no_root_certificate_then_the_error_says_so() {
+        let Err(error) = trusting(Vec::new()) else { panic!("there is nothing to trust") };
+        let expected = "there is no root certificate to verify connections against";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_request_names_its_host_and_its_port_where_that_is_not_the_usual_one() {
+        let named = |uri: &str| {
+            let mut request = Request::get(uri).body(SdkBody::empty()).unwrap();
+            name_the_host(&mut request);
+            format!("{} {}", request.uri(), request.headers()[HOST].to_str().unwrap())
+        };
+        assert_eq!(named("https://a.example/b?c=d"), "/b?c=d a.example");
+        assert_eq!(named("https://a.example:443"), "/ a.example");
+        assert_eq!(named("https://a.example:80"), "/ a.example:80");
+        assert_eq!(named("http://a.example:80/"), "/ a.example");
+        assert_eq!(named("http://[::1]:8080/"), "/ [::1]:8080");
+    }
 }

@@ -19,6 +19,10 @@ use tokio::time::timeout;
 
 use crate::pool::Pools;
 
+/// How long an answer may take until it has been read, if the SDK does not say so. The API answers
+/// within a second or not at all.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// An HTTPS client for the SDK, with one pool of connections for all that it makes.
 #[derive(Debug, Clone)]
 pub(crate) struct Https(Pools);
@@ -43,7 +47,7 @@ impl HttpClient for Https {
         settings: &HttpConnectorSettings,
         _: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        let (pools, patience) = (self.0.clone(), settings.read_timeout());
+        let (pools, patience) = (self.0.clone(), settings.read_timeout().unwrap_or(PATIENCE));
         SharedHttpConnector::new(Connector { pools, patience })
     }
 }
@@ -51,8 +55,7 @@ impl HttpClient for Https {
 #[derive(Debug)]
 struct Connector {
     pools: Pools,
-    /// How long an answer may take; none: the caller looks after that.
-    patience: Option<Duration>,
+    patience: Duration,
 }
 
 impl HttpConnector for Connector {
@@ -61,14 +64,8 @@ impl HttpConnector for Connector {
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x();
             let request = request.map_err(|error| ConnectorError::user(error.into()))?;
-            let answer = pools.send(request);
-            let answer = match patience {
-                None => answer.await,
-                Some(patience) => match timeout(patience, answer).await {
-                    Ok(answer) => answer,
-                    Err(late) => Err(late.into()),
-                },
-            };
+            let answer = timeout(patience, pools.send(request)).await;
+            let answer = answer.unwrap_or_else(|late| Err(late.into()));
             let answer = answer.map_err(failure)?;
             HttpResponse::try_from(answer)
                 .map_err(|error| ConnectorError::other(error.into(), None))

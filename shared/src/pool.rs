@@ -46,7 +46,7 @@ impl Pools {
         async move {
             if let Some(pool) = pool {
                 // If it cannot be opened, the first call will say so.
-                let _ = (pool.lend)(to, true).await;
+                let _ = (pool.lend)(to, Wanted::AtOnce).await;
                 pool.worth.has_opened();
             }
         }
@@ -61,7 +61,7 @@ impl Pools {
         let pool = self.to(to.authority().ok_or("a call to no host")?);
         name_the_host(&mut request);
         loop {
-            let mut connection = (pool.lend)(to.clone(), false).await?;
+            let mut connection = (pool.lend)(to.clone(), Wanted::WhenWorthIt).await?;
             match poll_fn(|context| connection.poll_ready(context)).await {
                 Ok(()) => {}
                 Err(Unanswered::Failed(error)) => return Err(error),
@@ -98,21 +98,28 @@ type Lent = Box<
         > + Send,
 >;
 
+/// When a connection is opened, if none is free.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    AtOnce,
+    WhenWorthIt,
+}
+
 /// Connections to one host.
 #[derive(Clone)]
 struct Pool {
     worth: Worth,
-    lend: Arc<dyn Fn(Uri, bool) -> Promise<Lent> + Send + Sync>,
+    lend: Arc<dyn Fn(Uri, Wanted) -> Promise<Lent> + Send + Sync>,
 }
 
 impl Pool {
     fn new(dial: &Dial) -> Self {
         let worth = Worth::new();
         let cache = cache::builder().executor(TokioExecutor::new()).build(dial.weighing(&worth));
-        let lend = move |to: Uri, at_once: bool| -> Promise<Lent> {
+        let lend = move |to: Uri, wanted: Wanted| -> Promise<Lent> {
             let mut cache = cache.clone();
             Box::pin(async move {
-                if !at_once {
+                if wanted == Wanted::WhenWorthIt {
                     poll_fn(|context| cache.poll_ready(context)).await?;
                 }
                 Ok(Box::new(cache.call(to).await?) as Lent)
@@ -182,15 +189,16 @@ mod tests {
     async fn serve(mut stream: TcpStream) {
         let mut heard = Vec::new();
         while stream.read_buf(&mut heard).await.is_ok_and(|read| read > 0) {
-            let Some(head) = heard.strip_suffix(b"\r\n\r\n") else { continue };
-            let head = String::from_utf8_lossy(head).into_owned();
+            let Some(asked) = heard.strip_suffix(b"\r\n\r\n") else { continue };
+            let asked = String::from_utf8_lossy(asked).into_owned();
             heard.clear();
-            if head.starts_with("GET /never") {
+            if asked.starts_with("GET /never") {
                 continue;
             }
-            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{head}", head.len());
+            let answer =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{asked}", asked.len());
             stream.write_all(answer.as_bytes()).await.unwrap();
-            if head.starts_with("GET /last") {
+            if asked.starts_with("GET /last") {
                 return;
             }
         }
@@ -231,7 +239,7 @@ mod tests {
         let early = pools.open_early(server.uri.parse().unwrap());
         // The call is there before the connection is: it waits for it.
         let call = async { text(pools.send(server.call("/")).await).await };
-        let (_, heard) = futures_util::future::join(early, call).await;
+        let ((), heard) = futures_util::future::join(early, call).await;
         assert!(heard.starts_with("GET / "), "{heard}");
         assert_eq!(server.connections(), 1);
     }

@@ -48,8 +48,9 @@ pub fn client(config: &SdkConfig, most: Option<u32>) -> Client {
     let retries = RetryConfig::standard()
         .with_max_attempts(6)
         .with_initial_backoff(Duration::from_millis(250));
-    // Whoever waits for its turn sends nothing, and is not stalled. What comes is watched as usual.
-    let stalls = StalledStreamProtectionConfig::enabled().upload_enabled(false).build();
+    // Whoever waits for its turn sends nothing, and is not stalled; and an answer is read to its end
+    // before the SDK sees it.
+    let stalls = StalledStreamProtectionConfig::disabled();
     // Without one no call can be made at all; the client says so itself.
     let paced = config.http_client().map(|inner| SharedHttpClient::new(Paced::new(inner, most)));
     let mut builder = Config::from(config)
@@ -571,5 +572,25 @@ fn unreadable(operation: &'static str, error: &ArnError) -> RequestError {
         operation,
         subject: "and read the answer".to_owned(),
         cause: Cause { class: Class::Rejected, code: None, message: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_config::{BehaviorVersion, Region};
+
+    #[tokio::test]
+    async fn the_endpoint_is_the_regions_or_the_one_that_is_given() {
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("cn-north-1"))
+            .build();
+        let uri = endpoint(&config).await.unwrap();
+        assert_eq!(uri, "https://imagebuilder.cn-north-1.amazonaws.com.cn/");
+        let config = config.into_builder().endpoint_url("http://localhost:4566").build();
+        assert_eq!(endpoint(&config).await.unwrap(), "http://localhost:4566/");
+        let nowhere = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
+        assert_eq!(endpoint(&nowhere).await, None, "the call itself says that there is no Region");
     }
 }
