@@ -137,8 +137,9 @@ impl Service<Uri> for Dial {
 /// A connection that is there: encrypted, unless the endpoint says otherwise.
 pub(crate) struct Connection {
     sender: SendRequest<SdkBody>,
-    /// How many calls it was given, and how many of their answers have been read. Nobody waits for an
-    /// answer that is missing, once the connection is in anybody else's hands.
+    /// How many calls it was given, and to how many of them an answer has been read that speaks for
+    /// another call. If they are not the same once the connection is in anybody else's hands, it is
+    /// given up.
     asked: u32,
     answered: Arc<AtomicU32>,
     /// When it was used last, if only by being opened.
@@ -194,7 +195,11 @@ impl Service<Request<SdkBody>> for Connection {
             let (head, body) = answer?.into_parts();
             let body = body.collect().await;
             let body = body.map_err(|error| Unanswered::Failed(error.into()))?.to_bytes();
-            answered.fetch_add(1, Ordering::Relaxed);
+            // Whoever is in trouble may be alone with it: the next attempt goes by another
+            // connection, as it does with the SDK's own client.
+            if !head.status.is_server_error() {
+                answered.fetch_add(1, Ordering::Relaxed);
+            }
             Ok(Response::from_parts(head, SdkBody::from(body)))
         })
     }

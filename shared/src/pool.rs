@@ -38,7 +38,7 @@ impl Pools {
     }
 
     /// Opens a connection, so that there is one for the first call.
-    pub(crate) fn open_early(&self, to: Uri) -> impl Future<Output = ()> + Send + 'static {
+    pub(crate) fn open_early(&self, to: Uri) -> impl Future<Output = ()> + Send + use<> {
         let pool = to.authority().map(|to| self.to(to));
         if let Some(pool) = &pool {
             pool.worth.is_opening();
@@ -148,8 +148,8 @@ mod tests {
 
     use super::*;
 
-    /// Answers calls to `/` at once, one to `/last` with the connection's end, and one to `/never`
-    /// not at all.
+    /// Answers calls to `/` at once, one to `/fails` with 500, one to `/last` with the connection's
+    /// end, and one to `/never` not at all.
     struct Server {
         uri: String,
         connections: Arc<AtomicUsize>,
@@ -195,8 +195,9 @@ mod tests {
             if asked.starts_with("GET /never") {
                 continue;
             }
-            let answer =
-                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{asked}", asked.len());
+            let status = if asked.starts_with("GET /fails") { "500 No" } else { "200 OK" };
+            let length = asked.len();
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{asked}");
             stream.write_all(answer.as_bytes()).await.unwrap();
             if asked.starts_with("GET /last") {
                 return;
@@ -271,6 +272,16 @@ mod tests {
         let pools = Pools::new();
         let never = pools.send(server.call("/never"));
         assert!(tokio::time::timeout(Duration::from_millis(50), never).await.is_err());
+        assert!(text(pools.send(server.call("/")).await).await.starts_with("GET / "));
+        assert_eq!(server.connections(), 2);
+    }
+
+    #[tokio::test]
+    async fn given_an_answer_of_a_server_in_trouble_then_the_next_call_goes_by_another_connection()
+    {
+        let server = Server::start().await;
+        let pools = Pools::new();
+        assert_eq!(pools.send(server.call("/fails")).await.unwrap().status(), 500);
         assert!(text(pools.send(server.call("/")).await).await.starts_with("GET / "));
         assert_eq!(server.connections(), 2);
     }
