@@ -47,12 +47,11 @@ type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 /// A future that the pool can hold.
 pub(crate) type Promise<T, E = BoxError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
-/// Opens connections, where one more is worth it.
+/// Opens connections.
+#[derive(Clone)]
 pub(crate) struct Dial {
     tcp: HttpConnector<Resolver>,
     tls: Arc<OnceCell<TlsConnector>>,
-    worth: Worth,
-    waiting: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
 }
 
 impl fmt::Debug for Dial {
@@ -61,19 +60,12 @@ impl fmt::Debug for Dial {
     }
 }
 
-impl Clone for Dial {
-    fn clone(&self) -> Self {
-        let (tcp, tls, worth) = (self.tcp.clone(), Arc::clone(&self.tls), self.worth.clone());
-        Self { tcp, tls, worth, waiting: None }
-    }
-}
-
 impl Dial {
     pub(crate) fn new() -> Self {
         let mut tcp = HttpConnector::new_with_resolver(Resolver::default());
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        Self { tcp, tls: Arc::default(), worth: Worth::new(), waiting: None }
+        Self { tcp, tls: Arc::default() }
     }
 
     /// Reads what connections are verified against. The thread that does so begins at once.
@@ -85,16 +77,11 @@ impl Dial {
         }
     }
 
-    /// The same with costs of its own.
-    pub(crate) fn weighing(&self, worth: &Worth) -> Self {
-        Self { worth: worth.clone(), ..self.clone() }
-    }
-
     async fn tls(&self) -> Result<&TlsConnector, BoxError> {
         self.tls.get_or_try_init(async || spawn_blocking(tls).await?).await
     }
 
-    async fn open(self, to: Uri) -> Result<Connection, BoxError> {
+    async fn open(&self, to: Uri, worth: &Worth) -> Result<Connection, BoxError> {
         let is_plain = to.scheme() == Some(&Scheme::HTTP);
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         let mut tcp = self.tcp.clone();
@@ -105,7 +92,7 @@ impl Dial {
             let (tcp, tls) = try_join(connected, self.tls()).await?;
             let began = Instant::now();
             let stream = tls.connect(ServerName::try_from(host)?, TokioIo::new(tcp)).await?;
-            self.worth.opened_in(began.elapsed());
+            worth.opened_in(began.elapsed());
             MaybeHttpsStream::Https(TokioIo::new(stream))
         };
         let (sender, driver) = handshake(stream).await?;
@@ -115,7 +102,27 @@ impl Dial {
     }
 }
 
-impl Service<Uri> for Dial {
+/// Opens connections to one host, where one more is worth it.
+pub(crate) struct Opener {
+    dial: Dial,
+    worth: Worth,
+    waiting: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
+}
+
+impl Opener {
+    pub(crate) fn new(dial: Dial, worth: Worth) -> Self {
+        Self { dial, worth, waiting: None }
+    }
+}
+
+impl Clone for Opener {
+    /// Whoever takes the copy has not waited yet.
+    fn clone(&self) -> Self {
+        Self::new(self.dial.clone(), self.worth.clone())
+    }
+}
+
+impl Service<Uri> for Opener {
     type Response = Connection;
     type Error = BoxError;
     type Future = Promise<Connection>;
@@ -129,8 +136,8 @@ impl Service<Uri> for Dial {
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let dial = self.clone();
-        Box::pin(async move { timeout(PATIENCE, dial.open(to)).await? })
+        let (dial, worth) = (self.dial.clone(), self.worth.clone());
+        Box::pin(async move { timeout(PATIENCE, dial.open(to, &worth)).await? })
     }
 }
 
@@ -304,19 +311,19 @@ mod tests {
         (uri.parse().unwrap(), said)
     }
 
-    fn dial(certs: Vec<CertificateDer<'static>>) -> Dial {
+    fn opener(certs: Vec<CertificateDer<'static>>) -> Opener {
         let tls = Arc::new(OnceCell::new_with(trusting(certs).ok()));
-        Dial { tls, ..Dial::new() }
+        Opener::new(Dial { tls, ..Dial::new() }, Worth::new())
     }
 
     #[tokio::test]
     async fn given_a_known_certificate_then_calls_are_answered_and_the_session_is_taken_up_again() {
         let certified = certified();
         let (uri, mut said) = serve(&certified).await;
-        let mut dial = dial(vec![certified.cert.der().clone()]);
+        let mut opener = opener(vec![certified.cert.der().clone()]);
         let mut seen = Vec::new();
         for _ in 0..2 {
-            let mut connection = dial.call(uri.clone()).await.unwrap();
+            let mut connection = opener.call(uri.clone()).await.unwrap();
             assert!(poll_fn(|context| connection.poll_ready(context)).await.is_ok());
             let mut request = Request::get(uri.clone()).body(SdkBody::empty()).unwrap();
             name_the_host(&mut request);
@@ -330,8 +337,8 @@ mod tests {
     #[tokio::test]
     async fn given_a_certificate_that_nobody_vouches_for_then_nothing_is_sent() {
         let (uri, _said) = serve(&certified()).await;
-        let mut dial = dial(vec![certified().cert.der().clone()]);
-        let Err(error) = dial.call(uri).await else { panic!("it was trusted") };
+        let mut opener = opener(vec![certified().cert.der().clone()]);
+        let Err(error) = opener.call(uri).await else { panic!("it was trusted") };
         assert!(error.to_string().contains("invalid peer certificate"), "{error}");
     }
 

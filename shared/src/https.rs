@@ -19,9 +19,9 @@ use tokio::time::timeout;
 
 use crate::pool::Pools;
 
-/// How long an answer may take until it has been read, if the SDK does not say so. The API answers
-/// within a second or not at all.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an answer may take until it has been read, if the SDK does not say so. An API answers
+/// within a second or not at all; a call that hangs must not use up the invocation's own time.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An HTTPS client for the SDK, with one pool of connections for all that it makes.
 #[derive(Debug, Clone)]

@@ -17,7 +17,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::time::Instant;
 use tower_service::Service;
 
-use crate::connection::{Dial, Promise, Unanswered, name_the_host};
+use crate::connection::{Dial, Opener, Promise, Unanswered, name_the_host};
 use crate::worth::Worth;
 
 /// Connections by where they lead.
@@ -40,15 +40,12 @@ impl Pools {
     /// Opens a connection, so that there is one for the first call.
     pub(crate) fn open_early(&self, to: Uri) -> impl Future<Output = ()> + Send + use<> {
         let pool = to.authority().map(|to| self.to(to));
-        if let Some(pool) = &pool {
-            pool.worth.is_opening();
-        }
+        let pool = pool.inspect(|pool| pool.worth.is_opening());
         async move {
-            if let Some(pool) = pool {
-                // If it cannot be opened, the first call will say so.
-                let _ = (pool.lend)(to, Wanted::AtOnce).await;
-                pool.worth.has_opened();
-            }
+            let Some(pool) = pool else { return };
+            // If it cannot be opened, the first call will say so.
+            let _ = (pool.lend)(to, Wanted::AtOnce).await;
+            pool.worth.has_opened();
         }
     }
 
@@ -115,7 +112,8 @@ struct Pool {
 impl Pool {
     fn new(dial: &Dial) -> Self {
         let worth = Worth::new();
-        let cache = cache::builder().executor(TokioExecutor::new()).build(dial.weighing(&worth));
+        let opener = Opener::new(dial.clone(), worth.clone());
+        let cache = cache::builder().executor(TokioExecutor::new()).build(opener);
         let lend = move |to: Uri, wanted: Wanted| -> Promise<Lent> {
             let mut cache = cache.clone();
             Box::pin(async move {

@@ -25,10 +25,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::pace::Pace;
-
-/// How long a call may take until its answer begins. Image Builder answers within a second or not at
-/// all; a call that hangs must not use up the invocation's own time.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::https::PATIENCE;
 
 /// For how long a call that is refused is made again. A signature is good for five minutes (AWS
 /// General Reference, "Signature Version 4"), and by then it is not our pace that is wrong.

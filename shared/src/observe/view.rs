@@ -24,8 +24,8 @@ impl<'a> View<'a> {
     pub(super) fn members(&self) -> (Vec<&'a Member>, BTreeSet<PipelineArn>) {
         match self.scope {
             Scope::Image(_) => {
-                let in_scope = |member: &&Member| self.is_about(member);
-                (self.fleet.members().filter(in_scope).collect(), BTreeSet::new())
+                let members = self.fleet.members().filter(|member| self.is_about(member));
+                (members.collect(), BTreeSet::new())
             }
             Scope::Fleet(selection) => {
                 let chosen = self.chosen(selection);
