@@ -10,11 +10,15 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tokio::task::yield_now;
 
 use crate::error::{Cause, RequestError};
 use crate::https::Https;
 use crate::image_builder::sdk;
 use crate::settings::Settings;
+
+/// How many calls every event and every check begins with at once: for pipelines and for recipes.
+const FIRST_CALLS: usize = 2;
 
 /// What a function keeps between invocations: its clients, and nothing else.
 ///
@@ -30,13 +34,15 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Clients by what the environment says, made once for each cold start. A connection to Image
-    /// Builder is on its way when they are there.
+    /// Clients by what the environment says, made once for each cold start. Connections to Image
+    /// Builder are on their way when they are there.
     pub async fn from_environment(settings: &Settings) -> Self {
         let https = Https::new();
         let aws = sdk_config(settings, https.clone()).await;
         if let Some(endpoint) = sdk::endpoint(&aws).await {
-            https.open_early(endpoint);
+            https.open_early(endpoint, FIRST_CALLS);
+            // They are on their way before the rest is made.
+            yield_now().await;
         }
         Self::new(aws, settings)
     }

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_types::body::SdkBody;
-use futures_util::future::try_join;
 use http::header::{HOST, HeaderValue};
 use http::uri::{PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
@@ -19,18 +18,18 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{cipher_suite, default_provider};
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_native_certs::{CertificateResult, load_native_certs};
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use crate::dns::Resolver;
+use crate::trust::SystemRoots;
 use crate::worth::Worth;
 
 /// How long a connection may take until it is there (what the SDK gives its own client).
@@ -51,7 +50,8 @@ pub(crate) type Promise<T, E = BoxError> = Pin<Box<dyn Future<Output = Result<T,
 #[derive(Clone)]
 pub(crate) struct Dial {
     tcp: HttpConnector<Resolver>,
-    tls: Arc<OnceCell<TlsConnector>>,
+    tls: Result<TlsConnector, rustls::Error>,
+    roots: Arc<SystemRoots>,
 }
 
 impl fmt::Debug for Dial {
@@ -62,36 +62,35 @@ impl fmt::Debug for Dial {
 
 impl Dial {
     pub(crate) fn new() -> Self {
+        Self::trusting(SystemRoots::new(cryptography()))
+    }
+
+    fn trusting(roots: SystemRoots) -> Self {
         let mut tcp = HttpConnector::new_with_resolver(Resolver::default());
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        Self { tcp, tls: Arc::default() }
+        let roots = Arc::new(roots);
+        Self { tcp, tls: tls(&roots), roots }
     }
 
-    /// Reads what connections are verified against. The thread that does so begins at once.
-    pub(crate) fn prepare(&self) -> impl Future<Output = ()> + Send + use<> {
-        let (cell, reading) = (Arc::clone(&self.tls), spawn_blocking(tls));
-        async move {
-            // Whoever needs it has it read again, and hears of the error.
-            let _ = cell.get_or_try_init(async || reading.await?).await;
-        }
-    }
-
-    async fn tls(&self) -> Result<&TlsConnector, BoxError> {
-        self.tls.get_or_try_init(async || spawn_blocking(tls).await?).await
+    /// Has a thread read what connections are verified against, which takes a while.
+    pub(crate) fn prepare(&self) {
+        let roots = Arc::clone(&self.roots);
+        // Whoever needs them hears of the error.
+        spawn_blocking(move || roots.read().map(drop));
     }
 
     async fn open(&self, to: Uri, worth: &Worth) -> Result<Connection, BoxError> {
         let is_plain = to.scheme() == Some(&Scheme::HTTP);
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         let mut tcp = self.tcp.clone();
-        let connected = async { Ok(tcp.call(to).await?) };
+        let stream = tcp.call(to).await?;
         let stream: Stream = if is_plain {
-            MaybeHttpsStream::Http(connected.await?)
+            MaybeHttpsStream::Http(stream)
         } else {
-            let (tcp, tls) = try_join(connected, self.tls()).await?;
+            let tls = self.tls.clone()?;
             let began = Instant::now();
-            let stream = tls.connect(ServerName::try_from(host)?, TokioIo::new(tcp)).await?;
+            let stream = tls.connect(ServerName::try_from(host)?, TokioIo::new(stream)).await?;
             worth.opened_in(began.elapsed());
             MaybeHttpsStream::Https(TokioIo::new(stream))
         };
@@ -229,33 +228,22 @@ pub(crate) fn name_the_host(request: &mut Request<SdkBody>) {
     *request.uri_mut() = Uri::from(wanted);
 }
 
-/// How connections are encrypted: verified against the system's roots, which take a while to read.
-fn tls() -> Result<TlsConnector, BoxError> {
-    let CertificateResult { certs, errors, .. } = load_native_certs();
-    trusting(certs).map_err(|error| match errors.first() {
-        Some(first) => format!("{error}: {first}").into(),
-        None => error,
-    })
-}
-
-/// Connections that are verified against `certs`.
-///
-/// `ring` is the crypto provider: `aws-lc` spends some thirty milliseconds on entropy at the first
-/// connection, which every cold start would pay. AES-128 comes first, since its digest is one that
-/// processors know.
-fn trusting(certs: Vec<CertificateDer<'static>>) -> Result<TlsConnector, BoxError> {
-    let mut roots = RootCertStore::empty();
-    // A root that cannot be read is one that nothing is verified against.
-    let (known, _) = roots.add_parsable_certificates(certs);
-    if known == 0 {
-        return Err("there is no root certificate to verify connections against".into());
-    }
+/// `ring`: `aws-lc` spends some thirty milliseconds on entropy at the first connection, which every
+/// cold start would pay. AES-128 comes first, since its digest is one that processors know.
+fn cryptography() -> CryptoProvider {
     let mut provider = default_provider();
     let suites = &mut provider.cipher_suites;
     suites.sort_by_key(|suite| *suite != cipher_suite::TLS13_AES_128_GCM_SHA256);
-    let config = ClientConfig::builder_with_provider(Arc::new(provider))
+    provider
+}
+
+/// How connections are encrypted, and whom they are believed to lead to.
+fn tls(roots: &Arc<SystemRoots>) -> Result<TlsConnector, rustls::Error> {
+    let config = ClientConfig::builder_with_provider(Arc::clone(roots.provider()))
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
+        // What is dangerous is to verify otherwise than rustls does: `trust` does not.
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::clone(roots) as _)
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
 }
@@ -265,7 +253,7 @@ mod tests {
     use std::future::poll_fn;
 
     use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
-    use rustls::pki_types::PrivateKeyDer;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
     use rustls::{HandshakeKind, ServerConfig};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
@@ -312,8 +300,7 @@ mod tests {
     }
 
     fn opener(certs: Vec<CertificateDer<'static>>) -> Opener {
-        let tls = Arc::new(OnceCell::new_with(trusting(certs).ok()));
-        Opener::new(Dial { tls, ..Dial::new() }, Worth::new())
+        Opener::new(Dial::trusting(SystemRoots::given(cryptography(), certs)), Worth::new())
     }
 
     #[tokio::test]
@@ -340,13 +327,6 @@ mod tests {
         let mut opener = opener(vec![certified().cert.der().clone()]);
         let Err(error) = opener.call(uri).await else { panic!("it was trusted") };
         assert!(error.to_string().contains("invalid peer certificate"), "{error}");
-    }
-
-    #[test]
-    fn given_no_root_certificate_then_the_error_says_so() {
-        let Err(error) = trusting(Vec::new()) else { panic!("there is nothing to trust") };
-        let expected = "there is no root certificate to verify connections against";
-        assert_eq!(error.to_string(), expected);
     }
 
     #[test]

@@ -31,13 +31,13 @@ impl Https {
     /// A client that is getting ready while its caller goes on.
     pub(crate) fn new() -> Self {
         let pools = Pools::new();
-        tokio::spawn(pools.prepare());
+        pools.prepare();
         Self(pools)
     }
 
-    /// Begins to open a connection for the first call to `endpoint`.
-    pub(crate) fn open_early(&self, endpoint: Uri) {
-        tokio::spawn(self.0.open_early(endpoint));
+    /// Begins to open a connection for each of so many first calls to `endpoint`.
+    pub(crate) fn open_early(&self, endpoint: Uri, calls: usize) {
+        tokio::spawn(self.0.open_early(endpoint, calls));
     }
 }
 

@@ -37,6 +37,7 @@ mod connection;
 mod dns;
 mod https;
 mod pool;
+mod trust;
 #[cfg(test)]
 mod world;
 mod worth;

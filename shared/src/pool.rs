@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_types::body::SdkBody;
+use futures_util::future::join_all;
 use http::uri::Authority;
 use http::{Request, Response, Uri};
 use hyper_util::client::pool::cache;
@@ -32,19 +33,25 @@ impl Pools {
         Self { dial: Dial::new(), pools: Arc::default() }
     }
 
-    /// Gets ready to open connections, which takes a while.
-    pub(crate) fn prepare(&self) -> impl Future<Output = ()> + Send + use<> {
-        self.dial.prepare()
+    /// Begins to get ready for opening connections, which takes a while.
+    pub(crate) fn prepare(&self) {
+        self.dial.prepare();
     }
 
-    /// Opens a connection, so that there is one for the first call.
-    pub(crate) fn open_early(&self, to: Uri) -> impl Future<Output = ()> + Send + use<> {
+    /// Opens so many connections, so that there is one for each of the first calls.
+    pub(crate) fn open_early(
+        &self,
+        to: Uri,
+        connections: usize,
+    ) -> impl Future<Output = ()> + Send + use<> {
         let pool = to.authority().map(|to| self.to(to));
         let pool = pool.inspect(|pool| pool.worth.is_opening());
         async move {
             let Some(pool) = pool else { return };
-            // If it cannot be opened, the first call will say so.
-            let _ = (pool.lend)(to, Wanted::AtOnce).await;
+            let opening = (0..connections).map(|_| (pool.lend)(to.clone(), Wanted::AtOnce));
+            // They are kept until all are there: one that was free would be taken for another. If one
+            // cannot be opened, the first call will say so.
+            let _ = join_all(opening).await;
             pool.worth.has_opened();
         }
     }
@@ -138,11 +145,11 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
-    use futures_util::future::join_all;
     use http_body_util::BodyExt as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
     use tokio::sync::Notify;
+    use tokio::task::yield_now;
 
     use super::*;
 
@@ -232,15 +239,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn given_an_early_connection_then_the_first_call_goes_by_it() {
+    async fn given_early_connections_then_the_first_call_goes_by_one_of_them() {
         let server = Server::start().await;
         let pools = Pools::new();
-        let early = pools.open_early(server.uri.parse().unwrap());
-        // The call is there before the connection is: it waits for it.
+        let early = pools.open_early(server.uri.parse().unwrap(), 2);
+        // The call is there before a connection is: it waits for one.
         let call = async { text(pools.send(server.call("/")).await).await };
         let ((), heard) = futures_util::future::join(early, call).await;
         assert!(heard.starts_with("GET / "), "{heard}");
-        assert_eq!(server.connections(), 1);
+        while server.connections() < 2 {
+            yield_now().await;
+        }
+        assert_eq!(server.connections(), 2);
     }
 
     #[tokio::test]
@@ -248,7 +258,7 @@ mod tests {
         let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let pools = Pools::new();
         let to: Uri = format!("http://{nobody}").parse().unwrap();
-        pools.open_early(to.clone()).await;
+        pools.open_early(to.clone(), 2).await;
         let request = Request::get(to).body(SdkBody::empty()).unwrap();
         let error = pools.send(request).await.unwrap_err();
         assert!(error.to_string().contains("tcp connect error"), "{error}");

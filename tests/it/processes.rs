@@ -35,7 +35,17 @@ async fn up_on(
 ) -> (Cloud, String, JoinHandle<std::io::Result<()>>) {
     let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let endpoint = format!("http://{address}");
+    let (cloud, server) = up_at(format!("http://{address}"), listener, settings, timeout).await;
+    (cloud, address, server)
+}
+
+/// The same, with services that answer on `listener` and that the function reaches at `endpoint`.
+pub(crate) async fn up_at(
+    endpoint: String,
+    listener: TcpListener,
+    settings: &[(&str, &str)],
+    timeout: Duration,
+) -> (Cloud, JoinHandle<std::io::Result<()>>) {
     let cloud = Cloud::new(Clock::real(), Duration::ZERO).unwrap();
     let settings: BTreeMap<String, String> =
         settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -47,12 +57,12 @@ async fn up_on(
     fleet::build(&cloud, &topic).await.unwrap();
     deploy::subscribe(&cloud, &topic).unwrap();
     cloud.state().image_builder.set_build_time(BUILD_TIME);
-    (cloud, address, server)
+    (cloud, server)
 }
 
 /// Lets the golds have built already, without anybody having heard of it, and gives the event that
 /// tells of one. What it starts builds for an hour.
-async fn unheard(cloud: &Cloud) -> Value {
+pub(crate) async fn unheard(cloud: &Cloud) -> Value {
     cloud.state().image_builder.set_build_time(Duration::ZERO);
     fleet::build_golds_unheard(cloud).await.unwrap();
     cloud.state().image_builder.set_build_time(Duration::from_hours(1));

@@ -1,0 +1,106 @@
+//! The real binary and services that it reaches over TLS: whom does it believe, and what does it say
+//! if it believes nobody?
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use emulator::cloud::Cloud;
+use emulator::deploy;
+use emulator::lambda::Invoked;
+use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+use rustls::ServerConfig;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use crate::processes::{unheard, up_at};
+
+fn certified() -> CertifiedKey<KeyPair> {
+    generate_simple_self_signed(["localhost".to_owned()]).unwrap()
+}
+
+/// Shows a certificate to whoever comes, and passes on what is within.
+async fn shown(certified: &CertifiedKey<KeyPair>, to: String) -> String {
+    let key = PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certified.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let (acceptor, to) = (acceptor.clone(), to.clone());
+            tokio::spawn(async move {
+                // Who is not believed is told so, and hears nothing else.
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                let mut service = TcpStream::connect(to).await.unwrap();
+                // Either may have enough at any time.
+                let _ = copy_bidirectional(&mut stream, &mut service).await;
+            });
+        }
+    });
+    endpoint
+}
+
+/// A file of the system's roots.
+struct Roots(PathBuf);
+
+impl Roots {
+    fn of(name: &str, text: &str) -> Self {
+        let file = format!("image-cascade-{}-{name}.pem", std::process::id());
+        let path = std::env::temp_dir().join(file);
+        std::fs::write(&path, text).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Roots {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// What becomes of an announced gold image where the system has these roots.
+async fn announced(certified: &CertifiedKey<KeyPair>, roots: &Roots) -> (Cloud, Invoked) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = shown(certified, listener.local_addr().unwrap().to_string()).await;
+    let settings = [("SSL_CERT_FILE", roots.0.to_str().unwrap())];
+    let (cloud, _) = up_at(endpoint, listener, &settings, deploy::TIMEOUT).await;
+    let event = unheard(&cloud).await;
+    cloud.state().calls.clear();
+    let invoked = cloud.lambda().invoke("gold-cascade", &event).await.unwrap();
+    (cloud, invoked)
+}
+
+#[tokio::test]
+async fn given_a_server_that_a_root_vouches_for_then_children_start() {
+    let certified = certified();
+    let (_, invoked) = announced(&certified, &Roots::of("known", &certified.cert.pem())).await;
+    assert!(!invoked.failed, "{}", invoked.log);
+    assert!(invoked.log.contains("java-21 started"), "{}", invoked.log);
+}
+
+#[tokio::test]
+async fn given_a_server_that_nobody_vouches_for_then_it_is_asked_nothing_and_the_log_says_why() {
+    let another = Roots::of("another", &certified().cert.pem());
+    let (cloud, invoked) = announced(&certified(), &another).await;
+    assert!(invoked.failed, "{}", invoked.log);
+    assert!(invoked.log.contains("invalid peer certificate"), "{}", invoked.log);
+    assert!(cloud.state().calls.is_empty(), "{:?}", cloud.state().calls);
+}
+
+#[tokio::test]
+async fn given_a_system_without_roots_then_nothing_is_asked_and_the_log_says_so() {
+    let (cloud, invoked) = announced(&certified(), &Roots::of("none", "")).await;
+    assert!(invoked.failed, "{}", invoked.log);
+    let why = "no certificate can be verified: no root trust anchors were provided";
+    assert!(invoked.log.contains(why), "{}", invoked.log);
+    assert!(cloud.state().calls.is_empty(), "{:?}", cloud.state().calls);
+}
