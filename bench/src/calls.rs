@@ -112,13 +112,13 @@ const VALUES: usize = 10;
 /// Who is a child: either the lists of pipelines and of image recipes to their last page, or the
 /// recipes of each of the four lists filtered by their parent's forms, their pipelines filtered by
 /// four forms of each recipe, and the recipes and pipelines that make the image, by name. What they
-/// come to: the parent, and the parent of the image's own pipeline. Then the images of each, and
-/// what the newest of them was built from, which for the image's own pipeline is known by then; and
-/// a start for each child.
+/// come to: the parent, and the parent of the image's own pipeline, of which the image itself shows
+/// whether it needs to run. Then for each child its images, what the newest of them was built from,
+/// and a start.
 fn fewest_of_an_event(pipelines: usize) -> usize {
     let lists = 2 * pipelines.div_ceil(PAGE);
     let filters = 4 + (4 * CHILDREN).div_ceil(VALUES) + 3;
-    lists.min(filters) + 2 + (CHILDREN + 1) + CHILDREN + CHILDREN
+    lists.min(filters) + 2 + 3 * CHILDREN
 }
 
 /// The fewest calls for a check in which nothing has changed: every list to its last page, the

@@ -29,7 +29,8 @@ use asked::Asked;
 use one::Observer;
 use view::View;
 
-/// How many pipelines are read at once. The client slows down by itself where this is too fast.
+/// How many pipelines are read at once, with two calls under way for each that was announced to. The
+/// client slows down by itself where this is too fast; what is under way is refused by then.
 const READS_AT_ONCE: usize = 32;
 
 /// What was seen within a scope.
@@ -72,8 +73,7 @@ pub async fn observe(
     let (members, bystanders) = view.members();
     let order: Vec<PipelineArn> =
         members.iter().map(|member| member.pipeline.arn.clone()).collect();
-    let many = members.iter().filter(|member| view.was_announced_to(member)).nth(1).is_some();
-    let looks = Observer { asked: &asked, view: &view, policy, many };
+    let looks = Observer { asked: &asked, view: &view, policy };
     // The futures are made before they are polled: a closure over borrowed members inside the
     // stream would not be general enough for a future that must be `Send`. What each needs for its
     // work it takes when its turn comes: ten thousand of them at once would be a hundred megabytes.

@@ -586,6 +586,47 @@ async fn a_child_waits_for_a_parent_that_is_behind_itself() {
     assert_eq!(lab.builds("billing"), ["billing 1.0.0/1 AVAILABLE on java 1.0.0/2"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn given_an_image_built_on_what_its_pipeline_follows_then_that_is_not_asked_for_its_images() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.run_to_rest("gold").await;
+    lab.run_to_rest("web").await;
+    lab.run_to_rest("gold").await;
+    lab.calls();
+    let report = lab.notify(&message_of_pipeline("gold/1.0.0/2", "AVAILABLE")).await.unwrap();
+    assert_eq!(said_of(&report, "web"), "rebuild: parent image gold 1.0.0/1 -> 1.0.0/2");
+    assert_eq!(
+        said_of(&report, "gold"),
+        "up-to-date: gold 1.0.0/2 was built on amazon-linux-2023-x86 2026.10.1/1, which amazon-linux-2023-x86 x.x.x resolves to"
+    );
+    let calls = lab.calls();
+    let calls: Vec<_> = calls.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    insta::assert_snapshot!(calls.join("\n"), @"
+    GetImage 3
+    ListImagePipelineImages 1
+    ListImagePipelines 1
+    ListImageRecipes 1
+    StartImagePipelineExecution 1
+    ");
+}
+
+/// The image that is announced says what its own pipeline has built, and nothing of another's.
+#[tokio::test(start_paused = true)]
+async fn given_a_message_that_names_another_pipeline_than_the_images_then_that_is_looked_at_in_full()
+ {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.pipeline_of("twin", "gold/1.0.0", PipelineStatus::Enabled).await;
+    lab.run_to_rest("gold").await;
+    lab.move_base("2026.11.2");
+    lab.run_to_rest("twin").await;
+    let report = lab.notify(&message_of_pipeline("gold/1.0.0/2", "AVAILABLE")).await.unwrap();
+    let said = said_of(&report, "gold");
+    assert_eq!(said, "rebuild: parent image amazon-linux-2023-x86 2026.10.1/1 -> 2026.11.2/1");
+}
+
 /// > Which image is newest follows the order of versions by number, not the order of time.
 #[tokio::test(start_paused = true)]
 async fn a_later_build_of_an_older_version_causes_nothing() {

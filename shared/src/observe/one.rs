@@ -25,9 +25,6 @@ pub(super) struct Observer<'a, I> {
     pub(super) asked: &'a Asked<'a, I>,
     pub(super) view: &'a View<'a>,
     pub(super) policy: RetryPolicy,
-    /// Whether several pipelines are looked at for what was announced. For one alone a call made
-    /// early gains nothing: it needs a connection of its own, which takes as long as it saves.
-    pub(super) many: bool,
 }
 
 /// What a parent comes to.
@@ -56,17 +53,12 @@ impl<I: ImageBuilder> Observer<'_, I> {
         }
         // What has been made is asked for beside the parent, and not after it, where a notification
         // makes it likely to matter, and so is the newest of it: a child waits for two answers less.
-        // What the announced image's own pipeline has made is that image, as a rule.
         let early = async {
-            if self.view.is_maker(member) {
-                let images = self.asked.image_builder.images_of(&member.pipeline.arn);
-                Some(join(images, self.expect_announced()).await.0)
-            } else if self.view.was_announced_to(member) {
-                let images = self.asked.image_builder.images_of(&member.pipeline.arn);
-                Some(join(images, self.expect_newest(member)).await.0)
-            } else {
-                None
+            if !self.view.was_announced_to(member) {
+                return None;
             }
+            let images = self.asked.image_builder.images_of(&member.pipeline.arn);
+            Some(join(images, self.expect_newest(member)).await.0)
         };
         let (parent, early) = join(self.parent(member), early).await;
         let parent = parent?;
@@ -126,17 +118,13 @@ impl<I: ImageBuilder> Observer<'_, I> {
     /// misses anything. Whoever lacks something is looked at in full: a start is decided by the
     /// pipeline's own list of images.
     async fn at_a_glance(&self, member: &Member, parent: Option<&Parent>) -> Option<Observed> {
-        if !self.view.looks_at_the_whole_fleet() {
-            return None;
-        }
-        let recent = self.asked.recent(self.view.fleet).await?;
-        let built = recent.built_by(member, self.asked).await?;
+        let built = self.built_last(member).await?;
         let recipe = member.recipe.as_ref().map(|recipe| &recipe.arn);
         if built.recipe.as_ref() != recipe || !built.shows_all {
             return None;
         }
         let mut listed = Vec::new();
-        for component in &built.components {
+        for component in built.components.iter().filter(|_| self.view.looks_at_everything()) {
             let newest = self.asked.component(&component.family().newest()).await.ok()?;
             if newest.arn != *component {
                 return None;
@@ -151,6 +139,20 @@ impl<I: ImageBuilder> Observer<'_, I> {
             ..self.observed(member, parent, &listed).await
         };
         lacks(&observed).is_empty().then_some(observed)
+    }
+
+    /// An image of the pipeline that shows what it has built last, if there is one that is known
+    /// without its list of images. None says nothing.
+    async fn built_last(&self, member: &Member) -> Option<Arc<Image>> {
+        if self.view.looks_at_the_whole_fleet() {
+            return self.asked.recent(self.view.fleet).await?.built_by(member, self.asked).await;
+        }
+        // If there is a newer one, that has been built on no less.
+        let announced = self.view.announced().filter(|_| self.view.is_maker(member))?;
+        self.expect_announced().await;
+        let image = self.asked.image(&announced.clone().into()).await.ok()?;
+        let is_built = image.status.phase() == Phase::Built;
+        (is_built && image.pipeline.as_ref() == Some(&member.pipeline.arn)).then_some(image)
     }
 
     /// What the parent comes to, and whether that agrees with what was announced.
@@ -195,7 +197,6 @@ impl<I: ImageBuilder> Observer<'_, I> {
         let Some(recipe) = &member.recipe else { return };
         if let Some(version) = recipe.arn.version().exact()
             && member.pipeline.last_run_was_well
-            && self.many
         {
             // Whoever needs it asks for it by its own name, and hears of the error.
             let _ = self.asked.image(&recipe.arn.makes().version(version)).await;
