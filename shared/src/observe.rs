@@ -31,7 +31,7 @@ use view::View;
 
 /// How many pipelines are read at once, with two calls under way for each that was announced to. The
 /// client slows down by itself where this is too fast; what is under way is refused by then.
-const READS_AT_ONCE: usize = 32;
+const READS_AT_ONCE: usize = 16;
 
 /// What was seen within a scope.
 #[derive(Debug)]
