@@ -123,6 +123,8 @@ async fn once(
 fn show(rows: &[Row]) {
     let cells = rows.iter().map(|row| {
         let lacking = row.children - row.started;
+        let is_beside = |it: &&Row| it.children == row.children && it.pace == row.pace;
+        let ours = rows.iter().filter(is_beside).find(|it| it.contestant == "ours");
         vec![
             row.contestant.to_owned(),
             row.children.to_string(),
@@ -133,13 +135,22 @@ fn show(rows: &[Row]) {
                 0 => row.seconds.say("s"),
                 lacking => format!("gave up: {lacking} not started"),
             },
+            ours.map(|ours| row.seconds.times(&ours.seconds)).unwrap_or_default(),
             row.calls.to_string(),
             row.throttles.to_string(),
         ]
     });
     table::print(
         "From a notification to the last child started, 20 ms added to every answer",
-        &["", "children", "calls that are let through", "last child started", "calls", "throttled"],
+        &[
+            "",
+            "children",
+            "calls that are let through",
+            "last child started",
+            "of ours",
+            "calls",
+            "throttled",
+        ],
         &cells.collect::<Vec<_>>(),
     );
 }

@@ -28,6 +28,11 @@ impl Spread {
         }
     }
 
+    /// How many times as much it is as another, by the middles.
+    pub(crate) fn times(&self, another: &Self) -> String {
+        format!("{:.2}", self.median / another.median)
+    }
+
     /// In words, with a unit.
     pub(crate) fn say(&self, unit: &str) -> String {
         let digits = |value: f64| match value {
