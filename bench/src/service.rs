@@ -15,7 +15,6 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::server::TlsStream;
 
@@ -55,8 +54,7 @@ impl Service {
         let system = BUNDLES.iter().find_map(|path| std::fs::read_to_string(path).ok());
         std::fs::write(&roots, system.unwrap_or_default() + "\n" + &certified.cert.pem())?;
         let key = PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
-        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()?
+        let mut config = ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(vec![certified.cert.der().clone()], key)?;
         // What Image Builder's endpoints speak.

@@ -17,7 +17,8 @@ use crate::https::Https;
 use crate::image_builder::sdk;
 use crate::settings::Settings;
 
-/// How many calls every event and every check begins with at once: for pipelines and for recipes.
+/// How many calls every event and every check begins with at once: for pipelines and for
+/// recipes (`observe/lists.rs`).
 const FIRST_CALLS: usize = 2;
 
 /// What a function keeps between invocations: its clients, and nothing else.

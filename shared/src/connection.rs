@@ -269,9 +269,7 @@ mod tests {
     /// Answers each call, and says of each connection how it was encrypted.
     async fn serve(certified: &CertifiedKey<KeyPair>) -> (Uri, mpsc::Receiver<String>) {
         let key = PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
-        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
+        let config = ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(vec![certified.cert.der().clone()], key)
             .unwrap();

@@ -17,7 +17,7 @@ pub(crate) struct Worth(watch::Sender<Costs>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Costs {
-    /// Whether the first connection is being opened, before there is a call for it.
+    /// Whether the first connections are being opened, before there are calls for them.
     is_opening: bool,
     /// What the last connection took, if there was one.
     opening: Duration,
@@ -37,7 +37,7 @@ impl Worth {
         Self(watch::Sender::default())
     }
 
-    /// The first connection is being opened; calls wait for it.
+    /// The first connections are being opened; calls wait for them.
     pub(crate) fn is_opening(&self) {
         self.0.send_modify(|costs| costs.is_opening = true);
     }

@@ -313,9 +313,7 @@ async fn a_check_in_which_nothing_has_moved_asks_for_each_thing_once() {
     lab.rest().await;
     lab.calls();
     assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
-    let calls: Vec<String> =
-        lab.calls().iter().map(|(operation, count)| format!("{operation} {count}")).collect();
-    insta::assert_snapshot!(calls.join("\n"), @"
+    insta::assert_snapshot!(lab.calls_by_line(), @"
     GetComponent 1
     GetImage 42
     ListImageBuildVersions 1

@@ -9,7 +9,6 @@ use emulator::deploy;
 use emulator::lambda::Invoked;
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use rustls::ServerConfig;
-use rustls::crypto::ring::default_provider;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -24,9 +23,7 @@ fn certified() -> CertifiedKey<KeyPair> {
 /// Shows a certificate to whoever comes, and passes on what is within.
 async fn shown(certified: &CertifiedKey<KeyPair>, to: String) -> String {
     let key = PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
-    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
+    let config = ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(vec![certified.cert.der().clone()], key)
         .unwrap();

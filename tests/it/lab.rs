@@ -244,6 +244,13 @@ impl Lab {
         std::mem::take(&mut self.cloud.state().calls)
     }
 
+    /// The same as text, an operation a line.
+    pub(crate) fn calls_by_line(&self) -> String {
+        let calls = self.calls();
+        let lines = calls.iter().map(|(operation, count)| format!("{operation} {count}"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     /// Writes a parameter of the Parameter Store.
     pub(crate) fn put_parameter(&self, name: &str, value: &str) {
         let now = self.cloud.now();

@@ -601,9 +601,7 @@ async fn given_an_image_built_on_what_its_pipeline_follows_then_that_is_not_aske
         said_of(&report, "gold"),
         "up-to-date: gold 1.0.0/2 was built on amazon-linux-2023-x86 2026.10.1/1, which amazon-linux-2023-x86 x.x.x resolves to"
     );
-    let calls = lab.calls();
-    let calls: Vec<_> = calls.iter().map(|(name, count)| format!("{name} {count}")).collect();
-    insta::assert_snapshot!(calls.join("\n"), @"
+    insta::assert_snapshot!(lab.calls_by_line(), @"
     GetImage 3
     ListImagePipelineImages 1
     ListImagePipelines 1

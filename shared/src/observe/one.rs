@@ -123,8 +123,10 @@ impl<I: ImageBuilder> Observer<'_, I> {
         if built.recipe.as_ref() != recipe || !built.shows_all {
             return None;
         }
+        let looks_at_them = self.view.looks_at_everything();
+        let components = if looks_at_them { built.components.as_slice() } else { &[] };
         let mut listed = Vec::new();
-        for component in built.components.iter().filter(|_| self.view.looks_at_everything()) {
+        for component in components {
             let newest = self.asked.component(&component.family().newest()).await.ok()?;
             if newest.arn != *component {
                 return None;
