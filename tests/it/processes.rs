@@ -11,7 +11,7 @@ use emulator::faults::{Fault, Kind};
 use emulator::http;
 use emulator::story::fleet;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 
 use crate::lab::{envelope, message, pipeline_arn};
@@ -223,11 +223,14 @@ async fn services_that_are_away_and_come_back_cause_no_loss_and_no_second_build(
     }
     server.abort();
     assert!(server.await.unwrap_err().is_cancelled(), "nobody answers any more");
+    // Bound, so that no other test gets the port meanwhile; nobody listens.
+    let port = TcpSocket::new_v4().unwrap();
+    port.set_reuseaddr(true).unwrap();
+    port.bind(address.parse().unwrap()).unwrap();
     // Whoever asks now is refused, at least once.
     let refused = tokio::net::TcpStream::connect(&address).await;
     assert_eq!(refused.unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
-    let listener = TcpListener::bind(&address).await.unwrap();
-    tokio::spawn(http::serve(cloud.clone(), listener));
+    tokio::spawn(http::serve(cloud.clone(), port.listen(1_024).unwrap()));
     no_invocation_is_pending(&cloud).await;
     for child in GOLDS_CHILDREN {
         assert_eq!(count(&cloud, child), 2, "{child}");
