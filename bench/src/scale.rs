@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use image_cascade::arn::{ImageArn, RecipeArn};
 use image_cascade::graph::{Fleet, Member};
-use image_cascade::image::{Image, ImageStatus, ImageSummary};
+use image_cascade::image::{Configurations, Image, ImageStatus, ImageSummary};
+use image_cascade::observed::{Observed, ParentNow};
 use image_cascade::pipeline::{Pipeline, PipelineStatus};
 use image_cascade::plan::plan;
-use image_cascade::rebuild::{Observed, ParentNow, RetryPolicy};
 use image_cascade::recipe::{ParentImage, Recipe};
+use image_cascade::tries::RetryPolicy;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -54,7 +55,7 @@ pub(crate) fn measure(calls_a_pipeline: f64) -> Result<(Vec<Planning>, Vec<Check
             let observed = observe(&fleet)?;
             let policy = RetryPolicy::default();
             let began = Instant::now();
-            let plan = plan(&fleet, &observed, &BTreeSet::new(), policy, Timestamp::UNIX_EPOCH);
+            let plan = plan(&fleet, &observed, &BTreeSet::new(), policy);
             plans.push(began.elapsed().as_secs_f64() * 1e3);
             starts = plan.steps.iter().filter(|step| step.start.is_some()).count();
         }
@@ -101,7 +102,10 @@ fn fleet(pipelines: usize) -> Result<(Vec<Pipeline>, Vec<Recipe>), Failure> {
             status: PipelineStatus::Enabled,
             recipe: recipe.clone(),
             image_tags: BTreeMap::new(),
+            configurations: Configurations::default(),
             created: None,
+            updated: None,
+            last_run: None,
             marked: false,
             last_run_was_well: true,
         });
@@ -132,26 +136,35 @@ fn observe(fleet: &Fleet) -> Result<Vec<Observed>, Failure> {
             member: member.clone(),
             cycle: None,
             parent_now: Some(ParentNow::Is(newest)),
-            parent_created: None,
+            parent_created: Timestamp::from_second(1).ok(),
+            parent_available: None,
+            parent_announced: false,
+            now: Timestamp::UNIX_EPOCH,
             components_now: Vec::new(),
             pinned_parent: None,
             pins: Vec::new(),
             behind_since: None,
-            images: vec![ImageSummary { arn: arn.clone(), status: ImageStatus::Available }],
-            built: Some(Arc::new(Image {
+            images: vec![ImageSummary {
+                arn: arn.clone(),
+                status: ImageStatus::Available,
+                created: Some(Timestamp::UNIX_EPOCH),
+            }],
+            direct: Vec::new(),
+            history: vec![Arc::new(Image {
                 arn,
                 name: name.to_owned(),
                 status: ImageStatus::Available,
-                created: None,
+                shortage: None,
+                created: Some(Timestamp::UNIX_EPOCH),
                 recipe: Some(member.pipeline.recipe.clone()),
                 parent: Some(ParentImage::parse(&format!("{family}/1.0.0/1"))?),
                 components: Vec::new(),
                 shows_all: true,
                 pipeline: Some(member.pipeline.arn.clone()),
+                configurations: Configurations::default(),
                 outputs: BTreeSet::new(),
                 writes: BTreeSet::new(),
-            })),
-            spent: Vec::new(),
+            })],
         })
     };
     fleet.members().map(observe).collect()

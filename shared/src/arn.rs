@@ -2,8 +2,11 @@
 //!
 //! One type for each thing that an ARN may name here, so that a build version can never stand
 //! where a reference with `x` is meant. The shapes are those of the API's own patterns
-//! (botocore's `imagebuilder/2019-12-02`; FACTS section 3). Every ARN prints as it was read.
+//! (botocore's `imagebuilder/2019-12-02`), and every ARN prints in lower case: Image Builder folds
+//! names so when it makes ARNs of them (user guide, "Naming"), and what is spelled otherwise means
+//! the same.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
@@ -120,9 +123,12 @@ impl Head {
     }
 }
 
+/// The owner of what Amazon manages.
+const AMAZON: &str = "aws";
+
 fn is_owner(owner: &str) -> bool {
     let account = owner.len() == 12 && owner.bytes().all(|byte| byte.is_ascii_digit());
-    let service = owner == "aws"
+    let service = owner == AMAZON
         || owner == "third-party"
         || owner.strip_prefix("aws-").is_some_and(|rest| {
             !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
@@ -134,13 +140,19 @@ fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
 }
 
-/// Gives a parser's problem the text and what was expected of it.
+/// Reads a text in lower case, and gives the parser's problem the text as it was and what was
+/// expected of it.
 fn explain<T>(
     text: &str,
     expected: &'static str,
-    read: impl FnOnce() -> Result<T, Problem>,
+    read: impl FnOnce(&str) -> Result<T, Problem>,
 ) -> Result<T, ArnError> {
-    read().map_err(|problem| ArnError { text: text.to_owned(), expected, problem })
+    let folded = if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    };
+    read(&folded).map_err(|problem| ArnError { text: text.to_owned(), expected, problem })
 }
 
 macro_rules! serialize_as_text {
@@ -191,7 +203,7 @@ impl FromStr for PipelineArn {
         explain(
             text,
             "an image pipeline's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image-pipeline/NAME`)",
-            || {
+            |text| {
                 let (head, _, rest) = Head::read(text, &["image-pipeline"])?;
                 match rest {
                     None => Ok(Self(head)),
@@ -277,7 +289,7 @@ impl FromStr for RecipeArn {
         explain(
             text,
             "a recipe's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image-recipe/NAME/1.2.3`, or `container-recipe`)",
-            || {
+            |text| {
                 let (head, kind, rest) = Head::read(text, &["image-recipe", "container-recipe"])?;
                 let version = rest.ok_or(Problem::NoVersion)?.parse()?;
                 let kind = if kind == 0 { RecipeKind::Image } else { RecipeKind::Container };
@@ -362,6 +374,21 @@ impl<K: Kind> Family<K> {
         self.head.region()
     }
 
+    /// Whether both are the same family for an account `own`, however Amazon's owner is spelled:
+    /// answers show it as `aws`, notifications and denials as the number of one of Amazon's
+    /// accounts.
+    pub fn is_same(&self, other: &Self, own: &str) -> bool {
+        let [name, owner, region, partition] = self.head.parts();
+        let [other_name, other_owner, other_region, other_partition] = other.head.parts();
+        let spelled_otherwise = |one: &str, another: &str| {
+            one == AMAZON && another != own && another.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        (name, region, partition) == (other_name, other_region, other_partition)
+            && (owner == other_owner
+                || spelled_otherwise(owner, other_owner)
+                || spelled_otherwise(other_owner, owner))
+    }
+
     /// One build of it.
     pub fn build(&self, build: BuildVersion) -> BuildArn<K> {
         BuildArn { family: self.clone(), build }
@@ -429,7 +456,7 @@ impl<K: Kind> FromStr for BuildArn<K> {
     type Err = ArnError;
 
     fn from_str(text: &str) -> Result<Self, ArnError> {
-        explain(text, K::BUILD, || {
+        explain(text, K::BUILD, |text| {
             let (head, _, rest) = Head::read(text, &[K::WORD])?;
             let rest = rest.ok_or(Problem::NoVersion)?;
             if !rest.contains('/') {
@@ -512,7 +539,7 @@ impl<K: Kind> FromStr for Reference<K> {
     type Err = ArnError;
 
     fn from_str(text: &str) -> Result<Self, ArnError> {
-        explain(text, K::REFERENCE, || {
+        explain(text, K::REFERENCE, |text| {
             let (head, _, rest) = Head::read(text, &[K::WORD])?;
             let rest = rest.ok_or(Problem::NoVersion)?;
             let selector = if rest.contains('/') {
@@ -564,6 +591,30 @@ mod tests {
     }
 
     #[test]
+    fn upper_and_lower_case_mean_the_same() {
+        let one: ImageReference = format!("{HEAD}image/Gold-Linux/X.x.x").parse().unwrap();
+        let other: ImageReference = format!("{HEAD}image/gold-linux/x.x.x").parse().unwrap();
+        assert_eq!(one, other);
+    }
+
+    #[test]
+    fn amazons_owner_is_the_same_as_a_name_and_as_a_number_and_no_other_owner_is() {
+        let family = |owner: &str, name: &str| {
+            let text = format!("arn:aws:imagebuilder:us-east-1:{owner}:image/{name}/1.0.0/1");
+            text.parse::<ImageArn>().unwrap().family().clone()
+        };
+        let own = "123456789012";
+        let amazon = family("aws", "al2023");
+        assert!(amazon.is_same(&family("627945338248", "al2023"), own));
+        assert!(family("627945338248", "al2023").is_same(&amazon, own));
+        assert!(!amazon.is_same(&family(own, "al2023"), own), "an image of ours with that name");
+        assert!(!amazon.is_same(&family("627945338248", "ubuntu"), own));
+        assert!(!amazon.is_same(&family("aws-marketplace", "al2023"), own));
+        let numbers = ("210987654321", "627945338248");
+        assert!(!family(numbers.0, "al2023").is_same(&family(numbers.1, "al2023"), own));
+    }
+
+    #[test]
     fn what_is_wrong_is_said() {
         let image = |text: &str| text.parse::<ImageArn>().unwrap_err().to_string();
         let recipe = |text: &str| text.parse::<RecipeArn>().unwrap_err().to_string();
@@ -576,7 +627,7 @@ mod tests {
                 image("arn:aws:imagebuilder:us east:123456789012:image/gold/1.0.0/1"),
                 image("arn:aws:imagebuilder:us-east-1:12345:image/gold/1.0.0/1"),
                 image("arn:aws:imagebuilder:us-east-1:123456789012:component/gold/1.0.0/1"),
-                image("arn:aws:imagebuilder:us-east-1:123456789012:image/Gold/1.0.0/1"),
+                image("arn:aws:imagebuilder:us-east-1:123456789012:image/go+ld/1.0.0/1"),
                 image("arn:aws:imagebuilder:us-east-1:123456789012:image/gold"),
                 image("arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0"),
                 image("arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/1/2"),
@@ -591,7 +642,7 @@ mod tests {
         `arn:aws:imagebuilder:us east:123456789012:image/gold/1.0.0/1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): no ARN has a ' '
         `arn:aws:imagebuilder:us-east-1:12345:image/gold/1.0.0/1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): `12345` is neither a 12-digit account nor an owner such as `aws`
         `arn:aws:imagebuilder:us-east-1:123456789012:component/gold/1.0.0/1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it names a `component`
-        `arn:aws:imagebuilder:us-east-1:123456789012:image/Gold/1.0.0/1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): `Gold` is not a resource name: lower-case letters, digits, `-` and `_`
+        `arn:aws:imagebuilder:us-east-1:123456789012:image/go+ld/1.0.0/1` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): `go+ld` is not a resource name: lower-case letters, digits, `-` and `_`
         `arn:aws:imagebuilder:us-east-1:123456789012:image/gold` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it has no version
         `arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it has no build number
         `arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/1/2` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): `1.0.0/1/2` is not a build version such as `1.2.3/4`: `1/2` is not a number

@@ -15,6 +15,7 @@ use tokio::task::yield_now;
 use crate::error::{Cause, RequestError};
 use crate::https::Https;
 use crate::image_builder::sdk;
+use crate::parameter_store;
 use crate::settings::Settings;
 
 /// How many calls every event and every check begins with at once: for pipelines and for
@@ -60,7 +61,7 @@ impl Clients {
 
     /// The Parameter Store, for parents that a parameter names.
     pub fn parameters(&self) -> &aws_sdk_ssm::Client {
-        self.parameters.get_or_init(|| aws_sdk_ssm::Client::new(&self.aws))
+        self.parameters.get_or_init(|| parameter_store::client(&self.aws))
     }
 
     /// SNS, for the report.

@@ -48,7 +48,7 @@ pub async fn cascade(
     let unknown = observation.failures.iter().map(|(pipeline, _)| pipeline.clone()).collect();
     // What was seen is worth its memory no longer than until it is decided.
     let observed = std::mem::take(&mut observation.observed);
-    let mut plan = plan(&observation.fleet, &observed, &unknown, settings.retry, budget.now());
+    let mut plan = plan(&observation.fleet, &observed, &unknown, settings.retry);
     drop(observed);
     plan.steps.retain(|step| !observation.bystanders.contains(&step.pipeline));
     let outcomes = if settings.dry_run {
@@ -71,6 +71,7 @@ pub async fn cascade(
     if let Scope::Fleet(selection) = scope
         && selection.is_everything()
         && !settings.dry_run
+        && settings.resume_tag
     {
         note(clients, &observation.fleet, event.stopped.as_ref()).boxed().await;
     }
@@ -154,6 +155,7 @@ pub async fn finish(
     tracing::info!(
         started = report.totals.started,
         waiting = report.totals.waiting,
+        unverified = report.totals.unverified,
         left = report.totals.left,
         up_to_date = report.totals.up_to_date,
         behind = report.totals.behind,

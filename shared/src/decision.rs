@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::arn::{ComponentArn, ImageArn, ImageReference, PipelineArn, RecipeArn};
+use crate::error::one_line;
 use crate::image::ImageStatus;
 use crate::parameter::ParameterName;
 use crate::pin::Pin;
@@ -58,12 +59,33 @@ pub enum Reason {
         /// The build that its recipe resolves to now.
         new: ImageArn,
     },
+    /// Its parent was deleted and made again under the same number since.
+    ParentMadeAgain {
+        /// The parent.
+        parent: ImageArn,
+        /// When.
+        made: Option<Timestamp>,
+    },
+    /// The container tag that its recipe names as its parent has moved to another build.
+    TagMoved {
+        /// The tag, with its registry.
+        tag: String,
+        /// The build that produced it last.
+        new: ImageArn,
+    },
     /// A component has a newer build.
     ComponentUpdated {
-        /// The build that its newest image holds.
-        old: ComponentArn,
+        /// The build that its newest image holds, if Image Builder shows one.
+        old: Option<ComponentArn>,
         /// The build that its recipe resolves to now.
         new: ComponentArn,
+    },
+    /// A component was deleted and made again under the same number since.
+    ComponentMadeAgain {
+        /// The component.
+        component: ComponentArn,
+        /// When.
+        made: Option<Timestamp>,
     },
     /// It runs another version of its recipe than the one it was built by.
     RecipeUpdated {
@@ -71,6 +93,13 @@ pub enum Reason {
         old: RecipeArn,
         /// The recipe that it runs now.
         new: RecipeArn,
+    },
+    /// Its recipe was deleted and made again under the same version since.
+    RecipeMadeAgain {
+        /// The recipe.
+        recipe: RecipeArn,
+        /// When.
+        made: Option<Timestamp>,
     },
     /// The parameter that its recipe names as its parent holds another image than the one that it
     /// was built on.
@@ -87,15 +116,34 @@ pub enum Reason {
         /// What its recipe comes to now.
         parent: ParentImage,
     },
-    /// It failed from the same inputs before, and the pause is over.
-    TryAgain {
-        /// The build that failed last.
+    /// Builds before did not remove the reason, and the pause is over.
+    TryAgain(Tries),
+    /// A build failed for want of capacity or quota, and the pause is over.
+    AfterShortage {
+        /// That build.
         failed: ImageArn,
-        /// Which try this is; the second is the first one again.
-        attempt: usize,
-        /// How many there will be.
-        of: usize,
     },
+}
+
+/// Builds that did not remove the reason that they were made for, whether they failed or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tries {
+    /// The newest of them.
+    pub last: ImageArn,
+    /// How it ended.
+    pub status: ImageStatus,
+    /// How many they are, as far as they were looked at.
+    pub count: usize,
+    /// How many of them are good images, which still show the reason.
+    pub built: usize,
+    /// After how many of them there is one more only once in a long while.
+    pub of: usize,
+    /// When everything that the reason names had come to be, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// What the newest good one still shows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shows: Vec<String>,
 }
 
 /// Why a pipeline waits.
@@ -121,17 +169,26 @@ pub enum Wait {
         /// That pipeline.
         pipeline: PipelineArn,
     },
-    /// It failed from the same inputs; the dependency check tries again after a pause.
+    /// Builds did not remove the reason; the dependency check tries again after a pause.
     Pause {
-        /// The build that failed last.
+        /// Those builds.
+        tries: Tries,
+        /// What the next build is for.
+        reasons: Vec<Reason>,
+        /// When it may start, at the earliest; not before an input moves, if absent.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        not_before: Option<Timestamp>,
+    },
+    /// A build failed for want of capacity or quota; it counts as no try, and the dependency check
+    /// starts the pipeline again after a pause.
+    Shortage {
+        /// That build.
         failed: ImageArn,
-        /// How it ended.
-        status: ImageStatus,
-        /// Which try comes next.
-        attempt: usize,
-        /// How many there will be.
-        of: usize,
-        /// When, at the earliest.
+        /// What was wanting, in Image Builder's words.
+        problem: String,
+        /// What the next build is for.
+        reasons: Vec<Reason>,
+        /// When it may start, at the earliest.
         not_before: Timestamp,
     },
     /// Image Builder's answers do not agree yet; the invocation is retried.
@@ -206,13 +263,71 @@ pub enum Leave {
         /// What its recipe resolves to now.
         now: ImageArn,
     },
-    /// It failed from the same inputs as often as it is tried.
-    GaveUp {
-        /// The build that failed last.
-        failed: ImageArn,
-        /// How often it was tried.
-        tries: usize,
-    },
+}
+
+impl Reason {
+    /// Whether both have the same cause, whatever each pipeline or image was built from before.
+    pub fn has_cause_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::ParentUpdated { new, .. }, Self::ParentUpdated { new: other, .. })
+            | (Self::ParentChanged { new, .. }, Self::ParentChanged { new: other, .. })
+            | (Self::TagMoved { new, .. }, Self::TagMoved { new: other, .. }) => new == other,
+            (Self::ParentMadeAgain { parent, .. }, Self::ParentMadeAgain { parent: other, .. }) => {
+                parent == other
+            }
+            (Self::ComponentUpdated { new, .. }, Self::ComponentUpdated { new: other, .. }) => {
+                new == other
+            }
+            (
+                Self::ComponentMadeAgain { component, .. },
+                Self::ComponentMadeAgain { component: other, .. },
+            ) => component == other,
+            (Self::RecipeUpdated { new, .. }, Self::RecipeUpdated { new: other, .. }) => {
+                new == other
+            }
+            (Self::RecipeMadeAgain { recipe, .. }, Self::RecipeMadeAgain { recipe: other, .. }) => {
+                recipe == other
+            }
+            (Self::ParameterChanged { new, .. }, Self::ParameterChanged { new: other, .. }) => {
+                new == other
+            }
+            _ => false,
+        }
+    }
+
+    /// What the image still shows that has this reason, in a word.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::ParentUpdated { old, .. } => old.short().to_string(),
+            Self::ParentChanged { old: Some(old), .. } => old.clone(),
+            Self::ComponentUpdated { old: Some(old), .. } => old.short().to_string(),
+            Self::RecipeUpdated { old, .. } => format!("recipe {} {}", old.name(), old.version()),
+            Self::ParameterChanged {
+                old: Some(old @ (ParentImage::Ami(_) | ParentImage::Image(_))),
+                ..
+            } => old.to_string(),
+            Self::ParentMadeAgain { parent, .. } => parent.short().to_string(),
+            Self::ComponentMadeAgain { component, .. } => component.short().to_string(),
+            Self::RecipeMadeAgain { recipe, .. } => {
+                format!("recipe {} {}", recipe.name(), recipe.version())
+            }
+            Self::TagMoved { tag, .. } => tag.clone(),
+            Self::ParentChanged { old: None, .. }
+            | Self::ComponentUpdated { old: None, .. }
+            | Self::ParameterChanged { .. }
+            | Self::NoImageYet { .. }
+            | Self::TryAgain(_)
+            | Self::AfterShortage { .. } => "an earlier one".to_owned(),
+        }
+    }
+}
+
+impl Tries {
+    /// Whether good builds are among them: the product cannot verify that a build has what it was
+    /// made for.
+    pub fn are_unverified(&self) -> bool {
+        self.built > 0
+    }
 }
 
 impl Decision {
@@ -222,6 +337,18 @@ impl Decision {
             Self::Rebuild(_)
             | Self::Wait(Wait::ForParent { .. } | Wait::Building { behind: true, .. }) => true,
             Self::UpToDate(_) | Self::Wait(_) | Self::Leave(_) => false,
+        }
+    }
+
+    /// The builds that did not remove the reason, if there are any.
+    pub fn tries(&self) -> Option<&Tries> {
+        match self {
+            Self::Rebuild(reasons) => reasons.iter().find_map(|reason| match reason {
+                Reason::TryAgain(tries) => Some(tries),
+                _ => None,
+            }),
+            Self::Wait(Wait::Pause { tries, .. }) => Some(tries),
+            Self::UpToDate(_) | Self::Wait(_) | Self::Leave(_) => None,
         }
     }
 
@@ -251,16 +378,27 @@ impl fmt::Display for Decision {
             Self::UpToDate(up_to_date) => up_to_date.fmt(f),
             Self::Wait(wait) => wait.fmt(f),
             Self::Leave(leave) => leave.fmt(f),
-            Self::Rebuild(reasons) => {
-                for (index, reason) in reasons.iter().enumerate() {
-                    if index > 0 {
-                        f.write_str("; ")?;
-                    }
-                    reason.fmt(f)?;
-                }
-                Ok(())
-            }
+            Self::Rebuild(reasons) => join(f, reasons, "; "),
         }
+    }
+}
+
+/// Writes items with something between each two.
+fn join(f: &mut fmt::Formatter<'_>, items: &[impl fmt::Display], between: &str) -> fmt::Result {
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            f.write_str(between)?;
+        }
+        item.fmt(f)?;
+    }
+    Ok(())
+}
+
+/// When something was made, as far as that is known.
+fn write_made(f: &mut fmt::Formatter<'_>, made: Option<&Timestamp>) -> fmt::Result {
+    match made {
+        Some(made) => write!(f, " was made again at {made:.0}"),
+        None => f.write_str(" was made again"),
     }
 }
 
@@ -285,11 +423,29 @@ impl fmt::Display for Reason {
             Self::ParentChanged { old: Some(old), new } => {
                 write!(f, "parent image {old} -> {}", new.short())
             }
+            Self::ParentMadeAgain { parent, made } => {
+                write!(f, "parent image {}", parent.short())?;
+                write_made(f, made.as_ref())
+            }
+            Self::TagMoved { tag, new } => {
+                write!(f, "container tag {} -> {}", one_line(tag), new.short())
+            }
+            Self::ComponentMadeAgain { component, made } => {
+                write!(f, "component {}", component.short())?;
+                write_made(f, made.as_ref())
+            }
+            Self::RecipeMadeAgain { recipe, made } => {
+                write!(f, "recipe {} {}", recipe.name(), recipe.version())?;
+                write_made(f, made.as_ref())
+            }
             Self::ParentChanged { old: None, new } => {
                 write!(f, "parent image unknown -> {}", new.short())
             }
-            Self::ComponentUpdated { old, new } => {
+            Self::ComponentUpdated { old: Some(old), new } => {
                 write!(f, "component {} -> {}", old.short(), new.build())
+            }
+            Self::ComponentUpdated { old: None, new } => {
+                write!(f, "component an earlier one -> {}", new.short())
             }
             Self::RecipeUpdated { old, new } if old.name() == new.name() => {
                 write!(f, "recipe {} {} -> {}", old.name(), old.version(), new.version())
@@ -305,21 +461,67 @@ impl fmt::Display for Reason {
             Self::NoImageYet { parent } => {
                 write!(f, "no image yet; parent image {parent}")
             }
-            // Image Builder may show the parameter itself where it should show what it held.
+            // Image Builder may show the parameter itself where it should show what it held; and
+            // what it held is shown only where it is an image's name.
             Self::ParameterChanged {
                 parameter,
-                old: None | Some(ParentImage::Parameter(_)),
+                old: Some(old @ (ParentImage::Ami(_) | ParentImage::Image(_))),
                 new,
             } => {
-                write!(f, "parameter {parameter} an earlier value -> {new}")
-            }
-            Self::ParameterChanged { parameter, old: Some(old), new } => {
                 write!(f, "parameter {parameter} {old} -> {new}")
             }
-            Self::TryAgain { failed, attempt, of } => {
-                write!(f, "try {attempt} of {of} after {} failed", failed.short())
+            Self::ParameterChanged { parameter, new, .. } => {
+                write!(f, "parameter {parameter} an earlier value -> {new}")
+            }
+            Self::TryAgain(tries) if tries.are_unverified() => tries.fmt(f),
+            Self::TryAgain(Tries { last, count, of, .. }) if count < of => {
+                write!(f, "try {} of {of} after {} failed", count + 1, last.short())
+            }
+            Self::TryAgain(tries) => write!(f, "one more try after {tries}"),
+            Self::AfterShortage { failed } => {
+                write!(f, "again after {} failed for want of capacity", failed.short())
             }
         }
+    }
+}
+
+/// How often something was done.
+struct Times(usize);
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => f.write_str("once"),
+            2 => f.write_str("twice"),
+            times => write!(f, "{times} times"),
+        }
+    }
+}
+
+/// What the builds have come to, without what follows from it.
+impl fmt::Display for Tries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { last, status, count, built, since, shows, of: _ } = self;
+        if !self.are_unverified() {
+            return match count - 1 {
+                0 => write!(f, "{} is {status} from the same inputs", last.short()),
+                before => write!(
+                    f,
+                    "{} is {status} from the same inputs, as {before} before it",
+                    last.short()
+                ),
+            };
+        }
+        write!(f, "built {} for this", Times(*built))?;
+        if let Some(since) = since {
+            write!(f, " since {since:.0}")?;
+        }
+        f.write_str(", and still shows ")?;
+        join(f, shows, ", ")?;
+        if count > built {
+            write!(f, "; {} failed besides", count - built)?;
+        }
+        Ok(())
     }
 }
 
@@ -333,10 +535,25 @@ impl fmt::Display for Wait {
             Self::ParentUnknown { pipeline } => {
                 write!(f, "waits for {}, which could not be observed", pipeline.name())
             }
-            Self::Pause { failed, status, attempt, of, not_before } => write!(
+            Self::Pause { tries, reasons, not_before } => {
+                if tries.are_unverified() {
+                    join(f, reasons, "; ")?;
+                    f.write_str("; ")?;
+                }
+                tries.fmt(f)?;
+                match not_before {
+                    Some(at) if tries.count < tries.of => {
+                        write!(f, "; try {} of {} not before {at:.0}", tries.count + 1, tries.of)
+                    }
+                    Some(at) => write!(f, "; next try not before {at:.0}"),
+                    None => f.write_str("; waits for another input"),
+                }
+            }
+            Self::Shortage { failed, problem, reasons: _, not_before } => write!(
                 f,
-                "{} is {status} from the same inputs; try {attempt} of {of} not before {not_before:.0}",
-                failed.short()
+                "{} failed for want of capacity; started again not before {not_before:.0} ({})",
+                failed.short(),
+                one_line(problem)
             ),
             Self::ParentLags { resolved, announced } => write!(
                 f,
@@ -374,12 +591,6 @@ impl fmt::Display for Leave {
                 "built on {}, newer than {}, which its recipe resolves to now; never goes back",
                 built_on.short(),
                 now.build()
-            ),
-            Self::GaveUp { failed, tries } => write!(
-                f,
-                "{} and {} before it failed from the same inputs; waits for another input",
-                failed.short(),
-                tries.saturating_sub(1)
             ),
         }
     }

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
 use thiserror::Error;
 
 /// A request to an AWS service that did not succeed.
@@ -45,8 +46,15 @@ pub enum Class {
     Forbidden,
     /// The same client token was used with other parameters.
     TokenReused,
-    /// The service will not take this request, however often it is made.
+    /// The service will not take this request for this resource, however often it is made.
     Rejected,
+    /// A quota of the account is used up. Another try in a minute does not mend it.
+    Quota,
+    /// The answer has a form that cannot be read. Another try does not mend it.
+    Unreadable,
+    /// A refusal that says nothing of the resource: credentials, the clock, or a code that is not
+    /// known. The invocation fails, so that it is retried and seen.
+    Unknown,
 }
 
 impl RequestError {
@@ -56,52 +64,116 @@ impl RequestError {
     }
 
     /// Whether the answer says something of this one resource (it is gone, not shared, or not
-    /// acceptable), and not of the service: then only what uses it is harmed.
+    /// acceptable), and not of the service or of the caller: then only what uses it is harmed.
     pub fn is_about_the_resource(&self) -> bool {
         matches!(self.class(), Class::NotFound | Class::Forbidden | Class::Rejected)
     }
-}
 
-impl Cause {
-    /// Takes a service's code and words once; the classes are by code, as the SDK does not model
-    /// all of them (`Get*` has no `ResourceNotFoundException`; FACTS section 6).
-    pub fn new(code: Option<&str>, status: Option<u16>, message: &str) -> Self {
-        let class = match (code, status) {
-            (Some("ResourceNotFoundException" | "NotFound" | "NotFoundException"), _) => {
-                Class::NotFound
-            }
-            (
-                Some(
-                    "ForbiddenException"
-                    | "AccessDeniedException"
-                    | "AccessDenied"
-                    | "AuthorizationError",
-                ),
-                _,
-            ) => Class::Forbidden,
-            (Some("ResourceInUseException"), _) => Class::InUse,
-            (Some("IdempotentParameterMismatchException"), _) => Class::TokenReused,
-            (Some("CallRateLimitExceededException" | "TooManyRequestsException"), _)
-            | (_, Some(429)) => Class::Throttled,
-            (_, Some(404)) => Class::NotFound,
-            (_, Some(403)) => Class::Forbidden,
-            (_, Some(400..=499)) => Class::Rejected,
-            _ => Class::Transient,
-        };
-        Self { class, code: code.map(str::to_owned), message: one_line(message) }
+    /// Whether another try may succeed: then the invocation fails, and Lambda makes it again.
+    pub fn is_retryable(&self) -> bool {
+        match self.class() {
+            Class::Throttled | Class::Transient | Class::InUse | Class::Unknown => true,
+            Class::NotFound
+            | Class::Forbidden
+            | Class::TokenReused
+            | Class::Rejected
+            | Class::Quota
+            | Class::Unreadable => false,
+        }
     }
 }
 
-/// Foreign text made harmless: on one line, and no longer than a reader bears. It may hold
-/// whatever somebody has put into a message, and must not pass for a line of ours.
+/// The codes that say that a resource is not there.
+const NOT_FOUND: [&str; 4] =
+    ["ResourceNotFoundException", "NotFound", "NotFoundException", "ParameterNotFound"];
+
+/// The codes that say that a resource is not for us.
+const FORBIDDEN: [&str; 6] = [
+    "ForbiddenException",
+    "AccessDeniedException",
+    "AccessDenied",
+    "AuthorizationError",
+    "AuthorizationErrorException",
+    "UnauthorizedOperation",
+];
+
+/// The codes that say that a request is not acceptable for its resource.
+const REJECTED: [&str; 11] = [
+    "ClientException",
+    "InvalidRequestException",
+    "InvalidParameter",
+    "InvalidParameterException",
+    "InvalidParameterValue",
+    "InvalidParameterValueException",
+    "InvalidParameterCombinationException",
+    "InvalidVersionNumberException",
+    "ResourceDependencyException",
+    "ValidationError",
+    "ValidationException",
+];
+
+/// The codes of throttles that the SDK's own list lacks: Image Builder's.
+const THROTTLED: &str = "CallRateLimitExceededException";
+
+/// Whether an error code is a throttle's, whatever the service and the HTTP status: Image Builder
+/// answers 429, the Parameter Store 400, EC2 503.
+pub(crate) fn is_throttle(code: &str) -> bool {
+    code == THROTTLED || THROTTLING_ERRORS.contains(&code)
+}
+
+impl Cause {
+    /// Takes a service's code and words once.
+    ///
+    /// The class is by code, by closed lists: the SDK models few of the codes (`Get*` has no
+    /// `ResourceNotFoundException`), and a status alone says too little (403 is a missing right
+    /// as well as an expired session). What no list has is [`Class::Unknown`], and not a property
+    /// of the resource.
+    pub fn new(code: Option<&str>, status: Option<u16>, message: &str) -> Self {
+        let class = match (code, status) {
+            (Some(code), _) if is_throttle(code) => Class::Throttled,
+            (_, Some(429)) => Class::Throttled,
+            (Some(code), _) if TRANSIENT_ERRORS.contains(&code) => Class::Transient,
+            (Some(code), _) if NOT_FOUND.contains(&code) => Class::NotFound,
+            (Some(code), _) if FORBIDDEN.contains(&code) => Class::Forbidden,
+            (Some(code), _) if REJECTED.contains(&code) => Class::Rejected,
+            (Some("ResourceInUseException"), _) => Class::InUse,
+            (Some("IdempotentParameterMismatchException"), _) => Class::TokenReused,
+            (Some("ServiceQuotaExceededException"), _) => Class::Quota,
+            (_, Some(400..=499)) => Class::Unknown,
+            _ => Class::Transient,
+        };
+        Self { class, code: code.map(one_line), message: one_line(message) }
+    }
+}
+
+/// Foreign text made harmless: on one line, and no longer than is readable. Its author is not
+/// known, and it must not pass for a line of ours: control characters, line separators, and what
+/// turns the direction of writing or has no width become spaces.
 pub(crate) fn one_line(text: &str) -> String {
     const LONGEST: usize = 1_000;
     let mut line: String =
-        text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        text.chars().take(LONGEST).map(|c| if is_deceptive(c) { ' ' } else { c }).collect();
     if text.chars().nth(LONGEST).is_some() {
         line.push('…');
     }
     line
+}
+
+/// Whether a character breaks a line, has no width, or changes how its neighbours are shown.
+fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 /// Prints an error and what caused it, each once, parted by `: `.
@@ -145,9 +217,38 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_failure_is_worth_another_try_and_an_unknown_refusal_is_not() {
-        assert_eq!(Cause::new(None, None, "connection reset").class, Class::Transient);
-        assert_eq!(Cause::new(Some("ServiceException"), Some(500), "").class, Class::Transient);
-        assert_eq!(Cause::new(Some("SomethingNew"), Some(400), "").class, Class::Rejected);
+    fn a_code_is_classified_by_closed_lists_whatever_its_status() {
+        let class = |code, status| Cause::new(code, status, "").class;
+        for (code, status) in [
+            ("ThrottlingException", 400),
+            ("Throttling", 400),
+            ("RequestLimitExceeded", 503),
+            ("TooManyRequestsException", 400),
+            ("CallRateLimitExceededException", 429),
+        ] {
+            assert_eq!(class(Some(code), Some(status)), Class::Throttled, "{code}");
+        }
+        for (code, status) in [
+            ("ExpiredTokenException", 403),
+            ("UnrecognizedClientException", 403),
+            ("InvalidSignatureException", 403),
+            ("RequestExpired", 400),
+            ("SomethingNew", 404),
+        ] {
+            let error = Cause::new(Some(code), Some(status), "");
+            assert_eq!(error.class, Class::Unknown, "{code}");
+        }
+        assert_eq!(class(Some("AccessDeniedException"), Some(400)), Class::Forbidden);
+        assert_eq!(class(Some("ValidationException"), Some(400)), Class::Rejected);
+        assert_eq!(class(None, Some(403)), Class::Unknown);
+        assert_eq!(class(None, None), Class::Transient, "a connection that was reset");
+        assert_eq!(class(Some("ServiceException"), Some(500)), Class::Transient);
+    }
+
+    #[test]
+    fn what_would_deceive_a_reader_becomes_a_space() {
+        let text = "a\u{2028}b\u{2029}c\u{202e}d\u{200b}e\u{feff}f\ng";
+        assert_eq!(one_line(text), "a b c d e f g");
+        assert_eq!(one_line("größer — 日本"), "größer — 日本");
     }
 }

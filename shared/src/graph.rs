@@ -68,6 +68,14 @@ impl Member {
         }
     }
 
+    /// The container image that its recipe names as its parent, by its name in a registry.
+    pub fn registry_name(&self) -> Option<&str> {
+        match &self.recipe.as_ref()?.parent {
+            Ok(ParentImage::Registry(name)) => Some(name),
+            _ => None,
+        }
+    }
+
     /// The AMI or container image that its recipe names as its parent, be it through a parameter.
     pub fn output(&self) -> Option<&str> {
         match &self.recipe.as_ref()?.parent {

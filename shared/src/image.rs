@@ -119,6 +119,41 @@ impl serde::Serialize for ImageStatus {
     }
 }
 
+/// The configurations that a build runs with, beside its recipe.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Configurations {
+    /// The ARN of the infrastructure configuration.
+    pub infrastructure: Option<Box<str>>,
+    /// The ARN of the distribution configuration.
+    pub distribution: Option<Box<str>>,
+}
+
+/// The words by which AWS names a want of capacity or quota in a build's failure reason (EC2 API
+/// Reference, "Error codes for the Amazon EC2 API"; Service Quotas; public reports of builds whose
+/// reason was `Rate exceeded`). All in lower case.
+const SHORTAGES: [&str; 10] = [
+    // `VcpuLimitExceeded`, `InstanceLimitExceeded`, `RequestLimitExceeded`, …
+    "limitexceeded",
+    "spotinstancecountexceeded",
+    "quotaexceeded",
+    "service quota",
+    "exceeded your quota",
+    "concurrent builds",
+    "vcpu limit",
+    "rate exceeded",
+    "throttlingexception",
+    "insufficientfreeaddresses",
+];
+
+/// Whether a build's failure reason shows a want of capacity or quota: then the build says nothing
+/// of its inputs. The reason must not be a component's own output, which may hold any word.
+pub fn is_shortage(reason: &str) -> bool {
+    let reason = reason.to_ascii_lowercase();
+    // `InsufficientInstanceCapacity`, "We currently do not have sufficient t3.large capacity".
+    (reason.contains("sufficient") && reason.contains("capacity"))
+        || SHORTAGES.iter().any(|word| reason.contains(word))
+}
+
 /// One line of a pipeline's list of images. It does not say what the image was built from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageSummary {
@@ -126,6 +161,8 @@ pub struct ImageSummary {
     pub arn: ImageArn,
     /// How far it is.
     pub status: ImageStatus,
+    /// When its build was asked for, if Image Builder says.
+    pub created: Option<Timestamp>,
 }
 
 /// One image, with what it was built from.
@@ -137,20 +174,48 @@ pub struct Image {
     pub name: String,
     /// How far it is.
     pub status: ImageStatus,
+    /// Why its build failed for want of capacity or quota, in Image Builder's words, if it did.
+    pub shortage: Option<String>,
     /// When its build was asked for, if Image Builder says.
     pub created: Option<Timestamp>,
     /// The recipe version that it was built by.
     pub recipe: Option<RecipeArn>,
-    /// The parent that it was built on, resolved (FACTS 1.7).
+    /// The parent that it was built on: an exact build, where Image Builder shows what it resolved
+    /// to. None also where what it shows cannot be read.
     pub parent: Option<ParentImage>,
     /// The components that it holds, resolved.
     pub components: Vec<ComponentArn>,
     /// Whether these are all of its components: one that cannot be read is not among them.
     pub shows_all: bool,
-    /// The pipeline whose execution made it.
+    /// The pipeline whose execution made it; none for an image of `CreateImage`.
     pub pipeline: Option<PipelineArn>,
+    /// Where it was built and where it was distributed to.
+    pub configurations: Configurations,
     /// What it has put out: AMIs by id, container images by name.
     pub outputs: BTreeSet<String>,
     /// The parameters that its distribution writes the AMI's id to.
     pub writes: BTreeSet<ParameterName>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_want_of_capacity_is_told_from_a_failure_of_the_recipe() {
+        for reason in [
+            "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit",
+            "InsufficientInstanceCapacity",
+            "We currently do not have sufficient m5.large capacity in the zone you requested",
+            "ServiceQuotaExceededException: You have exceeded the number of concurrent builds",
+            "Can't start SSM Automation for arn during building. Rate exceeded",
+        ] {
+            assert!(is_shortage(reason), "{reason}");
+        }
+        for reason in
+            ["The build instance was lost.", "Step failed: disk full, time limit exceeded"]
+        {
+            assert!(!is_shortage(reason), "{reason}");
+        }
+    }
 }

@@ -5,12 +5,13 @@
 //! ran out of time goes on.
 
 mod pace;
-mod paced;
+pub(crate) mod paced;
 pub mod sdk;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::ops::ControlFlow;
+
+use jiff::Timestamp;
 
 use crate::arn::{
     ComponentFamily, ComponentReference, ImageArn, ImageFamily, ImageReference, PipelineArn,
@@ -19,11 +20,12 @@ use crate::arn::{
 use crate::component::Component;
 use crate::error::RequestError;
 use crate::image::{Image, ImageSummary};
+use crate::outputs::Outputs;
 use crate::pipeline::Pipeline;
 use crate::plan::Start;
 use crate::recipe::Recipe;
 use crate::release::Release;
-use crate::version::BuildVersion;
+use crate::version::{BuildVersion, Version};
 
 /// EC2 Image Builder in one account and Region.
 pub trait ImageBuilder: Sync {
@@ -47,10 +49,10 @@ pub trait ImageBuilder: Sync {
     ) -> impl Future<Output = Result<Vec<ImageSummary>, RequestError>> + Send;
 
     /// Every image of this account, in no order, or as many as are wanted: `see` is shown one after
-    /// the other, so that nobody has to hold them all.
+    /// the other with the container images that it has produced, so that not all are held at once.
     fn all_images(
         &self,
-        see: impl FnMut(ImageSummary) -> ControlFlow<()> + Send,
+        see: impl FnMut(ImageSummary, Vec<String>) -> ControlFlow<()> + Send,
     ) -> impl Future<Output = Result<ControlFlow<()>, RequestError>> + Send;
 
     /// The image that a reference resolves to now: the newest matching build that has reached
@@ -59,6 +61,20 @@ pub trait ImageBuilder: Sync {
         &self,
         reference: &ImageReference,
     ) -> impl Future<Output = Result<Image, RequestError>> + Send;
+
+    /// The builds of one version of an image, by pipelines or without one.
+    fn builds_of(
+        &self,
+        family: &ImageFamily,
+        version: Version,
+    ) -> impl Future<Output = Result<Vec<ImageSummary>, RequestError>> + Send;
+
+    /// When the last workflow of a build ended, if it shows one that did: for an image that is
+    /// AVAILABLE, that is when it became so.
+    fn last_workflow_end(
+        &self,
+        image: &ImageArn,
+    ) -> impl Future<Output = Result<Option<Timestamp>, RequestError>> + Send;
 
     /// The components of one version of a recipe, as the recipe writes them.
     fn components_of(
@@ -90,7 +106,7 @@ pub trait ImageBuilder: Sync {
         since: BuildVersion,
     ) -> impl Future<Output = Result<Vec<Release>, RequestError>> + Send;
 
-    /// Which build has put out which AMI (by id) or container image (by name), for all builds of
+    /// Which builds have produced which AMI (by id) or container image (by name), for all builds of
     /// this family. `name` is the images' name as it was given.
     fn outputs_of(
         &self,
@@ -170,9 +186,6 @@ pub struct RecipeList {
     /// Of those that are shared with us, or of our own.
     pub shared: bool,
 }
-
-/// AMI ids and container images' names, with the build that has put each out.
-pub type Outputs = BTreeMap<String, ImageArn>;
 
 /// What became of a start.
 #[derive(Debug, Clone, PartialEq, Eq)]

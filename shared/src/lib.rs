@@ -7,6 +7,7 @@
 pub mod arn;
 pub mod budget;
 pub mod cascade;
+pub mod check_schedule;
 pub mod component;
 pub mod decision;
 pub mod error;
@@ -18,6 +19,8 @@ pub mod logging;
 pub mod metrics;
 pub mod notification;
 pub mod observe;
+pub mod observed;
+pub mod outputs;
 pub mod parameter;
 pub mod parameter_store;
 pub mod pin;
@@ -30,6 +33,8 @@ pub mod release;
 pub mod report;
 pub mod scope;
 pub mod settings;
+pub mod staleness;
+pub mod tries;
 pub mod version;
 
 mod aws;

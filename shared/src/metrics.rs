@@ -38,16 +38,19 @@ struct Whole<'a> {
 impl Entry for Whole<'_> {
     fn write<'a>(&'a self, writer: &mut impl EntryWriter<'a>) {
         let Self { function, at, report } = self;
-        let Totals { started, failed, behind, behind_longest_seconds, pinned, .. } = report.totals;
+        let Totals { started, failed, unverified, behind, behind_longest_seconds, pinned, .. } =
+            report.totals;
         writer.timestamp(*at);
         writer.value(FUNCTION, *function);
         let starts = if report.dry_run { "WouldStart" } else { "Starts" };
         writer.value(starts, &count(started));
         writer.value("Failures", &count(failed));
+        writer.value("Unverified", &count(unverified));
         // A part of the fleet says nothing about how old the oldest is.
         if report.is_of_the_whole_fleet() {
             writer.value("PipelinesBehind", &count(behind));
             writer.value("PipelinesPinned", &count(pinned));
+            writer.value("FoundByCheck", &count(report.found_by_check()));
             let longest = Duration::from_secs(behind_longest_seconds.unsigned_abs());
             // In hours, as the alarm's threshold is; CloudWatch has no such unit.
             writer.value("OldestStalenessHours", &(longest.as_secs_f64() / 3_600.0));
@@ -118,8 +121,9 @@ fn io_error(error: IoStreamError) -> io::Error {
 mod tests {
     use super::*;
     use crate::decision::{Decision, Leave, Wait};
-    use crate::report::{Behind, Event, Failed, Line, Outcome};
+    use crate::report::{Behind, Event, Failed, Line, Outcome, Tick};
     use crate::world::World;
+    use jiff::SignedDuration;
 
     fn line(name: &str, decision: Decision, outcome: Outcome) -> Line {
         Line {
@@ -127,6 +131,7 @@ mod tests {
             sentence: decision.to_string(),
             decision: Some(decision),
             pins: Vec::new(),
+            not_compared: Vec::new(),
             behind: None,
             outcome,
         }
@@ -146,6 +151,10 @@ mod tests {
         ];
         event.pipelines[2].behind = Some(Behind { since: Timestamp::UNIX_EPOCH, seconds: 7_200 });
         event
+    }
+
+    fn tick() -> Tick {
+        Tick { at: Timestamp::UNIX_EPOCH, period: SignedDuration::from_hours(1) }
     }
 
     fn metrics(event: Event, dry_run: bool) -> String {
@@ -168,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_check_of_the_whole_fleet_leaves_what_is_behind() {
-        insta::assert_snapshot!(metrics(event().routine(true), true), @r#"
+        insta::assert_snapshot!(metrics(event().routine(true, tick()), true), @r#"
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"WouldStart","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"OldestStalenessHours"}]}],"Timestamp":0},"WouldStart":1,"Failures":1,"PipelinesBehind":1,"PipelinesPinned":0,"OldestStalenessHours":2,"FunctionName":"stack-GoldCascade-1"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-parent"}
@@ -177,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_check_of_a_part_says_nothing_of_the_fleet() {
-        let metrics = metrics(event().routine(false), false);
+        let metrics = metrics(event().routine(false, tick()), false);
         assert!(!metrics.contains("OldestStalenessHours"), "{metrics}");
     }
 }

@@ -4,6 +4,7 @@
 //! message seen in the wild (FACTS 1.2). `semver` is left out on purpose: it packs four nodes of
 //! 30 bits into one integer, which no 64-bit type can hold.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -20,6 +21,10 @@ pub struct Notification {
     pub status: ImageStatus,
     /// The pipeline that made it. Images made without a pipeline have none.
     pub pipeline: Option<PipelineArn>,
+    /// Whether it says which pipeline made the image, if one did: events of EventBridge do not.
+    pub names_pipeline: bool,
+    /// When it was sent, if that is known: the image had become AVAILABLE by then.
+    pub sent: Option<Timestamp>,
     /// What is wrong with the pipeline that was named: it is only a hint, so the children are not
     /// made to pay for it.
     pub unread_pipeline: Option<String>,
@@ -55,6 +60,7 @@ pub const STATE_CHANGE: &str = "EC2 Image Builder Image State Change";
 #[serde(rename_all = "kebab-case")]
 struct WireEvent {
     detail_type: String,
+    time: Option<String>,
     #[serde(default)]
     resources: Vec<String>,
     #[serde(default)]
@@ -80,11 +86,18 @@ struct WireState {
 }
 
 impl Notification {
-    /// Reads the `Message` of an SNS record.
+    /// Reads the `Message` of an SNS record: what Image Builder publishes, or an event of
+    /// EventBridge that a rule has sent to the topic.
     ///
     /// # Errors
-    /// [`MessageError`] says whether the message is somebody else's or broken.
+    /// [`MessageError`] says whether the message is of another publisher or broken.
     pub fn parse(message: &str) -> Result<Self, MessageError> {
+        if is_event(message) {
+            let event = serde_json::from_str(message);
+            let event =
+                event.map_err(|error| MessageError::NotJson { problem: error.to_string() })?;
+            return Self::of_event(event);
+        }
         let wire: Wire = match serde_json::from_str(message) {
             Ok(wire) => wire,
             Err(error) if error.is_data() && is_foreign(message) => {
@@ -107,7 +120,7 @@ impl Notification {
             Some(other) => (None, Some(format!("{other} is no text"))),
         };
         let status = wire.state.status.as_str().into();
-        Ok(Self { image, status, pipeline, unread_pipeline })
+        Ok(Self { image, status, pipeline, names_pipeline: true, sent: None, unread_pipeline })
     }
 }
 
@@ -134,8 +147,29 @@ impl Notification {
         let image =
             arn.parse().map_err(|error: ArnError| malformed(format!("`resources`: {error}")))?;
         let status = detail.state.status.as_str().into();
-        Ok(Self { image, status, pipeline: None, unread_pipeline: None })
+        let sent = event.time.and_then(|time| time.parse().ok());
+        Ok(Self {
+            image,
+            status,
+            pipeline: None,
+            names_pipeline: false,
+            sent,
+            unread_pipeline: None,
+        })
     }
+}
+
+/// Whether a JSON text is an event of EventBridge, and not a notification of Image Builder's.
+fn is_event(message: &str) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Marks {
+        detail_type: Option<serde::de::IgnoredAny>,
+        detail: Option<serde::de::IgnoredAny>,
+        arn: Option<serde::de::IgnoredAny>,
+    }
+    let marks = serde_json::from_str::<Marks>(message);
+    marks.is_ok_and(|it| it.detail_type.is_some() && it.detail.is_some() && it.arn.is_none())
 }
 
 /// Whether a JSON text has none of the two fields that every image notification has.
@@ -233,6 +267,14 @@ mod tests {
         let notification = Notification::of_event(state_change(&serde_json::json!([ARN]))).unwrap();
         assert_eq!(notification.image.to_string(), ARN);
         assert_eq!(notification.status, ImageStatus::Available);
+    }
+
+    #[test]
+    fn an_event_that_a_rule_has_sent_to_the_topic_is_read_like_one_from_the_bus() {
+        let event = state_change(&serde_json::json!([ARN]));
+        let through_topic = Notification::parse(&event.to_string());
+        assert_eq!(through_topic, Notification::of_event(event));
+        assert!(!through_topic.unwrap().names_pipeline);
     }
 
     #[test]

@@ -18,12 +18,14 @@ use crate::budget::Budget;
 use crate::error::{Chain, RequestError};
 use crate::graph::{Fleet, Member};
 use crate::image::ImageStatus;
-use crate::image_builder::{ImageBuilder, Outputs};
+use crate::image_builder::ImageBuilder;
 use crate::notification::Notification;
+use crate::observed::Observed;
+use crate::outputs::Outputs;
 use crate::parameter_store;
 use crate::pipeline::PipelineStatus;
-use crate::rebuild::{Observed, RetryPolicy};
 use crate::scope::Scope;
+use crate::tries::RetryPolicy;
 
 use asked::Asked;
 use one::Observer;
@@ -67,13 +69,13 @@ pub async fn observe(
     let (fleet, unread) = read_parameters(clients, fleet).boxed().await;
     let outputs = match scope {
         Scope::Image(notification) => outputs(&asked, &fleet, notification).boxed().await,
-        Scope::Fleet(_) => Outputs::new(),
+        Scope::Fleet(_) => container_images(&asked, &fleet).boxed().await,
     };
     let view = View { fleet: &fleet, scope, outputs: &outputs };
     let (members, bystanders) = view.members();
     let order: Vec<PipelineArn> =
         members.iter().map(|member| member.pipeline.arn.clone()).collect();
-    let looks = Observer { asked: &asked, view: &view, policy };
+    let looks = Observer { asked: &asked, view: &view, policy, now: budget.now() };
     // The futures are made before they are polled: a closure over borrowed members inside the
     // stream would not be general enough for a future that must be `Send`. What each needs for its
     // work it takes when its turn comes: ten thousand of them at once would be a hundred megabytes.
@@ -132,7 +134,17 @@ async fn read_parameters(clients: &Clients, fleet: Fleet) -> (Fleet, Option<Requ
     }
 }
 
-/// What builds of the announced family have put out, if any recipe could mean one of them.
+/// Which builds have produced the container images that recipes name as their parents, if any
+/// recipe does.
+async fn container_images(asked: &Asked<'_, impl ImageBuilder>, fleet: &Fleet) -> Outputs {
+    if !fleet.members().any(|member| member.registry_name().is_some()) {
+        return Outputs::default();
+    }
+    let recent = asked.recent(fleet).await;
+    recent.map(|recent| recent.container_images().clone()).unwrap_or_default()
+}
+
+/// What builds of the announced family have produced, if any recipe could mean one of them.
 ///
 /// It names the pipelines that are pinned to it, and finds those whose parameter holds it; if it
 /// cannot be read, the children that name the image itself are not made to wait for that.
@@ -143,7 +155,7 @@ async fn outputs(
 ) -> Outputs {
     let matters = |member: &Member| member.output().is_some();
     if notification.status != ImageStatus::Available || !fleet.members().any(matters) {
-        return Outputs::new();
+        return Outputs::default();
     }
     let family = notification.image.family();
     let read = async {
@@ -157,6 +169,6 @@ async fn outputs(
             family.name(),
             Chain(&error)
         );
-        Outputs::new()
+        Outputs::default()
     })
 }

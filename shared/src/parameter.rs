@@ -1,6 +1,6 @@
 //! What does a parameter of the Parameter Store name as a parent image?
 //!
-//! A recipe may name its parent as `ssm:` and a parameter, by name or ARN (FACTS section 5). Its
+//! A recipe may name its parent as `ssm:` and a parameter, by name or ARN (API Reference, `CreateImageRecipe`). Its
 //! value is an AMI id or the ARN of an image of Image Builder.
 
 use std::fmt;
@@ -36,7 +36,7 @@ impl From<&str> for ParameterName {
 
 impl fmt::Display for ParameterName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&one_line(&self.0))
     }
 }
 
@@ -70,17 +70,33 @@ impl Held {
     /// Reads a value.
     ///
     /// # Errors
-    /// Says what else it holds. The value is foreign text, and stays on its line.
+    /// Says what kind of value it is and how long, and never the value: a recipe may name any
+    /// parameter, and this sentence goes to logs and mails that the parameter was not meant for.
     pub fn parse(value: &str) -> Result<Self, String> {
-        match ParentImage::parse(value.trim()) {
-            Ok(ParentImage::Ami(id)) => Ok(Self::Ami(id)),
+        let trimmed = value.trim();
+        match ParentImage::parse(trimmed) {
+            Ok(ParentImage::Ami(id)) if is_ami_id(&id) => Ok(Self::Ami(id)),
             Ok(ParentImage::Image(reference)) => Ok(Self::Image(reference)),
-            Ok(_) => Err(one_line(&format!(
-                "it holds `{value}`, which is neither an AMI id nor an image's ARN"
-            ))),
-            Err(problem) => Err(one_line(&format!("its value cannot be used: {problem}"))),
+            _ => {
+                let length = value.chars().count();
+                let what = match trimmed {
+                    "" => "is empty".to_owned(),
+                    _ if trimmed.starts_with("arn:") => {
+                        format!("holds an ARN of something else ({length} characters)")
+                    }
+                    _ => format!("holds a text ({length} characters)"),
+                };
+                Err(format!("it {what}, and neither an AMI id nor an image's ARN"))
+            }
         }
     }
+}
+
+/// Whether this is an AMI's id and nothing else: `ami-` and a short name.
+fn is_ami_id(text: &str) -> bool {
+    text.strip_prefix("ami-").is_some_and(|id| {
+        (1..=32).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
 }
 
 impl fmt::Display for Held {
@@ -119,14 +135,18 @@ mod tests {
                 read("true"),
                 read("arn:aws:ec2:us-east-1:123456789012:image/ami-0cd1"),
                 read("evil\nINFO web started"),
+                read("ami-hunter2 is my password"),
+                read(" "),
             ].join("\n"),
             @"
         ami-0cd12345db678d90f
         gold x.x.x
         gold 1.0.0/3
-        error: it holds `true`, which is neither an AMI id nor an image's ARN
-        error: its value cannot be used: `arn:aws:ec2:us-east-1:123456789012:image/ami-0cd1` is not an image's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/x.x.x`, `1.2.x` or `1.2.3/4`): it names a resource of `ec2`, not of `imagebuilder`
-        error: it holds `evil INFO web started`, which is neither an AMI id nor an image's ARN
+        error: it holds a text (4 characters), and neither an AMI id nor an image's ARN
+        error: it holds an ARN of something else (49 characters), and neither an AMI id nor an image's ARN
+        error: it holds a text (21 characters), and neither an AMI id nor an image's ARN
+        error: it holds a text (26 characters), and neither an AMI id nor an image's ARN
+        error: it is empty, and neither an AMI id nor an image's ARN
         ");
     }
 

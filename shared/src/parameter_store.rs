@@ -4,12 +4,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ssm::Client;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_ssm::config::StalledStreamProtectionConfig;
+use aws_sdk_ssm::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_ssm::types;
+use aws_sdk_ssm::{Client, Config};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 
 use crate::aws::request_error;
 use crate::error::{Chain, RequestError};
+use crate::image_builder::paced::Paced;
 use crate::parameter::{Held, Parameter, ParameterName, ParameterNow};
 
 /// As many as one request takes.
@@ -17,6 +24,24 @@ const AT_ONCE: usize = 10;
 
 /// What each parameter holds.
 pub(crate) type Parameters = BTreeMap<ParameterName, ParameterNow>;
+
+/// A client that slows down where it is throttled. Six attempts, and no more by its pace: an
+/// invocation whose parameters cannot be read fails, and is made again.
+pub(crate) fn client(config: &SdkConfig) -> Client {
+    let retries = RetryConfig::standard()
+        .with_max_attempts(6)
+        .with_initial_backoff(Duration::from_millis(250));
+    let paced = config
+        .http_client()
+        .map(|inner| SharedHttpClient::new(Paced::new(inner, None, Duration::ZERO)));
+    let mut builder = Config::from(config)
+        .to_builder()
+        .retry_config(retries)
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .retry_partition(RetryPartition::custom("image-cascade-parameters").build());
+    builder.set_http_client(paced);
+    Client::from_conf(builder.build())
+}
 
 /// Reads parameters, ten at a time.
 ///

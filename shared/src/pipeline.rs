@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::arn::{PipelineArn, RecipeArn};
+use crate::image::Configurations;
 
 /// The tag that a check leaves on the first pipeline that it has not come to, so that the next one
 /// goes on from there: Image Builder is the only store (`docs/decisions/0005`).
@@ -28,11 +29,17 @@ pub struct Pipeline {
     pub status: PipelineStatus,
     /// The recipe that it runs, by exact version or by pattern.
     pub recipe: RecipeArn,
-    /// Tags for its images. Image Builder puts them on scheduled builds only (FACTS section 8),
-    /// so whoever else starts the pipeline passes them along.
+    /// Tags for its images. Image Builder puts them on scheduled builds only (API
+    /// Reference, `StartImagePipelineExecution`), so a start passes them along.
     pub image_tags: BTreeMap<String, String>,
+    /// Where its builds run and where they are distributed to.
+    pub configurations: Configurations,
     /// When it was made, if Image Builder says.
     pub created: Option<Timestamp>,
+    /// When its definition was last changed, if Image Builder says.
+    pub updated: Option<Timestamp>,
+    /// When it ran last, if Image Builder says.
+    pub last_run: Option<Timestamp>,
     /// Whether it bears [`CONTINUE_HERE`].
     pub marked: bool,
     /// Whether its last run ended with an image, as far as lists show it. Nothing is decided by it.

@@ -5,7 +5,7 @@
 //!
 //! **The same notification twice, or two invocations at once.** Both observe the same newest image
 //! of a pipeline, so both ask for the same successor: the client token is a `UUIDv5` of the
-//! pipeline's ARN and that image's ARN. Image Builder runs one and answers both. Once the
+//! pipeline's ARN, that image's ARN and the date of the last image. Image Builder runs one and answers both. Once the
 //! successor is listed the state has moved on, and a later duplicate decides `Wait` or `UpToDate`.
 //!
 //! **The function dies between two starts.** The retry observes again. What was started is
@@ -55,10 +55,12 @@ use uuid::Uuid;
 
 use crate::arn::{ImageArn, PipelineArn};
 use crate::decision::{Decision, Leave, Wait};
-use crate::graph::{Cycle, Fleet, Member};
+use crate::graph::{Cycle, Fleet};
+use crate::observed::{Observed, ParentNow};
 use crate::parameter::Held;
 use crate::pin::Pin;
-use crate::rebuild::{Observed, RetryPolicy, age_key, decide};
+use crate::rebuild::decide;
+use crate::tries::RetryPolicy;
 
 /// The namespace of our client tokens: an arbitrary constant, which must never change.
 const TOKEN_NAMESPACE: Uuid = Uuid::from_u128(0x6f1d_5b0e_96a3_4d0c_8f5e_2a7b_31c4_d988);
@@ -80,6 +82,8 @@ pub struct Step {
     pub decision: Decision,
     /// What its recipe misses by naming exact versions, besides the build of its parent.
     pub pins: Vec<Pin>,
+    /// The components that could not be compared, each with the reason.
+    pub not_compared: Vec<String>,
     /// Since when it has lacked something.
     pub behind_since: Option<Timestamp>,
     /// The start that carries it out, if it is [`Decision::Rebuild`].
@@ -105,14 +109,13 @@ pub fn plan(
     observed: &[Observed],
     unknown: &BTreeSet<PipelineArn>,
     policy: RetryPolicy,
-    now: Timestamp,
 ) -> Plan {
     let lines = Lines::of(fleet, observed);
     let decisions: BTreeMap<&PipelineArn, Decision> = observed
         .iter()
         .map(|observed| {
             let pipeline = &observed.member.pipeline.arn;
-            let decision = decide(observed, policy, now);
+            let decision = decide(observed, policy);
             let circle = match decision {
                 Decision::Rebuild(_) => lines.circle_through(pipeline),
                 _ => None,
@@ -140,6 +143,7 @@ pub fn plan(
                 pipeline: pipeline.clone(),
                 decision,
                 pins: observed.pins.clone(),
+                not_compared: observed.not_compared(),
                 behind_since: observed.behind_since,
                 start,
             })
@@ -149,20 +153,20 @@ pub fn plan(
     Plan { steps }
 }
 
-/// Who stands above whom: by what recipes and parameters name, and by the AMIs that they hold.
+/// Which pipeline stands above which: by what recipes and parameters name, and by the AMIs and
+/// container tags that lead to a pipeline.
 struct Lines<'a> {
     fleet: &'a Fleet,
-    makers: BTreeMap<&'a str, &'a PipelineArn>,
-    /// Whether a parameter leads from one pipeline to another: circles of recipes are refused by
-    /// then, so that only where one does there may be a circle.
-    parameters_lead: bool,
+    /// The pipelines whose newest image is the parent of another by an AMI in a parameter or by a
+    /// container tag. Circles of recipes are refused by then, so that only here may be one.
+    makers: BTreeMap<&'a PipelineArn, &'a PipelineArn>,
 }
 
-/// The pipelines by what their newest images have put out.
+/// The pipelines by what their newest images have produced.
 fn makers(observed: &[Observed]) -> BTreeMap<&str, &PipelineArn> {
-    let outputs = observed.iter().filter_map(|observed| {
-        Some((&observed.built.as_ref()?.outputs, &observed.member.pipeline.arn))
-    });
+    let outputs = observed
+        .iter()
+        .filter_map(|observed| Some((&observed.built()?.outputs, &observed.member.pipeline.arn)));
     outputs
         .flat_map(|(outputs, maker)| outputs.iter().map(move |output| (&**output, maker)))
         .collect()
@@ -170,10 +174,22 @@ fn makers(observed: &[Observed]) -> BTreeMap<&str, &PipelineArn> {
 
 impl<'a> Lines<'a> {
     fn of(fleet: &'a Fleet, observed: &'a [Observed]) -> Self {
-        let makers = makers(observed);
-        let leads = |held: &Held| matches!(held, Held::Ami(id) if makers.contains_key(&**id));
-        let parameters_lead = fleet.members().filter_map(Member::held).any(leads);
-        Self { fleet, makers, parameters_lead }
+        let by_output = makers(observed);
+        let tags = observed.iter().filter_map(|it| match &it.parent_now {
+            Some(ParentNow::Tagged(_)) => {
+                Some((&it.member.pipeline.arn, it.member.registry_name()?))
+            }
+            _ => None,
+        });
+        let held = fleet.members().filter_map(|member| match member.held() {
+            Some(Held::Ami(id)) => Some((&member.pipeline.arn, &**id)),
+            _ => None,
+        });
+        let makers = tags
+            .chain(held)
+            .filter_map(|(child, output)| Some((child, *by_output.get(output)?)))
+            .collect();
+        Self { fleet, makers }
     }
 
     /// What a pipeline that is behind has to wait for: the nearest one above it that is behind
@@ -206,7 +222,7 @@ impl<'a> Lines<'a> {
 
     /// The shortest line of parents that leads from a pipeline back to it.
     fn circle_through(&self, pipeline: &'a PipelineArn) -> Option<Cycle> {
-        if !self.parameters_lead {
+        if self.makers.is_empty() {
             return None;
         }
         let mut below: BTreeMap<&PipelineArn, &PipelineArn> = BTreeMap::new();
@@ -231,35 +247,36 @@ impl<'a> Lines<'a> {
     }
 
     fn above(&self, pipeline: &'a PipelineArn) -> Vec<&'a PipelineArn> {
-        let held = self.fleet.member(pipeline).and_then(Member::held);
-        let maker = match held {
-            Some(Held::Ami(id)) => self.makers.get(&**id).copied(),
-            _ => None,
-        };
-        self.fleet.parents_of(pipeline).chain(maker).collect()
+        self.fleet.parents_of(pipeline).chain(self.makers.get(pipeline).copied()).collect()
     }
 }
 
 fn start(observed: &Observed) -> Start {
     let pipeline = &observed.member.pipeline;
+    let last = observed.images.iter().filter_map(|image| image.created).max();
     Start {
         pipeline: pipeline.arn.clone(),
-        token: successor_token(&pipeline.arn, newest(observed)),
+        token: successor_token(&pipeline.arn, observed.newest().map(|it| &it.arn), last),
         tags: pipeline.image_tags.clone(),
     }
 }
 
-/// The newest image of the pipeline, however its build ended.
-fn newest(observed: &Observed) -> Option<&ImageArn> {
-    let recipe = observed.member.recipe.as_ref().map(|recipe| &recipe.arn);
-    observed.images.iter().map(|image| &image.arn).max_by_key(|arn| age_key(arn, recipe))
-}
-
 /// The client token of the one successor of `newest`. 36 characters, the shortest limit that AWS
 /// has documented for it.
-pub fn successor_token(pipeline: &PipelineArn, newest: Option<&ImageArn>) -> Uuid {
+///
+/// `last` is when the last of the pipeline's images was asked for: build numbers may begin again
+/// where images were deleted, and then the same number is another state.
+pub fn successor_token(
+    pipeline: &PipelineArn,
+    newest: Option<&ImageArn>,
+    last: Option<Timestamp>,
+) -> Uuid {
     let newest = newest.map_or_else(|| "no image yet".to_owned(), ToString::to_string);
-    Uuid::new_v5(&TOKEN_NAMESPACE, format!("{pipeline}\n{newest}").as_bytes())
+    let state = match last {
+        Some(last) => format!("{pipeline}\n{newest}\n{last}"),
+        None => format!("{pipeline}\n{newest}"),
+    };
+    Uuid::new_v5(&TOKEN_NAMESPACE, state.as_bytes())
 }
 
 #[cfg(test)]
@@ -268,7 +285,6 @@ mod tests {
 
     use super::*;
     use crate::image::ImageSummary;
-    use crate::rebuild::ParentNow;
     use crate::world::World;
 
     fn world() -> Fleet {
@@ -286,13 +302,13 @@ mod tests {
         let built = World::built(&member, &format!("{name}/1.0.0/1"), &format!("image/{built_on}"));
         Observed {
             parent_now: Some(ParentNow::Is(World::image(now_at))),
+            parent_created: World::later().filter(|_| built_on != now_at),
             ..World::observed(member, built)
         }
     }
 
     fn planned(fleet: &Fleet, observed: &[Observed]) -> String {
-        let plan =
-            plan(fleet, observed, &BTreeSet::new(), RetryPolicy::default(), Timestamp::UNIX_EPOCH);
+        let plan = plan(fleet, observed, &BTreeSet::new(), RetryPolicy::default());
         plan.steps
             .iter()
             .map(|step| {
@@ -356,10 +372,11 @@ mod tests {
             gold.images.push(ImageSummary {
                 arn: World::image("gold/1.0.0/2"),
                 status: "BUILDING".into(),
+                created: None,
             });
             let java = observed(&fleet, "java", "gold/1.0.0/1", "gold/1.0.0/2");
             let (none, policy) = (BTreeSet::new(), RetryPolicy::default());
-            let plan = plan(&fleet, &[gold, java], &none, policy, Timestamp::UNIX_EPOCH);
+            let plan = plan(&fleet, &[gold, java], &none, policy);
             assert_eq!(plan.steps[1].decision.kind(), decision);
         }
     }
@@ -369,7 +386,7 @@ mod tests {
         let fleet = world();
         let java = observed(&fleet, "java", "gold/1.0.0/1", "gold/1.0.0/2");
         let unknown = BTreeSet::from([World::pipeline_arn("gold")]);
-        let plan = plan(&fleet, &[java], &unknown, RetryPolicy::default(), Timestamp::UNIX_EPOCH);
+        let plan = plan(&fleet, &[java], &unknown, RetryPolicy::default());
         insta::assert_snapshot!(plan.steps[0].decision, @"waits for gold, which could not be observed");
         assert_eq!(plan.steps[0].start, None);
     }
@@ -382,7 +399,7 @@ mod tests {
             .fleet()
             .holding(&World::parameters("/golden/ami", "ami-2"));
         let mut gold = observed(&fleet, "gold", "base/1.0.0/1", "base/1.1.0/1");
-        Arc::make_mut(gold.built.as_mut().unwrap()).outputs = BTreeSet::from(["ami-2".to_owned()]);
+        Arc::make_mut(&mut gold.history[0]).outputs = BTreeSet::from(["ami-2".to_owned()]);
         let member = fleet.member(&World::pipeline_arn("web")).unwrap().clone();
         let built = World::built(&member, "web/1.0.0/1", "ami-1");
         let web = World::observed(member, built);
@@ -403,8 +420,7 @@ mod tests {
             .fleet()
             .holding(&World::parameters("/golden/ami", "ami-2"));
         let mut billing = observed(&fleet, "billing", "java/1.0.0/1", "java/1.0.0/2");
-        Arc::make_mut(billing.built.as_mut().unwrap()).outputs =
-            BTreeSet::from(["ami-2".to_owned()]);
+        Arc::make_mut(&mut billing.history[0]).outputs = BTreeSet::from(["ami-2".to_owned()]);
         let member = fleet.member(&World::pipeline_arn("gold")).unwrap().clone();
         let built = World::built(&member, "gold/1.0.0/2", "ami-1");
         let observed = [
@@ -424,13 +440,20 @@ mod tests {
     #[test]
     fn same_state_causes_the_same_token_and_another_state_another() {
         let web = World::pipeline_arn("web");
-        let token = |image: &str| successor_token(&web, Some(&World::image(image)));
+        let token = |image: &str| successor_token(&web, Some(&World::image(image)), None);
         assert_eq!(token("web/1.0.0/1"), token("web/1.0.0/1"));
         assert_ne!(token("web/1.0.0/1"), token("web/1.0.0/2"));
-        assert_ne!(token("web/1.0.0/1"), successor_token(&web, None));
+        assert_ne!(token("web/1.0.0/1"), successor_token(&web, None, None));
         assert_ne!(
-            successor_token(&web, None),
-            successor_token(&World::pipeline_arn("java"), None)
+            successor_token(&web, None, None),
+            successor_token(&World::pipeline_arn("java"), None, None)
+        );
+        let later = Timestamp::from_second(1).ok();
+        let image = World::image("web/1.0.0/1");
+        assert_ne!(
+            token("web/1.0.0/1"),
+            successor_token(&web, Some(&image), later),
+            "the same number, another image"
         );
         // The value itself is a promise: a new release meets the builds of the one before it.
         insta::assert_snapshot!(token("web/1.0.0/1"), @"9e483a94-196e-52f4-99b0-993f48253e6a");
@@ -441,14 +464,16 @@ mod tests {
         let fleet = world();
         let mut web = observed(&fleet, "web", "gold/1.0.0/1", "gold/1.0.0/2");
         let tokens = [None, Some("web/1.0.0/2"), Some("web/1.0.0/10")].map(|failed| {
-            web.images.extend(
-                failed.map(|arn| ImageSummary { arn: World::image(arn), status: "FAILED".into() }),
-            );
+            web.images.extend(failed.map(|arn| ImageSummary {
+                arn: World::image(arn),
+                status: "FAILED".into(),
+                created: None,
+            }));
             start(&web).token
         });
         let arn = World::pipeline_arn("web");
         let expected = ["web/1.0.0/1", "web/1.0.0/2", "web/1.0.0/10"]
-            .map(|newest| successor_token(&arn, Some(&World::image(newest))));
+            .map(|newest| successor_token(&arn, Some(&World::image(newest)), None));
         assert_eq!(tokens, expected);
     }
 }

@@ -78,6 +78,7 @@ mod tests {
             sentence: Decision::Leave(Leave::Disabled).to_string(),
             decision: Some(Decision::Leave(Leave::Disabled)),
             pins: Vec::new(),
+            not_compared: Vec::new(),
             behind: None,
             outcome: Outcome::None,
         };

@@ -1,112 +1,20 @@
-//! Is one pipeline behind, and why?
+//! Is one pipeline behind, and what is done about it?
 //!
 //! The decision compares what the pipeline's newest image was built from with what its recipe
 //! resolves to now. It is made from values alone: no I/O, no clock, no randomness.
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
-
-use crate::arn::{ArnError, ComponentArn, ImageArn, ImageReference, RecipeArn, Selector};
+use crate::arn::{ArnError, ImageReference, Selector};
 use crate::decision::{Decision, Leave, Reason, UpToDate, Wait};
 use crate::graph::{Cycle, Member};
-use crate::image::{Image, ImageSummary, Phase};
+use crate::image::Image;
+use crate::observed::{Observed, ParentNow};
 use crate::parameter::{Held, Parameter, ParameterNow};
-use crate::pin::Pin;
 use crate::pipeline::PipelineStatus;
 use crate::recipe::ParentImage;
-use crate::version::BuildVersion;
-
-/// How often, and how far apart, a build is tried from inputs that it has failed from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RetryPolicy {
-    /// How many builds from the same inputs, the first one included.
-    pub tries: usize,
-    /// The pause before the second try, from the creation of the build that failed. It doubles
-    /// with each further try.
-    pub pause: SignedDuration,
-}
-
-impl Default for RetryPolicy {
-    /// Three tries, an hour and then two apart.
-    fn default() -> Self {
-        Self { tries: 3, pause: SignedDuration::from_hours(1) }
-    }
-}
-
-impl RetryPolicy {
-    /// When the build after `failed` failures may start, the last of which was created at `last`.
-    fn not_before(self, failed: usize, last: Timestamp) -> Timestamp {
-        let doublings = u32::try_from(failed.saturating_sub(1)).unwrap_or(u32::MAX).min(20);
-        let pause = self.pause.checked_mul(1 << doublings).unwrap_or(SignedDuration::MAX);
-        last.checked_add(pause).unwrap_or(Timestamp::MAX)
-    }
-}
-
-/// What was seen of one pipeline.
-#[derive(Debug, Clone)]
-pub struct Observed {
-    /// The pipeline and the recipe it runs now.
-    pub member: Member,
-    /// The cycle that it is part of.
-    pub cycle: Option<Cycle>,
-    /// What its parent reference resolves to now. For a pinned parent, the newest of its family.
-    /// `None` where there was no reference to resolve.
-    pub parent_now: Option<ParentNow>,
-    /// When that was made, if Image Builder says.
-    pub parent_created: Option<Timestamp>,
-    /// What its components resolve to now; empty where that was not asked.
-    pub components_now: Vec<ComponentNow>,
-    /// What it misses by naming one build as its parent, if it does: an exact build, or an AMI or
-    /// container image that a build of Image Builder has put out.
-    pub pinned_parent: Option<Pin>,
-    /// What it misses by other exact versions: a parent's without its build, or a component's.
-    pub pins: Vec<Pin>,
-    /// Since when it has lacked something, if it lacks something.
-    pub behind_since: Option<Timestamp>,
-    /// Its images, in no order.
-    pub images: Vec<ImageSummary>,
-    /// Details of the newest one that was built.
-    pub built: Option<Arc<Image>>,
-    /// Details of the builds that were spent since, newest first.
-    pub spent: Vec<Arc<Image>>,
-}
-
-/// What one of a recipe's components resolves to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ComponentNow {
-    /// This build.
-    Is(ComponentArn),
-    /// Nothing that we may see, or nothing that can be read.
-    Unresolved {
-        /// The component as the recipe writes it.
-        component: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-}
-
-/// What a parent reference resolves to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ParentNow {
-    /// This build.
-    Is(ImageArn),
-    /// Nothing that we may see.
-    Unresolved(String),
-    /// An older build than the one that Image Builder itself has just announced and shows as
-    /// AVAILABLE: its answers do not agree yet.
-    Lags {
-        /// What it still resolves to.
-        resolved: ImageArn,
-        /// What it should resolve to.
-        announced: ImageArn,
-    },
-    /// The reference is of the announced family, but does not select the announced version.
-    NotSelected {
-        /// The announced image.
-        announced: ImageArn,
-    },
-}
+use crate::staleness::{Difference, Target, differences, parent_is_compared_by_date};
+use crate::tries::{self, RetryPolicy, Verdict, judge};
 
 /// What a pipeline's parent is, before anything is asked about it.
 pub enum Standing<'a> {
@@ -153,38 +61,23 @@ pub fn standing<'a>(member: &'a Member, cycle: Option<&Cycle>) -> Standing<'a> {
     }
 }
 
-/// What a parent that may move comes to now.
-enum Target {
-    Image(ImageArn),
-    Ami(Box<str>),
-}
-
-impl Target {
-    fn parent(&self) -> ParentImage {
-        match self {
-            Self::Image(image) => ParentImage::Image(image.clone().into()),
-            Self::Ami(id) => ParentImage::Ami(id.clone()),
-        }
-    }
-}
-
-/// Decides for one pipeline. `now` is the time of the invocation.
-pub fn decide(observed: &Observed, policy: RetryPolicy, now: Timestamp) -> Decision {
+/// Decides for one pipeline.
+pub fn decide(observed: &Observed, policy: RetryPolicy) -> Decision {
     let standing = standing(&observed.member, observed.cycle.as_ref());
     let target = match target(&standing, observed) {
         Ok(target) => target,
         Err(decision) => return *decision,
     };
-    let reasons = match reasons(observed, target.as_ref()) {
-        Ok(reasons) => reasons,
+    let differences = match behind_by(observed, target.as_ref()) {
+        Ok(differences) => differences,
         Err(leave) => return Decision::Leave(*leave),
     };
-    match (standing, target, &observed.built) {
-        (Standing::Fixed(parent), ..) if reasons.is_empty() => {
+    match (standing, target, observed.built()) {
+        (Standing::Fixed(parent), None, _) if differences.is_empty() => {
             Decision::Leave(why_fixed(parent, observed))
         }
         (_, Some(target), Some(built))
-            if reasons.is_empty() && newest_in_progress(observed).is_none() =>
+            if differences.is_empty() && observed.in_progress().is_none() =>
         {
             let recipe = observed.member.recipe.as_ref();
             Decision::UpToDate(UpToDate {
@@ -195,15 +88,60 @@ pub fn decide(observed: &Observed, policy: RetryPolicy, now: Timestamp) -> Decis
                     .unwrap_or_else(|| target.parent()),
             })
         }
-        (_, target, _) => wait_or_rebuild(reasons, observed, target.as_ref(), policy, now),
+        (_, target, _) => wait_or_rebuild(&differences, observed, target.as_ref(), policy),
     }
 }
 
 /// What has moved since the newest image was built, whatever is done about it.
 pub fn lacks(observed: &Observed) -> Vec<Reason> {
+    reasons(&lacked(observed).unwrap_or_default())
+}
+
+/// The same, with what is known of each difference; none if it is skipped whatever has moved.
+fn lacked(observed: &Observed) -> Option<Vec<Difference>> {
     let standing = standing(&observed.member, observed.cycle.as_ref());
-    let Ok(target) = target(&standing, observed) else { return Vec::new() };
-    reasons(observed, target.as_ref()).unwrap_or_default()
+    let target = target(&standing, observed).ok()?;
+    behind_by(observed, target.as_ref()).ok()
+}
+
+/// Whether the decision depends on when the parent became AVAILABLE, and that is not known: some
+/// build began after the parent's did, so that a date of the parent's beginning says too little.
+pub fn depends_on_availability(observed: &Observed) -> bool {
+    if observed.parent_available.is_some() {
+        return false;
+    }
+    let standing = standing(&observed.member, observed.cycle.as_ref());
+    let Ok(Some(target)) = target(&standing, observed) else { return false };
+    let is_current = behind_by(observed, Some(&target)).is_ok_and(|it| it.is_empty());
+    let by_date = |image: &Arc<Image>| parent_is_compared_by_date(image, &target, observed);
+    if is_current && !observed.built().is_some_and(by_date) {
+        return false;
+    }
+    // What it would be if the parent had become AVAILABLE just now, against what it is.
+    let late = Observed { parent_available: Some(observed.now), ..observed.clone() };
+    observed.history.iter().any(|image| {
+        let own = differences(image, observed, Some(&target));
+        let if_late = differences(image, &late, Some(&target));
+        let fresh = |it: &Result<Vec<Difference>, _>| {
+            let differences = it.as_ref().ok();
+            differences.map(|all| {
+                all.iter().map(|it| (it.reason.clone(), it.was_there_at(image.created))).collect()
+            })
+        };
+        let (own, if_late): (Option<Vec<_>>, Option<Vec<_>>) = (fresh(&own), fresh(&if_late));
+        own != if_late
+    })
+}
+
+/// Whether older builds have to be read before it can be decided.
+pub fn needs_older_builds(observed: &Observed, policy: RetryPolicy) -> bool {
+    if observed.built().is_none() {
+        return true;
+    }
+    let standing = standing(&observed.member, observed.cycle.as_ref());
+    let Ok(target) = target(&standing, observed) else { return false };
+    let Ok(differences) = behind_by(observed, target.as_ref()) else { return false };
+    tries::needs_older(&differences, observed, target.as_ref(), policy)
 }
 
 /// Why a pipeline whose parent does not move is left, as far as its parent goes.
@@ -214,14 +152,19 @@ fn why_fixed(parent: &ParentImage, observed: &Observed) -> Leave {
     }
 }
 
-/// What the parent comes to, if it may move.
+/// What the parent resolves to, if it may move.
 ///
 /// # Errors
-/// What is decided already, since it comes to nothing.
+/// What is decided already, since it resolves to nothing.
 fn target(standing: &Standing<'_>, observed: &Observed) -> Result<Option<Target>, Box<Decision>> {
     let reference = match standing {
         Standing::Left(leave) => return Err(Box::new(Decision::Leave(leave.clone()))),
-        Standing::Fixed(_) => return Ok(None),
+        Standing::Fixed(_) => {
+            return Ok(match &observed.parent_now {
+                Some(ParentNow::Tagged(image)) => Some(Target::Tagged(image.clone())),
+                _ => None,
+            });
+        }
         Standing::Follows(reference) => *reference,
         Standing::Holds(parameter) => match &parameter.value {
             Held::Ami(id) => return Ok(Some(Target::Ami(id.clone()))),
@@ -229,6 +172,9 @@ fn target(standing: &Standing<'_>, observed: &Observed) -> Result<Option<Target>
         },
     };
     let reference = reference.clone();
+    let unresolved = |problem: String| {
+        Decision::Leave(Leave::ParentUnresolved { reference: reference.clone(), problem })
+    };
     Err(Box::new(match &observed.parent_now {
         Some(ParentNow::Is(parent)) => return Ok(Some(Target::Image(parent.clone()))),
         Some(ParentNow::NotSelected { announced }) => {
@@ -238,229 +184,83 @@ fn target(standing: &Standing<'_>, observed: &Observed) -> Result<Option<Target>
             resolved: resolved.clone(),
             announced: announced.clone(),
         }),
-        Some(ParentNow::Unresolved(problem)) => {
-            Decision::Leave(Leave::ParentUnresolved { reference, problem: problem.clone() })
-        }
-        None => {
-            let problem = "nothing was asked".to_owned();
-            Decision::Leave(Leave::ParentUnresolved { reference, problem })
-        }
+        Some(ParentNow::Unresolved(problem)) => unresolved(problem.clone()),
+        Some(ParentNow::Tagged(_)) | None => unresolved("nothing was asked".to_owned()),
     }))
 }
 
-/// What has moved since the newest image was built, whatever else goes on. `target` is what a
-/// parent that may move comes to now.
+/// What the pipeline's newest image lacks, or that there is none.
 ///
 /// # Errors
-/// Why the pipeline is left, whatever has moved.
-fn reasons(observed: &Observed, target: Option<&Target>) -> Result<Vec<Reason>, Box<Leave>> {
-    let Some(built) = &observed.built else {
-        let never_built = |target: &Target| Reason::NoImageYet { parent: target.parent() };
+/// Why the pipeline is skipped, whatever has moved.
+fn behind_by(observed: &Observed, target: Option<&Target>) -> Result<Vec<Difference>, Box<Leave>> {
+    let Some(built) = observed.built() else {
+        let never_built = |target: &Target| Difference {
+            reason: Reason::NoImageYet { parent: target.parent() },
+            since: None,
+            by_date: false,
+        };
         return Ok(target.map(never_built).into_iter().collect());
     };
-    let mut reasons = Vec::new();
-    if let Some(target) = target {
-        reasons.extend(target_reason(built, target, observed)?);
-    }
-    let recipe = observed.member.recipe.as_ref().map(|recipe| &recipe.arn);
-    if let (Some(old), Some(new)) = (&built.recipe, recipe)
-        && old != new
-    {
-        reasons.push(Reason::RecipeUpdated { old: old.clone(), new: new.clone() });
-    }
-    for component in &observed.components_now {
-        match component {
-            ComponentNow::Is(new) => {
-                let older = built.components.iter().find(|old| new.is_newer_than(old));
-                reasons.extend(
-                    older
-                        .map(|old| Reason::ComponentUpdated { old: old.clone(), new: new.clone() }),
-                );
-            }
-            ComponentNow::Unresolved { component, problem } => {
-                let (component, problem) = (component.clone(), problem.clone());
-                return Err(Box::new(Leave::ComponentUnresolved { component, problem }));
-            }
-        }
-    }
-    Ok(reasons)
+    differences(built, observed, target)
 }
 
-/// Whether `image` was built on something else than its recipe's parent comes to now.
-fn target_reason(
-    image: &Image,
-    target: &Target,
-    observed: &Observed,
-) -> Result<Option<Reason>, Box<Leave>> {
-    match (target, &observed.member.parameter) {
-        (_, Some(ParameterNow::Is(parameter))) => {
-            parameter_reason(image, target, parameter, observed.parent_created)
-        }
-        (Target::Image(parent), _) => parent_reason(image, parent),
-        (Target::Ami(_), _) => Ok(None),
-    }
-}
-
-/// Whether `image` was built on something else than what its parameter comes to now.
-///
-/// It is written nowhere what `GetImage` shows of a parent that came from a parameter (FACTS
-/// 1.7). Where it shows the same kind of thing that the parameter holds, the two are compared.
-/// Where it does not, time decides: the image is behind if the parameter, or the image that it
-/// names, is younger than the image's build. Then every change causes one build and no more.
-fn parameter_reason(
-    image: &Image,
-    target: &Target,
-    parameter: &Parameter,
-    parent_created: Option<Timestamp>,
-) -> Result<Option<Reason>, Box<Leave>> {
-    let changed = match (target, &image.parent) {
-        (Target::Ami(new), Some(ParentImage::Ami(old))) => old != new,
-        (Target::Image(new), Some(ParentImage::Image(_))) => parent_reason(image, new)?.is_some(),
-        _ => {
-            let since = parameter.modified.max(parent_created);
-            since.zip(image.created).is_some_and(|(since, built)| since > built)
-        }
-    };
-    Ok(changed.then(|| Reason::ParameterChanged {
-        parameter: parameter.name.clone(),
-        old: image.parent.clone(),
-        new: target.parent(),
-    }))
-}
-
-fn parent_reason(built: &Image, parent: &ImageArn) -> Result<Option<Reason>, Box<Leave>> {
-    match built_on(built) {
-        Some(old) if old == *parent => Ok(None),
-        Some(old) if old.is_newer_than(parent) => {
-            Err(Box::new(Leave::NeverBack { built_on: old, now: parent.clone() }))
-        }
-        Some(old) if old.family() == parent.family() => {
-            Ok(Some(Reason::ParentUpdated { old, new: parent.clone() }))
-        }
-        _ => Ok(Some(Reason::ParentChanged {
-            old: built.parent.as_ref().map(ToString::to_string),
-            new: parent.clone(),
-        })),
-    }
-}
-
-/// Waits for a build that runs, or holds one back that has failed, or rebuilds.
+/// Waits for a build that runs, or for the end of a pause, or rebuilds.
 fn wait_or_rebuild(
-    reasons: Vec<Reason>,
+    differences: &[Difference],
     observed: &Observed,
     target: Option<&Target>,
     policy: RetryPolicy,
-    now: Timestamp,
 ) -> Decision {
-    match newest_in_progress(observed) {
-        Some(building) => Decision::Wait(Wait::Building {
+    if let Some(building) = observed.in_progress() {
+        return Decision::Wait(Wait::Building {
             image: building.arn.clone(),
             status: building.status.clone(),
-            behind: !reasons.is_empty(),
-        }),
-        None => try_or_pause(reasons, observed, target, policy, now),
+            behind: !differences.is_empty(),
+        });
     }
-}
-
-/// The build that an image was built on, if its parent was an image of Image Builder.
-fn built_on(image: &Image) -> Option<ImageArn> {
-    image.parent.as_ref()?.reference()?.clone().pinned()
-}
-
-/// Whether a build failed before its parent was resolved, when the one that there is now may have
-/// been there already. It says nothing of its inputs, and counts, so that it is not hammered.
-fn may_have_failed_alike(image: &Image, observed: &Observed) -> bool {
-    let came_later =
-        observed.parent_created.zip(image.created).is_some_and(|(parent, failed)| parent > failed);
-    built_on(image).is_none() && observed.member.parameter.is_none() && !came_later
-}
-
-/// Holds a build back that has failed from these inputs before.
-fn try_or_pause(
-    mut reasons: Vec<Reason>,
-    observed: &Observed,
-    target: Option<&Target>,
-    policy: RetryPolicy,
-    now: Timestamp,
-) -> Decision {
-    let recipe = observed.member.recipe.as_ref().map(|recipe| &recipe.arn);
-    let same: Vec<&Image> = observed
-        .spent
-        .iter()
-        .map(Arc::as_ref)
-        .filter(|image| image.recipe.as_ref() == recipe)
-        .filter(|image| {
-            target.is_none_or(|target| {
-                may_have_failed_alike(image, observed)
-                    || matches!(target_reason(image, target, observed), Ok(None))
-            })
-        })
-        .filter(|image| {
-            observed.components_now.iter().all(|component| match component {
-                ComponentNow::Is(new) => !image.components.iter().any(|old| new.is_newer_than(old)),
-                ComponentNow::Unresolved { .. } => true,
-            })
-        })
-        .collect();
-    let Some(last) = same.first() else {
-        return Decision::Rebuild(reasons);
-    };
-    let (failed, tried) = (last.arn.clone(), same.len());
-    if tried >= policy.tries {
-        return Decision::Leave(Leave::GaveUp { failed, tries: tried });
-    }
-    let (attempt, of) = (tried + 1, policy.tries);
-    // Without a date the pause cannot be measured, and counts as over: the tries are bounded.
-    match last.created.map(|created| policy.not_before(tried, created)) {
-        Some(not_before) if now < not_before => Decision::Wait(Wait::Pause {
-            failed,
-            status: last.status.clone(),
-            attempt,
-            of,
-            not_before,
-        }),
-        _ => {
-            reasons.push(Reason::TryAgain { failed, attempt, of });
+    let mut reasons = reasons(differences);
+    match judge(differences, observed, target, policy) {
+        Verdict::Start => Decision::Rebuild(reasons),
+        Verdict::Again(reason) => {
+            reasons.push(reason);
             Decision::Rebuild(reasons)
         }
+        Verdict::Pause(tries, not_before) => {
+            Decision::Wait(Wait::Pause { tries, reasons, not_before })
+        }
+        Verdict::Shortage(image, not_before) => Decision::Wait(Wait::Shortage {
+            failed: image.arn.clone(),
+            problem: image.shortage.clone().unwrap_or_default(),
+            reasons,
+            not_before,
+        }),
     }
 }
 
-fn newest_in_progress(observed: &Observed) -> Option<&ImageSummary> {
-    let recipe = observed.member.recipe.as_ref().map(|recipe| &recipe.arn);
-    observed
-        .images
-        .iter()
-        .filter(|image| image.status.phase() == Phase::InProgress)
-        .max_by_key(|image| age_key(&image.arn, recipe))
-}
-
-/// Orders a pipeline's images from the oldest to the newest.
-///
-/// Image Builder's own order is undocumented, and a date is no order among versions. Builds by
-/// the recipe that the pipeline runs now are the newest ones, by build number; others, of
-/// recipes that it ran before, come first, by version. So a pipeline that was put back to an
-/// older recipe version is judged by that version's builds.
-pub fn age_key<'a>(
-    image: &'a ImageArn,
-    recipe: Option<&RecipeArn>,
-) -> (bool, BuildVersion, &'a str) {
-    let current = recipe.is_some_and(|recipe| {
-        recipe.makes() == *image.family() && recipe.version().exact() == Some(image.version())
-    });
-    (current, image.build(), image.family().name())
+fn reasons(differences: &[Difference]) -> Vec<Reason> {
+    differences.iter().map(|difference| difference.reason.clone()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
+    use jiff::{SignedDuration, Timestamp};
+
     use super::*;
+    use crate::arn::ComponentArn;
     use crate::graph::Fleet;
-    use crate::pin::{Misses, Newest};
+    use crate::image::{Configurations, ImageSummary, Phase};
+    use crate::observed::ComponentNow;
+    use crate::pin::{Misses, Newest, Pin};
     use crate::world::World;
 
     const NOW: &str = "2026-11-23T12:00:00Z";
+    /// When the newest good image was asked for, and what came before and after that.
+    const BUILT: &str = "2026-11-23T10:00:00Z";
+    const BEFORE: Option<&str> = Some("2026-11-23T09:00:00Z");
+    const AFTER: Option<&str> = Some("2026-11-23T11:00:00Z");
 
     fn now() -> Timestamp {
         NOW.parse().unwrap()
@@ -472,12 +272,14 @@ mod tests {
             format!("{}/{}", arn.family(), arn.version()).replace(":image/", ":image-recipe/");
         Image {
             status: status.into(),
+            shortage: None,
             created: Some(NOW.parse().unwrap()),
             recipe: Some(recipe.parse().unwrap()),
             parent: Some(World::parent(parent)),
             components: Vec::new(),
             shows_all: true,
             pipeline: None,
+            configurations: Configurations::default(),
             name: arn.family().name().to_owned(),
             outputs: BTreeSet::new(),
             writes: BTreeSet::new(),
@@ -485,8 +287,17 @@ mod tests {
         }
     }
 
+    /// An image that was built before everything that is new.
+    fn good(arn: &str, parent: &str) -> Image {
+        Image { created: Some(BUILT.parse().unwrap()), ..image(arn, "AVAILABLE", parent) }
+    }
+
+    fn after() -> Option<Timestamp> {
+        AFTER.map(|at| at.parse().unwrap())
+    }
+
     fn summary(image: &Image) -> ImageSummary {
-        ImageSummary { arn: image.arn.clone(), status: image.status.clone() }
+        World::summary(image)
     }
 
     /// `web`, built on `gold 1.0.0/3`, which is what `gold x.x.x` resolves to.
@@ -500,9 +311,10 @@ mod tests {
     }
 
     fn follows_in(fleet: &Fleet) -> Observed {
-        let built = image("web/1.0.0/1", "AVAILABLE", "image/gold/1.0.0/3");
+        let built = good("web/1.0.0/1", "image/gold/1.0.0/3");
         Observed {
             parent_now: Some(ParentNow::Is(World::image("gold/1.0.0/3"))),
+            now: now(),
             ..World::observed(fleet.members().next().unwrap().clone(), built)
         }
     }
@@ -517,17 +329,18 @@ mod tests {
         }
         let fleet = World::new().pipeline("web", "ssm:/golden").fleet().holding(&parameters);
         Observed {
-            built: Some(image("web/1.0.0/1", "AVAILABLE", built_on).into()),
+            history: vec![good("web/1.0.0/1", built_on).into()],
+            parent_created: None,
             parent_now: value.starts_with("image/").then(|| at("gold/1.0.0/4")),
             ..follows_in(&fleet)
         }
     }
 
     fn with_spent(mut observed: Observed, spent: &[(&str, &str, &str)]) -> Observed {
-        for (arn, status, parent) in spent {
+        for (arn, status, parent) in spent.iter().rev() {
             let image = image(arn, status, parent);
             observed.images.push(summary(&image));
-            observed.spent.push(image.into());
+            observed.history.insert(0, image.into());
         }
         observed
     }
@@ -537,7 +350,7 @@ mod tests {
     }
 
     fn decided(observed: &Observed) -> String {
-        let decision = decide(observed, RetryPolicy::default(), now());
+        let decision = decide(observed, RetryPolicy::default());
         format!("{}: {decision}", decision.kind())
     }
 
@@ -548,13 +361,21 @@ mod tests {
 
     #[test]
     fn newer_parent_build_causes_rebuild() {
-        let observed = Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() };
+        let observed = Observed {
+            parent_now: Some(at("gold/1.0.0/4")),
+            parent_created: after(),
+            ..up_to_date()
+        };
         insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> 1.0.0/4");
     }
 
     #[test]
     fn newer_parent_version_is_newer_by_number() {
-        let observed = Observed { parent_now: Some(at("gold/1.0.0/10")), ..up_to_date() };
+        let observed = Observed {
+            parent_now: Some(at("gold/1.0.0/10")),
+            parent_created: after(),
+            ..up_to_date()
+        };
         insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> 1.0.0/10");
     }
 
@@ -566,26 +387,31 @@ mod tests {
 
     #[test]
     fn another_parent_in_the_recipe_causes_rebuild() {
-        let observed = Observed { parent_now: Some(at("platinum/1.0.0/1")), ..up_to_date() };
+        let observed = Observed {
+            parent_now: Some(at("platinum/1.0.0/1")),
+            parent_created: after(),
+            ..up_to_date()
+        };
         insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> platinum 1.0.0/1");
         let mut once_on_an_ami = up_to_date();
-        once_on_an_ami.built =
-            Some(image("web/1.0.0/1", "AVAILABLE", "ami-0cd12345db678d90f").into());
+        once_on_an_ami.history = vec![good("web/1.0.0/1", "ami-0cd12345db678d90f").into()];
         insta::assert_snapshot!(decided(&once_on_an_ami), @"rebuild: parent image ami-0cd12345db678d90f -> gold 1.0.0/3");
     }
 
     #[test]
     fn no_image_yet_causes_the_first_build() {
-        let observed = Observed { images: vec![], built: None, ..up_to_date() };
+        let observed = Observed { images: vec![], history: vec![], ..up_to_date() };
         insta::assert_snapshot!(decided(&observed), @"rebuild: no image yet; parent image gold 1.0.0/3");
     }
 
     #[test]
     fn a_build_in_progress_causes_waiting_whether_behind_or_not() {
         for (parent, behind) in [("gold/1.0.0/3", false), ("gold/1.0.0/4", true)] {
-            let mut observed = Observed { parent_now: Some(at(parent)), ..up_to_date() };
+            let parent_created = after().filter(|_| behind);
+            let mut observed =
+                Observed { parent_now: Some(at(parent)), parent_created, ..up_to_date() };
             observed.images.push(summary(&image("web/1.0.0/2", "TESTING", "image/gold/1.0.0/3")));
-            let decision = decide(&observed, RetryPolicy::default(), now());
+            let decision = decide(&observed, RetryPolicy::default());
             assert_eq!(decision.to_string(), "web 1.0.0/2 is TESTING; decided again when it ends");
             assert_eq!(decision.is_behind(), behind);
         }
@@ -593,7 +419,11 @@ mod tests {
 
     #[test]
     fn an_unknown_status_causes_waiting_and_is_named() {
-        let mut observed = Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() };
+        let mut observed = Observed {
+            parent_now: Some(at("gold/1.0.0/4")),
+            parent_created: after(),
+            ..up_to_date()
+        };
         observed.images.push(summary(&image("web/1.0.0/2", "PONDERING", "image/gold/1.0.0/3")));
         insta::assert_snapshot!(decided(&observed), @"wait: web 1.0.0/2 is PONDERING; decided again when it ends");
     }
@@ -601,15 +431,25 @@ mod tests {
     #[test]
     fn a_deprecated_image_still_says_what_was_built() {
         let mut observed = up_to_date();
-        observed.built = Some(image("web/1.0.0/1", "DEPRECATED", "image/gold/1.0.0/3").into());
-        assert_eq!(decide(&observed, RetryPolicy::default(), now()).kind(), "up-to-date");
+        let deprecated =
+            Image { status: "DEPRECATED".into(), ..good("web/1.0.0/1", "image/gold/1.0.0/3") };
+        observed.history = vec![deprecated.into()];
+        assert_eq!(decide(&observed, RetryPolicy::default()).kind(), "up-to-date");
     }
 
     #[test]
     fn what_is_not_ours_to_start_is_left() {
-        let mut disabled = Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() };
+        let mut disabled = Observed {
+            parent_now: Some(at("gold/1.0.0/4")),
+            parent_created: after(),
+            ..up_to_date()
+        };
         disabled.member.pipeline.status = PipelineStatus::Disabled;
-        let mut circular = Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() };
+        let mut circular = Observed {
+            parent_now: Some(at("gold/1.0.0/4")),
+            parent_created: after(),
+            ..up_to_date()
+        };
         circular.cycle =
             Some(Cycle::through(vec![World::pipeline_arn("web"), World::pipeline_arn("gold")]));
         let pin =
@@ -671,27 +511,24 @@ mod tests {
 
     #[test]
     fn a_parameter_that_holds_another_image_causes_rebuild_in_every_form() {
-        let (before, after) = (Some("2026-11-23T11:00:00Z"), Some("2026-11-23T13:00:00Z"));
+        let (before, later) = (BEFORE, AFTER);
         let gold = "image/gold/x.x.x";
         let cases = vec![
             // The same kind of thing on both sides is compared, whatever the dates are.
-            holds("ami-1", after, "ami-1"),
+            holds("ami-1", later, "ami-1"),
             holds("ami-2", before, "ami-1"),
             holds("ami-2", None, "ami-1"),
-            holds(gold, after, "image/gold/1.0.0/4"),
+            holds(gold, later, "image/gold/1.0.0/4"),
             holds(gold, before, "image/gold/1.0.0/3"),
             holds(gold, before, "image/gold/1.0.0/5"),
             holds(gold, before, "image/platinum/1.0.0/1"),
             // Where they differ, the younger one decides.
             holds("ami-2", before, "ssm:/golden"),
-            holds("ami-2", after, "ssm:/golden"),
+            holds("ami-2", later, "ssm:/golden"),
             holds("ami-2", None, "ssm:/golden"),
-            holds(gold, after, "ami-1"),
+            holds(gold, later, "ami-1"),
             holds(gold, before, "ami-1"),
-            Observed {
-                parent_created: Some("2026-11-23T13:00:00Z".parse().unwrap()),
-                ..holds(gold, before, "ami-1")
-            },
+            Observed { parent_created: after(), ..holds(gold, before, "ami-1") },
         ];
         insta::assert_snapshot!(cases.iter().map(decided).collect::<Vec<_>>().join("\n"), @"
         up-to-date: web 1.0.0/1 was built on ami-1, which ssm:/golden holds
@@ -723,14 +560,21 @@ mod tests {
 
     #[test]
     fn no_image_yet_causes_the_first_build_from_a_parameter_too() {
-        let observed = Observed { images: vec![], built: None, ..holds("ami-2", None, "ami-1") };
+        let observed =
+            Observed { images: vec![], history: vec![], ..holds("ami-2", None, "ami-1") };
         insta::assert_snapshot!(decided(&observed), @"rebuild: no image yet; parent image ami-2");
     }
 
     #[test]
     fn a_failed_build_is_tried_again_on_a_new_parent_at_once() {
         let observed = with_spent(
-            Observed { parent_now: Some(at("gold/1.0.0/5")), ..up_to_date() },
+            Observed {
+                parent_now: Some(at("gold/1.0.0/5")),
+                parent_created: after(),
+                // The build that failed began while it was being built.
+                parent_available: Some(now()),
+                ..up_to_date()
+            },
             &[("web/1.0.0/2", "FAILED", "image/gold/1.0.0/4")],
         );
         insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> 1.0.0/5");
@@ -744,12 +588,16 @@ mod tests {
             ("web/1.0.0/2", "FAILED", "image/gold/1.0.0/4"),
         ];
         let after = |failures: usize, minutes: i64| {
-            let observed = with_spent(
-                Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() },
+            let mut observed = with_spent(
+                Observed {
+                    parent_now: Some(at("gold/1.0.0/4")),
+                    parent_created: after(),
+                    ..up_to_date()
+                },
                 &failed[3 - failures..],
             );
-            let later = now().checked_add(SignedDuration::from_mins(minutes)).unwrap();
-            let decision = decide(&observed, RetryPolicy::default(), later);
+            observed.now = now().checked_add(SignedDuration::from_mins(minutes)).unwrap();
+            let decision = decide(&observed, RetryPolicy::default());
             format!("{failures} failed, {minutes} min later: {}: {decision}", decision.kind())
         };
         insta::assert_snapshot!(
@@ -770,7 +618,12 @@ mod tests {
         let failed = ["web/1.0.0/4", "web/1.0.0/3", "web/1.0.0/2"];
         let failed = failed.map(|arn| (arn, "FAILED", unresolved));
         let mut observed = with_spent(
-            Observed { parent_now: Some(at("gold/1.0.0/4")), built: None, ..up_to_date() },
+            Observed {
+                parent_now: Some(at("gold/1.0.0/4")),
+                parent_created: after(),
+                history: vec![],
+                ..up_to_date()
+            },
             &failed,
         );
         let day = |offset: i64| now().checked_add(SignedDuration::from_hours(24 * offset)).ok();
@@ -783,41 +636,42 @@ mod tests {
     #[test]
     fn a_failure_by_an_older_recipe_version_does_not_count() {
         let mut observed = with_spent(
-            Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() },
+            Observed {
+                parent_now: Some(at("gold/1.0.0/4")),
+                parent_created: after(),
+                ..up_to_date()
+            },
             &[("web/0.9.0/7", "FAILED", "image/gold/1.0.0/4")],
         );
-        observed.built = None;
-        assert_eq!(decide(&observed, RetryPolicy::default(), now()).kind(), "rebuild");
-    }
-
-    #[test]
-    fn the_current_recipes_builds_are_the_newest_whatever_their_number() {
-        let recipe =
-            "arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.0.0".parse().unwrap();
-        let mut arns =
-            ["web/1.1.0/1", "web/1.0.0/10", "web/1.0.0/9", "old/3.0.0/1"].map(World::image);
-        arns.sort_by(|a, b| age_key(a, Some(&recipe)).cmp(&age_key(b, Some(&recipe))));
-        let names = arns.each_ref().map(|arn| arn.short().to_string());
-        assert_eq!(names, ["web 1.1.0/1", "old 3.0.0/1", "web 1.0.0/9", "web 1.0.0/10"]);
+        observed.history.retain(|image| image.status.phase() != Phase::Built);
+        observed.member.recipe.as_mut().unwrap().created = Some(now());
+        assert_eq!(decide(&observed, RetryPolicy::default()).kind(), "rebuild");
     }
 
     fn component(text: &str) -> ComponentArn {
         format!("arn:aws:imagebuilder:us-east-1:aws:component/{text}").parse().unwrap()
     }
 
+    fn component_now(text: &str, created: Option<Timestamp>) -> ComponentNow {
+        ComponentNow::Is { arn: component(text), created }
+    }
+
     /// The newest image holds `held`, and the recipe's components resolve to `now`.
     fn with_components(mut observed: Observed, held: &[&str], now: &[&str]) -> Observed {
-        if let Some(built) = &mut observed.built {
+        if let Some(built) = observed.history.first_mut() {
             Arc::make_mut(built).components = held.iter().map(|text| component(text)).collect();
         }
-        observed.components_now =
-            now.iter().map(|text| ComponentNow::Is(component(text))).collect();
+        observed.components_now = now.iter().map(|text| component_now(text, after())).collect();
         observed
     }
 
     #[test]
     fn every_component_that_moved_is_a_reason_after_the_parent() {
-        let behind = Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() };
+        let behind = Observed {
+            parent_now: Some(at("gold/1.0.0/4")),
+            parent_created: after(),
+            ..up_to_date()
+        };
         let observed = with_components(
             behind,
             &["stig/1.9.0/1", "agent/1.0.0/1", "same/1.0.0/1"],
@@ -830,24 +684,28 @@ mod tests {
     fn a_component_that_went_back_or_is_new_is_no_reason() {
         let observed =
             with_components(up_to_date(), &["stig/1.10.0/1"], &["stig/1.9.0/1", "other/1.0.0/1"]);
-        assert_eq!(decide(&observed, RetryPolicy::default(), now()).kind(), "up-to-date");
+        assert_eq!(decide(&observed, RetryPolicy::default()).kind(), "up-to-date");
     }
 
     #[test]
     fn a_moved_component_causes_rebuild_whatever_cannot_be_compared_of_the_parent() {
         for parent in ["ami-0cd12345db678d90f", "prod-abcdefghijklm", "amazonlinux:latest"] {
             let still = with_components(follows(parent), &["stig/1.0.0/1"], &["stig/1.0.0/1"]);
-            assert_eq!(decide(&still, RetryPolicy::default(), now()).kind(), "leave", "{parent}");
+            assert_eq!(decide(&still, RetryPolicy::default()).kind(), "leave", "{parent}");
             let mut moved = with_components(follows(parent), &["stig/1.0.0/1"], &["stig/1.1.0/1"]);
             assert_eq!(decided(&moved), "rebuild: component stig 1.0.0/1 -> 1.1.0/1", "{parent}");
             moved.images.push(summary(&image("web/1.0.0/2", "BUILDING", "image/gold/1.0.0/3")));
-            assert_eq!(decide(&moved, RetryPolicy::default(), now()).kind(), "wait", "{parent}");
+            assert_eq!(decide(&moved, RetryPolicy::default()).kind(), "wait", "{parent}");
         }
     }
 
     #[test]
     fn an_unresolved_component_causes_leaving_whatever_else_has_moved() {
-        let mut observed = Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() };
+        let mut observed = Observed {
+            parent_now: Some(at("gold/1.0.0/4")),
+            parent_created: after(),
+            ..up_to_date()
+        };
         observed.components_now.push(ComponentNow::Unresolved {
             component: "stig x.x.x".to_owned(),
             problem: "ForbiddenException: not shared".to_owned(),
@@ -877,31 +735,42 @@ mod tests {
     #[test]
     fn what_is_lacked_is_what_a_build_would_be_started_for() {
         assert_eq!(lacks(&up_to_date()), []);
-        let behind = Observed { parent_now: Some(at("gold/1.0.0/4")), ..up_to_date() };
+        let behind = Observed {
+            parent_now: Some(at("gold/1.0.0/4")),
+            parent_created: after(),
+            ..up_to_date()
+        };
         assert_eq!(lacks(&behind).len(), 1);
     }
 
     #[test]
     fn dates_that_are_the_same_move_nothing() {
-        let written = holds("ami-2", Some(NOW), "ssm:/golden");
-        assert_eq!(decide(&written, RetryPolicy::default(), now()).kind(), "up-to-date");
+        let written = holds("ami-2", Some(BUILT), "ssm:/golden");
+        assert_eq!(decide(&written, RetryPolicy::default()).kind(), "up-to-date");
         let failed = [("web/1.0.0/2", "FAILED", "image/gold/x.x.x")];
         let mut observed = with_spent(
-            Observed { parent_now: Some(at("gold/1.0.0/4")), built: None, ..up_to_date() },
+            Observed {
+                parent_now: Some(at("gold/1.0.0/4")),
+                parent_created: after(),
+                history: vec![],
+                ..up_to_date()
+            },
             &failed,
         );
         observed.parent_created = Some(now());
-        assert_eq!(decide(&observed, RetryPolicy::default(), now()).kind(), "wait");
+        assert_eq!(decide(&observed, RetryPolicy::default()).kind(), "wait");
     }
 
     #[test]
     fn a_failure_with_an_older_component_does_not_count() {
         let behind = with_components(up_to_date(), &["agent/1.0.0/1"], &["agent/1.1.0/1"]);
+        let released = component_now("agent/1.1.0/1", Some(now()));
+        let behind = Observed { components_now: vec![released], ..behind };
         let mut observed = with_spent(behind, &[("web/1.0.0/2", "FAILED", "image/gold/1.0.0/3")]);
-        Arc::make_mut(&mut observed.spent[0]).components = vec![component("agent/1.0.0/1")];
-        assert_eq!(decide(&observed, RetryPolicy::default(), now()).kind(), "rebuild");
-        Arc::make_mut(&mut observed.spent[0]).components = vec![component("agent/1.1.0/1")];
-        assert_eq!(decide(&observed, RetryPolicy::default(), now()).kind(), "wait");
+        Arc::make_mut(&mut observed.history[0]).components = vec![component("agent/1.0.0/1")];
+        assert_eq!(decide(&observed, RetryPolicy::default()).kind(), "rebuild");
+        Arc::make_mut(&mut observed.history[0]).components = vec![component("agent/1.1.0/1")];
+        assert_eq!(decide(&observed, RetryPolicy::default()).kind(), "wait");
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::arn::{ArnError, ImageReference, RecipeArn};
+use crate::error::one_line;
 use crate::parameter::ParameterName;
 
-/// A recipe's parent image, in each form that the API takes (FACTS section 5).
+/// A recipe's parent image, in each form that the API takes (API Reference, `CreateImageRecipe`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ParentImage {
     /// An image of Image Builder, by ARN.
@@ -57,7 +58,9 @@ impl fmt::Display for ParentImage {
         match self {
             Self::Image(reference) => reference.short().fmt(f),
             Self::Parameter(name) => write!(f, "ssm:{name}"),
-            Self::Ami(text) | Self::Product(text) | Self::Registry(text) => f.write_str(text),
+            Self::Ami(text) | Self::Product(text) | Self::Registry(text) => {
+                f.write_str(&one_line(text))
+            }
         }
     }
 }

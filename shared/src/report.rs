@@ -5,15 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fmt::Write as _;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::arn::{ImageArn, PipelineArn};
-use crate::decision::{Decision, Leave, Wait};
-use crate::error::{Chain, Class, RequestError, one_line};
+use crate::decision::{Decision, Leave, Reason, Tries, Wait};
+use crate::error::{Chain, RequestError, one_line};
 use crate::image::ImageStatus;
 use crate::image_builder::Started;
 use crate::pin::Pin;
@@ -47,6 +48,9 @@ pub struct Totals {
     pub waiting: usize,
     /// Pipelines that are left.
     pub left: usize,
+    /// Of all these, the pipelines whose newest images still show the reason that they were built
+    /// for.
+    pub unverified: usize,
     /// Pipelines that lack nothing.
     pub up_to_date: usize,
     /// Pipelines that could not be observed or started, and messages that could not be read.
@@ -82,6 +86,9 @@ pub struct Event {
     /// What was looked at.
     #[serde(skip)]
     look: Look,
+    /// Of a routine look: which one it is.
+    #[serde(skip)]
+    tick: Option<Tick>,
     /// How long it took from the announcement to the last start, if it started something.
     #[serde(skip)]
     latency: Option<Duration>,
@@ -96,6 +103,29 @@ enum Look {
     Selection,
     /// At the whole fleet, again and again.
     Fleet,
+}
+
+/// One of the looks that are taken again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tick {
+    /// When it was due.
+    pub at: Timestamp,
+    /// How long after the one before it.
+    pub period: SignedDuration,
+}
+
+impl Tick {
+    /// Whether this is the first look at something that began at `since`, or the first one after
+    /// another day of it. Without a date the days are those of UTC.
+    ///
+    /// What lasts is so told about when it begins and once a day from then on, without any memory
+    /// of what was told before.
+    fn is_due(self, since: Option<Timestamp>) -> bool {
+        let since = since.unwrap_or(Timestamp::UNIX_EPOCH);
+        let days = |at: Timestamp| at.duration_since(since).as_secs().div_euclid(86_400);
+        let before = self.at.checked_sub(self.period).unwrap_or(Timestamp::MIN);
+        before < since || days(before) < days(self.at)
+    }
 }
 
 /// How far a look came that ran out of time.
@@ -134,6 +164,9 @@ pub struct Line {
     /// What the recipe misses by naming exact versions, besides the build of its parent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pins: Vec<Pin>,
+    /// The components that could not be compared, each with the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_compared: Vec<String>,
     /// Since when and for how long it has lacked something that there is.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub behind: Option<Behind>,
@@ -230,8 +263,7 @@ impl Failed {
 
 impl From<&RequestError> for Failed {
     fn from(error: &RequestError) -> Self {
-        let retryable = matches!(error.class(), Class::Throttled | Class::Transient | Class::InUse);
-        Self { error: one_line(&Chain(error).to_string()), retryable }
+        Self { error: one_line(&Chain(error).to_string()), retryable: error.is_retryable() }
     }
 }
 
@@ -246,6 +278,7 @@ impl Event {
             pipelines: Vec::new(),
             omitted: None,
             look: Look::Message,
+            tick: None,
             latency: None,
         }
     }
@@ -262,8 +295,9 @@ impl Event {
 
     /// The same, as a look that is taken again and again, at the whole fleet or a selection of it.
     #[must_use]
-    pub fn routine(self, whole_fleet: bool) -> Self {
-        Self { look: if whole_fleet { Look::Fleet } else { Look::Selection }, ..self }
+    pub fn routine(self, whole_fleet: bool, tick: Tick) -> Self {
+        let look = if whole_fleet { Look::Fleet } else { Look::Selection };
+        Self { look, tick: Some(tick), ..self }
     }
 
     /// The same, with how long it took from its announcement until now, if it started something.
@@ -303,6 +337,7 @@ impl Event {
                     },
                 },
                 pins: step.pins,
+                not_compared: step.not_compared,
                 behind: step.behind_since.map(|since| Behind::at(now, since)),
                 pipeline: step.pipeline,
                 decision: Some(step.decision),
@@ -330,9 +365,17 @@ impl Event {
     }
 }
 
-/// Why, and what is missed by pins, in one sentence.
+/// Why, what is missed by pins, and what could not be compared, in one sentence.
 fn sentence(step: &Step) -> String {
-    step.pins.iter().fold(step.decision.to_string(), |sentence, pin| format!("{sentence}; {pin}"))
+    let mut sentence = step.decision.to_string();
+    for pin in &step.pins {
+        // Writing to a string cannot fail.
+        let _ = write!(sentence, "; {pin}");
+    }
+    for component in &step.not_compared {
+        let _ = write!(sentence, "; {component}");
+    }
+    one_line(&sentence)
 }
 
 impl From<Started> for Outcome {
@@ -359,6 +402,7 @@ impl Line {
             decision: None,
             sentence: why.to_owned(),
             pins: Vec::new(),
+            not_compared: Vec::new(),
             behind: None,
             outcome,
         }
@@ -394,6 +438,34 @@ impl Line {
         }
     }
 
+    /// Whether its newest builds did not remove the reason that they were made for.
+    fn is_unverified(&self) -> bool {
+        let tries = self.decision.as_ref().and_then(Decision::tries);
+        tries.is_some_and(Tries::are_unverified)
+    }
+
+    /// Whether it was, or would be, started for a build of this account that a notification tells
+    /// of: by a check only if that notification was lost.
+    fn should_have_come_by_notification(&self) -> bool {
+        let is_start = matches!(self.outcome, Outcome::Started { .. } | Outcome::WouldStart);
+        let Some(Decision::Rebuild(reasons)) = self.decision.as_ref().filter(|_| is_start) else {
+            return false;
+        };
+        let own = self.pipeline.owner();
+        reasons.iter().any(|reason| match reason {
+            Reason::ParentUpdated { new, .. } => new.family().owner() == own,
+            _ => false,
+        }) && !reasons
+            .iter()
+            .any(|reason| matches!(reason, Reason::TryAgain(_) | Reason::AfterShortage { .. }))
+    }
+
+    /// Whether a person has not been told yet that it failed, or not for a day.
+    fn is_failure_to_tell(&self, tick: Option<Tick>) -> bool {
+        let Outcome::Failed(failed) = &self.outcome else { return false };
+        failed.retryable || tick.is_none_or(|tick| tick.is_due(self.behind.map(|it| it.since)))
+    }
+
     /// Why it was not started, as a code; nothing if it was, would be, or failed.
     fn skip(&self) -> Option<String> {
         match (&self.outcome, &self.decision) {
@@ -404,9 +476,10 @@ impl Line {
     }
 
     /// Whether this pipeline needs the invocation to be made again. What a routine look has put
-    /// off, the next one does.
+    /// off, the next one does; what no other try mends is reported and does not fail it.
     fn is_unfinished(&self, routine: bool) -> bool {
-        matches!(self.outcome, Outcome::Failed(_) | Outcome::InUse)
+        matches!(self.outcome, Outcome::InUse)
+            || matches!(&self.outcome, Outcome::Failed(failed) if failed.retryable)
             || (self.outcome == Outcome::PutOff && !routine)
             || matches!(self.decision, Some(Decision::Wait(Wait::ParentLags { .. })))
     }
@@ -425,6 +498,7 @@ impl Report {
                         totals.behind_longest_seconds.max(behind.seconds);
                 }
                 totals.pinned += usize::from(line.is_pinned());
+                totals.unverified += usize::from(line.is_unverified());
                 *match (&line.outcome, &line.decision) {
                     (Outcome::Failed(_), _) => &mut totals.failed,
                     (
@@ -483,7 +557,21 @@ impl Report {
             .filter(|event| !event.is_routine())
             .flat_map(|event| &event.pipelines);
         let stopped = self.events.iter().any(|event| event.stopped.is_some());
-        stopped || self.totals.started + self.totals.failed > 0 || left.into_iter().any(news)
+        let failed = self.events.iter().any(|event| {
+            let line = |line: &Line| line.is_failure_to_tell(event.tick);
+            event.failed.is_some() || event.pipelines.iter().any(line)
+        });
+        stopped || failed || self.totals.started > 0 || left.into_iter().any(news)
+    }
+
+    /// How many pipelines a check of the whole fleet has found behind a build that a notification
+    /// should have told of.
+    pub fn found_by_check(&self) -> usize {
+        let fleet = self.events.iter().filter(|event| event.look == Look::Fleet);
+        fleet
+            .flat_map(|event| &event.pipelines)
+            .filter(|line| line.should_have_come_by_notification())
+            .count()
     }
 
     /// Whether every pipeline of the account and Region was looked at.
@@ -537,12 +625,25 @@ impl Report {
     }
 }
 
+/// How many problems an error names: Lambda drops what it would keep of a failed invocation where
+/// that is too long for the queue. The log has all.
+const NAMED_PROBLEMS: usize = 20;
+
 /// An invocation that has to be made again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} not finished: {}", .problems.len(), .problems.join("; "))]
+#[error("{} not finished: {}", .problems.len(), shortened(.problems))]
 pub struct Unfinished {
     /// What is not finished, and why, each in a sentence.
     pub problems: Vec<String>,
+}
+
+fn shortened(problems: &[String]) -> String {
+    let mut text = problems[..problems.len().min(NAMED_PROBLEMS)].join("; ");
+    if let Some(more) = problems.len().checked_sub(NAMED_PROBLEMS).filter(|more| *more > 0) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "; and {more} more, which the log names");
+    }
+    text
 }
 
 /// For a person to read in a mail.
@@ -588,12 +689,16 @@ impl fmt::Display for Report {
                 }
             }
         }
-        let Totals { started, waiting, left, up_to_date, failed, .. } = totals;
+        let Totals { started, waiting, left, up_to_date, failed, unverified, .. } = totals;
         let verb = if *dry_run { "would start" } else { "started" };
         write!(
             f,
             "\n{started} {verb}, {waiting} waiting, {left} left, {up_to_date} up to date, {failed} failed"
-        )
+        )?;
+        match unverified {
+            0 => Ok(()),
+            _ => write!(f, ", {unverified} unverified"),
+        }
     }
 }
 
@@ -619,6 +724,7 @@ mod tests {
             }),
             sentence: "why".to_owned(),
             pins: Vec::new(),
+            not_compared: Vec::new(),
             behind: None,
             outcome: Outcome::None,
         }

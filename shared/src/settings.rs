@@ -6,18 +6,25 @@
 use jiff::SignedDuration;
 use thiserror::Error;
 
-use crate::rebuild::RetryPolicy;
+use crate::check_schedule;
+use crate::tries::RetryPolicy;
 
 /// The names of all settings.
-pub const ALL: [&str; 7] = [
+pub const ALL: [&str; 10] = [
     "DRY_RUN",
     "GOLD_TOPIC_ARN",
     "REPORT_TOPIC_ARN",
     "LOG_LEVEL",
     "FAILED_BUILD_TRIES",
     "FAILED_BUILD_PAUSE",
+    "FAILED_BUILD_RETRY",
     "CALLS_PER_SECOND",
+    "CHECK_SCHEDULE",
+    "RESUME_TAG",
 ];
+
+/// The shortest pause after which builds that do not remove their reason go on.
+const SHORTEST_RETRY: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a topic's name in a setting looks like.
 const TOPIC: &str = "an SNS topic's ARN (`arn:aws:sns:REGION:ACCOUNT:NAME`)";
@@ -33,8 +40,12 @@ pub struct Settings {
     pub report_topic: Option<String>,
     /// The least severe level that is logged.
     pub log_level: tracing::Level,
-    /// How failed builds are tried again.
+    /// How builds are tried again that did not remove their reason.
     pub retry: RetryPolicy,
+    /// How much time is between two checks of the whole fleet.
+    pub check_period: SignedDuration,
+    /// Whether a check that runs out of time may put its tag on a pipeline.
+    pub resume_tag: bool,
     /// The most calls a second that are made of Image Builder; as many as it lets through if absent.
     pub calls_per_second: Option<u32>,
     /// The name of the Lambda function, for its metrics. It is no setting: Lambda says it.
@@ -72,6 +83,15 @@ impl Settings {
         Ok(Self {
             dry_run: read(&lookup, "DRY_RUN", "`true` or `false`", |text| text.parse().ok())?
                 .unwrap_or(false),
+            resume_tag: read(&lookup, "RESUME_TAG", "`true` or `false`", |text| text.parse().ok())?
+                .unwrap_or(true),
+            check_period: read(
+                &lookup,
+                "CHECK_SCHEDULE",
+                "`rate(…)` or `cron(…)`",
+                check_schedule::period,
+            )?
+            .unwrap_or(check_schedule::USUAL),
             gold_topic: read(&lookup, "GOLD_TOPIC_ARN", TOPIC, topic_arn)?,
             report_topic: read(&lookup, "REPORT_TOPIC_ARN", TOPIC, topic_arn)?,
             log_level: read(
@@ -93,6 +113,16 @@ impl Settings {
                     |text| text.parse().ok().filter(|pause: &SignedDuration| !pause.is_negative()),
                 )?
                 .unwrap_or(usual.pause),
+                retry: read(
+                    &lookup,
+                    "FAILED_BUILD_RETRY",
+                    "`never`, or a duration of an hour or more, such as `24h`",
+                    |text| match text {
+                        "never" => Some(None),
+                        _ => text.parse().ok().filter(|it| *it >= SHORTEST_RETRY).map(Some),
+                    },
+                )?
+                .unwrap_or(usual.retry),
             },
             calls_per_second: read(
                 &lookup,
@@ -165,14 +195,20 @@ mod tests {
             ("LOG_LEVEL", "debug"),
             ("FAILED_BUILD_TRIES", "5"),
             ("FAILED_BUILD_PAUSE", "30m"),
+            ("FAILED_BUILD_RETRY", "never"),
             ("CALLS_PER_SECOND", "50"),
+            ("CHECK_SCHEDULE", "rate(2 hours)"),
+            ("RESUME_TAG", "false"),
         ])
         .unwrap();
         assert!(settings.dry_run);
         let gold = "arn:aws:sns:us-east-1:123456789012:gold-images";
         assert_eq!(settings.gold_topic.as_deref(), Some(gold));
         assert_eq!(settings.log_level, tracing::Level::DEBUG);
-        assert_eq!(settings.retry, RetryPolicy { tries: 5, pause: SignedDuration::from_mins(30) });
+        let pause = SignedDuration::from_mins(30);
+        assert_eq!(settings.retry, RetryPolicy { tries: 5, pause, retry: None });
+        assert_eq!(settings.check_period, SignedDuration::from_hours(2));
+        assert!(!settings.resume_tag);
         assert_eq!(settings.calls_per_second, Some(50));
     }
 
@@ -186,6 +222,9 @@ mod tests {
                 error("LOG_LEVEL", "3"),
                 error("FAILED_BUILD_TRIES", "0"),
                 error("FAILED_BUILD_PAUSE", "soon"),
+                error("FAILED_BUILD_RETRY", "5m"),
+                error("CHECK_SCHEDULE", "hourly"),
+                error("RESUME_TAG", "no"),
                 error("CALLS_PER_SECOND", "0"),
             ].join("\n"),
             @"
@@ -194,6 +233,9 @@ mod tests {
         the setting LOG_LEVEL is `3`, which is not one of `error`, `warn`, `info`, `debug`, `trace`
         the setting FAILED_BUILD_TRIES is `0`, which is not a number from 1 to 10
         the setting FAILED_BUILD_PAUSE is `soon`, which is not a duration such as `90s`, `30m` or `2h`
+        the setting FAILED_BUILD_RETRY is `5m`, which is not `never`, or a duration of an hour or more, such as `24h`
+        the setting CHECK_SCHEDULE is `hourly`, which is not `rate(…)` or `cron(…)`
+        the setting RESUME_TAG is `no`, which is not `true` or `false`
         the setting CALLS_PER_SECOND is `0`, which is not a number from 1 to 1000
         ");
     }

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use crate::arn::{ImageArn, PipelineArn};
 use crate::graph::{Fleet, Member};
-use crate::image::{Image, ImageSummary};
+use crate::image::{Configurations, Image, ImageSummary};
+use crate::observed::Observed;
 use crate::parameter::{Held, Parameter, ParameterName, ParameterNow};
 use crate::pipeline::{Pipeline, PipelineStatus};
-use crate::rebuild::Observed;
 use crate::recipe::{ParentImage, Recipe};
 
 const HEAD: &str = "arn:aws:imagebuilder:us-east-1:123456789012:";
@@ -62,7 +64,10 @@ impl World {
             status: PipelineStatus::Enabled,
             recipe: format!("{HEAD}image-recipe/{recipe}").parse().unwrap(),
             image_tags: BTreeMap::new(),
+            configurations: Configurations::default(),
             created: None,
+            updated: None,
+            last_run: None,
             marked: false,
             last_run_was_well: false,
         });
@@ -76,7 +81,7 @@ impl World {
             ParentImage::Image(reference) => Held::Image(reference),
             other => Held::Ami(other.to_string().into()),
         };
-        let parameter = Parameter { name: name.clone(), value, modified: None };
+        let parameter = Parameter { name: name.clone(), value, modified: Self::later() };
         BTreeMap::from([(name, ParameterNow::Is(parameter))])
     }
 
@@ -86,15 +91,27 @@ impl World {
             arn: Self::image(arn),
             name: member.pipeline.arn.name().to_owned(),
             status: "AVAILABLE".into(),
-            created: None,
+            shortage: None,
+            created: Some(Timestamp::UNIX_EPOCH),
             recipe: member.recipe.as_ref().map(|recipe| recipe.arn.clone()),
             parent: Some(Self::parent(parent)),
             components: Vec::new(),
             shows_all: true,
             pipeline: None,
+            configurations: Configurations::default(),
             outputs: BTreeSet::new(),
             writes: BTreeSet::new(),
         }
+    }
+
+    /// A second after everything that was [`built`](Self::built).
+    pub(crate) fn later() -> Option<Timestamp> {
+        Timestamp::from_second(1).ok()
+    }
+
+    pub(crate) fn summary(image: &Image) -> ImageSummary {
+        let Image { arn, status, created, .. } = image;
+        ImageSummary { arn: arn.clone(), status: status.clone(), created: *created }
     }
 
     /// A pipeline whose one image is `built`, and nothing else is known of it.
@@ -104,13 +121,16 @@ impl World {
             cycle: None,
             parent_now: None,
             parent_created: None,
+            parent_available: None,
+            parent_announced: false,
+            now: Timestamp::UNIX_EPOCH,
             components_now: Vec::new(),
             pinned_parent: None,
             pins: Vec::new(),
             behind_since: None,
-            images: vec![ImageSummary { arn: built.arn.clone(), status: built.status.clone() }],
-            built: Some(built.into()),
-            spent: Vec::new(),
+            images: vec![Self::summary(&built)],
+            direct: Vec::new(),
+            history: vec![built.into()],
         }
     }
 

@@ -4,7 +4,7 @@ use image_cascade::Clients;
 use image_cascade::budget::Budget;
 use image_cascade::cascade::{FinishError, cascade, finish};
 use image_cascade::error::Chain;
-use image_cascade::report::{Event, Failed, Report};
+use image_cascade::report::{Event, Failed, Report, Tick};
 use image_cascade::scope::Scope;
 use image_cascade::settings::Settings;
 use lambda_runtime::Diagnostic;
@@ -48,6 +48,8 @@ pub async fn handle(
     event: Value,
     budget: Budget,
 ) -> Result<Value, HandleError> {
+    let due = event.get("time").and_then(Value::as_str).and_then(|time| time.parse().ok());
+    let tick = Tick { at: due.unwrap_or_else(|| budget.now()), period: settings.check_period };
     let Request { selection, dry_run } = Request::parse(event).map_err(|error| {
         let error = Chain(&error).to_string();
         tracing::error!("{error}");
@@ -59,9 +61,10 @@ pub async fn handle(
     let scope = Scope::Fleet(&selection);
     let event = match cascade(clients, scope, &cause, &settings, budget).await {
         Ok(event) if event.pipelines.is_empty() && event.stopped.is_none() => {
-            Event::ignored(&cause, "there is no such pipeline").routine(selection.is_everything())
+            Event::ignored(&cause, "there is no such pipeline")
+                .routine(selection.is_everything(), tick)
         }
-        Ok(event) => event.routine(selection.is_everything()),
+        Ok(event) => event.routine(selection.is_everything(), tick),
         Err(error) => {
             let failed = Failed::from(&error);
             tracing::error!(retryable = failed.retryable, "{cause}: {}", failed.error);

@@ -104,7 +104,7 @@ async fn handle_record(
         tracing::warn!(event.id = id, "message {id}: ignored: {why}");
         return Event::ignored(&format!("message {id}"), &why);
     }
-    let notification = match Notification::parse(&record.sns.message) {
+    let mut notification = match Notification::parse(&record.sns.message) {
         Ok(notification) => notification,
         Err(error) => return unusable(&format!("message {id}"), id, &error),
     };
@@ -112,9 +112,10 @@ async fn handle_record(
         let cause = cause(&notification.image, &notification.status);
         tracing::warn!(event.id = id, "{cause}: its pipeline cannot be read: {problem}");
     }
-    let announced = Timestamp::from_millisecond(record.sns.timestamp.timestamp_millis()).ok();
-    let heard = Heard { id, announced, says_maker: true };
-    follow(settings, clients, notification, heard, budget).await
+    let sent = Timestamp::from_millisecond(record.sns.timestamp.timestamp_millis()).ok();
+    // An event that came through the topic has its own time, which is earlier.
+    notification.sent = notification.sent.or(sent);
+    follow(settings, clients, notification, id, budget).await
 }
 
 /// What Image Builder tells EventBridge is the same news, of every image, without its pipeline.
@@ -124,44 +125,31 @@ async fn handle_state_change(
     event: Value,
     budget: Budget,
 ) -> Event {
-    let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (id, time) = (text("id"), text("time"));
+    let id = event.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
     tracing::debug!(event.id = id, body = %event, "event received");
     match Notification::of_event(event) {
-        Ok(notification) => {
-            let heard = Heard { id: &id, announced: time.parse().ok(), says_maker: false };
-            follow(settings, clients, notification, heard, budget).await
-        }
+        Ok(notification) => follow(settings, clients, notification, &id, budget).await,
         Err(error) => unusable(&format!("event {id}"), &id, &error),
     }
 }
 
-/// How a notification has reached us.
-struct Heard<'a> {
-    /// The message's or the event's own id.
-    id: &'a str,
-    /// When it was sent.
-    announced: Option<Timestamp>,
-    /// Whether it says which pipeline made the image, if one did.
-    says_maker: bool,
-}
-
+/// Looks at what a notification concerns. `id` is the message's or the event's own.
 async fn follow(
     settings: &Settings,
     clients: &Clients,
     mut notification: Notification,
-    heard: Heard<'_>,
+    id: &str,
     budget: Budget,
 ) -> Event {
     let cause = cause(&notification.image, &notification.status);
-    let (id, image) = (heard.id, notification.image.to_string());
-    if let Some(why) = why_ignored(&notification, heard.says_maker, clients.region()) {
+    let (image, sent) = (notification.image.to_string(), notification.sent);
+    if let Some(why) = why_ignored(&notification, clients.region()) {
         tracing::info!(event.id = id, image.arn = image, "{cause}: ignored: {why}");
         return Event::ignored(&cause, &why);
     }
     tracing::info!(event.id = id, image.arn = image, "{cause}: looking for its children");
     let event = async {
-        if !heard.says_maker {
+        if !notification.names_pipeline {
             let made = clients.image_builder.image(&notification.image.clone().into()).await?;
             notification.pipeline = made.pipeline;
         }
@@ -173,8 +161,8 @@ async fn follow(
             tracing::info!(event.id = id, image.arn = image, "{cause}: ignored: {why}");
             Event::ignored(&cause, why)
         }
-        Ok(event) => match heard.announced {
-            Some(announced) => event.announced(announced, budget.now_after_all()),
+        Ok(event) => match sent {
+            Some(sent) => event.announced(sent, budget.now_after_all()),
             None => event,
         },
         Err(error) => {
@@ -206,11 +194,7 @@ fn unusable(cause: &str, id: &str, error: &MessageError) -> Event {
     }
 }
 
-fn why_ignored(
-    notification: &Notification,
-    says_maker: bool,
-    region: Option<&str>,
-) -> Option<String> {
+fn why_ignored(notification: &Notification, region: Option<&str>) -> Option<String> {
     let image_region = notification.image.family().region();
     if let Some(ours) = region.filter(|ours| *ours != image_region) {
         return Some(format!("the image is in {image_region}, this function looks after {ours}"));
@@ -221,9 +205,7 @@ fn why_ignored(
         }
         ImageStatus::Available => None,
         status => match status.phase() {
-            Phase::Spent if says_maker && notification.pipeline.is_none() => {
-                Some("no pipeline made it, and it starts nothing".to_owned())
-            }
+            // A pipeline may have waited for it, be it that it counts as the pipeline's own.
             Phase::Spent => None,
             Phase::InProgress => Some("its build has not ended".to_owned()),
             Phase::Built | Phase::Gone => Some("it starts nothing".to_owned()),

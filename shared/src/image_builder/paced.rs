@@ -1,7 +1,7 @@
 //! How does every call keep to the pace?
 //!
 //! Between the SDK and the connection, so that what the SDK tries again waits for its turn as well, and
-//! so that waiting counts against no call's own time. What is refused for its rate waits for another
+//! so that waiting counts against no call's own time. What is throttled waits for another
 //! turn here: the SDK's six attempts are for what goes wrong, and this is a matter of time only. (Its
 //! adaptive retries find the rate too slowly: they took 22 seconds for what 50 calls a second allow in
 //! 4.)
@@ -15,38 +15,68 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::{
     RuntimeComponents, RuntimeComponentsBuilder,
 };
 use aws_smithy_types::config_bag::ConfigBag;
+use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::pace::Pace;
+use crate::error::is_throttle;
 use crate::https::PATIENCE;
 
-/// For how long a call that is refused is made again. A signature is good for five minutes (AWS
+/// For how long a call that is throttled is made again. A signature is good for five minutes (AWS
 /// General Reference, "Signature Version 4"), and by then it is not our pace that is wrong.
-const SIGNED: Duration = Duration::from_mins(2);
+pub(crate) const SIGNED: Duration = Duration::from_mins(2);
 
-/// HTTP answers with "Too Many Requests": this service's `CallRateLimitExceededException`.
-const REFUSED: u16 = 429;
+/// HTTP's "Too Many Requests".
+const TOO_MANY_REQUESTS: u16 = 429;
+
+/// Whether an answer is a throttle: by its status, or by its error code, since services answer
+/// throttles with 400 and 503, too. The code is in a header or in the body, as `Name` or as
+/// `namespace#Name:where`.
+fn is_throttled(answer: &HttpResponse) -> bool {
+    let status = answer.status().as_u16();
+    if status < 400 {
+        return false;
+    }
+    let is_code = |text: &str| {
+        let name = text.split(':').next().unwrap_or_default();
+        is_throttle(name.rsplit('#').next().unwrap_or_default())
+    };
+    status == TOO_MANY_REQUESTS
+        || answer.headers().get("x-amzn-errortype").is_some_and(is_code)
+        || answer.body().bytes().and_then(code_of).is_some_and(|code| is_code(&code))
+}
+
+/// The error code in a JSON body.
+fn code_of(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Error {
+        #[serde(rename = "__type", alias = "code")]
+        code: String,
+    }
+    serde_json::from_slice(body).ok().map(|Error { code }| code)
+}
 
 /// A client whose calls keep to one pace, all together.
 #[derive(Debug)]
-pub(super) struct Paced {
+pub(crate) struct Paced {
     inner: SharedHttpClient,
     turns: Arc<Turns>,
+    again_for: Duration,
 }
 
 impl Paced {
     /// A client of `inner` that makes no more than `most` calls a second, and fewer where some are
-    /// refused.
-    pub(super) fn new(inner: SharedHttpClient, most: Option<u32>) -> Self {
+    /// throttled. What is throttled is made again here for so long, beside the retries of the SDK.
+    pub(crate) fn new(inner: SharedHttpClient, most: Option<u32>, again_for: Duration) -> Self {
         let pace = Lock::new(Pace::new(most, Instant::now()));
-        Self { inner, turns: Arc::new(Turns { queue: Mutex::new(()), pace }) }
+        Self { inner, turns: Arc::new(Turns { queue: Mutex::new(()), pace }), again_for }
     }
 }
 
@@ -57,7 +87,8 @@ impl HttpClient for Paced {
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
         let inner = self.inner.http_connector(settings, components);
-        SharedHttpConnector::new(Connector { inner, turns: Arc::clone(&self.turns) })
+        let (turns, again_for) = (Arc::clone(&self.turns), self.again_for);
+        SharedHttpConnector::new(Connector { inner, turns, again_for })
     }
 
     fn validate_base_client_config(
@@ -85,11 +116,13 @@ impl HttpClient for Paced {
 struct Connector {
     inner: SharedHttpConnector,
     turns: Arc<Turns>,
+    again_for: Duration,
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (inner, turns) = (self.inner.clone(), Arc::clone(&self.turns));
+        let again_for = self.again_for;
         HttpConnectorFuture::new(async move {
             let began = Instant::now();
             let mut request = request;
@@ -99,10 +132,10 @@ impl HttpConnector for Connector {
                 let copy = request.try_clone();
                 let answer = timeout(PATIENCE, inner.call(request)).await;
                 let answer = answer.map_err(|late| ConnectorError::timeout(late.into()))?;
-                let is_refused = matches!(&answer, Ok(it) if it.status().as_u16() == REFUSED);
-                turns.answered(sent, is_refused);
+                let is_throttled = answer.as_ref().is_ok_and(is_throttled);
+                turns.answered(sent, is_throttled);
                 match copy {
-                    Some(copy) if is_refused && began.elapsed() < SIGNED => request = copy,
+                    Some(copy) if is_throttled && began.elapsed() < again_for => request = copy,
                     _ => return answer,
                 }
             }
@@ -129,13 +162,39 @@ impl Turns {
         }
     }
 
-    fn answered(&self, sent: Instant, is_refused: bool) {
+    fn answered(&self, sent: Instant, is_throttled: bool) {
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(rate) = pace.answered(sent, Instant::now(), is_refused) {
+        if let Some(rate) = pace.answered(sent, Instant::now(), is_throttled) {
             tracing::info!(
                 calls_per_second = rate,
-                "image builder has refused a call for its rate: from now on {rate:.1} a second"
+                "a call was throttled: from now on {rate:.1} a second"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+
+    #[test]
+    fn a_throttle_is_known_by_status_or_code_in_header_or_body() {
+        let answer = |status: u16, code: Option<&str>, body: &'static str| {
+            let mut answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+            if let Some(code) = code {
+                answer.headers_mut().insert("x-amzn-errortype", code.to_owned());
+            }
+            is_throttled(&answer)
+        };
+        assert!(answer(429, None, ""));
+        assert!(answer(400, None, r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#));
+        assert!(answer(400, None, r#"{"__type":"com.amazonaws.ssm#ThrottlingException"}"#));
+        assert!(answer(400, Some("ThrottlingException:http://internal.amazon.com/"), "{}"));
+        assert!(answer(503, Some("RequestLimitExceeded"), ""));
+        assert!(!answer(400, Some("InvalidRequestException"), "{}"));
+        assert!(!answer(500, None, "not JSON"));
+        assert!(!answer(200, Some("ThrottlingException"), ""));
     }
 }

@@ -19,16 +19,17 @@ use aws_types::service_config::ServiceConfigKey;
 use http::Uri;
 use jiff::Timestamp;
 
-use super::paced::Paced;
-use super::{Filter, ImageBuilder, Outputs, Page, PageRequest, RecipeList, Started};
+use super::paced::{Paced, SIGNED};
+use super::{Filter, ImageBuilder, Page, PageRequest, RecipeList, Started};
 use crate::arn::{
     ArnError, ComponentArn, ComponentFamily, ComponentReference, Family, ImageArn, ImageFamily,
     ImageReference, Kind, PipelineArn, RecipeArn, RecipeKind,
 };
 use crate::aws::request_error;
 use crate::component::Component;
-use crate::error::{Cause, Class, RequestError};
-use crate::image::{Image, ImageStatus, ImageSummary, Phase};
+use crate::error::{Cause, Class, RequestError, one_line};
+use crate::image::{Configurations, Image, ImageStatus, ImageSummary, Phase, is_shortage};
+use crate::outputs::{Outputs, Producer};
 use crate::parameter::ParameterName;
 use crate::pipeline::{CONTINUE_HERE, Pipeline, PipelineStatus};
 use crate::plan::Start;
@@ -52,7 +53,8 @@ pub fn client(config: &SdkConfig, most: Option<u32>) -> Client {
     // before the SDK sees it.
     let stalls = StalledStreamProtectionConfig::disabled();
     // Without one no call can be made at all; the client says so itself.
-    let paced = config.http_client().map(|inner| SharedHttpClient::new(Paced::new(inner, most)));
+    let paced =
+        config.http_client().map(|inner| SharedHttpClient::new(Paced::new(inner, most, SIGNED)));
     let mut builder = Config::from(config)
         .to_builder()
         .retry_config(retries)
@@ -160,7 +162,7 @@ impl ImageBuilder for Client {
 
     async fn all_images(
         &self,
-        mut see: impl FnMut(ImageSummary) -> ControlFlow<()> + Send,
+        mut see: impl FnMut(ImageSummary, Vec<String>) -> ControlFlow<()> + Send,
     ) -> Result<ControlFlow<()>, RequestError> {
         const OPERATION: &str = "list images";
         let request = self.list_image_build_versions().max_results(PAGE);
@@ -169,7 +171,7 @@ impl ImageBuilder for Client {
             let image =
                 image.map_err(|error| request_error(OPERATION, "of this account", &error))?;
             let summary = read_summary(&image).map_err(|error| unreadable(OPERATION, &error))?;
-            if see(summary).is_break() {
+            if see(summary, read_container_images(image.output_resources()).collect()).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -190,6 +192,25 @@ impl ImageBuilder for Client {
             cause: Cause::new(Some("ResourceNotFoundException"), None, "the answer holds no image"),
         })?;
         read_image(image).map_err(|error| unreadable(OPERATION, &error))
+    }
+
+    async fn builds_of(
+        &self,
+        family: &ImageFamily,
+        version: Version,
+    ) -> Result<Vec<ImageSummary>, RequestError> {
+        let builds = list_builds(self, &format!("{family}/{version}")).await?;
+        let read: Result<_, ArnError> = builds.iter().map(read_summary).collect();
+        read.map_err(|error| unreadable(BUILDS, &error))
+    }
+
+    async fn last_workflow_end(&self, image: &ImageArn) -> Result<Option<Timestamp>, RequestError> {
+        let request = self.list_workflow_executions().image_build_version_arn(image.to_string());
+        let executions =
+            request.max_results(PAGE).into_paginator().items().send().try_collect().await.map_err(
+                |error| request_error("list workflow executions of image", image, &error),
+            )?;
+        Ok(executions.iter().filter_map(|it| read_date(it.end_time())).max())
     }
 
     async fn components_of(&self, recipe: &RecipeArn) -> Result<Vec<String>, RequestError> {
@@ -242,7 +263,7 @@ impl ImageBuilder for Client {
         let versions = versions.iter().map(|it| (it.version(), it.date_created()));
         let mut releases = newer_versions(since, versions);
         let version = format!("{family}/{}", since.version);
-        for build in builds_of(self, &version).await? {
+        for build in list_builds(self, &version).await? {
             let arn: ImageArn = read(build.arn()).map_err(|error| unreadable(BUILDS, &error))?;
             if read_status(build.state()).phase() == Phase::Built {
                 releases.extend(newer_build(since, arn.build(), build.date_created()));
@@ -281,13 +302,15 @@ impl ImageBuilder for Client {
     }
 
     async fn outputs_of(&self, family: &ImageFamily, name: &str) -> Result<Outputs, RequestError> {
-        let mut outputs = Outputs::new();
+        let mut outputs = Outputs::default();
         for version in versions_of(self, family, name).await? {
-            for build in builds_of(self, version.arn().unwrap_or_default()).await? {
-                let arn: ImageArn =
-                    read(build.arn()).map_err(|error| unreadable(BUILDS, &error))?;
-                let put_out = read_outputs(build.output_resources());
-                outputs.extend(put_out.map(|output| (output, arn.clone())));
+            for build in list_builds(self, version.arn().unwrap_or_default()).await? {
+                let ImageSummary { arn: image, status, created } =
+                    read_summary(&build).map_err(|error| unreadable(BUILDS, &error))?;
+                let producer = Producer { image, status, created };
+                for output in read_outputs(build.output_resources()) {
+                    outputs.insert(output, producer.clone());
+                }
             }
         }
         Ok(outputs)
@@ -313,9 +336,13 @@ impl ImageBuilder for Client {
                 Class::TokenReused => Ok(Started::ByAnother),
                 Class::InUse => Ok(Started::InUse),
                 Class::NotFound => Ok(Started::Gone),
-                Class::Throttled | Class::Transient | Class::Forbidden | Class::Rejected => {
-                    Err(error)
-                }
+                Class::Throttled
+                | Class::Transient
+                | Class::Forbidden
+                | Class::Rejected
+                | Class::Quota
+                | Class::Unreadable
+                | Class::Unknown => Err(error),
             },
         }
     }
@@ -344,7 +371,7 @@ impl ImageBuilder for Client {
 /// The versions of a family of images.
 ///
 /// The list's filter by name compares with the name as it was given, which an ARN does not hold
-/// (FACTS section 3), so that the name has to be known.
+/// (API Reference, `Filter`), so that the name has to be known.
 async fn versions_of(
     client: &Client,
     family: &ImageFamily,
@@ -416,7 +443,7 @@ fn owners(owner: &str) -> &'static [types::Ownership] {
 const BUILDS: &str = "list builds of image";
 
 /// The builds of one version of an image.
-async fn builds_of(
+async fn list_builds(
     client: &Client,
     version: &str,
 ) -> Result<Vec<types::ImageSummary>, RequestError> {
@@ -475,7 +502,13 @@ fn read_pipeline(pipeline: &types::ImagePipeline) -> Result<Pipeline, ArnError> 
             .image_tags()
             .map(|tags| tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
             .unwrap_or_default(),
+        configurations: Configurations {
+            infrastructure: pipeline.infrastructure_configuration_arn().map(folded),
+            distribution: pipeline.distribution_configuration_arn().map(folded),
+        },
         created: read_date(pipeline.date_created()),
+        updated: read_date(pipeline.date_updated()),
+        last_run: read_date(pipeline.date_last_run()),
         marked: pipeline.tags().is_some_and(|tags| tags.contains_key(CONTINUE_HERE)),
         last_run_was_well: pipeline.last_run_status() == Some(&types::ImageStatus::Available),
     })
@@ -496,7 +529,11 @@ fn read_recipe(
 }
 
 fn read_summary(image: &types::ImageSummary) -> Result<ImageSummary, ArnError> {
-    Ok(ImageSummary { arn: read(image.arn())?, status: read_status(image.state()) })
+    Ok(ImageSummary {
+        arn: read(image.arn())?,
+        status: read_status(image.state()),
+        created: read_date(image.date_created()),
+    })
 }
 
 /// A date. One that cannot be read is none: it only makes a pause or an age less exact.
@@ -504,14 +541,24 @@ fn read_date(text: Option<&str>) -> Option<Timestamp> {
     text?.parse().ok()
 }
 
-/// What a build has put out.
+/// An ARN that is only compared, in the case that Image Builder makes ARNs in.
+fn folded(arn: &str) -> Box<str> {
+    arn.to_ascii_lowercase().into()
+}
+
+/// The container images that a build has produced.
+fn read_container_images(
+    resources: Option<&types::OutputResources>,
+) -> impl Iterator<Item = String> {
+    let containers = resources.map(types::OutputResources::containers).unwrap_or_default();
+    containers.iter().flat_map(types::Container::image_uris).cloned()
+}
+
+/// What a build has produced: AMIs by id, container images by name.
 fn read_outputs(resources: Option<&types::OutputResources>) -> impl Iterator<Item = String> {
     let amis = resources.map(types::OutputResources::amis).unwrap_or_default();
-    let containers = resources.map(types::OutputResources::containers).unwrap_or_default();
-    amis.iter()
-        .filter_map(types::Ami::image)
-        .map(str::to_owned)
-        .chain(containers.iter().flat_map(types::Container::image_uris).cloned())
+    let amis = amis.iter().filter_map(types::Ami::image).map(str::to_owned);
+    amis.chain(read_container_images(resources))
 }
 
 /// The parameters that a distribution writes AMI ids to, by name.
@@ -550,28 +597,62 @@ fn read_image(image: &types::Image) -> Result<Image, ArnError> {
         .map(types::ImageRecipe::components)
         .or(container.map(types::ContainerRecipe::components))
         .unwrap_or_default();
-    // One that cannot be read has not moved, as far as anybody can tell.
+    // What cannot be read is not compared: an unusual spelling in an answer must not keep the
+    // pipeline from being decided.
     let components: Vec<_> = component_arns(listed).filter_map(|arn| arn.parse().ok()).collect();
+    let infrastructure =
+        image.infrastructure_configuration().and_then(types::InfrastructureConfiguration::arn);
+    let distribution =
+        image.distribution_configuration().and_then(types::DistributionConfiguration::arn);
     Ok(Image {
         arn: read::<ImageArn>(image.arn())?,
         name: image.name().unwrap_or_default().to_owned(),
         status: read_status(image.state()),
+        shortage: read_shortage(image),
         created: read_date(image.date_created()),
-        recipe: recipe_arn.map(str::parse).transpose()?,
-        parent: parent.map(ParentImage::parse).transpose()?,
+        recipe: recipe_arn.and_then(|arn| arn.parse().ok()),
+        parent: parent.and_then(|text| read_parent(text, container.is_some())),
         shows_all: components.len() == listed.len(),
         components,
-        pipeline: image.source_pipeline_arn().map(str::parse).transpose()?,
+        pipeline: image.source_pipeline_arn().and_then(|arn| arn.parse().ok()),
+        configurations: Configurations {
+            infrastructure: infrastructure.map(folded),
+            distribution: distribution.map(folded),
+        },
         outputs: read_outputs(image.output_resources()).collect(),
         writes: read_parameters(image.distribution_configuration()),
     })
+}
+
+/// The parent that is shown of an image. Only a container's may be a name in a registry: of an
+/// image whose recipe names a parameter, any other text may be the parameter's value, which is not
+/// shown to anybody.
+fn read_parent(text: &str, is_container: bool) -> Option<ParentImage> {
+    match ParentImage::parse(text) {
+        Ok(ParentImage::Registry(_)) if !is_container => None,
+        parsed => parsed.ok(),
+    }
+}
+
+/// Why a build failed for want of capacity or quota, if it did. A component's own output may hold
+/// any word, so that a failure in a component is none.
+fn read_shortage(image: &types::Image) -> Option<String> {
+    let context = image.state().and_then(types::ImageState::failure_context);
+    if context.is_some_and(|context| context.component_failure().is_some()) {
+        return None;
+    }
+    let reason = image.state().and_then(types::ImageState::reason);
+    let failure = context.and_then(types::ImageFailureContext::distribution_failure);
+    let distribution = failure.and_then(types::DistributionFailureContext::error_message);
+    let shown = [reason, distribution].into_iter().flatten().find(|text| is_shortage(text));
+    shown.map(one_line)
 }
 
 fn unreadable(operation: &'static str, error: &ArnError) -> RequestError {
     RequestError {
         operation,
         subject: "and read the answer".to_owned(),
-        cause: Cause { class: Class::Rejected, code: None, message: error.to_string() },
+        cause: Cause { class: Class::Unreadable, code: None, message: error.to_string() },
     }
 }
 

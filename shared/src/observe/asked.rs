@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
 use super::recent::Recent;
-use crate::arn::{ComponentFamily, ComponentReference, ImageFamily, ImageReference, RecipeArn};
+use crate::arn::{
+    ComponentFamily, ComponentReference, ImageArn, ImageFamily, ImageReference, RecipeArn,
+};
 use crate::component::Component;
 use crate::error::RequestError;
 use crate::graph::Fleet;
@@ -23,6 +26,7 @@ pub(super) struct Asked<'a, I> {
     recipes: Answers<RecipeArn, Vec<String>>,
     newer_images: Answers<(ImageFamily, BuildVersion), Vec<Release>>,
     newer_components: Answers<(ComponentFamily, BuildVersion), Vec<Release>>,
+    workflow_ends: Answers<ImageArn, Option<Timestamp>>,
     recent: OnceCell<Option<Recent>>,
 }
 
@@ -36,6 +40,7 @@ impl<'a, I: ImageBuilder> Asked<'a, I> {
             recipes: Answers::default(),
             newer_images: Answers::default(),
             newer_components: Answers::default(),
+            workflow_ends: Answers::default(),
             recent: OnceCell::new(),
         }
     }
@@ -70,6 +75,13 @@ impl<'a, I: ImageBuilder> Asked<'a, I> {
         recipe: &RecipeArn,
     ) -> Result<Vec<String>, RequestError> {
         self.recipes.get(recipe, || self.image_builder.components_of(recipe)).await
+    }
+
+    pub(super) async fn last_workflow_end(
+        &self,
+        image: &ImageArn,
+    ) -> Result<Option<Timestamp>, RequestError> {
+        self.workflow_ends.get(image, || self.image_builder.last_workflow_end(image)).await
     }
 
     pub(super) async fn newer_images(

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use futures_util::future::join;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::asked::Asked;
+use super::recent::{Recent, counts_as_made_by};
 use super::view::View;
 use crate::arn::{ArnError, BuildArn, ComponentReference, ImageArn, Kind, Reference, Selector};
 use crate::component::Component;
@@ -14,17 +15,27 @@ use crate::error::{Chain, Class, RequestError};
 use crate::graph::Member;
 use crate::image::{Image, ImageStatus, ImageSummary, Phase};
 use crate::image_builder::ImageBuilder;
+use crate::observed::{ComponentNow, Observed, ParentNow, age_key};
 use crate::parameter::{Parameter, ParameterNow};
 use crate::pin::{Misses, Newest, Pin};
-use crate::rebuild::{ComponentNow, Observed, ParentNow, RetryPolicy, Standing, age_key, lacks};
+use crate::rebuild::{Standing, depends_on_availability, lacks, needs_older_builds};
 use crate::recipe::ParentImage;
 use crate::release::{Release, first, rebuilds, versions};
+use crate::tries::RetryPolicy;
+
+/// For so long after a notification no image of `CreateImage` is looked for that was built on the
+/// announced image: a build takes longer.
+const SHORTEST_BUILD: SignedDuration = SignedDuration::from_mins(2);
+
+/// How many images of `CreateImage` are looked at for one pipeline.
+const DIRECT_IMAGES: usize = 3;
 
 /// Looks at one pipeline after the other.
 pub(super) struct Observer<'a, I> {
     pub(super) asked: &'a Asked<'a, I>,
     pub(super) view: &'a View<'a>,
     pub(super) policy: RetryPolicy,
+    pub(super) now: Timestamp,
 }
 
 /// What a parent comes to.
@@ -69,7 +80,9 @@ impl<I: ImageBuilder> Observer<'_, I> {
             // An AMI's id resolves to nothing further.
             Standing::Holds(_) => matches!(parent_now, None | Some(ParentNow::Is(_))),
             // By its components, even if there are none, or by its recipe: where those are looked at.
-            Standing::Fixed(_) => self.view.looks_at_everything(),
+            Standing::Fixed(_) => {
+                self.view.looks_at_everything() || matches!(parent_now, Some(ParentNow::Tagged(_)))
+            }
             Standing::Left(_) => false,
         };
         if may_be_behind && let Some(current) = self.at_a_glance(member, parent).await {
@@ -81,11 +94,30 @@ impl<I: ImageBuilder> Observer<'_, I> {
             Some(images) => images?,
             None => self.asked.image_builder.images_of(&member.pipeline.arn).await?,
         };
-        let (built, spent) = self.history(member, &images).await?;
-        let mut observed =
-            Observed { images, built, spent, ..self.observed(member, parent, &listed).await };
+        let mut observed = Observed { images, ..self.observed(member, parent, &listed).await };
+        if may_be_behind {
+            let direct = match self.recent().await {
+                Some(recent) => recent.made_directly(member, self.asked).await,
+                None => Vec::new(),
+            };
+            self.read_history(&mut observed, parent, direct).await?;
+            if self.may_lack_direct_images(&observed).await {
+                let direct = self.made_directly(&observed).await?;
+                if !direct.is_empty() {
+                    self.read_history(&mut observed, parent, direct).await?;
+                }
+            }
+        }
         observed.behind_since = self.behind_since(&observed, image_of(parent), &listed).await;
         Ok(observed)
+    }
+
+    /// The list of all images, where every pipeline is looked at and there is one.
+    async fn recent(&self) -> Option<&Recent> {
+        match self.view.looks_at_the_whole_fleet() {
+            true => self.asked.recent(self.view.fleet).await,
+            false => None,
+        }
     }
 
     /// What a pipeline's parent and components come to, and nothing of its images.
@@ -102,11 +134,15 @@ impl<I: ImageBuilder> Observer<'_, I> {
             pins: self.pins(member, listed).await,
             parent_now: parent.map(|parent| parent.now.clone()),
             parent_created: image_of(parent).and_then(|image| image.created),
+            parent_available: image_of(parent).and_then(|image| self.view.announced_at(image)),
+            parent_announced: image_of(parent)
+                .is_some_and(|image| self.view.announced() == Some(&image.arn)),
+            now: self.now,
             components_now: listed.iter().map(|listed| listed.now.clone()).collect(),
             behind_since: None,
             images: Vec::new(),
-            built: None,
-            spent: Vec::new(),
+            direct: Vec::new(),
+            history: Vec::new(),
         }
     }
 
@@ -124,6 +160,10 @@ impl<I: ImageBuilder> Observer<'_, I> {
             return None;
         }
         let looks_at_them = self.view.looks_at_everything();
+        // Nearly every recipe has a component: an image that shows none may not show all.
+        if looks_at_them && built.components.is_empty() {
+            return None;
+        }
         let components = if looks_at_them { built.components.as_slice() } else { &[] };
         let mut listed = Vec::new();
         for component in components {
@@ -131,15 +171,17 @@ impl<I: ImageBuilder> Observer<'_, I> {
             if newest.arn != *component {
                 return None;
             }
-            let now = ComponentNow::Is(newest.arn);
+            let now = ComponentNow::Is { arn: newest.arn, created: newest.created };
             listed.push(Listed { reference: None, now, component: None });
         }
-        let summary = ImageSummary { arn: built.arn.clone(), status: built.status.clone() };
-        let observed = Observed {
+        let Image { arn, status, created, .. } = &*built;
+        let summary = ImageSummary { arn: arn.clone(), status: status.clone(), created: *created };
+        let mut observed = Observed {
             images: vec![summary],
-            built: Some(built),
+            history: vec![built],
             ..self.observed(member, parent, &listed).await
         };
+        self.know_availability(&mut observed, parent).await;
         lacks(&observed).is_empty().then_some(observed)
     }
 
@@ -147,14 +189,15 @@ impl<I: ImageBuilder> Observer<'_, I> {
     /// without its list of images. None says nothing.
     async fn built_last(&self, member: &Member) -> Option<Arc<Image>> {
         if self.view.looks_at_the_whole_fleet() {
-            return self.asked.recent(self.view.fleet).await?.built_by(member, self.asked).await;
+            return self.recent().await?.built_by(member, self.asked).await;
         }
         // If there is a newer one, that has been built on no less.
         let announced = self.view.announced().filter(|_| self.view.is_maker(member))?;
         self.expect_announced().await;
         let image = self.asked.image(&announced.clone().into()).await.ok()?;
-        let is_built = image.status.phase() == Phase::Built;
-        (is_built && image.pipeline.as_ref() == Some(&member.pipeline.arn)).then_some(image)
+        let is_ours = image.pipeline.as_ref() == Some(&member.pipeline.arn)
+            || counts_as_made_by(&image, member);
+        (is_ours && image.status.phase() == Phase::Built).then_some(image)
     }
 
     /// What the parent comes to, and whether that agrees with what was announced.
@@ -165,6 +208,7 @@ impl<I: ImageBuilder> Observer<'_, I> {
         let is_held = matches!(self.view.standing(member), Standing::Holds(_));
         if let Some(announced) = announced
             && !is_held
+            && self.view.last_producer(member).is_none()
             && !reference.follows(announced.family(), announced.version())
         {
             return of_parent(ParentNow::NotSelected { announced: announced.clone() });
@@ -176,6 +220,12 @@ impl<I: ImageBuilder> Observer<'_, I> {
             }
             Err(error) => return Err(error),
         };
+        if self.view.last_producer(member).is_some() {
+            return Ok(Some(Parent {
+                now: ParentNow::Tagged(image.arn.clone()),
+                image: Some(image),
+            }));
+        }
         if is_held && image.status.phase() != Phase::Built {
             // A parameter may name one build, whatever has become of it.
             return of_parent(ParentNow::Unresolved(format!("it is {}", image.status)));
@@ -241,13 +291,24 @@ impl<I: ImageBuilder> Observer<'_, I> {
             }
         };
         if let Some(pinned) = reference.clone().pinned() {
-            let now = ComponentNow::Is(pinned);
+            // Pins are compared with the newest anyway, so that its date costs no call.
+            let newest = self.asked.component(&reference.family().newest()).await.ok();
+            let created = newest.filter(|newest| newest.arn == pinned).and_then(|it| it.created);
+            let now = ComponentNow::Is { arn: pinned, created };
             return Ok(Listed { reference: Some(reference), now, component: None });
         }
         match self.asked.component(&reference).await {
             Ok(component) => {
-                let now = ComponentNow::Is(component.arn.clone());
+                let (arn, created) = (component.arn.clone(), component.created);
+                let now = ComponentNow::Is { arn, created };
                 Ok(Listed { reference: Some(reference), now, component: Some(component) })
+            }
+            Err(error) if error.class() == Class::Forbidden => {
+                let now = ComponentNow::Forbidden {
+                    component: reference.short().to_string(),
+                    problem: Chain(&error).to_string(),
+                };
+                Ok(Listed { reference: Some(reference), now, component: None })
             }
             Err(error) if error.is_about_the_resource() => {
                 let now = ComponentNow::Unresolved {
@@ -260,38 +321,109 @@ impl<I: ImageBuilder> Observer<'_, I> {
         }
     }
 
-    /// The newest image that was built, and the builds that were spent since: of those no more
-    /// than the policy counts.
-    async fn history(
+    /// Reads builds that have ended, newest first, as far back as the decision needs them. `direct`
+    /// are images of `CreateImage` that count as the pipeline's.
+    async fn read_history(
         &self,
-        member: &Member,
-        images: &[ImageSummary],
-    ) -> Result<(Option<Arc<Image>>, Vec<Arc<Image>>), RequestError> {
-        let recipe = member.recipe.as_ref().map(|recipe| &recipe.arn);
-        let mut newest_first: Vec<&ImageSummary> = images.iter().collect();
-        newest_first.sort_by_key(|image| std::cmp::Reverse(age_key(&image.arn, recipe)));
-        let mut spent = Vec::new();
-        for summary in newest_first {
-            let counts = match summary.status.phase() {
+        observed: &mut Observed,
+        parent: Option<&Parent>,
+        direct: Vec<Arc<Image>>,
+    ) -> Result<(), RequestError> {
+        let summary = |image: &Arc<Image>| {
+            let Image { arn, status, created, .. } = &**image;
+            ImageSummary { arn: arn.clone(), status: status.clone(), created: *created }
+        };
+        let direct: Vec<ImageSummary> = direct.iter().map(summary).collect();
+        let mut newest_first: Vec<ImageSummary> =
+            observed.images.iter().chain(&direct).cloned().collect();
+        let recipe = observed.recipe();
+        newest_first.sort_by(|a, b| age_key(&b.arn, recipe).cmp(&age_key(&a.arn, recipe)));
+        observed.direct =
+            direct.into_iter().filter(|it| it.status.phase() == Phase::InProgress).collect();
+        observed.history.clear();
+        let mut unsuccessful = 0;
+        for ImageSummary { arn, status, .. } in newest_first {
+            let phase = status.phase();
+            let counts = match phase {
                 Phase::Built => true,
-                Phase::Spent => spent.len() < self.policy.tries,
+                Phase::Spent => unsuccessful < self.policy.tries,
                 Phase::InProgress | Phase::Gone => false,
             };
             if !counts {
                 continue;
             }
-            let image = match self.asked.image(&summary.arn.clone().into()).await {
-                Ok(image) => image,
+            if observed.built().is_some() {
+                self.know_availability(observed, parent).await;
+            }
+            if !needs_older_builds(observed, self.policy) {
+                break;
+            }
+            match self.asked.image(&arn.into()).await {
+                Ok(image) => observed.history.push(image),
                 // Deleted since it was listed: it says nothing any more.
                 Err(error) if error.class() == Class::NotFound => continue,
                 Err(error) => return Err(error),
-            };
-            if summary.status.phase() == Phase::Built {
-                return Ok((Some(image), spent));
             }
-            spent.push(image);
+            unsuccessful += usize::from(phase == Phase::Spent);
         }
-        Ok((None, spent))
+        self.know_availability(observed, parent).await;
+        Ok(())
+    }
+
+    /// Finds out when the parent became AVAILABLE, if the decision depends on it: from the workflows
+    /// of its build, which only the account that built it can read.
+    async fn know_availability(&self, observed: &mut Observed, parent: Option<&Parent>) {
+        let Some(parent) = image_of(parent) else { return };
+        let is_ours = parent.arn.family().owner() == observed.member.pipeline.arn.owner();
+        if !is_ours || !depends_on_availability(observed) {
+            return;
+        }
+        match self.asked.last_workflow_end(&parent.arn).await {
+            Ok(end) => observed.parent_available = end.max(observed.parent_created),
+            // It only makes the decision less exact: a start may come an hour later.
+            Err(error) => tracing::warn!(
+                "when {} became AVAILABLE is not known: {}",
+                parent.arn.short(),
+                Chain(&error)
+            ),
+        }
+    }
+
+    /// Whether an image of `CreateImage` that has not been looked for could have what the pipeline
+    /// lacks.
+    async fn may_lack_direct_images(&self, observed: &Observed) -> bool {
+        if self.recent().await.is_some() {
+            return false;
+        }
+        let is_behind = !lacks(observed).is_empty() || observed.built().is_none();
+        // What has just been announced is in no image yet.
+        let is_news = observed.parent_announced
+            && observed
+                .parent_available
+                .is_some_and(|at| self.now.duration_since(at) < SHORTEST_BUILD);
+        is_behind && !is_news
+    }
+
+    /// The newest images of `CreateImage` that count as the pipeline's.
+    async fn made_directly(&self, observed: &Observed) -> Result<Vec<Arc<Image>>, RequestError> {
+        let Some(recipe) = observed.recipe() else { return Ok(Vec::new()) };
+        let Some(version) = recipe.version().exact() else { return Ok(Vec::new()) };
+        let mut builds = self.asked.image_builder.builds_of(&recipe.makes(), version).await?;
+        builds.retain(|build| {
+            build.status.phase() != Phase::Gone
+                && observed.images.iter().all(|known| known.arn != build.arn)
+        });
+        builds.sort_by_key(|build| std::cmp::Reverse(build.arn.build()));
+        let mut images = Vec::new();
+        for build in builds.into_iter().take(DIRECT_IMAGES) {
+            match self.asked.image(&build.arn.into()).await {
+                Ok(image) if counts_as_made_by(&image, &observed.member) => images.push(image),
+                Ok(_) => {}
+                Err(error) if error.class() == Class::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(images)
     }
 
     /// What a parent that is one build misses: `newest` is of its family then.
@@ -301,9 +433,9 @@ impl<I: ImageBuilder> Observer<'_, I> {
             ParentImage::Image(reference) => {
                 (reference.short().to_string(), reference.clone().pinned()?)
             }
-            // An AMI or a registry's image that a build has put out is a pin to that build.
+            // An AMI or a registry's image that one build has produced is a pin to that build.
             other => {
-                let build = self.view.put_out_by(member)?;
+                let build = self.view.only_producer(member)?;
                 (format!("{other} ({})", build.short()), build.clone())
             }
         };
@@ -311,7 +443,7 @@ impl<I: ImageBuilder> Observer<'_, I> {
             ParentNow::Unresolved(problem) => Misses::Unknown { problem: problem.clone() },
             ParentNow::NotSelected { .. } => Misses::Nothing,
             ParentNow::Lags { announced, .. } => missed_image(&pin, announced),
-            ParentNow::Is(image) => missed_image(&pin, image),
+            ParentNow::Is(image) | ParentNow::Tagged(image) => missed_image(&pin, image),
         };
         let name = image_of(newest).map_or("", |image| &image.name);
         Some(Pin { dependency, misses: self.count_images(misses, &pin, name).await })
@@ -384,8 +516,8 @@ impl<I: ImageBuilder> Observer<'_, I> {
                         .iter()
                         .filter_map(|listed| listed.component.as_ref())
                         .find(|component| component.arn == new);
-                    match component {
-                        Some(component) => {
+                    match (component, old) {
+                        (Some(component), Some(old)) => {
                             let family = old.family();
                             let newer =
                                 self.asked.newer_components(family, &component.name, old.build());
@@ -393,7 +525,8 @@ impl<I: ImageBuilder> Observer<'_, I> {
                                 .and_then(|newer| first(&newer))
                                 .or(component.created)
                         }
-                        None => None,
+                        (Some(component), None) => component.created,
+                        (None, _) => None,
                     }
                 }
                 Reason::ParameterChanged { .. } => match &member.parameter {
@@ -403,7 +536,11 @@ impl<I: ImageBuilder> Observer<'_, I> {
                 Reason::RecipeUpdated { .. } => recipe_created,
                 Reason::ParentChanged { .. } => recipe_created.max(observed.parent_created),
                 Reason::NoImageYet { .. } => member.pipeline.created.max(observed.parent_created),
-                Reason::TryAgain { .. } => None,
+                Reason::TagMoved { .. } => observed.parent_created,
+                Reason::ParentMadeAgain { made, .. }
+                | Reason::RecipeMadeAgain { made, .. }
+                | Reason::ComponentMadeAgain { made, .. } => made,
+                Reason::TryAgain(_) | Reason::AfterShortage { .. } => None,
             });
         }
         since.into_iter().flatten().min()

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use super::asked::Asked;
-use crate::arn::{ImageArn, ImageFamily, PipelineArn};
+use crate::arn::{ImageArn, ImageFamily};
 use crate::error::{Chain, Class, RequestError};
 use crate::graph::{Fleet, Member};
 use crate::image::{Image, ImageSummary, Phase};
 use crate::image_builder::ImageBuilder;
+use crate::outputs::{Outputs, Producer};
 use crate::version::Version;
 
 /// How many more images of a recipe version are looked at than pipelines run it: some of these may
@@ -29,7 +30,8 @@ const IMAGES_A_PIPELINE: usize = 50;
 #[derive(Debug)]
 pub(super) struct Recent {
     newest: BTreeMap<Made, Newest>,
-    building: BTreeSet<PipelineArn>,
+    running: Vec<Arc<Image>>,
+    container_images: Outputs,
 }
 
 /// What the builds by one recipe version are called.
@@ -84,10 +86,20 @@ impl Recent {
             newest.entry(made).or_insert_with(none).room += 1;
         }
         let mut running = Vec::new();
-        let mut patience = IMAGES_A_PIPELINE * fleet.members().count();
-        let see = |image: ImageSummary| {
+        let mut container_images = Outputs::default();
+        let named: BTreeSet<&str> = fleet.members().filter_map(Member::registry_name).collect();
+        // Nothing but this list tells which build a container tag means.
+        let mut patience = match named.is_empty() {
+            true => IMAGES_A_PIPELINE * fleet.members().count(),
+            false => usize::MAX,
+        };
+        let see = |image: ImageSummary, names: Vec<String>| {
             let Some(left) = patience.checked_sub(1) else { return ControlFlow::Break(()) };
             patience = left;
+            for name in names.into_iter().filter(|name| named.contains(&**name)) {
+                let ImageSummary { arn, status, created } = image.clone();
+                container_images.insert(name, Producer { image: arn, status, created });
+            }
             let phase = image.status.phase();
             if phase == Phase::InProgress {
                 running.push(image.arn.clone());
@@ -102,9 +114,35 @@ impl Recent {
             return Ok(None);
         }
         newest.values_mut().for_each(Newest::keep);
-        let building = running.iter().map(|image| maker(asked, image));
-        let building = try_join_all(building).await?.into_iter().flatten().collect();
-        Ok(Some(Self { newest, building }))
+        let running = running.iter().map(|image| still_there(asked, image));
+        let running = try_join_all(running).await?.into_iter().flatten().collect();
+        Ok(Some(Self { newest, running, container_images }))
+    }
+
+    /// Which builds have produced the container images that recipes name as their parents.
+    pub(super) fn container_images(&self) -> &Outputs {
+        &self.container_images
+    }
+
+    /// The images that no pipeline made and that count as those of `member`: of the newest, and of
+    /// those that are not ended.
+    pub(super) async fn made_directly(
+        &self,
+        member: &Member,
+        asked: &Asked<'_, impl ImageBuilder>,
+    ) -> Vec<Arc<Image>> {
+        let running = self.running.iter().filter(|image| counts_as_made_by(image, member));
+        let mut images: Vec<_> = running.cloned().collect();
+        let newest = made_by(member).and_then(|made| self.newest.get(&made));
+        for summary in newest.iter().flat_map(|newest| &newest.images) {
+            if let Ok(image) = asked.image(&summary.arn.clone().into()).await
+                && image.status.phase() != Phase::InProgress
+                && counts_as_made_by(&image, member)
+            {
+                images.push(image);
+            }
+        }
+        images
     }
 
     /// The newest image of `member` by the recipe version that it runs now, if that was built and
@@ -115,13 +153,16 @@ impl Recent {
         asked: &Asked<'_, impl ImageBuilder>,
     ) -> Option<Arc<Image>> {
         let pipeline = &member.pipeline.arn;
-        if self.building.contains(pipeline) {
+        let is_ours = |image: &Image| {
+            image.pipeline.as_ref() == Some(pipeline) || counts_as_made_by(image, member)
+        };
+        if self.running.iter().any(|image| is_ours(image)) {
             return None;
         }
         for summary in &self.newest.get(&made_by(member)?)?.images {
-            // Who cannot be asked may be anybody's.
+            // An image that cannot be read may be of any pipeline.
             let image = asked.image(&summary.arn.clone().into()).await.ok()?;
-            if image.pipeline.as_ref() == Some(pipeline) {
+            if is_ours(&image) {
                 return Some(image).filter(|image| image.status.phase() == Phase::Built);
             }
         }
@@ -129,14 +170,23 @@ impl Recent {
     }
 }
 
-/// The pipeline that makes an image, if one does and the image is still there.
-async fn maker(
+/// An image's details, if it is still there.
+async fn still_there(
     asked: &Asked<'_, impl ImageBuilder>,
     image: &ImageArn,
-) -> Result<Option<PipelineArn>, RequestError> {
+) -> Result<Option<Arc<Image>>, RequestError> {
     match asked.image(&image.clone().into()).await {
-        Ok(image) => Ok(image.pipeline.clone()),
+        Ok(image) => Ok(Some(image)),
         Err(error) if error.class() == Class::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Whether `CreateImage` made an image as the pipeline would have made it: by the recipe that the
+/// pipeline runs, where it builds and distributes. Such an image is what the pipeline would build
+/// again.
+pub(super) fn counts_as_made_by(image: &Image, member: &Member) -> bool {
+    image.pipeline.is_none()
+        && image.configurations == member.pipeline.configurations
+        && member.recipe.as_ref().is_some_and(|recipe| image.recipe.as_ref() == Some(&recipe.arn))
 }

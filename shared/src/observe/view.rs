@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use crate::arn::{ImageArn, ImageFamily, ImageReference, PipelineArn, Selector};
 use crate::graph::{Fleet, Member};
-use crate::image::ImageStatus;
-use crate::image_builder::Outputs;
+use crate::image::{Image, ImageStatus};
+use crate::outputs::Outputs;
 use crate::parameter::ParameterNow;
 use crate::rebuild::{Standing, standing};
 use crate::recipe::ParentImage;
@@ -82,32 +84,52 @@ impl<'a> View<'a> {
     }
 
     /// Whether a notification is about a build of this pipeline's, which may have waited for it to
-    /// end: one that follows nothing never waits.
+    /// end: one that follows nothing never waits. A build that no pipeline made may count as one of
+    /// a pipeline that runs its recipe.
     pub(super) fn is_maker(&self, member: &Member) -> bool {
-        let notification = self.scope.notification();
-        notification.and_then(|it| it.pipeline.as_ref()) == Some(&member.pipeline.arn)
-            && matches!(self.standing(member), Standing::Follows(_) | Standing::Holds(_))
+        let Some(notification) = self.scope.notification() else { return false };
+        let made_it = match &notification.pipeline {
+            Some(pipeline) => *pipeline == member.pipeline.arn,
+            None => member.recipe.as_ref().is_some_and(|recipe| {
+                recipe.arn.makes() == *notification.image.family()
+                    && recipe.arn.version().exact() == Some(notification.image.version())
+            }),
+        };
+        made_it && matches!(self.standing(member), Standing::Follows(_) | Standing::Holds(_))
     }
 
     /// Whether the recipe names the image's family as its parent, in whatever form.
     fn is_child(&self, member: &Member, family: &ImageFamily) -> bool {
         member.reference().is_some_and(|reference| reference.family() == family)
-            || self.put_out_by(member).is_some()
+            || member.output().is_some_and(|output| self.outputs.has(output))
             // The parameter may hold this very image; nobody knows until it can be read.
             || (member.parameter_name().is_some()
                 && !matches!(member.parameter, Some(ParameterNow::Is(_))))
     }
 
-    /// The build of the image's family that has put out the parent, if that is an AMI or a
-    /// container image.
-    pub(super) fn put_out_by(&self, member: &Member) -> Option<&'a ImageArn> {
-        self.outputs.get(member.output()?)
+    /// The one build that has produced the parent, if that is an AMI or a container image.
+    pub(super) fn only_producer(&self, member: &Member) -> Option<&'a ImageArn> {
+        self.outputs.only_producer(member.output()?)
+    }
+
+    /// The last of several builds that have produced the parent, if that is a container image whose
+    /// tag goes from build to build.
+    pub(super) fn last_producer(&self, member: &Member) -> Option<&'a ImageArn> {
+        self.outputs.last_producer(member.registry_name()?)
     }
 
     /// The image that a notification says is there.
     pub(super) fn announced(&self) -> Option<&'a ImageArn> {
         let notification = self.scope.notification()?;
         (notification.status == ImageStatus::Available).then_some(&notification.image)
+    }
+
+    /// When a notification said that `image` is there, if it is about that: not before its build
+    /// began, whatever the message says.
+    pub(super) fn announced_at(&self, image: &Image) -> Option<Timestamp> {
+        let sent = self.scope.notification()?.sent?;
+        let is_announced = self.announced() == Some(&image.arn);
+        is_announced.then(|| image.created.map_or(sent, |created| sent.max(created)))
     }
 
     /// Whether a notification has said that the pipeline's parent has moved.
@@ -132,7 +154,10 @@ impl<'a> View<'a> {
         match self.standing(member) {
             Standing::Follows(_) | Standing::Holds(_) => member.reference().cloned(),
             Standing::Fixed(ParentImage::Image(reference)) => Some(reference.family().newest()),
-            Standing::Fixed(_) => Some(self.put_out_by(member)?.family().newest()),
+            Standing::Fixed(_) => match self.last_producer(member) {
+                Some(last) => Some(last.clone().into()),
+                None => Some(self.only_producer(member)?.family().newest()),
+            },
             Standing::Left(_) => None,
         }
     }
