@@ -6,6 +6,7 @@ mod bad_input;
 mod check;
 mod command_line;
 mod conventions;
+mod emulated;
 mod encrypted;
 mod example;
 mod lab;

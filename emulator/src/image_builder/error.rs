@@ -42,6 +42,16 @@ impl ApiError {
         )
     }
 
+    /// A resource that others need.
+    pub fn in_use(arn: &str) -> Self {
+        Self::new(
+            "ResourceDependencyException",
+            format!(
+                "Resource dependency error: The resource ARN '{arn}' has other resources depended on it."
+            ),
+        )
+    }
+
     /// The HTTP status that goes with the name.
     pub fn status(&self) -> u16 {
         super::model::Model::get().status_of(self.code)

@@ -97,12 +97,8 @@ fn dialect(doc: &Value, account: &str) -> Value {
 }
 
 fn system_tags(arn: &str) -> Value {
-    let id = super::life::fingerprint(&["tag", arn]);
-    let hex = format!("{id:032x}");
-    json!({
-        "internalId": format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]),
-        "resourceArn": arn,
-    })
+    let id = super::life::uuid(super::life::fingerprint(&["tag", arn]));
+    json!({ "internalId": id, "resourceArn": arn })
 }
 
 /// `Jul 28, 2022 1:13:45 AM`, without a zone.

@@ -41,6 +41,9 @@ pub struct ImageBuilder {
     /// What becomes of the next builds, in the order in which they are started; the usual of those
     /// after.
     pub fates: VecDeque<Fate>,
+    /// For how long the runs of workflows are kept; always, if nothing is said. AWS keeps them "for
+    /// a limited time".
+    pub keeps_workflow_executions: Option<Duration>,
     tokens: BTreeMap<(String, String), (Input, Doc)>,
     /// How the next answers are bent.
     pub(super) bend: Bend,
@@ -76,6 +79,20 @@ pub struct Fate {
     pub length: Duration,
     /// Whether it fails, whatever it is built from.
     pub fails: bool,
+    /// Why it fails, as `state.reason` says; that its instance was lost, if nothing is said.
+    pub reason: Option<&'static str>,
+}
+
+impl Fate {
+    /// It goes well, as far as its inputs let it, and takes this long.
+    pub fn good(length: Duration) -> Self {
+        Self { length, fails: false, reason: None }
+    }
+
+    /// It would take this long, and fails for this reason.
+    pub fn failing(length: Duration, reason: &'static str) -> Self {
+        Self { length, fails: true, reason: Some(reason) }
+    }
 }
 
 /// How an answer is bent by a fault.
@@ -115,6 +132,7 @@ impl ImageBuilder {
             bus,
             shows_parameters: false,
             fates: VecDeque::new(),
+            keeps_workflow_executions: None,
             tokens: BTreeMap::new(),
             bend: Bend::default(),
         };
@@ -125,6 +143,12 @@ impl ImageBuilder {
     /// How long builds take from here on.
     pub fn set_build_time(&mut self, build_time: Duration) {
         self.build_time = build_time;
+    }
+
+    /// Whether a build number that was deleted is given again: to the next build of a version whose
+    /// last builds are gone. AWS does not say; here it is so, if nothing is said.
+    pub fn give_numbers_again(&mut self, again: bool) {
+        self.images.give_numbers_again(again);
     }
 
     /// Every build that was started, in order.
@@ -142,8 +166,8 @@ impl ImageBuilder {
         members: &Value,
         now: Timestamp,
     ) -> Result<Doc, ApiError> {
-        let (path, body) = (format!("/{operation}"), members.to_string());
-        let (operation, input) = Model::get().read("PUT", &path, "", body.as_bytes())?;
+        let input = members.as_object().cloned().unwrap_or_default();
+        Model::get().check_input(operation, &input)?;
         self.call(operation, &input, Bend::default(), now)
     }
 
@@ -194,6 +218,9 @@ impl ImageBuilder {
             "ListComponentBuildVersions" => self.list_component_build_versions(input),
             "CreateImageRecipe" => self.create_recipe("image-recipe", input, now),
             "CreateContainerRecipe" => self.create_recipe("container-recipe", input, now),
+            "DeleteComponent" => self.delete_component(input),
+            "DeleteImageRecipe" => self.delete_recipe("imageRecipe", input),
+            "DeleteContainerRecipe" => self.delete_recipe("containerRecipe", input),
             "GetImageRecipe" => self.get_recipe("imageRecipe", input),
             "GetContainerRecipe" => self.get_recipe("containerRecipe", input),
             "ListImageRecipes" => self.list_recipes("image-recipe", input),
@@ -205,7 +232,16 @@ impl ImageBuilder {
                 self.create_configuration("distribution-configuration", input, now)
             }
             "UpdateInfrastructureConfiguration" => {
-                self.update_infrastructure_configuration(input, now)
+                self.update_configuration("infrastructureConfiguration", input, now)
+            }
+            "UpdateDistributionConfiguration" => {
+                self.update_configuration("distributionConfiguration", input, now)
+            }
+            "DeleteInfrastructureConfiguration" => {
+                self.delete_configuration("infrastructureConfiguration", input)
+            }
+            "DeleteDistributionConfiguration" => {
+                self.delete_configuration("distributionConfiguration", input)
             }
             "GetInfrastructureConfiguration" => {
                 self.get_configuration("infrastructureConfiguration", input)
@@ -236,6 +272,7 @@ impl ImageBuilder {
             "ListImages" => self.list_images(input),
             "ListImageBuildVersions" => self.list_image_build_versions(input),
             "ListImagePipelineImages" => self.list_pipeline_images(input),
+            "ListWorkflowExecutions" => self.list_workflow_executions(input, now),
             "CancelImageCreation" => self.cancel_image(input, now),
             "RetryImage" => self.retry_image(input, now),
             "TagResource" => self.tag(input),
