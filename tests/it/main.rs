@@ -9,6 +9,7 @@ mod conventions;
 mod emulated;
 mod encrypted;
 mod example;
+mod faults;
 mod lab;
 mod moves;
 mod native;

@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 use super::error::ApiError;
 use super::life::{Build, fingerprint};
 use super::model::Input;
+use super::notification::with_amazons_number;
 use super::page::List;
 use super::state::{
     Doc, Execution, ImageBuilder, date, latest_version_references, pick, required, segment, text,
 };
 use super::versioned::cut;
 use super::workflows::failure_context;
+use crate::faults::Kind;
 
 const SUMMARY: &[&str] = &[
     "arn",
@@ -83,6 +85,7 @@ impl ImageBuilder {
             .cloned()
             .ok_or_else(|| ApiError::not_found(reference))?;
         let container = required(&recipe, "arn").contains(":container-recipe/");
+        let written = required(&recipe, "parentImage").to_owned();
         let (flaw, parameter) = self.resolve(&mut recipe, now);
         let name = required(&recipe, "name").to_owned();
         let version = required(&recipe, "version").to_owned();
@@ -128,7 +131,7 @@ impl ImageBuilder {
         let build = self.images.push(&head, &version, |build| {
             doc.insert("arn".to_owned(), format!("{head}/{version}/{build}").into());
             doc.insert("version".to_owned(), format!("{version}/{build}").into());
-            Build { held: parameter, failed_component, ..Build::new(doc, flaw, now) }
+            Build { written, held: parameter, failed_component, ..Build::new(doc, flaw, now) }
         });
         let arn = format!("{head}/{version}/{}", build.unwrap_or_default());
         self.executions.push(Execution {
@@ -171,7 +174,14 @@ impl ImageBuilder {
         }
         if parent.starts_with("arn:") {
             self.stock_if_amazons(&parent, now);
-            match self.images.find(&parent, |build| build.status == "AVAILABLE") {
+            let newest = self.images.find(&parent, |build| build.status == "AVAILABLE");
+            let older = self.bend.lies.tell(Kind::BuildsOnOlder).then(|| {
+                let newest = newest?.arn();
+                self.images.find(&parent, |it| it.status == "AVAILABLE" && it.arn() != newest)
+            });
+            let older = older.flatten();
+            self.built_on_older = older.is_some_and(|it| Some(it.arn()) != newest.map(Build::arn));
+            match older.or(newest) {
                 Some(image) if image.status == "AVAILABLE" => {
                     if parameter.is_none() || !self.shows_parameters {
                         recipe.insert("parentImage".to_owned(), image.arn().into());
@@ -249,6 +259,7 @@ impl ImageBuilder {
             build = self.images.find(arn, before).unwrap_or(build);
         }
         let mut doc = build.doc.clone();
+        self.lie(build, &mut doc);
         doc.insert("state".to_owned(), self.shown_state(build));
         doc.insert("outputResources".to_owned(), build.outputs.clone());
         let (head, version, _) = cut(build.arn()).ok_or_else(|| ApiError::not_found(arn))?;
@@ -256,6 +267,33 @@ impl ImageBuilder {
             ("image".to_owned(), doc.into()),
             ("latestVersionReferences".to_owned(), latest_version_references(&head, version)),
         ]))
+    }
+
+    /// Shows a recipe otherwise than it was built by, as the present faults want it.
+    fn lie(&self, build: &Build, shown: &mut Doc) {
+        let lies = self.bend.lies;
+        let is_container = shown.contains_key("containerRecipe");
+        let field = if is_container { "containerRecipe" } else { "imageRecipe" };
+        let Some(recipe) = shown.get_mut(field).and_then(Value::as_object_mut) else { return };
+        if lies.tell(Kind::ParentAsPattern) {
+            recipe.insert("parentImage".to_owned(), build.written.clone().into());
+        }
+        if lies.tell(Kind::ParentAsText) && is_container {
+            let parent = self.images.find(required(recipe, "parentImage"), |_| true);
+            let uri = parent.and_then(|it| it.outputs.pointer("/containers/0/imageUris/0"));
+            if let Some(uri) = uri {
+                recipe.insert("parentImage".to_owned(), uri.clone());
+            }
+        }
+        if lies.tell(Kind::ParentMissing) {
+            recipe.remove("parentImage");
+        }
+        if lies.tell(Kind::ComponentsMissing) {
+            recipe.remove("components");
+        }
+        if lies.tell(Kind::AmazonAsNumber) {
+            *recipe = with_amazons_number(recipe);
+        }
     }
 
     pub(super) fn list_images(&self, input: &Input) -> Result<Doc, ApiError> {

@@ -15,6 +15,8 @@ pub(super) struct Build {
     pub(super) doc: Doc,
     /// When it was asked for, exactly; the document has it to the millisecond.
     pub(super) created: Timestamp,
+    /// Its parent as its recipe had it.
+    pub(super) written: String,
     /// What the parameter held that named its parent.
     pub(super) held: Option<String>,
     pub(super) status: &'static str,
@@ -61,6 +63,7 @@ impl Build {
         Self {
             doc,
             created,
+            written: String::new(),
             held: None,
             status: "PENDING",
             reason: None,
@@ -159,7 +162,7 @@ impl ImageBuilder {
         if let Some(build) = self.images.find_mut(arn) {
             // Without an instance to build on, it does not come to anything else that is wrong.
             build.doom = match (fails, reason) {
-                (true, Some(reason)) => Some(reason.to_owned()),
+                (true, Some(reason)) => Some(reason),
                 (true, None) => build.flaw.clone().or(Some("The build instance was lost.".into())),
                 (false, _) => build.flaw.clone(),
             };

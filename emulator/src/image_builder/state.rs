@@ -13,6 +13,7 @@ use super::life::{Build, Due};
 use super::model::{Input, Model};
 use super::versioned::Versioned;
 use crate::events::EventBus;
+use crate::faults::{Kind, LIES, Lies};
 use crate::ssm::ParameterStore;
 
 /// A JSON object, as the API shows a resource.
@@ -45,6 +46,8 @@ pub struct ImageBuilder {
     /// a limited time".
     pub keeps_workflow_executions: Option<Duration>,
     tokens: BTreeMap<(String, String), (Input, Doc)>,
+    /// Whether the last call has built on an older parent than is said.
+    pub(super) built_on_older: bool,
     /// How the next answers are bent.
     pub(super) bend: Bend,
 }
@@ -73,14 +76,14 @@ pub struct Execution {
 }
 
 /// What becomes of one build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fate {
     /// How long it takes if all goes well.
     pub length: Duration,
     /// Whether it fails, whatever it is built from.
     pub fails: bool,
     /// Why it fails, as `state.reason` says; that its instance was lost, if nothing is said.
-    pub reason: Option<&'static str>,
+    pub reason: Option<String>,
 }
 
 impl Fate {
@@ -90,8 +93,8 @@ impl Fate {
     }
 
     /// It would take this long, and fails for this reason.
-    pub fn failing(length: Duration, reason: &'static str) -> Self {
-        Self { length, fails: true, reason: Some(reason) }
+    pub fn failing(length: Duration, reason: &str) -> Self {
+        Self { length, fails: true, reason: Some(reason.to_owned()) }
     }
 }
 
@@ -104,6 +107,8 @@ pub struct Bend {
     pub longest_page: Option<u64>,
     /// Lists and patterns show what there was at this moment.
     pub as_of: Option<Timestamp>,
+    /// What is shown does not fit what there is.
+    pub lies: Lies,
 }
 
 impl ImageBuilder {
@@ -134,6 +139,7 @@ impl ImageBuilder {
             fates: VecDeque::new(),
             keeps_workflow_executions: None,
             tokens: BTreeMap::new(),
+            built_on_older: false,
             bend: Bend::default(),
         };
         empty.stock_amazons_catalogue(now);
@@ -143,6 +149,11 @@ impl ImageBuilder {
     /// How long builds take from here on.
     pub fn set_build_time(&mut self, build_time: Duration) {
         self.build_time = build_time;
+    }
+
+    /// How long builds take if nothing else is said of them.
+    pub fn build_time(&self) -> Duration {
+        self.build_time
     }
 
     /// Whether a build number that was deleted is given again: to the next build of a version whose
@@ -183,6 +194,33 @@ impl ImageBuilder {
         now: Timestamp,
     ) -> Result<Doc, ApiError> {
         self.bend = bend;
+        let answer = self.once(operation, input, now);
+        // What happens by itself is bent by nothing.
+        self.bend = Bend::default();
+        answer
+    }
+
+    /// The lies of `bend` that have made a difference to the last call, which was this one.
+    pub(crate) fn lies_told(&mut self, operation: &str, input: &Input, bend: Bend) -> Vec<Kind> {
+        let on_older = std::mem::take(&mut self.built_on_older);
+        let mut told: Vec<Kind> = on_older.then_some(Kind::BuildsOnOlder).into_iter().collect();
+        if operation == "GetImage" && !bend.lies.is_empty() {
+            let mut answer = |lies| {
+                self.bend = Bend { lies, ..bend };
+                self.get_image(input)
+            };
+            let truth = answer(Lies::default());
+            told.extend(
+                LIES.into_iter()
+                    .filter(|lie| bend.lies.tell(*lie) && answer(Lies::only(*lie)) != truth),
+            );
+            self.bend = Bend::default();
+        }
+        told
+    }
+
+    /// Carries out an operation, unless its client token says that this was done before.
+    fn once(&mut self, operation: &str, input: &Input, now: Timestamp) -> Result<Doc, ApiError> {
         if input.get("dryRun") == Some(&Value::Bool(true)) {
             self.clone().perform(operation, input, now)?;
             return Err(ApiError::new(
