@@ -131,6 +131,9 @@ fn fail(cloud: &Cloud, service: &str, failure: &Failure) -> Response {
     let refused = match failure {
         Failure::Refused(refused) => refused,
         // What a proxy says when the answer does not come.
+        Failure::Lost if matches!(service, "sns" | "sts") => {
+            return xml_response(502, "<html>The answer was lost.</html>".to_owned());
+        }
         Failure::Lost => return error(502, "", "The answer was lost."),
     };
     let ApiError { code, message, .. } = refused;
