@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::events::EventBus;
 use crate::faults::{Fault, Faults, Kind};
 use crate::iam::{Need, Role};
-use crate::image_builder::{Bend, Doc, ImageBuilder, Input, Notice};
+use crate::image_builder::{ApiError, Bend, Doc, ImageBuilder, Input, Notice};
 use crate::lambda::{Invoked, Lambda, Said};
 use crate::pace::Pace;
 use crate::sns::{Delivery, Message, Sns};
@@ -27,6 +27,9 @@ use crate::witness::{Call, Latency, Witness};
 
 /// The account that everything here belongs to.
 pub const ACCOUNT: &str = "123456789012";
+
+/// Image Builder, as requests are signed for it.
+const SERVICE: &str = "imagebuilder";
 
 /// The Region that everything here is in.
 pub const REGION: &str = "us-east-1";
@@ -231,7 +234,7 @@ impl Cloud {
                 }
                 return Err(too_many());
             }
-            state.faults.strike(operation)
+            state.faults.strike(SERVICE, operation)
         };
         let kind = fault.as_ref().map(|fault| fault.kind);
         if let Some(kind) = kind.filter(|kind| kind.hinders())
@@ -239,65 +242,81 @@ impl Cloud {
         {
             witness.refused(&call(Some(kind)));
         }
-        match kind {
-            Some(Kind::Throttle) => {
-                return Err(too_many());
-            }
-            Some(Kind::InUse) => {
-                return Err(refusal(
-                    "ResourceInUseException",
-                    "The resource that you are trying to operate on is currently in use. Review the message details and retry later.",
-                ));
-            }
-            Some(Kind::Forbidden) => {
-                return Err(refusal(
-                    "ForbiddenException",
-                    "You are not authorized to perform the requested operation.",
-                ));
-            }
-            Some(Kind::Error) => {
-                return Err(refusal(
-                    "ServiceException",
-                    "This exception is thrown when the service encounters an unrecoverable exception.",
-                ));
-            }
-            Some(Kind::KillBefore) => {
-                self.lambda().kill(caller).await;
-                return Err(Failure::Lost);
-            }
-            _ => {}
-        }
-        if let Some(fault) = fault.filter(|fault| fault.kind == Kind::Slow) {
-            tokio::time::sleep(fault.duration()).await;
-        }
-        let bend = Bend {
-            short_pages: kind == Some(Kind::ShortPages),
-            longest_page: self.state().longest_page,
-            as_of: kind.and_then(|kind| kind.shows(self.now())),
-        };
+        self.before(SERVICE, fault.as_ref(), caller).await?;
         let answer = {
             let mut state = self.state();
-            let State { image_builder, witness, .. } = &mut *state;
+            let bend = Bend {
+                short_pages: kind == Some(Kind::ShortPages),
+                longest_page: state.longest_page,
+                as_of: kind.and_then(|kind| kind.shows(self.now())),
+                lies: state.faults.lies(operation),
+            };
+            let State { image_builder, witness, faults, .. } = &mut *state;
             let call = call(kind);
             if let Some(witness) = witness {
                 witness.before(&call, image_builder);
             }
             let answer = image_builder.call(operation, input, bend, call.at);
+            for lie in image_builder.lies_told(operation, input, bend) {
+                faults.note(lie);
+            }
             if let Some(witness) = witness {
                 witness.after(&call, &answer, image_builder);
             }
             answer
         };
         self.wake();
+        self.after(kind, caller).await?;
+        answer.map_err(Failure::Refused)
+    }
+
+    /// What strikes a call of another service than Image Builder, which goes on as
+    /// [`Self::before`] and [`Self::after`] say.
+    pub fn strike(&self, service: &str, operation: &str) -> Option<Fault> {
+        self.state().faults.strike(service, operation)
+    }
+
+    /// What a fault does before a call has its effect.
+    ///
+    /// # Errors
+    /// The call has none, and is answered so.
+    pub async fn before(
+        &self,
+        service: &str,
+        fault: Option<&Fault>,
+        caller: &str,
+    ) -> Result<(), Failure> {
+        let Some(fault) = fault else { return Ok(()) };
+        if let Some((status, code, message)) = fault.kind.refusal(service) {
+            let message = fault.message.as_deref().unwrap_or(message);
+            return Err(Failure::Refused(ApiError::with_status(status, code, message)));
+        }
+        match fault.kind {
+            Kind::KillBefore => {
+                self.lambda().kill(caller).await;
+                Err(Failure::Lost)
+            }
+            Kind::Slow => {
+                tokio::time::sleep(fault.duration()).await;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What a fault does after a call has had its effect.
+    ///
+    /// # Errors
+    /// The caller gets no answer.
+    pub async fn after(&self, kind: Option<Kind>, caller: &str) -> Result<(), Failure> {
         match kind {
-            Some(Kind::LostReply) => return Err(Failure::Lost),
+            Some(Kind::LostReply) => Err(Failure::Lost),
             Some(Kind::KillAfter) => {
                 self.lambda().kill(caller).await;
-                return Err(Failure::Lost);
+                Err(Failure::Lost)
             }
-            _ => {}
+            _ => Ok(()),
         }
-        answer.map_err(Failure::Refused)
     }
 }
 
@@ -305,20 +324,15 @@ impl Cloud {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// The service refuses.
-    Refused(crate::image_builder::ApiError),
+    Refused(ApiError),
     /// The caller gets no answer, whether or not the call had effect.
     Lost,
 }
 
+/// What Image Builder answers above its pace.
 fn too_many() -> Failure {
-    refusal(
-        "CallRateLimitExceededException",
-        "You have exceeded the permitted request rate for the specific operation.",
-    )
-}
-
-fn refusal(code: &'static str, message: &str) -> Failure {
-    Failure::Refused(crate::image_builder::ApiError::new(code, message))
+    let (status, code, message) = Kind::Throttle.refusal(SERVICE).unwrap_or_default();
+    Failure::Refused(ApiError::with_status(status, code, message))
 }
 
 impl Shared {
@@ -341,7 +355,7 @@ impl Shared {
     /// Invokes the functions that rules of EventBridge name.
     fn tell(&self, state: &mut State) {
         for (function, event) in state.bus.take() {
-            match state.faults.strike("Event").map(|fault| fault.kind) {
+            match state.faults.strike("", "Event").map(|fault| fault.kind) {
                 Some(Kind::Drop) => {}
                 Some(Kind::Duplicate) => {
                     self.lambda.invoke_later(&function, event.clone());
@@ -385,7 +399,7 @@ async fn let_time_pass(shared: Arc<Shared>) {
             notices
         };
         for notice in notices {
-            let fault = shared.state().faults.strike("Notification");
+            let fault = shared.state().faults.strike("", "Notification");
             publish_with(&shared, notice, fault.as_ref());
         }
     }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -17,7 +18,7 @@ use tokio::net::TcpListener;
 use crate::cloud::{ACCOUNT, Cloud, Failure, REGION};
 use crate::faults::{Fault, Kind};
 use crate::iam::Need;
-use crate::image_builder::{ApiError, Model};
+use crate::image_builder::{ApiError, Fate, Model};
 use crate::{page, sns, ssm};
 
 /// Serves the cloud on `listener` until the task is dropped.
@@ -41,11 +42,10 @@ pub async fn answer(
     let (caller, service) = signed_by(&headers);
     match service {
         Some("imagebuilder") => image_builder(&cloud, &method, &uri, &body, caller).await,
-        Some("sns") => answer_sns(&cloud, caller, &body),
-        Some("sqs") => answer_sqs(&cloud, &headers, &body),
-        Some("ssm") => answer_ssm(&cloud, caller, &headers, &body),
-        Some("lambda") => answer_lambda(&cloud, &method, path, &headers, &body).await,
-        Some("sts") => caller_identity(),
+        Some(service @ ("sns" | "sqs" | "ssm" | "lambda" | "sts")) => {
+            let request = Request { method: &method, path, headers: &headers, body: &body };
+            other_service(&cloud, service, caller, request).await
+        }
         Some(other) => error(
             501,
             "UnknownOperationException",
@@ -61,6 +61,98 @@ pub async fn answer(
             "MissingAuthenticationTokenException",
             "The request is not signed, so nobody knows which service it is for.",
         ),
+    }
+}
+
+/// One request, as it came.
+#[derive(Clone, Copy)]
+struct Request<'a> {
+    method: &'a Method,
+    path: &'a str,
+    headers: &'a HeaderMap,
+    body: &'a [u8],
+}
+
+impl Request<'_> {
+    /// The operation that it calls, by AWS's name for it.
+    fn operation(self, service: &str) -> String {
+        match service {
+            "sns" | "sts" => form_urlencoded::parse(self.body)
+                .find(|(name, _)| name == "Action")
+                .map_or_else(String::new, |(_, action)| action.into_owned()),
+            "lambda" if self.path.ends_with("/invocations") => "Invoke".to_owned(),
+            "lambda" if self.path.ends_with("/configuration") => {
+                "GetFunctionConfiguration".to_owned()
+            }
+            "lambda" if self.path.trim_end_matches('/').ends_with("/functions") => {
+                "ListFunctions".to_owned()
+            }
+            "lambda" => "GetFunction".to_owned(),
+            _ => {
+                let target = self.headers.get("x-amz-target").and_then(|it| it.to_str().ok());
+                target.unwrap_or_default().rsplit('.').next().unwrap_or_default().to_owned()
+            }
+        }
+    }
+}
+
+/// Answers a request to another service than Image Builder, with the fault that strikes it.
+async fn other_service(
+    cloud: &Cloud,
+    service: &str,
+    caller: &str,
+    request: Request<'_>,
+) -> Response {
+    let Request { method, path, headers, body } = request;
+    let operation = request.operation(service);
+    if service == "ssm" {
+        *cloud.state().calls.entry(operation.clone()).or_default() += 1;
+    }
+    let fault = cloud.strike(service, &operation);
+    let kind = fault.as_ref().map(|fault| fault.kind);
+    if let Err(failure) = cloud.before(service, fault.as_ref(), caller).await {
+        return fail(cloud, service, &failure);
+    }
+    let response = match service {
+        "sns" => answer_sns(cloud, caller, body),
+        "sqs" => answer_sqs(cloud, headers, body),
+        "ssm" => answer_ssm(cloud, caller, &operation, body),
+        "lambda" => answer_lambda(cloud, method, path, headers, body).await,
+        _ => caller_identity(),
+    };
+    match cloud.after(kind, caller).await {
+        Ok(()) => response,
+        Err(failure) => fail(cloud, service, &failure),
+    }
+}
+
+/// How a service says that a call has no good answer.
+fn fail(cloud: &Cloud, service: &str, failure: &Failure) -> Response {
+    let refused = match failure {
+        Failure::Refused(refused) => refused,
+        // What a proxy says when the answer does not come.
+        Failure::Lost if matches!(service, "sns" | "sts") => {
+            return xml_response(502, "<html>The answer was lost.</html>".to_owned());
+        }
+        Failure::Lost => return error(502, "", "The answer was lost."),
+    };
+    let ApiError { code, message, .. } = refused;
+    match service {
+        "sns" | "sts" => {
+            let body = sns::refusal(&mut cloud.state().sns, code, message);
+            let body = if service == "sts" {
+                body.replace("sns.amazonaws.com/doc/2010-03-31", "sts.amazonaws.com/doc/2011-06-15")
+            } else {
+                body
+            };
+            xml_response(refused.status(), body)
+        }
+        "sqs" | "ssm" => {
+            let code =
+                if service == "sqs" { format!("com.amazonaws.sqs#{code}") } else { (*code).into() };
+            json_response(refused.status(), &json!({ "__type": code, "message": message }))
+        }
+        _ => refuse(refused),
     }
 }
 
@@ -104,9 +196,7 @@ async fn image_builder(
             answer.insert("requestId".to_owned(), "00000000-0000-4000-b000-000000000000".into());
             json_response(200, &Value::Object(answer))
         }
-        Err(Failure::Refused(refused)) => refuse(&refused),
-        // What a proxy says when the answer does not come.
-        Err(Failure::Lost) => error(502, "", "The answer was lost."),
+        Err(failure) => fail(cloud, "imagebuilder", &failure),
     }
 }
 
@@ -156,11 +246,8 @@ fn answer_sqs(cloud: &Cloud, headers: &HeaderMap, body: &[u8]) -> Response {
     json_response(status, &answer)
 }
 
-fn answer_ssm(cloud: &Cloud, caller: &str, headers: &HeaderMap, body: &[u8]) -> Response {
-    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+fn answer_ssm(cloud: &Cloud, caller: &str, operation: &str, body: &[u8]) -> Response {
     let (now, parameters) = (cloud.now(), cloud.state().parameters.clone());
-    let operation = target.unwrap_or_default().trim_start_matches("AmazonSSM.");
-    *cloud.state().calls.entry(operation.to_owned()).or_default() += 1;
     let needs: Vec<Need> = ssm::names(body)
         .iter()
         .map(|name| Need::new(&format!("ssm:{operation}"), &parameters.arn(name)))
@@ -170,16 +257,6 @@ fn answer_ssm(cloud: &Cloud, caller: &str, headers: &HeaderMap, body: &[u8]) -> 
             400,
             &json!({ "__type": "AccessDeniedException", "message": refused }),
         );
-    }
-    let fault = cloud.state().faults.strike(operation).map(|fault| fault.kind);
-    let refused = match fault {
-        Some(Kind::Forbidden) => Some((400, "AccessDeniedException")),
-        Some(Kind::Throttle) => Some((400, "ThrottlingException")),
-        Some(Kind::Error) => Some((500, "InternalServerError")),
-        _ => None,
-    };
-    if let Some((status, code)) = refused {
-        return json_response(status, &json!({ "__type": code, "message": "On purpose." }));
     }
     let (status, answer) = parameters.answer(operation, body, now);
     cloud.wake();
@@ -288,6 +365,13 @@ fn control(cloud: &Cloud, method: &Method, path: &str, body: &[u8]) -> Response 
         name: String,
         version: String,
     }
+    /// A build that fails: for this reason, or for another.
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "camelCase")]
+    struct Failing {
+        reason: Option<String>,
+        milliseconds: Option<u64>,
+    }
     let now = cloud.now();
     let bad = |problem: serde_json::Error| error(400, "BadRequest", &problem.to_string());
     match (method.as_str(), path) {
@@ -302,6 +386,25 @@ fn control(cloud: &Cloud, method: &Method, path: &str, body: &[u8]) -> Response 
             cloud.state().faults.clear();
             json_response(200, &json!({}))
         }
+        ("DELETE", _) if path.starts_with("/_emulator/faults/") => {
+            let kind = path.rsplit('/').next().unwrap_or_default();
+            match serde_json::from_value::<Kind>(kind.into()) {
+                Ok(kind) => {
+                    cloud.state().faults.clear_kind(kind);
+                    json_response(200, &json!({}))
+                }
+                Err(problem) => bad(problem),
+            }
+        }
+        ("POST", "/_emulator/failing-builds") => match serde_json::from_slice::<Failing>(body) {
+            Ok(Failing { reason, milliseconds }) => {
+                let builder = &mut cloud.state().image_builder;
+                let length = milliseconds.map_or(builder.build_time(), Duration::from_millis);
+                builder.fates.push_back(Fate { length, fails: true, reason });
+                json_response(200, &json!({}))
+            }
+            Err(problem) => bad(problem),
+        },
         ("POST", "/_emulator/amazon-images" | "/_emulator/amazon-components") => {
             match serde_json::from_slice::<Published>(body) {
                 Ok(Published { name, version }) => {

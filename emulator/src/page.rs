@@ -60,7 +60,11 @@ pub fn describe(cloud: &Cloud, host: &str) -> String {
          \x20 POST   /_emulator/amazon-images      {{\"name\": \"amazon-linux-2023-x86\", \"version\": \"2026.11.2\"}}\n\
          \x20 POST   /_emulator/amazon-components  {{\"name\": \"stig-build-linux\", \"version\": \"1.1.0\"}}\n\
          \x20 POST   /_emulator/faults             {{\"operation\": \"StartImagePipelineExecution\", \"kind\": \"throttle\", \"times\": 3}}\n\
-         \x20 DELETE /_emulator/faults\n",
+         \x20 POST   /_emulator/faults             {{\"operation\": \"ssm:GetParameters\", \"kind\": \"expired-token\"}}\n\
+         \x20 POST   /_emulator/faults             {{\"operation\": \"GetImage\", \"kind\": \"parent-missing\"}}   a lie lasts\n\
+         \x20 POST   /_emulator/failing-builds     {{\"reason\": \"VcpuLimitExceeded: …\"}}   the next build fails\n\
+         \x20 DELETE /_emulator/faults\n\
+         \x20 DELETE /_emulator/faults/parent-missing\n",
         state.image_builder.executions().len(),
         state.sns.published().len(),
         state.invocations.len(),

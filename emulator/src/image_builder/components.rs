@@ -102,6 +102,29 @@ impl ImageBuilder {
         Ok(format!("{head}/{version}/{build}"))
     }
 
+    /// Deletes a build of a component that no recipe needs: one needs it that names it, or whose
+    /// reference would select nothing without it.
+    pub(super) fn delete_component(&mut self, input: &Input) -> Result<Doc, ApiError> {
+        let arn = required(input, "componentBuildVersionArn");
+        self.components.find(arn, |_| true).ok_or_else(|| ApiError::not_found(arn))?;
+        let without = |component: &Component| text(&component.doc, "arn") != Some(arn);
+        let references = self.recipes.all().flat_map(|recipe| {
+            let components = recipe.get("components").and_then(Value::as_array);
+            components.into_iter().flatten().filter_map(|it| it.get("componentArn")?.as_str())
+        });
+        let needs = |reference: &str| {
+            let found = self.components.find(reference, |_| true);
+            reference == arn
+                || found.is_some_and(|found| !without(found))
+                    && self.components.find(reference, without).is_none()
+        };
+        if references.into_iter().any(needs) {
+            return Err(ApiError::in_use(arn));
+        }
+        self.components.remove(arn);
+        Ok(Doc::from_iter([("componentBuildVersionArn".to_owned(), arn.into())]))
+    }
+
     pub(super) fn get_component(&self, input: &Input) -> Result<Doc, ApiError> {
         let arn = required(input, "componentBuildVersionArn");
         let component =

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::error::ApiError;
 use super::model::Input;
 use super::page::List;
-use super::state::{Doc, ImageBuilder, date, pick, required};
+use super::state::{Doc, ImageBuilder, date, pick, required, text};
 
 impl ImageBuilder {
     pub(super) fn create_configuration(
@@ -39,20 +39,37 @@ impl ImageBuilder {
     }
 
     /// A full replacement, as all updates are here: what is left out is gone.
-    pub(super) fn update_infrastructure_configuration(
+    pub(super) fn update_configuration(
         &mut self,
+        field: &str,
         input: &Input,
         now: Timestamp,
     ) -> Result<Doc, ApiError> {
-        let arn = required(input, "infrastructureConfigurationArn").to_owned();
+        let field = format!("{field}Arn");
+        let arn = required(input, &field).to_owned();
         let old = self.configurations.get(&arn).ok_or_else(|| ApiError::not_found(&arn))?;
         let mut doc = input.clone();
         doc.remove("clientToken");
-        doc.remove("infrastructureConfigurationArn");
+        doc.remove(&field);
         doc.extend(pick(old, &["arn", "name", "dateCreated", "tags"]));
         doc.insert("dateUpdated".to_owned(), date(now));
         self.configurations.insert(arn.clone(), doc);
-        Ok(Doc::from_iter([("infrastructureConfigurationArn".to_owned(), arn.into())]))
+        Ok(Doc::from_iter([(field, arn.into())]))
+    }
+
+    /// Deletes one that no pipeline names.
+    pub(super) fn delete_configuration(
+        &mut self,
+        field: &str,
+        input: &Input,
+    ) -> Result<Doc, ApiError> {
+        let field = format!("{field}Arn");
+        let arn = required(input, &field);
+        if self.pipelines.values().any(|pipeline| text(pipeline, &field) == Some(arn)) {
+            return Err(ApiError::in_use(arn));
+        }
+        self.configurations.remove(arn).ok_or_else(|| ApiError::not_found(arn))?;
+        Ok(Doc::from_iter([(field.clone(), arn.into())]))
     }
 
     pub(super) fn get_configuration(&self, field: &str, input: &Input) -> Result<Doc, ApiError> {

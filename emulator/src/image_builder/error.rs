@@ -8,12 +8,19 @@ pub struct ApiError {
     pub code: &'static str,
     /// What a caller reads.
     pub message: String,
+    status: u16,
 }
 
 impl ApiError {
     /// A refusal named `code`.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        let status = super::model::Model::get().status_of(code);
+        Self::with_status(status, code, message)
+    }
+
+    /// A refusal with an HTTP status that the model does not have.
+    pub fn with_status(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), status }
     }
 
     /// A member of the request that cannot be.
@@ -42,8 +49,18 @@ impl ApiError {
         )
     }
 
-    /// The HTTP status that goes with the name.
+    /// A resource that others need.
+    pub fn in_use(arn: &str) -> Self {
+        Self::new(
+            "ResourceDependencyException",
+            format!(
+                "Resource dependency error: The resource ARN '{arn}' has other resources depended on it."
+            ),
+        )
+    }
+
+    /// The HTTP status that goes with it.
     pub fn status(&self) -> u16 {
-        super::model::Model::get().status_of(self.code)
+        self.status
     }
 }

@@ -8,11 +8,14 @@ use serde_json::{Value, json};
 use super::error::ApiError;
 use super::life::{Build, fingerprint};
 use super::model::Input;
+use super::notification::with_amazons_number;
 use super::page::List;
 use super::state::{
     Doc, Execution, ImageBuilder, date, latest_version_references, pick, required, segment, text,
 };
 use super::versioned::cut;
+use super::workflows::failure_context;
+use crate::faults::Kind;
 
 const SUMMARY: &[&str] = &[
     "arn",
@@ -50,6 +53,12 @@ impl ImageBuilder {
                 ));
             }
         }
+        if text(input, "imageRecipeArn").is_some() == text(input, "containerRecipeArn").is_some() {
+            return Err(ApiError::invalid(
+                "imageRecipeArn",
+                "Exactly one of 'imageRecipeArn' and 'containerRecipeArn' is required.",
+            ));
+        }
         let image = self.build(input, None, input, "USER_INITIATED", now)?;
         let references =
             cut(&image).map(|(head, version, _)| latest_version_references(&head, version));
@@ -76,6 +85,7 @@ impl ImageBuilder {
             .cloned()
             .ok_or_else(|| ApiError::not_found(reference))?;
         let container = required(&recipe, "arn").contains(":container-recipe/");
+        let written = required(&recipe, "parentImage").to_owned();
         let (flaw, parameter) = self.resolve(&mut recipe, now);
         let name = required(&recipe, "name").to_owned();
         let version = required(&recipe, "version").to_owned();
@@ -100,6 +110,7 @@ impl ImageBuilder {
         doc.insert("imageSource".to_owned(), "CUSTOM".into());
         doc.insert("tags".to_owned(), request.get("tags").cloned().unwrap_or_else(|| json!({})));
         let parent = required(&recipe, "parentImage").to_owned();
+        let failed_component = self.failing_component(&recipe);
         doc.insert(
             if container { "containerRecipe" } else { "imageRecipe" }.to_owned(),
             recipe.into(),
@@ -120,7 +131,7 @@ impl ImageBuilder {
         let build = self.images.push(&head, &version, |build| {
             doc.insert("arn".to_owned(), format!("{head}/{version}/{build}").into());
             doc.insert("version".to_owned(), format!("{version}/{build}").into());
-            Build { held: parameter, ..Build::new(doc, flaw, now) }
+            Build { written, held: parameter, failed_component, ..Build::new(doc, flaw, now) }
         });
         let arn = format!("{head}/{version}/{}", build.unwrap_or_default());
         self.executions.push(Execution {
@@ -132,6 +143,14 @@ impl ImageBuilder {
         });
         self.run(&arn, now);
         Ok(arn)
+    }
+
+    /// The first of a resolved recipe's components that lets builds fail.
+    fn failing_component(&self, recipe: &Doc) -> Option<String> {
+        let components = recipe.get("components")?.as_array()?;
+        let mut arns = components.iter().filter_map(|it| it.get("componentArn")?.as_str());
+        let fails = |arn: &&str| self.components.find(arn, |_| true).is_some_and(|it| it.fails);
+        arns.find(fails).map(str::to_owned)
     }
 
     /// Puts the builds that hold now in the place of a recipe's references. Says why the build
@@ -155,7 +174,14 @@ impl ImageBuilder {
         }
         if parent.starts_with("arn:") {
             self.stock_if_amazons(&parent, now);
-            match self.images.find(&parent, |build| build.status == "AVAILABLE") {
+            let newest = self.images.find(&parent, |build| build.status == "AVAILABLE");
+            let older = self.bend.lies.tell(Kind::BuildsOnOlder).then(|| {
+                let newest = newest?.arn();
+                self.images.find(&parent, |it| it.status == "AVAILABLE" && it.arn() != newest)
+            });
+            let older = older.flatten();
+            self.built_on_older = older.is_some_and(|it| Some(it.arn()) != newest.map(Build::arn));
+            match older.or(newest) {
                 Some(image) if image.status == "AVAILABLE" => {
                     if parameter.is_none() || !self.shows_parameters {
                         recipe.insert("parentImage".to_owned(), image.arn().into());
@@ -195,10 +221,7 @@ impl ImageBuilder {
         let arn = required(input, "imageBuildVersionArn");
         let build = self.images.find(arn, |_| true).ok_or_else(|| ApiError::not_found(arn))?;
         if build.is_running() {
-            return Err(ApiError::new(
-                "ResourceDependencyException",
-                "The image is being built; cancel it first.",
-            ));
+            return Err(ApiError::in_use(arn));
         }
         self.images.remove(arn);
         Ok(Doc::from_iter([("imageBuildVersionArn".to_owned(), arn.into())]))
@@ -236,13 +259,41 @@ impl ImageBuilder {
             build = self.images.find(arn, before).unwrap_or(build);
         }
         let mut doc = build.doc.clone();
-        doc.insert("state".to_owned(), build.state());
+        self.lie(build, &mut doc);
+        doc.insert("state".to_owned(), self.shown_state(build));
         doc.insert("outputResources".to_owned(), build.outputs.clone());
         let (head, version, _) = cut(build.arn()).ok_or_else(|| ApiError::not_found(arn))?;
         Ok(Doc::from_iter([
             ("image".to_owned(), doc.into()),
             ("latestVersionReferences".to_owned(), latest_version_references(&head, version)),
         ]))
+    }
+
+    /// Shows a recipe otherwise than it was built by, as the present faults want it.
+    fn lie(&self, build: &Build, shown: &mut Doc) {
+        let lies = self.bend.lies;
+        let is_container = shown.contains_key("containerRecipe");
+        let field = if is_container { "containerRecipe" } else { "imageRecipe" };
+        let Some(recipe) = shown.get_mut(field).and_then(Value::as_object_mut) else { return };
+        if lies.tell(Kind::ParentAsPattern) {
+            recipe.insert("parentImage".to_owned(), build.written.clone().into());
+        }
+        if lies.tell(Kind::ParentAsText) && is_container {
+            let parent = self.images.find(required(recipe, "parentImage"), |_| true);
+            let uri = parent.and_then(|it| it.outputs.pointer("/containers/0/imageUris/0"));
+            if let Some(uri) = uri {
+                recipe.insert("parentImage".to_owned(), uri.clone());
+            }
+        }
+        if lies.tell(Kind::ParentMissing) {
+            recipe.remove("parentImage");
+        }
+        if lies.tell(Kind::ComponentsMissing) {
+            recipe.remove("components");
+        }
+        if lies.tell(Kind::AmazonAsNumber) {
+            *recipe = with_amazons_number(recipe);
+        }
     }
 
     pub(super) fn list_images(&self, input: &Input) -> Result<Doc, ApiError> {
@@ -281,10 +332,21 @@ impl ImageBuilder {
         list.page(items, render, input)
     }
 
-    fn summary(build: &Build) -> Doc {
+    /// A build's state; a failed one's context with it, which messages do not have.
+    fn shown_state(&self, build: &Build) -> Value {
+        let mut state = build.state();
+        if build.status == "FAILED"
+            && let Some(context) = failure_context(build, &self.region)
+        {
+            state["failureContext"] = context;
+        }
+        state
+    }
+
+    fn summary(&self, build: &Build) -> Doc {
         let mut doc = pick(&build.doc, SUMMARY);
         doc.insert("owner".to_owned(), build.arn().split(':').nth(4).unwrap_or_default().into());
-        doc.insert("state".to_owned(), build.state());
+        doc.insert("state".to_owned(), self.shown_state(build));
         doc.insert("outputResources".to_owned(), build.outputs.clone());
         doc
     }
@@ -302,7 +364,7 @@ impl ImageBuilder {
             Some(of) => build.arn().starts_with(of),
             None => self.is_owned(build.arn(), None),
         });
-        list.page(items, Self::summary, input)
+        list.page(items, |build| self.summary(build), input)
     }
 
     /// An unknown ARN gives an empty list. The order is undocumented, and so it is none here.
@@ -320,7 +382,7 @@ impl ImageBuilder {
             .filter(|build| text(&build.doc, "sourcePipelineArn") == Some(pipeline))
             .collect();
         items.sort_by_key(|build| fingerprint(&[build.arn()]));
-        list.page(items.into_iter(), Self::summary, input)
+        list.page(items.into_iter(), |build| self.summary(build), input)
     }
 
     pub(super) fn cancel_image(&mut self, input: &Input, now: Timestamp) -> Result<Doc, ApiError> {

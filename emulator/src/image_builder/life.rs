@@ -15,14 +15,22 @@ pub(super) struct Build {
     pub(super) doc: Doc,
     /// When it was asked for, exactly; the document has it to the millisecond.
     pub(super) created: Timestamp,
+    /// Its parent as its recipe had it.
+    pub(super) written: String,
     /// What the parameter held that named its parent.
     pub(super) held: Option<String>,
     pub(super) status: &'static str,
     pub(super) reason: Option<String>,
+    /// Which status it has had, and from when on.
+    pub(super) history: Vec<(Timestamp, &'static str)>,
     /// What it will become, and when.
     pub(super) next: VecDeque<(Timestamp, &'static str)>,
-    /// Why it will fail.
+    /// What is wrong with its inputs, so that it fails whenever it runs.
     pub(super) flaw: Option<String>,
+    /// Why the present run of it will fail.
+    pub(super) doom: Option<String>,
+    /// The component that lets it fail.
+    pub(super) failed_component: Option<String>,
     /// When it is available if all goes well.
     pub(super) ends: Option<Timestamp>,
     pub(super) outputs: Value,
@@ -55,11 +63,15 @@ impl Build {
         Self {
             doc,
             created,
+            written: String::new(),
             held: None,
             status: "PENDING",
             reason: None,
+            history: Vec::new(),
             next: VecDeque::new(),
             flaw,
+            doom: None,
+            failed_component: None,
             ends: None,
             outputs: json!({ "amis": [] }),
         }
@@ -90,7 +102,7 @@ impl Build {
     fn schedule(&mut self, now: Timestamp, length: SignedDuration) {
         let at = |hundredths: i32| now + length * hundredths / 100;
         self.ends = Some(at(100));
-        self.next = if self.flaw.is_some() {
+        self.next = if self.doom.is_some() {
             VecDeque::from([(at(STAGES[0].0), STAGES[0].1), (at(FAILS_AT), "FAILED")])
         } else {
             STAGES.iter().map(|(hundredths, status)| (at(*hundredths), *status)).collect()
@@ -144,14 +156,21 @@ impl ImageBuilder {
 
     /// Lets a build go through its stages from `now` on.
     pub(super) fn run(&mut self, arn: &str, now: Timestamp) {
-        let usual = Fate { length: self.build_time, fails: false };
-        let Fate { length, fails } = self.fates.pop_front().unwrap_or(usual);
+        let usual = Fate::good(self.build_time);
+        let Fate { length, fails, reason } = self.fates.pop_front().unwrap_or(usual);
         let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
         if let Some(build) = self.images.find_mut(arn) {
-            if fails {
-                build.flaw.get_or_insert_with(|| "The build instance was lost.".to_owned());
+            // Without an instance to build on, it does not come to anything else that is wrong.
+            build.doom = match (fails, reason) {
+                (true, Some(reason)) => Some(reason),
+                (true, None) => build.flaw.clone().or(Some("The build instance was lost.".into())),
+                (false, _) => build.flaw.clone(),
+            };
+            if build.doom != build.flaw {
+                build.failed_component = None;
             }
             build.status = "PENDING";
+            build.history.push((now, "PENDING"));
             build.reason = None;
             build.schedule(now, length);
             if let Some((at, _)) = build.next.front() {
@@ -195,6 +214,7 @@ impl ImageBuilder {
         let (_, status) = *build.next.front().filter(|(due, _)| *due == at)?;
         build.next.pop_front();
         let before = std::mem::replace(&mut build.status, status);
+        build.history.push((at, status));
         self.tell_bus(arn, before, status, at);
         let build = self.images.find_mut(arn)?;
         if let Some((next, _)) = build.next.front() {
@@ -208,7 +228,7 @@ impl ImageBuilder {
     fn end(&mut self, arn: &str, at: Timestamp) -> Option<Notice> {
         let build = self.images.find_mut(arn)?;
         if build.status == "FAILED" {
-            build.reason.clone_from(&build.flaw);
+            build.reason.clone_from(&build.doom);
         } else {
             build.outputs = outputs(&build.doc, &self.account, &self.region);
         }
@@ -256,6 +276,7 @@ impl ImageBuilder {
         if let Some(build) = self.images.find_mut(arn) {
             build.next.clear();
             let before = std::mem::replace(&mut build.status, "CANCELLED");
+            build.history.push((now, "CANCELLED"));
             build.reason = Some("Image creation was cancelled by the user.".to_owned());
             self.tell_bus(arn, before, "CANCELLED", now);
         }
@@ -276,24 +297,16 @@ pub(super) type Due = BTreeSet<(Timestamp, String)>;
 fn outputs(image: &Doc, account: &str, region: &str) -> Value {
     let arn = required(image, "arn");
     let name = required(image, "name");
-    if text(image, "type") == Some("DOCKER") {
-        let version = required(image, "version").replace('/', "-");
-        let repository = image
-            .get("containerRecipe")
-            .and_then(|recipe| recipe.pointer("/targetRepository/repositoryName"))
-            .and_then(Value::as_str)
-            .unwrap_or(name);
-        let uri = format!("{account}.dkr.ecr.{region}.amazonaws.com/{repository}");
-        return json!({
-            "containers": [{ "region": region, "imageUris": [format!("{uri}:{version}"), format!("{uri}:{name}-{version}")] }]
-        });
-    }
     let distributions = image
         .get("distributionConfiguration")
         .and_then(|configuration| configuration.get("distributions"))
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_else(|| vec![json!({ "region": region })]);
+    if text(image, "type") == Some("DOCKER") {
+        let containers = distributions.iter().map(|it| container(image, it, account, region));
+        return json!({ "containers": containers.collect::<Vec<_>>() });
+    }
     let mut amis = Vec::new();
     for distribution in &distributions {
         let region = distribution.get("region").and_then(Value::as_str).unwrap_or(region);
@@ -317,6 +330,31 @@ fn outputs(image: &Doc, account: &str, region: &str) -> Value {
         }
     }
     json!({ "amis": amis })
+}
+
+/// What a container build leaves in one Region: its two fixed tags, and those that the
+/// distribution names, which each of its builds takes over from the one before.
+fn container(image: &Doc, distribution: &Value, account: &str, region: &str) -> Value {
+    let name = required(image, "name");
+    let version = required(image, "version").replace('/', "-");
+    let region = distribution.get("region").and_then(Value::as_str).unwrap_or(region);
+    let configured = &distribution["containerDistributionConfiguration"];
+    let repository = configured
+        .pointer("/targetRepository/repositoryName")
+        .or_else(|| image.get("containerRecipe")?.pointer("/targetRepository/repositoryName"))
+        .and_then(Value::as_str)
+        .unwrap_or(name);
+    let uri = format!("{account}.dkr.ecr.{region}.amazonaws.com/{repository}");
+    let tags = configured["containerTags"].as_array().into_iter().flatten();
+    let mut uris = vec![format!("{uri}:{version}"), format!("{uri}:{name}-{version}")];
+    uris.extend(tags.filter_map(Value::as_str).map(|tag| format!("{uri}:{tag}")));
+    json!({ "region": region, "imageUris": uris })
+}
+
+/// A number in the form of a UUID.
+pub(super) fn uuid(number: u128) -> String {
+    let hex = format!("{number:032x}");
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
 /// A number that is always the same for the same texts (FNV-1a).

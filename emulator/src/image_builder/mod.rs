@@ -14,6 +14,7 @@ mod schedule;
 mod semver;
 mod state;
 mod versioned;
+mod workflows;
 
 pub use error::ApiError;
 pub use life::{BuildView, Notice};

@@ -149,6 +149,20 @@ impl Model {
         Ok((name, input))
     }
 
+    /// Checks the members of a request that has no address.
+    ///
+    /// # Errors
+    /// As [`Self::read`] has them.
+    pub(super) fn check_input(&self, operation: &str, input: &Input) -> Result<(), ApiError> {
+        let Some(known) = self.operations.get(operation) else {
+            return Err(ApiError::new(
+                "UnknownOperationException",
+                format!("The operation {operation} is not emulated here."),
+            ));
+        };
+        self.check(&known.input, &Value::Object(input.clone()), "")
+    }
+
     fn take_from_address(&self, operation: &Operation, path: &str, query: &str, input: &mut Input) {
         let Some(shape) = self.shapes.get(&operation.input) else { return };
         for (name, member) in &shape.members {

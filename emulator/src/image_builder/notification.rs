@@ -89,20 +89,21 @@ fn dialect(doc: &Value, account: &str) -> Value {
     let arn = required(&doc, "arn").to_owned();
     doc.insert("tags".to_owned(), system_tags(&arn));
     doc.insert("accountId".to_owned(), account.into());
-    let text = Value::Object(doc).to_string();
-    text.replace(":aws:image/", &format!(":{AMAZONS_ACCOUNT}:image/"))
-        .replace(":aws:component/", &format!(":{AMAZONS_ACCOUNT}:component/"))
-        .parse()
-        .unwrap_or_default()
+    with_amazons_number(&doc).into()
+}
+
+/// The same with Amazon's account as a number wherever an ARN says `aws`.
+pub(super) fn with_amazons_number(doc: &Doc) -> Doc {
+    let text = serde_json::to_string(doc).unwrap_or_default();
+    let text = text
+        .replace(":aws:image/", &format!(":{AMAZONS_ACCOUNT}:image/"))
+        .replace(":aws:component/", &format!(":{AMAZONS_ACCOUNT}:component/"));
+    serde_json::from_str(&text).unwrap_or_default()
 }
 
 fn system_tags(arn: &str) -> Value {
-    let id = super::life::fingerprint(&["tag", arn]);
-    let hex = format!("{id:032x}");
-    json!({
-        "internalId": format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]),
-        "resourceArn": arn,
-    })
+    let id = super::life::uuid(super::life::fingerprint(&["tag", arn]));
+    json!({ "internalId": id, "resourceArn": arn })
 }
 
 /// `Jul 28, 2022 1:13:45 AM`, without a zone.

@@ -115,6 +115,28 @@ impl ImageBuilder {
         ]))
     }
 
+    /// Deletes a recipe that no pipeline needs: one needs it that names it, or whose pattern would
+    /// select nothing without it. Images that were built by it stay, and so show a recipe that is
+    /// gone, or another one that was made under its version since.
+    pub(super) fn delete_recipe(&mut self, field: &str, input: &Input) -> Result<Doc, ApiError> {
+        let field = format!("{field}Arn");
+        let arn = required(input, &field);
+        let kept = format!("{arn}/1");
+        self.recipes.find(&kept, |_| true).ok_or_else(|| ApiError::not_found(arn))?;
+        let without = |recipe: &Doc| text(recipe, "arn") != Some(arn);
+        let needs = |pipeline: &Doc| {
+            text(pipeline, &field).is_some_and(|reference| {
+                self.recipes.find(reference, |_| true).is_some_and(|found| !without(found))
+                    && self.recipes.find(reference, without).is_none()
+            })
+        };
+        if self.pipelines.values().any(needs) {
+            return Err(ApiError::in_use(arn));
+        }
+        self.recipes.remove(&kept);
+        Ok(Doc::from_iter([(field.clone(), arn.into())]))
+    }
+
     pub(super) fn list_recipes(&self, kind: &str, input: &Input) -> Result<Doc, ApiError> {
         let (operation, member, filters): (_, _, &[&str]) = if kind == "image-recipe" {
             ("ListImageRecipes", "imageRecipeSummaryList", &["name", "parentImage", "platform"])

@@ -13,6 +13,7 @@ use super::life::{Build, Due};
 use super::model::{Input, Model};
 use super::versioned::Versioned;
 use crate::events::EventBus;
+use crate::faults::{Kind, LIES, Lies};
 use crate::ssm::ParameterStore;
 
 /// A JSON object, as the API shows a resource.
@@ -41,7 +42,12 @@ pub struct ImageBuilder {
     /// What becomes of the next builds, in the order in which they are started; the usual of those
     /// after.
     pub fates: VecDeque<Fate>,
+    /// For how long the runs of workflows are kept; always, if nothing is said. AWS keeps them "for
+    /// a limited time".
+    pub keeps_workflow_executions: Option<Duration>,
     tokens: BTreeMap<(String, String), (Input, Doc)>,
+    /// Whether the last call has built on an older parent than is said.
+    pub(super) built_on_older: bool,
     /// How the next answers are bent.
     pub(super) bend: Bend,
 }
@@ -70,12 +76,26 @@ pub struct Execution {
 }
 
 /// What becomes of one build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fate {
     /// How long it takes if all goes well.
     pub length: Duration,
     /// Whether it fails, whatever it is built from.
     pub fails: bool,
+    /// Why it fails, as `state.reason` says; that its instance was lost, if nothing is said.
+    pub reason: Option<String>,
+}
+
+impl Fate {
+    /// It goes well, as far as its inputs let it, and takes this long.
+    pub fn good(length: Duration) -> Self {
+        Self { length, fails: false, reason: None }
+    }
+
+    /// It would take this long, and fails for this reason.
+    pub fn failing(length: Duration, reason: &str) -> Self {
+        Self { length, fails: true, reason: Some(reason.to_owned()) }
+    }
 }
 
 /// How an answer is bent by a fault.
@@ -87,6 +107,8 @@ pub struct Bend {
     pub longest_page: Option<u64>,
     /// Lists and patterns show what there was at this moment.
     pub as_of: Option<Timestamp>,
+    /// What is shown does not fit what there is.
+    pub lies: Lies,
 }
 
 impl ImageBuilder {
@@ -115,7 +137,9 @@ impl ImageBuilder {
             bus,
             shows_parameters: false,
             fates: VecDeque::new(),
+            keeps_workflow_executions: None,
             tokens: BTreeMap::new(),
+            built_on_older: false,
             bend: Bend::default(),
         };
         empty.stock_amazons_catalogue(now);
@@ -125,6 +149,17 @@ impl ImageBuilder {
     /// How long builds take from here on.
     pub fn set_build_time(&mut self, build_time: Duration) {
         self.build_time = build_time;
+    }
+
+    /// How long builds take if nothing else is said of them.
+    pub fn build_time(&self) -> Duration {
+        self.build_time
+    }
+
+    /// Whether a build number that was deleted is given again: to the next build of a version whose
+    /// last builds are gone. AWS does not say; here it is so, if nothing is said.
+    pub fn give_numbers_again(&mut self, again: bool) {
+        self.images.give_numbers_again(again);
     }
 
     /// Every build that was started, in order.
@@ -142,8 +177,8 @@ impl ImageBuilder {
         members: &Value,
         now: Timestamp,
     ) -> Result<Doc, ApiError> {
-        let (path, body) = (format!("/{operation}"), members.to_string());
-        let (operation, input) = Model::get().read("PUT", &path, "", body.as_bytes())?;
+        let input = members.as_object().cloned().unwrap_or_default();
+        Model::get().check_input(operation, &input)?;
         self.call(operation, &input, Bend::default(), now)
     }
 
@@ -159,6 +194,33 @@ impl ImageBuilder {
         now: Timestamp,
     ) -> Result<Doc, ApiError> {
         self.bend = bend;
+        let answer = self.once(operation, input, now);
+        // What happens by itself is bent by nothing.
+        self.bend = Bend::default();
+        answer
+    }
+
+    /// The lies of `bend` that have made a difference to the last call, which was this one.
+    pub(crate) fn lies_told(&mut self, operation: &str, input: &Input, bend: Bend) -> Vec<Kind> {
+        let on_older = std::mem::take(&mut self.built_on_older);
+        let mut told: Vec<Kind> = on_older.then_some(Kind::BuildsOnOlder).into_iter().collect();
+        if operation == "GetImage" && !bend.lies.is_empty() {
+            let mut answer = |lies| {
+                self.bend = Bend { lies, ..bend };
+                self.get_image(input)
+            };
+            let truth = answer(Lies::default());
+            told.extend(
+                LIES.into_iter()
+                    .filter(|lie| bend.lies.tell(*lie) && answer(Lies::only(*lie)) != truth),
+            );
+            self.bend = Bend::default();
+        }
+        told
+    }
+
+    /// Carries out an operation, unless its client token says that this was done before.
+    fn once(&mut self, operation: &str, input: &Input, now: Timestamp) -> Result<Doc, ApiError> {
         if input.get("dryRun") == Some(&Value::Bool(true)) {
             self.clone().perform(operation, input, now)?;
             return Err(ApiError::new(
@@ -194,6 +256,9 @@ impl ImageBuilder {
             "ListComponentBuildVersions" => self.list_component_build_versions(input),
             "CreateImageRecipe" => self.create_recipe("image-recipe", input, now),
             "CreateContainerRecipe" => self.create_recipe("container-recipe", input, now),
+            "DeleteComponent" => self.delete_component(input),
+            "DeleteImageRecipe" => self.delete_recipe("imageRecipe", input),
+            "DeleteContainerRecipe" => self.delete_recipe("containerRecipe", input),
             "GetImageRecipe" => self.get_recipe("imageRecipe", input),
             "GetContainerRecipe" => self.get_recipe("containerRecipe", input),
             "ListImageRecipes" => self.list_recipes("image-recipe", input),
@@ -205,7 +270,16 @@ impl ImageBuilder {
                 self.create_configuration("distribution-configuration", input, now)
             }
             "UpdateInfrastructureConfiguration" => {
-                self.update_infrastructure_configuration(input, now)
+                self.update_configuration("infrastructureConfiguration", input, now)
+            }
+            "UpdateDistributionConfiguration" => {
+                self.update_configuration("distributionConfiguration", input, now)
+            }
+            "DeleteInfrastructureConfiguration" => {
+                self.delete_configuration("infrastructureConfiguration", input)
+            }
+            "DeleteDistributionConfiguration" => {
+                self.delete_configuration("distributionConfiguration", input)
             }
             "GetInfrastructureConfiguration" => {
                 self.get_configuration("infrastructureConfiguration", input)
@@ -236,6 +310,7 @@ impl ImageBuilder {
             "ListImages" => self.list_images(input),
             "ListImageBuildVersions" => self.list_image_build_versions(input),
             "ListImagePipelineImages" => self.list_pipeline_images(input),
+            "ListWorkflowExecutions" => self.list_workflow_executions(input, now),
             "CancelImageCreation" => self.cancel_image(input, now),
             "RetryImage" => self.retry_image(input, now),
             "TagResource" => self.tag(input),

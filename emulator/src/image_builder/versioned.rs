@@ -6,7 +6,12 @@ use super::semver::{self, Numbers};
 
 /// Things with a version and builds, under the ARN's part before the version.
 #[derive(Debug, Clone)]
-pub(super) struct Versioned<T>(BTreeMap<String, BTreeMap<Numbers, Version<T>>>);
+pub(super) struct Versioned<T> {
+    kept: BTreeMap<String, BTreeMap<Numbers, Version<T>>>,
+    /// The highest build number of each version whose numbers are not given again.
+    given: BTreeMap<(String, Numbers), u64>,
+    again: bool,
+}
 
 #[derive(Debug, Clone)]
 struct Version<T> {
@@ -16,7 +21,7 @@ struct Version<T> {
 
 impl<T> Default for Versioned<T> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self { kept: BTreeMap::new(), given: BTreeMap::new(), again: true }
     }
 }
 
@@ -37,19 +42,27 @@ impl<T> Versioned<T> {
         make: impl FnOnce(u64) -> T,
     ) -> Option<u64> {
         let numbers = semver::numbers(version)?;
-        let versions = self.0.entry(head.to_owned()).or_default();
+        let versions = self.kept.entry(head.to_owned()).or_default();
         let entry = versions
             .entry(numbers)
             .or_insert_with(|| Version { text: version.to_owned(), builds: BTreeMap::new() });
-        let build = entry.builds.keys().next_back().map_or(1, |last| last + 1);
+        let there = entry.builds.keys().next_back().copied().unwrap_or_default();
+        let given = self.given.entry((head.to_owned(), numbers)).or_default();
+        let build = 1 + if self.again { there } else { there.max(*given) };
+        *given = build.max(*given);
         entry.builds.insert(build, make(build));
         Some(build)
+    }
+
+    /// Whether a number whose build was removed is given again.
+    pub(super) fn give_numbers_again(&mut self, again: bool) {
+        self.again = again;
     }
 
     /// The one that `arn` names: a build, or the newest usable one of the versions it selects.
     pub(super) fn find(&self, arn: &str, usable: impl Fn(&T) -> bool) -> Option<&T> {
         let (head, version, build) = cut(arn)?;
-        let versions = self.0.get(&head)?;
+        let versions = self.kept.get(&head)?;
         if let Some(build) = build {
             return versions.get(&semver::numbers(version)?)?.builds.get(&build);
         }
@@ -63,13 +76,13 @@ impl<T> Versioned<T> {
     /// The build that `arn` names exactly.
     pub(super) fn find_mut(&mut self, arn: &str) -> Option<&mut T> {
         let (head, version, build) = cut(arn)?;
-        self.0.get_mut(&head)?.get_mut(&semver::numbers(version)?)?.builds.get_mut(&build?)
+        self.kept.get_mut(&head)?.get_mut(&semver::numbers(version)?)?.builds.get_mut(&build?)
     }
 
     /// Takes out the build that `arn` names exactly.
     pub(super) fn remove(&mut self, arn: &str) -> Option<T> {
         let (head, version, build) = cut(arn)?;
-        let versions = self.0.get_mut(&head)?;
+        let versions = self.kept.get_mut(&head)?;
         let number = semver::numbers(version)?;
         let builds = &mut versions.get_mut(&number)?.builds;
         let removed = builds.remove(&build?);
@@ -81,7 +94,7 @@ impl<T> Versioned<T> {
 
     /// Every version with its newest build: the version's ARN comes with it.
     pub(super) fn versions(&self) -> impl Iterator<Item = (String, &T)> {
-        self.0.iter().flat_map(|(head, versions)| {
+        self.kept.iter().flat_map(|(head, versions)| {
             versions.values().filter_map(move |version| {
                 let newest = version.builds.values().next_back()?;
                 Some((format!("{head}/{}", version.text), newest))
@@ -91,11 +104,11 @@ impl<T> Versioned<T> {
 
     /// Every build of every version.
     pub(super) fn all(&self) -> impl Iterator<Item = &T> {
-        self.0.values().flat_map(BTreeMap::values).flat_map(|version| version.builds.values())
+        self.kept.values().flat_map(BTreeMap::values).flat_map(|version| version.builds.values())
     }
 
     /// The version numbers that exist under `head`.
     pub(super) fn numbers_of(&self, head: &str) -> impl Iterator<Item = Numbers> {
-        self.0.get(head).into_iter().flat_map(|versions| versions.keys().copied())
+        self.kept.get(head).into_iter().flat_map(|versions| versions.keys().copied())
     }
 }

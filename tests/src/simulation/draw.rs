@@ -274,5 +274,6 @@ fn fault(rng: &mut Rng) -> Fault {
 }
 
 fn fate(rng: &mut Rng) -> Fate {
-    Fate { length: Duration::from_secs(rng.u64(120..5_400)), fails: rng.u8(0..12) == 0 }
+    let length = Duration::from_secs(rng.u64(120..5_400));
+    Fate { fails: rng.u8(0..12) == 0, ..Fate::good(length) }
 }

@@ -164,7 +164,7 @@ async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch) -> Outcome {
     {
         let mut state = cloud.state();
         state.image_builder.set_build_time(Duration::from_mins(20));
-        state.image_builder.fates.extend(play.fates.iter().copied());
+        state.image_builder.fates.extend(play.fates.iter().cloned());
         state.pace = play.pace.map(|(rate, burst)| Pace::new(rate, burst));
         state.witness = Some(Box::new(watch.clone()));
         for fault in &play.faults {

@@ -1,0 +1,302 @@
+//! What the emulator does as AWS does, seen through the SDK's own clients: deletion, the runs of
+//! workflows, failures with a reason, images that no pipeline made.
+
+use std::time::Duration;
+
+use aws_sdk_imagebuilder::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_imagebuilder::types::{
+    ComponentConfiguration, ContainerDistributionConfiguration, ContainerRepositoryService,
+    Distribution, PipelineStatus, TargetContainerRepository, WorkflowExecutionMetadata,
+};
+use emulator::image_builder::Fate;
+
+use crate::lab::{AMAZON, BUILD_TIME, Lab, full, pipeline_arn};
+
+/// The code of a refusal.
+fn code<T: std::fmt::Debug, E>(answer: Result<T, SdkError<E>>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let error = answer.expect_err("a refusal");
+    match &error {
+        SdkError::ServiceError(refused) => refused.err().code().unwrap_or("no code").to_owned(),
+        other => panic!("no refusal of the service: {}", DisplayErrorContext(other)),
+    }
+}
+
+async fn runs(lab: &Lab, image: &str) -> Vec<WorkflowExecutionMetadata> {
+    let mut runs = Vec::new();
+    let mut token = None;
+    loop {
+        let page = lab
+            .client
+            .list_workflow_executions()
+            .image_build_version_arn(image)
+            .max_results(2)
+            .set_next_token(token)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(page.image_build_version_arn(), Some(image));
+        runs.extend(page.workflow_executions.unwrap_or_default());
+        token = page.next_token;
+        if token.is_none() {
+            break;
+        }
+    }
+    runs.sort_by(|one, other| one.start_time.cmp(&other.start_time));
+    runs
+}
+
+/// `BUILD COMPLETED 12:00:24-12:06:00`
+fn lines(runs: &[WorkflowExecutionMetadata]) -> Vec<String> {
+    let clock = |at: Option<&str>| at.map_or("…".to_owned(), |it| it[11..19].to_owned());
+    runs.iter()
+        .map(|run| {
+            let (began, ended) = (clock(run.start_time()), clock(run.end_time()));
+            let retried = if run.retried() == Some(true) { " retried" } else { "" };
+            format!("{} {} {began}-{ended}{retried}", run.r#type().unwrap(), run.status().unwrap())
+        })
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_workflow_of_a_build_ends_when_its_image_is_available() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    let image = lab.run("gold").await;
+    assert!(runs(&lab, &image).await.is_empty(), "it is only queued");
+    lab.pass(BUILD_TIME / 2).await;
+    assert_eq!(lines(&runs(&lab, &image).await), ["BUILD RUNNING 12:00:24-…"]);
+    lab.rest().await;
+    let all = runs(&lab, &image).await;
+    assert_eq!(
+        lines(&all),
+        [
+            "BUILD COMPLETED 12:00:24-12:06:00",
+            "TEST COMPLETED 12:06:00-12:08:00",
+            "DISTRIBUTION COMPLETED 12:08:00-12:10:00",
+        ]
+    );
+    let build = &all[0];
+    assert!(build.workflow_execution_id().unwrap().starts_with("wf-"));
+    assert_eq!(
+        build.workflow_build_version_arn(),
+        Some(&*full("aws:workflow/build/build-image/1.0.2/1"))
+    );
+
+    lab.cloud.state().image_builder.keeps_workflow_executions = Some(Duration::from_hours(24));
+    lab.pass(Duration::from_hours(23)).await;
+    assert_eq!(runs(&lab, &image).await.len(), 3);
+    lab.pass(Duration::from_hours(2)).await;
+    assert!(runs(&lab, &image).await.is_empty(), "AWS keeps them for a limited time");
+
+    let unknown = full("image/gone/1.0.0/1");
+    assert!(runs(&lab, &unknown).await.is_empty());
+    let pattern =
+        lab.client.list_workflow_executions().image_build_version_arn(full("image/gold/x.x.x"));
+    assert_eq!(code(pattern.send().await), "InvalidRequestException", "an exact build is wanted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_build_that_fails_or_is_cancelled_shows_it_in_its_workflows_and_a_retry_marks_them() {
+    let lab = Lab::silent(&[]).await;
+    lab.break_agent().await;
+    lab.recipe_with_agent("gold", AMAZON).await;
+    lab.pipeline_of("gold", "gold/1.0.0", PipelineStatus::Enabled).await;
+    let image = lab.run_to_rest("gold").await;
+    assert_eq!(lines(&runs(&lab, &image).await), ["BUILD FAILED 12:00:24-12:04:30"]);
+    let shown = lab.client.get_image().image_build_version_arn(&image).send().await.unwrap();
+    let state = shown.image.unwrap().state.unwrap();
+    assert_eq!(state.reason(), Some("component 'agent' failed with an exit status other than 0"));
+    let retry = lab.client.retry_image().image_build_version_arn(&image).send();
+    retry.await.unwrap();
+    lab.pass(Duration::from_mins(1)).await;
+    lab.client.cancel_image_creation().image_build_version_arn(&image).send().await.unwrap();
+    assert_eq!(
+        lines(&runs(&lab, &image).await),
+        ["BUILD FAILED 12:00:24-12:04:30 retried", "BUILD CANCELLED 12:04:54-12:05:30"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_build_fails_for_the_reason_that_is_wanted_once() {
+    const SHORTAGE: &str = "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 5 allows";
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    lab.cloud.state().image_builder.fates.push_back(Fate::failing(BUILD_TIME, SHORTAGE));
+    let image = lab.run_to_rest("gold").await;
+    let shown = lab.client.get_image().image_build_version_arn(&image).send().await.unwrap();
+    assert_eq!(shown.image.unwrap().state.unwrap().reason(), Some(SHORTAGE));
+    lab.client.retry_image().image_build_version_arn(&image).send().await.unwrap();
+    lab.rest().await;
+    assert_eq!(lab.builds("gold"), ["gold 1.0.0/1 AVAILABLE on amazon-linux-2023-x86 2026.10.1/1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_need_is_not_deleted() {
+    let lab = Lab::silent(&[]).await;
+    let client = &lab.client;
+    lab.built("gold", AMAZON, &["component/agent/1.0.0"]).await;
+    let recipe =
+        || client.delete_image_recipe().image_recipe_arn(full("image-recipe/gold/1.0.0")).send();
+    let agent = || {
+        client
+            .delete_component()
+            .component_build_version_arn(full("component/agent/1.0.0/1"))
+            .send()
+    };
+    assert_eq!(code(recipe().await), "ResourceDependencyException", "a pipeline names it");
+    assert_eq!(code(agent().await), "ResourceDependencyException", "a recipe names it");
+    client.delete_image_pipeline().image_pipeline_arn(pipeline_arn("gold")).send().await.unwrap();
+    recipe().await.unwrap();
+    agent().await.unwrap();
+    assert_eq!(code(recipe().await), "ResourceNotFoundException");
+    assert_eq!(code(agent().await), "ResourceNotFoundException");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recipe_can_be_deleted_and_made_again_under_its_version() {
+    let lab = Lab::silent(&[]).await;
+    lab.recipe("gold", "1.0.0", AMAZON).await;
+    lab.recipe("gold", "1.0.1", AMAZON).await;
+    lab.pipeline_of("gold", "gold/x.x.x", PipelineStatus::Enabled).await;
+    let image = lab.run_to_rest("gold").await;
+    let arn = full("image-recipe/gold/1.0.1");
+    lab.client.delete_image_recipe().image_recipe_arn(&arn).send().await.unwrap();
+    lab.pass(Duration::from_mins(1)).await;
+    lab.recipe("gold", "1.0.1", "ami-0cd12345db678d90f").await;
+    let now = lab.client.get_image_recipe().image_recipe_arn(&arn).send().await.unwrap();
+    let built = lab.client.get_image().image_build_version_arn(image).send().await.unwrap();
+    let (now, built) = (now.image_recipe.unwrap(), built.image.unwrap().image_recipe.unwrap());
+    assert_eq!((now.arn(), built.arn()), (Some(&*arn), Some(&*arn)));
+    assert!(now.date_created() > built.date_created(), "the date tells them apart");
+    assert_ne!(now.parent_image(), built.parent_image());
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_of_deleted_builds_are_given_again_or_not() {
+    for (again, number) in [(true, "1.0.0/1"), (false, "1.0.0/3")] {
+        let lab = Lab::silent(&[]).await;
+        lab.cloud.state().image_builder.give_numbers_again(again);
+        lab.pipeline("gold", AMAZON).await;
+        for _ in 0..2 {
+            lab.run_to_rest("gold").await;
+        }
+        for build in 1..=2 {
+            let arn = full(&format!("image/gold/1.0.0/{build}"));
+            lab.client.delete_image().image_build_version_arn(arn).send().await.unwrap();
+        }
+        let image = lab.run_to_rest("gold").await;
+        assert_eq!(image, full(&format!("image/gold/{number}")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_of_create_image_shows_its_configurations_and_no_pipeline() {
+    let lab = Lab::silent(&[]).await;
+    lab.pipeline("gold", AMAZON).await;
+    let both = [lab.run_to_rest("gold").await, lab.create_image("image-recipe/gold/1.0.0").await];
+    lab.rest().await;
+    let mut shown = Vec::new();
+    for image in both {
+        let image = lab.client.get_image().image_build_version_arn(image).send().await.unwrap();
+        let image = image.image.unwrap();
+        let infrastructure = image.infrastructure_configuration.unwrap();
+        shown.push((image.source_pipeline_arn, infrastructure.arn));
+    }
+    let infrastructure = Some(
+        full("image-recipe/x").replace("image-recipe/x", "infrastructure-configuration/standard"),
+    );
+    assert_eq!(
+        shown,
+        [(Some(pipeline_arn("gold")), infrastructure.clone()), (None, infrastructure.clone())]
+    );
+    let last = lab.notifications().pop().unwrap();
+    assert!(last.contains("gold/1.0.0/2") && !last.contains("sourcePipelineArn"), "{last}");
+    let neither = lab.client.create_image().set_infrastructure_configuration_arn(infrastructure);
+    assert_eq!(code(neither.send().await), "InvalidRequestException", "it names no recipe");
+}
+
+/// The model's text says "each component only once in a recipe, regardless of version"; recipes
+/// that hold two versions are seen, and so they can be made here.
+#[tokio::test(start_paused = true)]
+async fn a_recipe_may_hold_two_versions_of_a_component_and_one_twice() {
+    let lab = Lab::silent(&[]).await;
+    lab.release_agent("2.0.0", "name: agent 2").await;
+    let component = |version: &str, value: &str| {
+        let parameter = aws_sdk_imagebuilder::types::ComponentParameter::builder()
+            .name("Greeting")
+            .value(value)
+            .build();
+        ComponentConfiguration::builder()
+            .component_arn(full(&format!("component/agent/{version}")))
+            .parameters(parameter.unwrap())
+            .build()
+            .unwrap()
+    };
+    let recipe = lab.client.create_image_recipe().name("gold").semantic_version("1.0.0");
+    recipe
+        .parent_image(full(AMAZON))
+        .components(component("1.x.x", "hello"))
+        .components(component("2.x.x", "hello"))
+        .components(component("2.x.x", "goodbye"))
+        .send()
+        .await
+        .unwrap();
+    lab.pipeline_of("gold", "gold/1.0.0", PipelineStatus::Enabled).await;
+    let image = lab.run_to_rest("gold").await;
+    let shown = lab.client.get_image().image_build_version_arn(image).send().await.unwrap();
+    let components = shown.image.unwrap().image_recipe.unwrap().components.unwrap();
+    let components: Vec<_> = components
+        .iter()
+        .map(|it| {
+            let arn = it.component_arn().rsplit_once("agent/").unwrap().1;
+            format!("{arn} {}", it.parameters()[0].value()[0])
+        })
+        .collect();
+    assert_eq!(components, ["1.0.0/1 hello", "2.0.0/1 hello", "2.0.0/1 goodbye"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_containers_tag_of_its_distribution_is_listed_by_each_of_its_builds() {
+    let lab = Lab::silent(&[]).await;
+    lab.container_pipeline("gold", "amazonlinux:latest").await;
+    let repository = TargetContainerRepository::builder()
+        .service(ContainerRepositoryService::Ecr)
+        .repository_name("shared")
+        .build()
+        .unwrap();
+    let tagged = ContainerDistributionConfiguration::builder()
+        .container_tags("latest")
+        .target_repository(repository)
+        .build();
+    let in_region = |region: &str| {
+        let distribution = Distribution::builder().region(region);
+        distribution.container_distribution_configuration(tagged.clone()).build().unwrap()
+    };
+    let distribution = lab.client.create_distribution_configuration().name("tagged");
+    let distribution =
+        distribution.distributions(in_region("us-east-1")).distributions(in_region("eu-west-1"));
+    let distribution = distribution.send().await.unwrap().distribution_configuration_arn;
+    let shown = lab.shown("gold").await;
+    let update = lab.client.update_image_pipeline().image_pipeline_arn(pipeline_arn("gold"));
+    update
+        .set_container_recipe_arn(shown.container_recipe_arn)
+        .set_infrastructure_configuration_arn(shown.infrastructure_configuration_arn)
+        .set_distribution_configuration_arn(distribution)
+        .send()
+        .await
+        .unwrap();
+    for build in ["1.0.0-1", "1.0.0-2"] {
+        let image = lab.run_to_rest("gold").await;
+        let shown = lab.client.get_image().image_build_version_arn(image).send().await.unwrap();
+        let outputs = shown.image.unwrap().output_resources.unwrap().containers.unwrap();
+        let uris: Vec<_> = outputs.iter().flat_map(|it| it.image_uris().to_vec()).collect();
+        let expected = ["us-east-1", "eu-west-1"].map(|region| {
+            let uri = format!("123456789012.dkr.ecr.{region}.amazonaws.com/shared");
+            [format!("{uri}:{build}"), format!("{uri}:gold-{build}"), format!("{uri}:latest")]
+        });
+        assert_eq!(uris, expected.concat());
+    }
+}
