@@ -266,35 +266,6 @@ pub enum Leave {
 }
 
 impl Reason {
-    /// Whether both have the same cause, whatever each pipeline or image was built from before.
-    pub fn has_cause_of(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::ParentUpdated { new, .. }, Self::ParentUpdated { new: other, .. })
-            | (Self::ParentChanged { new, .. }, Self::ParentChanged { new: other, .. })
-            | (Self::TagMoved { new, .. }, Self::TagMoved { new: other, .. }) => new == other,
-            (Self::ParentMadeAgain { parent, .. }, Self::ParentMadeAgain { parent: other, .. }) => {
-                parent == other
-            }
-            (Self::ComponentUpdated { new, .. }, Self::ComponentUpdated { new: other, .. }) => {
-                new == other
-            }
-            (
-                Self::ComponentMadeAgain { component, .. },
-                Self::ComponentMadeAgain { component: other, .. },
-            ) => component == other,
-            (Self::RecipeUpdated { new, .. }, Self::RecipeUpdated { new: other, .. }) => {
-                new == other
-            }
-            (Self::RecipeMadeAgain { recipe, .. }, Self::RecipeMadeAgain { recipe: other, .. }) => {
-                recipe == other
-            }
-            (Self::ParameterChanged { new, .. }, Self::ParameterChanged { new: other, .. }) => {
-                new == other
-            }
-            _ => false,
-        }
-    }
-
     /// What the image still shows that has this reason, in a word.
     pub fn shown(&self) -> String {
         match self {
@@ -477,7 +448,10 @@ impl fmt::Display for Reason {
             Self::TryAgain(Tries { last, count, of, .. }) if count < of => {
                 write!(f, "try {} of {of} after {} failed", count + 1, last.short())
             }
-            Self::TryAgain(tries) => write!(f, "one more try after {tries}"),
+            Self::TryAgain(Tries { last, count, .. }) => {
+                let before = count.saturating_sub(1);
+                write!(f, "one more try after {} and {before} before it failed", last.short())
+            }
             Self::AfterShortage { failed } => {
                 write!(f, "again after {} failed for want of capacity", failed.short())
             }
@@ -503,13 +477,11 @@ impl fmt::Display for Tries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { last, status, count, built, since, shows, of: _ } = self;
         if !self.are_unverified() {
-            return match count - 1 {
-                0 => write!(f, "{} is {status} from the same inputs", last.short()),
-                before => write!(
-                    f,
-                    "{} is {status} from the same inputs, as {before} before it",
-                    last.short()
-                ),
+            write!(f, "{} is {status} from the same inputs", last.short())?;
+            return match count.saturating_sub(1) {
+                0 => Ok(()),
+                1 => f.write_str(", as the one before it"),
+                before => write!(f, ", as {before} before it"),
             };
         }
         write!(f, "built {} for this", Times(*built))?;

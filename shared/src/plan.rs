@@ -472,8 +472,9 @@ mod tests {
             start(&web).token
         });
         let arn = World::pipeline_arn("web");
-        let expected = ["web/1.0.0/1", "web/1.0.0/2", "web/1.0.0/10"]
-            .map(|newest| successor_token(&arn, Some(&World::image(newest)), None));
+        let expected = ["web/1.0.0/1", "web/1.0.0/2", "web/1.0.0/10"].map(|newest| {
+            successor_token(&arn, Some(&World::image(newest)), Some(Timestamp::UNIX_EPOCH))
+        });
         assert_eq!(tokens, expected);
     }
 }

@@ -387,15 +387,191 @@ mod tests {
 
     #[test]
     fn another_parent_in_the_recipe_causes_rebuild() {
-        let observed = Observed {
-            parent_now: Some(at("platinum/1.0.0/1")),
-            parent_created: after(),
-            ..up_to_date()
+        // Built by the version before the one that names another parent.
+        let by_older = |parent: &str| Image {
+            recipe: Some(World::recipe_arn("web/0.9.0")),
+            ..good("web/0.9.0/1", parent)
         };
-        insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> platinum 1.0.0/1");
-        let mut once_on_an_ami = up_to_date();
-        once_on_an_ami.history = vec![good("web/1.0.0/1", "ami-0cd12345db678d90f").into()];
-        insta::assert_snapshot!(decided(&once_on_an_ami), @"rebuild: parent image ami-0cd12345db678d90f -> gold 1.0.0/3");
+        let mut observed = Observed {
+            parent_now: Some(at("platinum/1.0.0/1")),
+            ..follows("image/platinum/x.x.x")
+        };
+        observed.member.recipe.as_mut().unwrap().created = after();
+        observed.history = vec![by_older("image/gold/1.0.0/3").into()];
+        insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> platinum 1.0.0/1; recipe web 0.9.0 -> 1.0.0");
+        observed.history = vec![by_older("ami-0cd12345db678d90f").into()];
+        insta::assert_snapshot!(decided(&observed), @"rebuild: parent image ami-0cd12345db678d90f -> platinum 1.0.0/1; recipe web 0.9.0 -> 1.0.0");
+    }
+
+    #[test]
+    fn a_parent_shown_as_no_exact_build_of_the_family_is_compared_by_time() {
+        let shown = ["image/gold/x.x.x", "image/other/1.0.0/1", "ami-0cd12345db678d90f"];
+        for parent in shown {
+            let mut observed = up_to_date();
+            observed.history = vec![good("web/1.0.0/1", parent).into()];
+            observed.parent_created = BEFORE.map(|at| at.parse().unwrap());
+            assert_eq!(decide(&observed, RetryPolicy::default()).kind(), "up-to-date", "{parent}");
+            // It became AVAILABLE after the image was asked for.
+            observed.parent_available = after();
+            assert_eq!(decide(&observed, RetryPolicy::default()).kind(), "rebuild", "{parent}");
+        }
+    }
+
+    #[test]
+    fn amazons_owner_as_a_number_is_no_difference() {
+        let amazon = |owner: &str, version: &str| {
+            format!("arn:aws:imagebuilder:us-east-1:{owner}:image/al2023/{version}")
+        };
+        let mut observed = follows(&amazon("aws", "x.x.x"));
+        observed.parent_now = Some(ParentNow::Is(amazon("aws", "1.0.0/3").parse().unwrap()));
+        let number = amazon("627945338248", "1.0.0/3");
+        observed.history = vec![good("web/1.0.0/1", &number).into()];
+        assert_eq!(decide(&observed, RetryPolicy::default()).kind(), "up-to-date");
+    }
+
+    #[test]
+    fn what_is_younger_than_the_image_built_from_it_is_another_thing_of_that_name() {
+        let mut parent = Observed { parent_created: after(), ..up_to_date() };
+        let mut recipe = up_to_date();
+        recipe.member.recipe.as_mut().unwrap().created = after();
+        let mut component = with_components(up_to_date(), &["agent/1.0.0/1"], &[]);
+        component.components_now = vec![component_now("agent/1.0.0/1", after())];
+        let decisions = [&parent, &recipe, &component].map(decided);
+        insta::assert_snapshot!(decisions.join("\n"), @"
+        rebuild: parent image gold 1.0.0/3 was made again at 2026-11-23T11:00:00Z
+        rebuild: recipe web 1.0.0 was made again at 2026-11-23T11:00:00Z
+        rebuild: component agent 1.0.0/1 was made again at 2026-11-23T11:00:00Z
+        ");
+        // The numbers have begun again.
+        parent.parent_now = Some(at("gold/1.0.0/1"));
+        insta::assert_snapshot!(decided(&parent), @"rebuild: parent image gold 1.0.0/3 -> 1.0.0/1");
+        // A date to come is no date: every build would be older.
+        parent.parent_now = Some(at("gold/1.0.0/3"));
+        parent.parent_created = now().checked_add(SignedDuration::from_hours(1)).ok();
+        assert_eq!(decide(&parent, RetryPolicy::default()).kind(), "up-to-date");
+    }
+
+    #[test]
+    fn a_good_build_that_still_shows_its_reason_is_a_try() {
+        let built = |build: u32, minutes: i64| Image {
+            created: now().checked_add(SignedDuration::from_mins(minutes)).ok(),
+            ..image(&format!("web/1.0.0/{build}"), "AVAILABLE", "image/gold/1.0.0/3")
+        };
+        let after = |builds: &[(u32, i64)], minutes: i64| {
+            let mut observed = Observed {
+                parent_now: Some(at("gold/1.0.0/4")),
+                parent_created: after(),
+                ..up_to_date()
+            };
+            let newer = builds.iter().rev().map(|(build, minutes)| built(*build, *minutes).into());
+            observed.history = newer.chain(observed.history).collect();
+            observed.now = now().checked_add(SignedDuration::from_mins(minutes)).unwrap();
+            let decision = decide(&observed, RetryPolicy::default());
+            format!("{minutes} min: {}: {decision}", decision.kind())
+        };
+        let builds = [(2, 0), (3, 60), (4, 180)];
+        insta::assert_snapshot!(
+            [
+                after(&[], 0),
+                after(&builds[..1], 10),
+                after(&builds[..1], 60),
+                after(&builds[..2], 100),
+                after(&builds[..2], 180),
+                after(&builds, 200),
+                after(&builds, 180 + 24 * 60),
+            ].join("\n"),
+            @"
+        0 min: rebuild: parent image gold 1.0.0/3 -> 1.0.0/4
+        10 min: wait: parent image gold 1.0.0/3 -> 1.0.0/4; built once for this since 2026-11-23T11:00:00Z, and still shows gold 1.0.0/3; try 2 of 3 not before 2026-11-23T13:00:00Z
+        60 min: rebuild: parent image gold 1.0.0/3 -> 1.0.0/4; built once for this since 2026-11-23T11:00:00Z, and still shows gold 1.0.0/3
+        100 min: wait: parent image gold 1.0.0/3 -> 1.0.0/4; built twice for this since 2026-11-23T11:00:00Z, and still shows gold 1.0.0/3; try 3 of 3 not before 2026-11-23T15:00:00Z
+        180 min: rebuild: parent image gold 1.0.0/3 -> 1.0.0/4; built twice for this since 2026-11-23T11:00:00Z, and still shows gold 1.0.0/3
+        200 min: wait: parent image gold 1.0.0/3 -> 1.0.0/4; built 3 times for this since 2026-11-23T11:00:00Z, and still shows gold 1.0.0/3; next try not before 2026-11-24T15:00:00Z
+        1620 min: rebuild: parent image gold 1.0.0/3 -> 1.0.0/4; built 3 times for this since 2026-11-23T11:00:00Z, and still shows gold 1.0.0/3
+        ");
+    }
+
+    #[test]
+    fn a_want_of_capacity_is_no_try_and_causes_a_pause_that_does_not_grow() {
+        let mut observed = with_spent(
+            Observed {
+                parent_now: Some(at("gold/1.0.0/4")),
+                parent_created: after(),
+                ..up_to_date()
+            },
+            &[
+                ("web/1.0.0/4", "FAILED", "image/gold/1.0.0/4"),
+                ("web/1.0.0/3", "FAILED", "image/gold/1.0.0/4"),
+                ("web/1.0.0/2", "FAILED", "image/gold/1.0.0/4"),
+            ],
+        );
+        for image in &mut observed.history[..3] {
+            Arc::make_mut(image).shortage = Some("VcpuLimitExceeded: more vCPU".to_owned());
+        }
+        let paused = decided(&observed);
+        observed.now = now().checked_add(SignedDuration::from_hours(1)).unwrap();
+        insta::assert_snapshot!([paused, decided(&observed)].join("\n"), @"
+        wait: web 1.0.0/4 failed for want of capacity; started again not before 2026-11-23T13:00:00Z (VcpuLimitExceeded: more vCPU)
+        rebuild: parent image gold 1.0.0/3 -> 1.0.0/4; again after web 1.0.0/4 failed for want of capacity
+        ");
+    }
+
+    #[test]
+    fn dates_that_move_along_cause_no_more_builds_in_a_day_than_are_tried() {
+        let mut observed = Observed { parent_created: Some(now()), ..up_to_date() };
+        let built = |build: u32| Image {
+            created: now().checked_sub(SignedDuration::from_mins(60 - i64::from(build))).ok(),
+            ..image(&format!("web/1.0.0/{build}"), "AVAILABLE", "image/gold/1.0.0/3")
+        };
+        for (builds, kind) in [(1, "rebuild"), (2, "rebuild"), (3, "wait")] {
+            observed.history = (1..=builds).rev().map(|build| built(build).into()).collect();
+            assert_eq!(decide(&observed, RetryPolicy::default()).kind(), kind, "{builds}");
+        }
+    }
+
+    #[test]
+    fn components_are_compared_as_multisets() {
+        let cases = [
+            // Two versions side by side, in another order.
+            (&["net/5.0.0/1", "net/3.1.0/1"][..], &["net/3.1.0/1", "net/5.0.0/1"][..]),
+            // Each moves within its version.
+            (&["net/3.1.0/1", "net/5.0.0/1"], &["net/3.1.0/2", "net/5.0.0/2"]),
+            // One of them moves.
+            (&["net/3.1.0/1", "net/5.0.0/1"], &["net/3.1.0/1", "net/5.0.1/1"]),
+            // One build twice, with other parameters.
+            (&["net/3.1.0/1", "net/3.1.0/1"], &["net/3.1.0/1", "net/3.1.0/1"]),
+            (&["net/3.1.0/1", "net/3.1.0/1"], &["net/3.1.0/2", "net/3.1.0/2"]),
+        ];
+        let said = cases.map(|(held, now)| decided(&with_components(up_to_date(), held, now)));
+        insta::assert_snapshot!(said.join("\n"), @"
+        up-to-date: web 1.0.0/1 was built on gold 1.0.0/3, which gold x.x.x resolves to
+        rebuild: component net 3.1.0/1 -> 3.1.0/2; component net 5.0.0/1 -> 5.0.0/2
+        rebuild: component net 5.0.0/1 -> 5.0.1/1
+        up-to-date: web 1.0.0/1 was built on gold 1.0.0/3, which gold x.x.x resolves to
+        rebuild: component net 3.1.0/1 -> 3.1.0/2
+        ");
+    }
+
+    #[test]
+    fn a_forbidden_component_is_not_compared_and_skips_nothing() {
+        let mut observed = with_components(
+            Observed {
+                parent_now: Some(at("gold/1.0.0/4")),
+                parent_created: after(),
+                ..up_to_date()
+            },
+            &["agent/1.0.0/1"],
+            &["agent/1.0.0/1"],
+        );
+        observed.components_now.push(ComponentNow::Forbidden {
+            component: "stig x.x.x".to_owned(),
+            problem: "AccessDeniedException: kms:Decrypt".to_owned(),
+        });
+        insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> 1.0.0/4");
+        assert_eq!(
+            observed.not_compared(),
+            ["component stig x.x.x is not compared: AccessDeniedException: kms:Decrypt"]
+        );
     }
 
     #[test]
@@ -532,12 +708,12 @@ mod tests {
         ];
         insta::assert_snapshot!(cases.iter().map(decided).collect::<Vec<_>>().join("\n"), @"
         up-to-date: web 1.0.0/1 was built on ami-1, which ssm:/golden holds
-        rebuild: parameter /golden ami-1 -> ami-2
-        rebuild: parameter /golden ami-1 -> ami-2
+        rebuild: parameter /golden ami-1 -> ami-2; built once for this since 2026-11-23T09:00:00Z, and still shows ami-1
+        rebuild: parameter /golden ami-1 -> ami-2; built once for this, and still shows ami-1
         up-to-date: web 1.0.0/1 was built on gold 1.0.0/4, which ssm:/golden holds
-        rebuild: parameter /golden gold 1.0.0/3 -> gold 1.0.0/4
+        rebuild: parameter /golden gold 1.0.0/3 -> gold 1.0.0/4; built once for this since 2026-11-23T09:00:00Z, and still shows gold 1.0.0/3
         leave: built on gold 1.0.0/5, newer than 1.0.0/4, which its recipe resolves to now; never goes back
-        rebuild: parameter /golden platinum 1.0.0/1 -> gold 1.0.0/4
+        rebuild: parameter /golden platinum 1.0.0/1 -> gold 1.0.0/4; built once for this since 2026-11-23T09:00:00Z, and still shows platinum 1.0.0/1
         up-to-date: web 1.0.0/1 was built on ami-2, which ssm:/golden holds
         rebuild: parameter /golden an earlier value -> ami-2
         up-to-date: web 1.0.0/1 was built on ami-2, which ssm:/golden holds
@@ -550,8 +726,8 @@ mod tests {
     #[test]
     fn a_failed_build_from_the_same_parameter_causes_a_pause_and_another_value_ends_it() {
         let failed = &[("web/1.0.0/2", "FAILED", "ami-2")];
-        let same = with_spent(holds("ami-2", None, "ami-1"), failed);
-        let other = with_spent(holds("ami-3", None, "ami-1"), failed);
+        let same = with_spent(holds("ami-2", AFTER, "ami-1"), failed);
+        let other = with_spent(holds("ami-3", Some(NOW), "ami-1"), failed);
         insta::assert_snapshot!([decided(&same), decided(&other)].join("\n"), @"
         wait: web 1.0.0/2 is FAILED from the same inputs; try 2 of 3 not before 2026-11-23T13:00:00Z
         rebuild: parameter /golden ami-1 -> ami-3
@@ -606,9 +782,9 @@ mod tests {
         1 failed, 0 min later: wait: web 1.0.0/2 is FAILED from the same inputs; try 2 of 3 not before 2026-11-23T13:00:00Z
         1 failed, 59 min later: wait: web 1.0.0/2 is FAILED from the same inputs; try 2 of 3 not before 2026-11-23T13:00:00Z
         1 failed, 60 min later: rebuild: parent image gold 1.0.0/3 -> 1.0.0/4; try 2 of 3 after web 1.0.0/2 failed
-        2 failed, 119 min later: wait: web 1.0.0/3 is CANCELLED from the same inputs; try 3 of 3 not before 2026-11-23T14:00:00Z
+        2 failed, 119 min later: wait: web 1.0.0/3 is CANCELLED from the same inputs, as the one before it; try 3 of 3 not before 2026-11-23T14:00:00Z
         2 failed, 120 min later: rebuild: parent image gold 1.0.0/3 -> 1.0.0/4; try 3 of 3 after web 1.0.0/3 failed
-        3 failed, 6000 min later: leave: web 1.0.0/4 and 2 before it failed from the same inputs; waits for another input
+        3 failed, 6000 min later: rebuild: parent image gold 1.0.0/3 -> 1.0.0/4; one more try after web 1.0.0/4 and 2 before it failed
         ");
     }
 
@@ -628,8 +804,9 @@ mod tests {
         );
         let day = |offset: i64| now().checked_add(SignedDuration::from_hours(24 * offset)).ok();
         observed.parent_created = day(-1);
-        insta::assert_snapshot!(decided(&observed), @"leave: web 1.0.0/4 and 2 before it failed from the same inputs; waits for another input");
+        insta::assert_snapshot!(decided(&observed), @"wait: web 1.0.0/4 is FAILED from the same inputs, as 2 before it; next try not before 2026-11-24T12:00:00Z");
         observed.parent_created = day(1);
+        observed.now = day(2).unwrap();
         insta::assert_snapshot!(decided(&observed), @"rebuild: no image yet; parent image gold 1.0.0/4");
     }
 
@@ -661,7 +838,10 @@ mod tests {
         if let Some(built) = observed.history.first_mut() {
             Arc::make_mut(built).components = held.iter().map(|text| component(text)).collect();
         }
-        observed.components_now = now.iter().map(|text| component_now(text, after())).collect();
+        observed.components_now = now
+            .iter()
+            .map(|text| component_now(text, after().filter(|_| !held.contains(text))))
+            .collect();
         observed
     }
 
@@ -682,9 +862,14 @@ mod tests {
 
     #[test]
     fn a_component_that_went_back_or_is_new_is_no_reason() {
-        let observed =
-            with_components(up_to_date(), &["stig/1.10.0/1"], &["stig/1.9.0/1", "other/1.0.0/1"]);
+        let mut observed = with_components(up_to_date(), &["stig/1.10.0/1"], &[]);
+        let before = BEFORE.map(|at| at.parse().unwrap());
+        observed.components_now =
+            vec![component_now("stig/1.9.0/1", after()), component_now("other/1.0.0/1", before)];
         assert_eq!(decide(&observed, RetryPolicy::default()).kind(), "up-to-date");
+        // An image that does not show a component at all is compared by time.
+        observed.components_now[1] = component_now("other/1.0.0/1", after());
+        assert_eq!(decided(&observed), "rebuild: component an earlier one -> other 1.0.0/1");
     }
 
     #[test]

@@ -337,7 +337,8 @@ fn component_differences(image: &Image, observed: &Observed) -> Vec<Difference> 
         // A recipe never changes: what shows fewer components than it has is incomplete, and then
         // time decides.
         let by_date = old.is_none();
-        let is_incomplete = image.components.len() < observed.components_now.len();
+        let is_incomplete = image.components.len() < observed.components_now.len()
+            && !held.iter().any(|old| old.family().is_same(new.family(), account));
         if !by_date || (is_incomplete && is_younger(created, image, observed)) {
             let reason = Reason::ComponentUpdated { old, new: new.clone() };
             moved.push((at, Difference { reason, since: created, by_date }));

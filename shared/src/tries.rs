@@ -5,7 +5,8 @@
 //! runs away, however Image Builder shows what an image was built from, and nothing is given up.
 //!
 //! A build that failed is a try if it has no input that came to be after it. A good one is a try if
-//! it began after everything that the reasons name had come to be, and still shows them. A build of
+//! it began after everything that the reasons name had come to be, and still shows the same instead.
+//! A build of
 //! the parent says only when it began, so that a child which began meanwhile was rightly built on
 //! the older one: [`Observed::parent_available`] says when it ended, where that makes the difference.
 //!
@@ -147,8 +148,7 @@ fn judge_one(
     let Ok(own) = differences(image, observed, target) else { return One::None };
     if is_good(image) {
         let still_shows = |reason: &Difference| {
-            own.iter()
-                .any(|it| it.reason.has_cause_of(&reason.reason) && it.was_there_at(image.created))
+            own.iter().any(|it| it.reason == reason.reason && it.was_there_at(image.created))
         };
         return if reasons.iter().all(still_shows) { One::Try } else { One::None };
     }

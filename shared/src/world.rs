@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::arn::{ImageArn, PipelineArn};
+use crate::arn::{ImageArn, PipelineArn, RecipeArn};
 use crate::graph::{Fleet, Member};
 use crate::image::{Configurations, Image, ImageSummary};
 use crate::observed::Observed;
@@ -29,6 +29,11 @@ impl World {
 
     pub(crate) fn pipeline_arn(name: &str) -> PipelineArn {
         format!("{HEAD}image-pipeline/{name}").parse().unwrap()
+    }
+
+    /// `web/1.0.0`
+    pub(crate) fn recipe_arn(text: &str) -> RecipeArn {
+        format!("{HEAD}image-recipe/{text}").parse().unwrap()
     }
 
     /// `gold/1.0.0/3`
