@@ -9,13 +9,16 @@ use thiserror::Error;
 use crate::rebuild::RetryPolicy;
 
 /// The names of all settings.
-pub const ALL: [&str; 7] = [
+pub const ALL: [&str; 10] = [
     "DRY_RUN",
     "GOLD_TOPIC_ARN",
     "REPORT_TOPIC_ARN",
     "LOG_LEVEL",
     "FAILED_BUILD_TRIES",
     "FAILED_BUILD_PAUSE",
+    "FAILED_BUILD_RETRY",
+    "CHECK_SCHEDULE",
+    "RESUME_TAG",
     "CALLS_PER_SECOND",
 ];
 
