@@ -187,8 +187,8 @@ pub fn subscribe(cloud: &Cloud, topic: &str) -> Result<(), TemplateError> {
 /// The rules have another shape than is understood here.
 pub fn listen(cloud: &Cloud) -> Result<(), TemplateError> {
     let mut template = Template::ours()?;
-    template.set("HearImageEvents", "true");
-    template.set("ParameterPrefix", "/");
+    template.set("ListenToImageEvents", "true");
+    template.set("ParameterPrefixes", "/");
     let resources = template.resources()?;
     for (_, rule) in resources.iter().filter(|(_, it)| it["Type"] == "AWS::Events::Rule") {
         let target = rule.pointer("/Properties/Targets/0/Arn/Fn::GetAtt/0").and_then(Value::as_str);
@@ -198,6 +198,10 @@ pub fn listen(cloud: &Cloud) -> Result<(), TemplateError> {
             .and_then(Value::as_str)
             .ok_or_else(|| TemplateError::NotEmulated(format!("the target of the rule {rule}")))?;
         let pattern = template.resolve(&rule["Properties"]["EventPattern"])?;
+        // It may be written as text.
+        let written = pattern.as_str().map(serde_json::from_str);
+        let pattern = written.unwrap_or(Ok(pattern));
+        let pattern = pattern.map_err(|error| TemplateError::Unreadable(error.to_string()))?;
         cloud.state().bus.rule(&pattern, binary);
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! What may a function do? Its role's statements, as `template.yaml` has them.
 //!
 //! A call that the deployed role could not make fails here, too. Resources are those of the
-//! [service authorization reference]; of conditions, only the one on tag keys is understood, and
-//! any other refuses.
+//! [service authorization reference]; of conditions, those of the template are understood, and any
+//! other is an error.
 //!
 //! [service authorization reference]: https://docs.aws.amazon.com/service-authorization/latest/reference/list_imagebuilder.html
 
@@ -27,8 +27,18 @@ struct Statement {
     /// By name: nothing is allowed by a wildcard.
     actions: Vec<String>,
     resources: Vec<Regex>,
-    /// The only tag keys that it is about, if it is about tags.
-    tag_keys: Option<Vec<String>>,
+    conditions: Vec<Condition>,
+}
+
+/// What must hold of a call.
+#[derive(Debug, Clone)]
+enum Condition {
+    /// It has no tag keys but these.
+    TagKeysAreOf(Vec<String>),
+    /// It has tag keys.
+    HasTagKeys,
+    /// It is made by a service on the function's behalf, as SNS uses a key: no call here is.
+    ThroughAService,
 }
 
 /// One thing that a call needs a right for.
@@ -42,7 +52,8 @@ pub struct Need {
 }
 
 impl Role {
-    /// The roles of the template's functions, by the name of their binary.
+    /// The roles of the template's functions, by the name of their binary. They may read parameters
+    /// of every name, as if the stack had been deployed with the prefix of each.
     ///
     /// # Errors
     /// The template has another shape than is understood here.
@@ -52,7 +63,21 @@ impl Role {
         if let Some(roles) = ROLES.get() {
             return Ok(roles.clone());
         }
+        let roles = Self::of_the_template_with(&[("ParameterPrefixes", "*")])?;
+        Ok(ROLES.get_or_init(|| roles).clone())
+    }
+
+    /// The same for a choice of the template's parameters.
+    ///
+    /// # Errors
+    /// The template has another shape than is understood here.
+    pub fn of_the_template_with(
+        parameters: &[(&str, &str)],
+    ) -> Result<BTreeMap<String, Self>, TemplateError> {
         let mut template = Template::ours()?;
+        for (name, value) in parameters {
+            template.set(name, value);
+        }
         template.set("ReportTopic", &format!("arn:aws:sns:{REGION}:{ACCOUNT}:{REPORT_TOPIC}"));
         // What nothing here asks for.
         for arn in ["Key.Arn", "DeadLetters.Arn", "GoldCascadeLogs.Arn", "DependencyCheckLogs.Arn"]
@@ -75,7 +100,7 @@ impl Role {
                 .collect::<Result<_, _>>()?;
             roles.insert(binary.to_owned(), Self(statements));
         }
-        Ok(ROLES.get_or_init(|| roles).clone())
+        Ok(roles)
     }
 
     /// Every action that this role allows, on whatever.
@@ -98,10 +123,13 @@ impl Role {
         self.0.iter().any(|statement| {
             statement.actions.contains(&need.action)
                 && statement.resources.iter().any(|pattern| pattern.is_match(&need.resource))
-                && statement
-                    .tag_keys
-                    .as_ref()
-                    .is_none_or(|keys| need.tag_keys.iter().all(|key| keys.contains(key)))
+                && statement.conditions.iter().all(|condition| match condition {
+                    Condition::TagKeysAreOf(keys) => {
+                        need.tag_keys.iter().all(|key| keys.contains(key))
+                    }
+                    Condition::HasTagKeys => !need.tag_keys.is_empty(),
+                    Condition::ThroughAService => false,
+                })
         })
     }
 }
@@ -151,18 +179,28 @@ fn statement(statement: &Value) -> Result<Statement, TemplateError> {
         .map(|value| pattern(value.as_str()?).ok())
         .collect::<Option<_>>()
         .ok_or_else(unknown)?;
-    let tag_keys = match statement.get("Condition") {
-        None => None,
-        Some(condition) => {
-            let keys = condition.pointer("/ForAllValues:StringEquals/aws:TagKeys");
-            let keys = keys.ok_or_else(unknown)?;
-            Some(each(keys).filter_map(Value::as_str).map(str::to_owned).collect())
+    let mut conditions = Vec::new();
+    for (operator, keys) in statement["Condition"].as_object().into_iter().flatten() {
+        for (key, value) in keys.as_object().into_iter().flatten() {
+            conditions.push(match (operator.as_str(), key.as_str()) {
+                ("ForAllValues:StringEquals", "aws:TagKeys") => {
+                    let keys = each(value).filter_map(Value::as_str);
+                    Condition::TagKeysAreOf(keys.map(str::to_owned).collect())
+                }
+                ("Null", "aws:TagKeys") if value == "false" => Condition::HasTagKeys,
+                // There is one Region here.
+                ("StringEquals", "aws:RequestedRegion") if value == REGION => continue,
+                (_, "kms:ViaService" | "kms:EncryptionContext:aws:sns:topicArn") => {
+                    Condition::ThroughAService
+                }
+                _ => return Err(unknown()),
+            });
         }
-    };
+    }
     if statement["Effect"] != "Allow" {
         return Err(unknown());
     }
-    Ok(Statement { actions: actions.map(str::to_owned).collect(), resources, tag_keys })
+    Ok(Statement { actions: actions.map(str::to_owned).collect(), resources, conditions })
 }
 
 /// One value, or each of several.

@@ -74,6 +74,8 @@ impl ParameterStore {
             return name.to_owned();
         }
         let Self { account, region, .. } = self;
+        // AWS's own belong to no account.
+        let account = if name.starts_with("/aws/") { "" } else { account.as_str() };
         format!("arn:aws:ssm:{region}:{account}:parameter/{}", name.trim_start_matches('/'))
     }
 

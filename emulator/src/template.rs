@@ -1,7 +1,8 @@
 //! What does a `CloudFormation` template say, once its intrinsic functions are resolved?
 //!
-//! As far as our own templates go: `Ref`, `Fn::GetAtt`, `Fn::Sub` of one text, `Fn::If`, and
-//! conditions of `Fn::Equals` and `Fn::Not`, in their long forms.
+//! As far as our own templates go: `Ref`, `Fn::GetAtt`, `Fn::Sub`, `Fn::Join`, `Fn::Split`,
+//! `Fn::Select`, `Fn::If`, and conditions of `Fn::Equals`, `Fn::Not`, `Fn::And` and `Fn::Or`, in their
+//! long forms.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -68,16 +69,21 @@ impl Template {
         }
         let parameters = template.document["Parameters"].as_object().cloned().unwrap_or_default();
         for (name, parameter) in parameters {
-            if let Some(default) = parameter.get("Default") {
-                template.values.insert(name, default.clone());
+            match parameter.get("Default") {
+                Some(Value::String(default)) => template.set(&name, default),
+                Some(default) => drop(template.values.insert(name, default.clone())),
+                None => {}
             }
         }
         Ok(template)
     }
 
-    /// Says what a parameter, a resource or an attribute of one stands for.
+    /// Sets what a parameter, a resource or an attribute of one stands for. The value of a
+    /// parameter that is a list has its items between commas.
     pub fn set(&mut self, name: &str, value: &str) {
-        self.values.insert(name.to_owned(), value.into());
+        let is_list = self.document["Parameters"][name]["Type"] == "CommaDelimitedList";
+        let value = if is_list { value.split(',').collect() } else { Value::from(value) };
+        self.values.insert(name.to_owned(), value);
     }
 
     /// The resources by logical id, unresolved, those without whose condition holds left out.
@@ -112,7 +118,11 @@ impl Template {
             }
             Value::Object(fields) => match fields.iter().next() {
                 Some((name, argument))
-                    if fields.len() == 1 && (name == "Ref" || name.starts_with("Fn::")) =>
+                    if fields.len() == 1
+                        && (name == "Ref"
+                            || name.starts_with("Fn::")
+                            // A statement's conditions are an object.
+                            || (name == "Condition" && argument.is_string())) =>
                 {
                     self.call(name, argument)
                 }
@@ -166,7 +176,33 @@ impl Template {
             ("Ref", Value::String(name)) if name == "AWS::NoValue" => Ok(Value::Null),
             ("Ref", Value::String(name)) => self.value(name),
             ("Fn::GetAtt", Value::Array(_)) => self.value(&texts.join(".")),
-            ("Fn::Sub", Value::String(text)) => self.substitute(text),
+            ("Fn::Sub", Value::String(text)) => self.substitute(text, &Map::new()),
+            ("Fn::Sub", Value::Array(parts)) => match &parts[..] {
+                [Value::String(text), Value::Object(variables)] => self.substitute(text, variables),
+                _ => Err(unknown()),
+            },
+            ("Fn::Join", Value::Array(parts)) => match &parts[..] {
+                [Value::String(delimiter), list] => {
+                    let items = self.resolve(list)?;
+                    let items = items.as_array().ok_or_else(unknown)?.iter().map(as_text);
+                    Ok(items.collect::<Vec<_>>().join(delimiter).into())
+                }
+                _ => Err(unknown()),
+            },
+            ("Fn::Split", Value::Array(parts)) => match &parts[..] {
+                [Value::String(delimiter), text] => {
+                    Ok(as_text(&self.resolve(text)?).split(delimiter.as_str()).collect())
+                }
+                _ => Err(unknown()),
+            },
+            ("Fn::Select", Value::Array(parts)) => match &parts[..] {
+                [index, list] => {
+                    let index = index.as_u64().and_then(|index| usize::try_from(index).ok());
+                    let items = self.resolve(list)?;
+                    index.and_then(|index| items.get(index)).cloned().ok_or_else(unknown)
+                }
+                _ => Err(unknown()),
+            },
             ("Fn::If", Value::Array(parts)) => match &parts[..] {
                 [Value::String(condition), yes, no] => {
                     self.resolve(if self.holds(condition)? { yes } else { no })
@@ -181,6 +217,14 @@ impl Template {
                 [one] => Ok((self.resolve(one)? == false).into()),
                 _ => Err(unknown()),
             },
+            ("Fn::And" | "Fn::Or", Value::Array(parts)) => {
+                let resolved = parts.iter().map(|part| Ok(self.resolve(part)? == true));
+                let resolved = resolved.collect::<Result<Vec<bool>, TemplateError>>()?;
+                let all = function == "Fn::And";
+                Ok(if all { resolved.iter().all(|it| *it) } else { resolved.contains(&true) }
+                    .into())
+            }
+            ("Condition", Value::String(name)) => Ok(self.holds(name)?.into()),
             _ => Err(unknown()),
         }
     }
@@ -197,14 +241,22 @@ impl Template {
         value.ok_or_else(|| TemplateError::Unresolved(name.to_owned()))
     }
 
-    fn substitute(&self, text: &str) -> Result<Value, TemplateError> {
+    fn substitute(
+        &self,
+        text: &str,
+        variables: &Map<String, Value>,
+    ) -> Result<Value, TemplateError> {
         let mut parts = text.split("${");
         let mut out = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let (name, rest) = part
                 .split_once('}')
                 .ok_or_else(|| TemplateError::NotEmulated(format!("Fn::Sub {text}")))?;
-            out.push_str(&as_text(&self.value(name)?));
+            let value = match variables.get(name) {
+                Some(value) => self.resolve(value)?,
+                None => self.value(name)?,
+            };
+            out.push_str(&as_text(&value));
             out.push_str(rest);
         }
         Ok(out.into())
@@ -225,7 +277,10 @@ mod tests {
 Parameters:
   Topic: { Default: "" }
   Name: { Type: String }
+  Names: { Type: CommaDelimitedList, Default: "a,b" }
 Conditions:
+  Both: { "Fn::And": [{ Condition: Makes }, { Condition: Takes }] }
+  One: { "Fn::Or": [{ Condition: Makes }, { Condition: Takes }] }
   Makes: { "Fn::Equals": [{ Ref: Topic }, ""] }
   Takes: { "Fn::Not": [{ "Fn::Equals": [{ Ref: Topic }, ""] }] }
 Resources:
@@ -250,6 +305,24 @@ Resources:
         assert_eq!(names(&template), ["Made"]);
         template.set("Topic", "arn");
         assert_eq!(names(&template), ["Taken"]);
+    }
+
+    #[test]
+    fn lists_are_joined_split_and_selected_from() {
+        let mut template = Template::read(TEXT).unwrap();
+        let value = json!({
+            "a": { "Fn::Split": ["|", { "Fn::Sub": [
+                "x${Names}*", { "Names": { "Fn::Join": ["*|x", { "Ref": "Names" }] } },
+            ] }] },
+            "b": { "Fn::Select": [1, { "Fn::Split": [":", "p:q"] }] },
+            "c": [{ "Fn::If": ["Both", 1, 2] }, { "Fn::If": ["One", 1, 2] }],
+        });
+        let resolved = json!({ "a": ["xa*", "xb*"], "b": "q", "c": [2, 1] });
+        assert_eq!(template.resolve(&value).unwrap(), resolved);
+        template.set("Names", "c");
+        assert_eq!(template.resolve(&value).unwrap()["a"], json!(["xc*"]));
+        let outside = template.resolve(&json!({ "Fn::Select": [2, ["a"]] }));
+        assert!(matches!(outside, Err(TemplateError::NotEmulated(_))));
     }
 
     #[test]

@@ -18,9 +18,9 @@ pub const ALL: [&str; 10] = [
     "FAILED_BUILD_TRIES",
     "FAILED_BUILD_PAUSE",
     "FAILED_BUILD_RETRY",
-    "CALLS_PER_SECOND",
     "CHECK_SCHEDULE",
     "RESUME_TAG",
+    "CALLS_PER_SECOND",
 ];
 
 /// The shortest pause after which builds that do not remove their reason go on.

@@ -57,6 +57,13 @@ async fn refused(function: &str, role: Option<Role>) -> BTreeSet<String> {
     state.refused.iter().filter(|(who, _)| who == function).map(|(_, what)| what.clone()).collect()
 }
 
+/// Rights that no call of ours needs, and why each is there.
+const OF_NO_CALL: [(&str, &str); 1] = [(
+    "imagebuilder:GetImagePipeline",
+    "an older form of the service authorization reference has it as a dependent action of \
+         StartImagePipelineExecution",
+)];
+
 /// With the template's rights nothing is refused; without any one of them, that one is.
 #[tokio::test(start_paused = true)]
 async fn each_function_may_do_exactly_what_it_does() {
@@ -68,7 +75,10 @@ async fn each_function_may_do_exactly_what_it_does() {
                 || action.starts_with("ssm:")
                 || *action == "sns:Publish"
         };
-        let actions: BTreeSet<&str> = role.actions().filter(ours).collect();
+        let mut actions: BTreeSet<&str> = role.actions().filter(ours).collect();
+        for (action, why) in OF_NO_CALL {
+            assert!(actions.remove(action), "{function} has {action}: {why}");
+        }
         assert!(actions.len() > 8, "{function}: {actions:?}");
         for action in actions {
             let without = refused(&function, Some(role.without(action))).await;
@@ -108,6 +118,42 @@ fn rights_end_at_their_resources() {
     assert!(!allows("sns:Publish", "arn:aws:sns:us-east-1:123456789012:somewhere-else"));
 }
 
+/// Parameters of AWS and of Image Builder may be read, those of the stack's prefixes, and no others.
+#[test]
+fn parameters_may_be_read_by_their_prefixes_alone() {
+    let arn =
+        |account: &str, name: &str| format!("arn:aws:ssm:us-east-1:{account}:parameter/{name}");
+    let may_read = |prefixes: &str, account: &str, name: &str| {
+        let roles = Role::of_the_template_with(&[("ParameterPrefixes", prefixes)]).unwrap();
+        let need = Need::new("ssm:GetParameters", &arn(account, name));
+        let may: Vec<bool> = roles.values().map(|role| role.allows(&need)).collect();
+        assert_eq!(may[0], may[1], "both functions may read the same: {need:?}");
+        may[0]
+    };
+    let (own, other) = ("123456789012", "210987654321");
+    assert!(may_read("", "", "aws/service/ami-amazon-linux-latest/al2023"));
+    assert!(may_read("", own, "imagebuilder/gold/latest"));
+    assert!(may_read("", other, "imagebuilder/gold/latest"));
+    assert!(!may_read("", own, "golden/linux"));
+    assert!(!may_read("", own, "prod/db-password"));
+    for (account, name) in [(own, "golden/linux"), (other, "golden/linux"), (own, "shared-ami")] {
+        assert!(may_read("golden/,shared-", account, name), "{name} of {account}");
+    }
+    assert!(!may_read("golden/,shared-", own, "prod/db-password"));
+    assert!(!may_read("golden/,shared-", own, "prod/golden/linux"));
+}
+
+/// Where the stack is deployed without the resume tag, no pipeline may be tagged.
+#[test]
+fn without_the_resume_tag_pipelines_may_not_be_tagged() {
+    let resource = format!("{HEAD}:image-pipeline/web");
+    for action in ["imagebuilder:TagResource", "imagebuilder:UntagResource"] {
+        let roles = Role::of_the_template_with(&[("ResumeTag", "false")]).unwrap();
+        assert!(roles["dependency-check"].actions().all(|it| it != "imagebuilder:UntagResource"));
+        assert!(!roles["dependency-check"].allows(&Need::new(action, &resource)));
+    }
+}
+
 /// On pipelines it writes its own tag and no other.
 #[tokio::test(start_paused = true)]
 async fn on_pipelines_only_our_own_tag_may_be_written() {
@@ -119,6 +165,10 @@ async fn on_pipelines_only_our_own_tag_may_be_written() {
         request.tags(key, "true").send()
     };
     assert!(tag(image_cascade::pipeline::CONTINUE_HERE).await.is_ok());
+    // A call without any key at all has none that is not ours, and is refused as well.
+    let check = &Role::of_the_template().unwrap()["dependency-check"];
+    let pipeline = format!("{HEAD}:image-pipeline/web");
+    assert!(!check.allows(&Need::new("imagebuilder:UntagResource", &pipeline)));
     let error = tag("owner").await.unwrap_err();
     let refusal = error.as_service_error().unwrap().meta().message().unwrap().to_owned();
     assert!(

@@ -24,7 +24,11 @@ class Stack:
         defaults = {name: it.get("Default") for name, it in template["Parameters"].items()}
         unknown = parameters.keys() - defaults.keys()
         assert not unknown, f"no such parameters: {unknown}"
-        self.parameters = {**PSEUDO, **defaults, **parameters}
+        given = {**defaults, **parameters}
+        for name, value in given.items():
+            if template["Parameters"][name]["Type"] == "CommaDelimitedList":
+                given[name] = value.split(",")
+        self.parameters = {**PSEUDO, **given}
         self.resources = {
             name: {**resource, "Properties": self.resolve(resource.get("Properties", {}))}
             for name, resource in template["Resources"].items()
@@ -57,7 +61,13 @@ class Stack:
                     self.exists(name)
                     return f"{name}.{attribute}"
                 case "Fn::Sub":
-                    return re.sub(r"\$\{([^}]+)\}", lambda it: str(self.named(it[1])), argument)
+                    text, names = argument if isinstance(argument, list) else (argument, {})
+                    names = self.resolve(names)
+                    return re.sub(
+                        r"\$\{([^}]+)\}",
+                        lambda it: str(names[it[1]] if it[1] in names else self.named(it[1])),
+                        text,
+                    )
                 case "Fn::If":
                     condition, yes, no = argument
                     return self.resolve(yes if self.holds(condition) else no)
@@ -66,8 +76,18 @@ class Stack:
                     return str(one) == str(other)
                 case "Fn::Not":
                     return not self.resolve(argument[0])
+                case "Fn::And":
+                    return all(self.resolve(argument))
+                case "Fn::Or":
+                    return any(self.resolve(argument))
+                case "Condition" if isinstance(argument, str):
+                    return self.holds(argument)
                 case "Fn::Join":
                     return argument[0].join(str(it) for it in self.resolve(argument[1]))
+                case "Fn::Split":
+                    return self.resolve(argument[1]).split(argument[0])
+                case "Fn::Select":
+                    return self.resolve(argument[1])[argument[0]]
         fields = ((key, self.resolve(field)) for key, field in value.items())
         return {key: field for key, field in fields if field is not NOTHING}
 

@@ -1,33 +1,65 @@
 """Does everything in the transformed template connect with what it needs?
 
-What CloudFormation accepts may still be deaf: a subscription without a permission, a dead-letter
-queue that nobody may write to, a topic whose key the publisher may not use. Each test looks at
+What CloudFormation accepts may still not work: a subscription without a permission, a dead-letter
+queue without a right to write to it, a topic whose key the publisher may not use. Each test looks at
 every choice of the parameters that makes a difference.
 """
 
+import json
 import unittest
-from pathlib import Path
+from collections import Counter
 
 from resolve import Stack
-from transform import transformed
-
-TEMPLATE = transformed(Path(__file__).parents[2] / "template.yaml")
+from template import TEMPLATE
 
 FOREIGN_TOPIC = "arn:aws:sns:us-east-1:210987654321:their-gold-images"
+
+TOPIC_OF_ANOTHER_REGION = "arn:aws:sns:eu-west-1:123456789012:gold-images"
+
+OWN_KEY = "arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+
+LOG_KEY = "arn:aws:kms:us-east-1:123456789012:key/66666666-2222-3333-4444-555555555555"
+
+COMPONENT_KEYS = [
+    "arn:aws:kms:us-east-1:123456789012:key/77777777-2222-3333-4444-555555555555",
+    "arn:aws:kms:us-east-1:210987654321:key/88888888-2222-3333-4444-555555555555",
+]
+
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
 STACKS = {
     "as it comes": Stack(TEMPLATE),
     "with all that can be switched on": Stack(
         TEMPLATE,
-        HearImageEvents="true",
-        ParameterPrefix="/golden/",
+        DryRun="false",
+        ListenToImageEvents="true",
+        ParameterPrefixes="golden/,shared-",
         ReportEmail="team@example.com",
         Traces="true",
+        SubscriberAccounts="210987654321,310987654321",
+        SubnetIds="subnet-1,subnet-2",
+        SecurityGroupIds="sg-1",
+        ReservedConcurrency="5",
+        PermissionsBoundary=BOUNDARY,
+        RolePath="/platform/",
+        KmsKeyArn=OWN_KEY,
+        LogKmsKeyArn=LOG_KEY,
+        ComponentKeyArns=",".join(COMPONENT_KEYS),
+        KeepOnDelete="true",
     ),
-    "on a topic of another account": Stack(TEMPLATE, GoldTopicArn=FOREIGN_TOPIC),
+    "on a topic of another account": Stack(
+        TEMPLATE, GoldTopicArn=FOREIGN_TOPIC, ResumeTag="false", NotificationsAlarm="false"
+    ),
+    "on a topic of another Region": Stack(TEMPLATE, GoldTopicArn=TOPIC_OF_ANOTHER_REGION),
 }
 
+AS_IT_COMES = STACKS["as it comes"]
+WITH_ALL = STACKS["with all that can be switched on"]
+
 FUNCTIONS = {"GoldCascade", "DependencyCheck"}
+
+# States of a build that end it.
+ENDED = ["AVAILABLE", "FAILED", "CANCELLED"]
 
 
 def each(value):
@@ -50,15 +82,23 @@ class Connections(unittest.TestCase):
             for it in permissions
         )
 
+    def queue(self, stack):
+        """The logical id of the one queue that there is."""
+        [queue] = stack.of("AWS::SQS::Queue")
+        return queue
+
+    def queue_arn(self, stack):
+        return f"{self.queue(stack)}.Arn"
+
     def may_queue(self, stack, service, source):
         """Whether the queue's policy lets a service write on behalf of `source` alone."""
         [policy] = stack.of("AWS::SQS::QueuePolicy").values()
-        self.assertEqual(policy["Queues"], ["DeadLetters"])
+        self.assertEqual(policy["Queues"], [self.queue(stack)])
         return any(
             it["Effect"] == "Allow"
             and it["Principal"] == {"Service": service}
             and it["Action"] == "sqs:SendMessage"
-            and it["Resource"] == "DeadLetters.Arn"
+            and it["Resource"] == self.queue_arn(stack)
             and it["Condition"] == {"ArnEquals": {"aws:SourceArn": source}}
             for it in policy["PolicyDocument"]["Statement"]
         )
@@ -85,34 +125,58 @@ class Connections(unittest.TestCase):
             [it] = lambdas
             self.assertEqual((it["TopicArn"], it["Endpoint"]), (topic, "GoldCascade.Arn"))
             self.assertEqual(it["FilterPolicyScope"], "MessageBody")
-            states = it["FilterPolicy"]["state"]["status"]
-            self.assertEqual(states, ["AVAILABLE", "FAILED", "CANCELLED"])
+            # Image Builder's own message, and EventBridge's event that was sent through the topic.
+            of_its_own, of_an_event = it["FilterPolicy"]["$or"]
+            self.assertEqual(of_its_own["state"]["status"], ENDED)
+            self.assertEqual(of_an_event["detail"]["state"]["status"], ENDED)
             self.assertTrue(self.may_invoke(stack, "sns.amazonaws.com", topic, "GoldCascade"))
 
     def test_what_the_subscription_cannot_deliver_is_kept(self):
         for stack in self.stacks():
             topic = stack.parameters["GoldTopicArn"] or "GoldTopic"
             for it in stack.of("AWS::SNS::Subscription").values():
-                if it["Protocol"] == "lambda":
+                # SNS takes no queue of another Region than the topic's.
+                if it["Protocol"] == "lambda" and topic != TOPIC_OF_ANOTHER_REGION:
                     redrive = it["RedrivePolicy"]["deadLetterTargetArn"]
-                    self.assertEqual(redrive, "DeadLetters.Arn")
+                    self.assertEqual(redrive, self.queue_arn(stack))
             self.assertTrue(self.may_queue(stack, "sns.amazonaws.com", topic))
+
+    def test_a_topic_of_another_region_is_subscribed_to_there(self):
+        regions = {}
+        for stack in self.stacks():
+            [it] = (
+                it
+                for it in stack.of("AWS::SNS::Subscription").values()
+                if it["Protocol"] == "lambda"
+            )
+            regions[it["TopicArn"]] = (it["Region"], "RedrivePolicy" in it)
+        self.assertEqual(
+            regions,
+            {
+                "GoldTopic": ("us-east-1", True),
+                FOREIGN_TOPIC: ("us-east-1", True),
+                TOPIC_OF_ANOTHER_REGION: ("eu-west-1", False),
+            },
+        )
 
     def test_the_schedule_reaches_the_check_and_keeps_what_it_cannot_deliver(self):
         for stack in self.stacks():
             [schedule] = stack.of("AWS::Scheduler::Schedule").values()
             target = schedule["Target"]
             self.assertEqual(target["Arn"], "DependencyCheck.Arn")
-            self.assertEqual(target["DeadLetterConfig"], {"Arn": "DeadLetters.Arn"})
+            self.assertEqual(target["DeadLetterConfig"], {"Arn": self.queue_arn(stack)})
             self.assertEqual(target["RetryPolicy"]["MaximumRetryAttempts"], 5)
             self.assertEqual(schedule["ScheduleExpressionTimezone"], "UTC")
             self.assertEqual(schedule["FlexibleTimeWindow"]["Mode"], "FLEXIBLE")
             role = target["RoleArn"].removesuffix(".Arn")
             trust = stack.of("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
             self.assertEqual(each(trust[0]["Principal"]["Service"]), ["scheduler.amazonaws.com"])
+            # Else the scheduler could be used for another account's schedule.
+            of_this_account = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+            self.assertEqual(trust[0]["Condition"], of_this_account)
             for action, resource in [
                 ("lambda:InvokeFunction", "DependencyCheck.Arn"),
-                ("sqs:SendMessage", "DeadLetters.Arn"),
+                ("sqs:SendMessage", self.queue_arn(stack)),
             ]:
                 self.assertTrue(self.role_may(stack, role, action, resource), action)
 
@@ -124,9 +188,11 @@ class Connections(unittest.TestCase):
                 function = target["Arn"].removesuffix(".Arn")
                 source, principal = f"{name}.Arn", "events.amazonaws.com"
                 self.assertTrue(self.may_invoke(stack, principal, source, function), name)
-                self.assertEqual(target["DeadLetterConfig"], {"Arn": "DeadLetters.Arn"})
+                self.assertEqual(target["DeadLetterConfig"], {"Arn": self.queue_arn(stack)})
                 self.assertTrue(self.may_queue(stack, principal, source), name)
-                targets[name] = (function, rule["EventPattern"]["source"])
+                pattern = rule["EventPattern"]
+                pattern = json.loads(pattern) if isinstance(pattern, str) else pattern
+                targets[name] = (function, pattern["source"])
         self.assertEqual(
             targets,
             {
@@ -145,9 +211,11 @@ class Connections(unittest.TestCase):
             for function, it in configs.items():
                 self.assertEqual(it["MaximumRetryAttempts"], 2)
                 failed = it["DestinationConfig"]["OnFailure"]["Destination"]
-                self.assertEqual(failed, "DeadLetters.Arn")
+                self.assertEqual(failed, self.queue_arn(stack))
                 role = stack.of("AWS::Lambda::Function")[function]["Role"].removesuffix(".Arn")
-                self.assertTrue(self.role_may(stack, role, "sqs:SendMessage", "DeadLetters.Arn"))
+                self.assertTrue(
+                    self.role_may(stack, role, "sqs:SendMessage", self.queue_arn(stack))
+                )
 
     def test_the_queue_keeps_for_two_weeks_and_is_encrypted_without_a_key_of_ours(self):
         for stack in self.stacks():
@@ -157,27 +225,240 @@ class Connections(unittest.TestCase):
             self.assertTrue(queue["SqsManagedSseEnabled"])
             self.assertNotIn("KmsMasterKeyId", queue)
 
-    def test_whoever_publishes_may_use_the_topics_key(self):
-        service_role = (
-            "arn:aws:iam::123456789012:role/aws-service-role/imagebuilder.amazonaws.com/"
-            "AWSServiceRoleForImageBuilder"
+    def test_each_publisher_may_use_the_topics_key_for_topics_alone(self):
+        [key] = AS_IT_COMES.of("AWS::KMS::Key")
+        statements = AS_IT_COMES.of("AWS::KMS::Key")[key]["KeyPolicy"]["Statement"]
+        by_sid = {it["Sid"]: it for it in statements}
+        topics = {"kms:EncryptionContext:aws:sns:topicArn": "arn:aws:sns:us-east-1:123456789012:*"}
+        for sid in ["ImageBuilderPublishes", "AlarmsPublish"]:
+            self.assertEqual(by_sid[sid]["Action"], ["kms:GenerateDataKey*", "kms:Decrypt"])
+            self.assertEqual(by_sid[sid]["Condition"]["ArnLike"], topics, sid)
+        through_sns = {"kms:ViaService": "sns.us-east-1.amazonaws.com*"}
+        self.assertEqual(by_sid["ImageBuilderPublishes"]["Condition"]["StringLike"], through_sns)
+        alarms = by_sid["AlarmsPublish"]
+        self.assertEqual(alarms["Principal"], {"Service": "cloudwatch.amazonaws.com"})
+        self.assertEqual(
+            alarms["Condition"]["StringEquals"], {"aws:SourceAccount": "123456789012"}
         )
         for stack in self.stacks():
+            key = OWN_KEY if stack.parameters["KmsKeyArn"] else "Key.Arn"
             for topic in stack.of("AWS::SNS::Topic").values():
-                self.assertEqual(topic["KmsMasterKeyId"], "Key.Arn")
-            statements = stack.of("AWS::KMS::Key")["Key"]["KeyPolicy"]["Statement"]
-            grants = {str(it["Principal"]): set(each(it["Action"])) for it in statements}
-            publishes = {"kms:GenerateDataKey*", "kms:Decrypt"}
-            for principal in [{"AWS": service_role}, {"Service": "cloudwatch.amazonaws.com"}]:
-                self.assertLessEqual(publishes, grants[str(principal)])
+                self.assertEqual(topic["KmsMasterKeyId"], key)
             for function in FUNCTIONS:
                 role = stack.of("AWS::Lambda::Function")[function]["Role"].removesuffix(".Arn")
-                for action, resource in [
-                    ("sns:Publish", "ReportTopic"),
-                    ("kms:GenerateDataKey", "Key.Arn"),
-                    ("kms:Decrypt", "Key.Arn"),
-                ]:
-                    self.assertTrue(self.role_may(stack, role, action, resource), action)
+                self.assertTrue(self.role_may(stack, role, "sns:Publish", "ReportTopic"))
+                [use] = [
+                    it for it in self.statements(stack, role) if "kms:GenerateDataKey" in it["Action"]
+                ]
+                self.assertEqual(use["Action"], ["kms:GenerateDataKey", "kms:Decrypt"])
+                self.assertEqual(use["Resource"], key)
+                self.assertEqual(use["Condition"]["StringLike"], through_sns)
+                report_topic = {"kms:EncryptionContext:aws:sns:topicArn": "ReportTopic"}
+                self.assertEqual(use["Condition"]["ArnEquals"], report_topic)
+
+    def test_the_keys_policy_names_no_principal_that_may_not_exist(self):
+        """KMS refuses such a policy, and Image Builder's role exists only once it has been used."""
+        [key] = AS_IT_COMES.of("AWS::KMS::Key").values()
+        for it in key["KeyPolicy"]["Statement"]:
+            principal = it["Principal"]
+            if principal == {"AWS": "*"}:
+                condition = it["Condition"]
+                role = condition["ArnEquals"]["aws:PrincipalArn"].rsplit("/", 1)[-1]
+                self.assertEqual(role, "AWSServiceRoleForImageBuilder")
+                caller = {"kms:CallerAccount": "123456789012"}
+                self.assertEqual(condition["StringEquals"], caller)
+            else:
+                account = {"AWS": "arn:aws:iam::123456789012:root"}
+                service = {"Service": "cloudwatch.amazonaws.com"}
+                self.assertIn(principal, [account, service])
+
+    def test_with_a_key_of_the_account_no_key_is_made(self):
+        self.assertEqual(len(AS_IT_COMES.of("AWS::KMS::Key")), 1)
+        self.assertEqual(WITH_ALL.of("AWS::KMS::Key"), {})
+
+    def test_topics_and_queue_refuse_what_comes_without_tls(self):
+        kinds = {"AWS::SNS::TopicPolicy": "Topics", "AWS::SQS::QueuePolicy": "Queues"}
+        for stack in self.stacks():
+            protected = set()
+            for kind, names in kinds.items():
+                for policy in stack.of(kind).values():
+                    [deny] = [
+                        it for it in policy["PolicyDocument"]["Statement"] if it["Effect"] == "Deny"
+                    ]
+                    self.assertEqual(deny["Principal"], "*")
+                    without_tls = {"Bool": {"aws:SecureTransport": "false"}}
+                    self.assertEqual(deny["Condition"], without_tls)
+                    protected |= set(policy[names])
+            made = {*stack.of("AWS::SNS::Topic"), *stack.of("AWS::SQS::Queue")}
+            self.assertEqual(protected, made)
+
+    def test_a_topic_with_a_policy_still_lets_image_builder_alarms_and_account_publish(self):
+        for stack in self.stacks():
+            for policy in stack.of("AWS::SNS::TopicPolicy").values():
+                [topic] = policy["Topics"]
+                allowed = {
+                    str(it["Principal"]): it
+                    for it in policy["PolicyDocument"]["Statement"]
+                    if it["Effect"] == "Allow"
+                }
+                account = allowed[str({"AWS": "arn:aws:iam::123456789012:root"})]
+                self.assertIn("sns:Publish", account["Action"])
+                if topic == "ReportTopic":
+                    alarms = allowed[str({"Service": "cloudwatch.amazonaws.com"})]
+                    self.assertEqual(alarms["Action"], "sns:Publish")
+                    self.assertEqual(
+                        alarms["Condition"], {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+                    )
+
+    def test_other_accounts_subscribe_only_where_they_are_named(self):
+        def others(stack):
+            policy = stack.of("AWS::SNS::TopicPolicy")["GoldTopicPolicy"]["PolicyDocument"]
+            return [
+                (it["Principal"]["AWS"], it["Action"])
+                for it in policy["Statement"]
+                if it["Sid"] == "OthersSubscribe"
+            ]
+
+        self.assertEqual(others(AS_IT_COMES), [])
+        self.assertEqual(others(WITH_ALL), [(["210987654321", "310987654321"], "sns:Subscribe")])
+
+    def test_every_role_has_the_boundary_and_the_path(self):
+        for stack in self.stacks():
+            roles = stack.of("AWS::IAM::Role")
+            self.assertEqual(
+                roles.keys(), {"GoldCascadeRole", "DependencyCheckRole", "ScheduleRole"}
+            )
+            for name, role in roles.items():
+                boundary = stack.parameters["PermissionsBoundary"] or None
+                self.assertEqual(role.get("PermissionsBoundary"), boundary, name)
+                self.assertEqual(role["Path"], stack.parameters["RolePath"], name)
+        self.assertEqual(WITH_ALL.parameters["RolePath"], "/platform/")
+
+    def test_pipelines_are_tagged_with_our_tag_alone_and_only_where_it_is_allowed(self):
+        for stack in self.stacks():
+            tagging = [
+                it
+                for it in self.statements(stack, "DependencyCheckRole")
+                if "imagebuilder:UntagResource" in each(it["Action"])
+            ]
+            self.assertEqual(len(tagging), stack.parameters["ResumeTag"] == "true")
+            for it in tagging:
+                # `ForAllValues` holds also where there is no key at all.
+                self.assertEqual(
+                    it["Condition"],
+                    {
+                        "ForAllValues:StringEquals": {
+                            "aws:TagKeys": ["image-cascade:continue-here"]
+                        },
+                        "Null": {"aws:TagKeys": "false"},
+                    },
+                )
+            for it in stack.of("AWS::Lambda::Function").values():
+                variables = it["Environment"]["Variables"]
+                self.assertEqual(variables["RESUME_TAG"], stack.parameters["ResumeTag"])
+
+    def test_starting_a_pipeline_includes_what_depends_on_it(self):
+        for stack in self.stacks():
+            for function in FUNCTIONS:
+                for action in ["GetImagePipeline", "StartImagePipelineExecution"]:
+                    own = "arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/*"
+                    self.assertTrue(
+                        self.role_may(stack, f"{function}Role", f"imagebuilder:{action}", own)
+                    )
+
+    def test_parameters_are_read_by_prefix_and_never_all(self):
+        public = "arn:aws:ssm:us-east-1::parameter/aws/service/*"
+        of_image_builder = "arn:aws:ssm:us-east-1:*:parameter/imagebuilder/*"
+        of_prefixes = ["arn:*:ssm:*:*:parameter/golden/*", "arn:*:ssm:*:*:parameter/shared-*"]
+        for stack in self.stacks():
+            for function in FUNCTIONS:
+                statements = [
+                    it
+                    for it in self.statements(stack, f"{function}Role")
+                    if it["Action"] == "ssm:GetParameters"
+                ]
+                self.assertEqual(statements[0]["Resource"], [public, of_image_builder])
+                if stack is not WITH_ALL:
+                    self.assertEqual(len(statements), 1)
+                    continue
+                [_, by_prefix] = statements
+                self.assertEqual(by_prefix["Resource"], of_prefixes)
+                here = {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}
+                self.assertEqual(by_prefix["Condition"], here)
+
+    def test_a_change_of_each_parameter_that_may_be_read_by_prefix_runs_a_check(self):
+        self.assertNotIn("ParameterEvents", AS_IT_COMES.of("AWS::Events::Rule"))
+        pattern = json.loads(WITH_ALL.of("AWS::Events::Rule")["ParameterEvents"]["EventPattern"])
+        self.assertEqual(
+            pattern,
+            {
+                "source": ["aws.ssm"],
+                "detail-type": ["Parameter Store Change"],
+                "detail": {
+                    "operation": ["Create", "Update"],
+                    "name": [
+                        {"prefix": it} for it in ["golden/", "shared-", "/golden/", "/shared-"]
+                    ],
+                },
+            },
+        )
+
+    def test_components_are_decrypted_with_the_keys_that_are_named_through_image_builder(self):
+        for stack in self.stacks():
+            decrypting = [
+                it
+                for it in self.statements(stack, "DependencyCheckRole")
+                if it["Sid"] == "ReadsEncryptedComponents"
+            ]
+            self.assertEqual(len(decrypting), stack is WITH_ALL)
+            for it in decrypting:
+                self.assertEqual((it["Action"], it["Resource"]), ("kms:Decrypt", COMPONENT_KEYS))
+                through = {"kms:ViaService": "imagebuilder.us-east-1.amazonaws.com*"}
+                self.assertEqual(it["Condition"], {"StringLike": through})
+
+    def test_in_a_vpc_lambda_may_make_interfaces_and_the_functions_code_may_not(self):
+        for stack in self.stacks():
+            for name, function in stack.of("AWS::Lambda::Function").items():
+                vpc = function.get("VpcConfig")
+                connecting = [
+                    it
+                    for it in self.statements(stack, f"{name}Role")
+                    if "ec2:CreateNetworkInterface" in each(it["Action"])
+                ]
+                self.assertEqual(len(connecting), stack is WITH_ALL)
+                if stack is not WITH_ALL:
+                    self.assertIsNone(vpc)
+                    continue
+                self.assertEqual(
+                    vpc, {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
+                )
+                # The key is there in what a function's code calls.
+                by_lambda_alone = {"Null": {"lambda:SourceFunctionArn": "true"}}
+                self.assertEqual(connecting[0]["Condition"], by_lambda_alone)
+
+    def test_concurrency_is_reserved_only_where_it_is_asked_for(self):
+        for stack in self.stacks():
+            for function in stack.of("AWS::Lambda::Function").values():
+                reserved = function.get("ReservedConcurrentExecutions")
+                self.assertEqual(reserved, "5" if stack is WITH_ALL else None)
+
+    def test_logs_and_dead_letters_stay_only_where_they_are_to(self):
+        kinds = ("AWS::SQS::Queue", "AWS::Logs::LogGroup")
+        for stack in self.stacks():
+            policy = "Retain" if stack.parameters["KeepOnDelete"] == "true" else "Delete"
+            kept = [it for it in stack.resources.values() if it["Type"] in kinds]
+            self.assertEqual(Counter(it["Type"] for it in kept), {kinds[0]: 1, kinds[1]: 2})
+            for it in kept:
+                self.assertEqual((it["DeletionPolicy"], it["UpdateReplacePolicy"]), (policy,) * 2)
+
+    def test_what_is_kept_is_like_what_is_not(self):
+        resources = TEMPLATE["Resources"]
+        for name in ["DeadLetters", "GoldCascadeLogs", "DependencyCheckLogs"]:
+            one, other = resources[name], resources[f"Kept{name}"]
+            self.assertEqual(one["Properties"], other["Properties"])
+
+    def test_the_mail_address_is_not_shown(self):
+        self.assertIs(TEMPLATE["Parameters"]["ReportEmail"]["NoEcho"], True)
 
     def test_each_function_writes_to_a_log_group_that_forgets(self):
         for stack in self.stacks():
@@ -185,6 +466,8 @@ class Connections(unittest.TestCase):
             for function, it in stack.of("AWS::Lambda::Function").items():
                 group = it["LoggingConfig"]["LogGroup"]
                 self.assertEqual(groups[group]["RetentionInDays"], 90)
+                key = stack.parameters["LogKmsKeyArn"] or None
+                self.assertEqual(groups[group].get("KmsKeyId"), key)
                 role = it["Role"].removesuffix(".Arn")
                 self.assertTrue(self.role_may(stack, role, "logs:PutLogEvents", f"{group}.Arn"))
 
@@ -196,25 +479,82 @@ class Connections(unittest.TestCase):
                 self.assertEqual(it.get("TracingConfig", {}).get("Mode") == "Active", traces)
                 self.assertEqual(self.role_may(stack, role, "xray:PutTraceSegments", "*"), traces)
 
-    def test_every_alarm_tells_somebody_of_a_metric_that_there_is(self):
-        of_ours = {"ImageCascade": {"OldestStalenessHours"}}
-        of_awss = {
-            "AWS/Lambda": {"Errors", "Invocations"},
-            "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
+    def test_every_alarm_reports_beginning_and_end_of_a_metric_that_exists(self):
+        metrics = {
+            "ImageCascade": {
+                "Failures",
+                "FoundByCheck",
+                "OldestStalenessHours",
+                "PipelinesBehind",
+                "Starts",
+                "Unverified",
+            },
+            "AWS/Lambda": {
+                "AsyncEventsDropped",
+                "DestinationDeliveryFailures",
+                "Invocations",
+                "Throttles",
+            },
+            "AWS/SQS": {
+                "ApproximateNumberOfMessagesNotVisible",
+                "ApproximateNumberOfMessagesVisible",
+                "NumberOfMessagesSent",
+            },
         }
+        watched = set()
         for stack in self.stacks():
             for name, alarm in stack.of("AWS::CloudWatch::Alarm").items():
                 self.assertEqual(alarm["AlarmActions"], ["ReportTopic"], name)
-                metrics = (of_ours | of_awss)[alarm["Namespace"]]
-                self.assertIn(alarm["MetricName"], metrics, name)
-                [dimension] = alarm["Dimensions"]
-                self.assertIn(dimension["Value"], {*FUNCTIONS, "DeadLetters.QueueName"}, name)
+                self.assertEqual(alarm["OKActions"], ["ReportTopic"], name)
+                queries = [
+                    it["MetricStat"]["Metric"]
+                    for it in alarm.get("Metrics", [])
+                    if "MetricStat" in it
+                ]
+                for metric in queries or [alarm]:
+                    self.assertIn(metric["MetricName"], metrics[metric["Namespace"]], name)
+                    [dimension] = metric["Dimensions"]
+                    of = {*FUNCTIONS, f"{self.queue(stack)}.QueueName"}
+                    self.assertIn(dimension["Value"], of, name)
+                    watched.add((metric["Namespace"], metric["MetricName"]))
+        self.assertEqual(watched, {(space, it) for space, names in metrics.items() for it in names})
 
-    def test_nothing_starts_until_somebody_says_so(self):
-        for function in STACKS["as it comes"].of("AWS::Lambda::Function").values():
+    def test_no_alarm_is_about_errors_that_retries_remove(self):
+        for stack in self.stacks():
+            for alarm in stack.of("AWS::CloudWatch::Alarm").values():
+                self.assertNotIn('"Errors"', json.dumps(alarm))
+
+    def test_in_a_dry_run_no_alarm_is_about_what_a_dry_run_does_not_do(self):
+        about_builds = {
+            "PipelineIsBehind",
+            "BuildsChangeNothing",
+            "MorePipelinesNeedAttention",
+            "StartsAreMany",
+            "NotificationsDoNotArrive",
+        }
+        alarms = set(WITH_ALL.of("AWS::CloudWatch::Alarm"))
+        self.assertLessEqual(about_builds, alarms)
+        self.assertEqual(set(AS_IT_COMES.of("AWS::CloudWatch::Alarm")), alarms - about_builds)
+
+    def test_a_fleet_without_topics_can_do_without_the_alarm_about_notifications(self):
+        stack = Stack(TEMPLATE, DryRun="false", NotificationsAlarm="false")
+        self.assertNotIn("NotificationsDoNotArrive", stack.of("AWS::CloudWatch::Alarm"))
+
+    def test_nothing_is_named_by_us_so_that_no_name_is_too_long_or_taken(self):
+        """A stack of a StackSet has a name of 60 characters and more; a schedule's has 64 at most."""
+        for parameters in [{}, {"KeepOnDelete": "true", "ListenToImageEvents": "true"}]:
+            stack = Stack(TEMPLATE, **parameters)
+            for name, resource in stack.resources.items():
+                for key, value in resource["Properties"].items():
+                    names_itself = key.endswith("Name") and key not in {"FunctionName", "MetricName"}
+                    is_reference = isinstance(value, str) and value in stack.resources
+                    self.assertFalse(names_itself and not is_reference, f"{name}.{key}")
+
+    def test_nothing_starts_until_a_parameter_allows_it(self):
+        for function in AS_IT_COMES.of("AWS::Lambda::Function").values():
             self.assertEqual(function["Environment"]["Variables"]["DRY_RUN"], "true")
 
-    def test_mail_is_sent_only_where_somebody_asked_for_it(self):
+    def test_mail_is_sent_only_where_there_is_an_address(self):
         for stack in self.stacks():
             mails = [
                 it for it in stack.of("AWS::SNS::Subscription").values() if it["Protocol"] == "email"
@@ -222,6 +562,12 @@ class Connections(unittest.TestCase):
             self.assertEqual(len(mails), 1 if stack.parameters["ReportEmail"] else 0)
             for it in mails:
                 self.assertEqual(it["TopicArn"], "ReportTopic")
+
+    def test_code_and_processor_are_decided_by_one_line(self):
+        """`sam build` compiles for the line that `sam deploy` deploys; no parameter can differ."""
+        self.assertNotIn("Architecture", TEMPLATE["Parameters"])
+        for function in AS_IT_COMES.of("AWS::Lambda::Function").values():
+            self.assertIn(function["Architectures"], [["arm64"], ["x86_64"]])
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 //! Does a message pass a subscription's filter policy?
 //!
 //! Strings, numbers, `null`, `prefix`, `suffix`, `anything-but`, `exists` and
-//! `equals-ignore-case`, nested for message bodies; other operators are refused by name.
+//! `equals-ignore-case`, nested for message bodies, and `$or`; other operators are refused by name.
 
 use serde_json::{Map, Value};
 
 use super::Refusal;
 
 const OPERATORS: [&str; 5] = ["prefix", "suffix", "anything-but", "exists", "equals-ignore-case"];
+
+/// Operators of SNS that are not emulated.
+const RESERVED: [&str; 3] = ["numeric", "cidr", "wildcard"];
 
 /// Whether a policy can be used.
 pub(super) fn check(policy: &str) -> Result<(), Refusal> {
@@ -23,8 +26,22 @@ pub(super) fn check(policy: &str) -> Result<(), Refusal> {
     }
 }
 
+/// The alternatives of `$or`, if it is the operator: a list of two or more objects, none of which has
+/// an operator's name for a key. Otherwise SNS takes `$or` for an attribute's name.
+fn alternatives<'a>(key: &str, rule: &'a Value) -> Option<Vec<&'a Map<String, Value>>> {
+    let Value::Array(items) = rule else { return None };
+    let objects: Option<Vec<_>> = items.iter().map(Value::as_object).collect();
+    let objects = objects.filter(|objects| key == "$or" && objects.len() > 1)?;
+    let is_reserved =
+        |key: &String| OPERATORS.contains(&key.as_str()) || RESERVED.contains(&key.as_str());
+    (!objects.iter().any(|it| it.keys().any(is_reserved))).then_some(objects)
+}
+
 fn unknown_operator(policy: &Map<String, Value>) -> Option<String> {
-    policy.values().find_map(|rule| match rule {
+    policy.iter().find_map(|(key, rule)| match rule {
+        rule if alternatives(key, rule).is_some() => {
+            alternatives(key, rule)?.into_iter().find_map(unknown_operator)
+        }
         Value::Object(nested) => unknown_operator(nested),
         Value::Array(conditions) => {
             conditions.iter().filter_map(Value::as_object).find_map(|condition| {
@@ -38,14 +55,19 @@ fn unknown_operator(policy: &Map<String, Value>) -> Option<String> {
 /// Whether every rule of the policy is met by `value`.
 pub(crate) fn passes(policy: &str, value: &Value) -> bool {
     let policy: Map<String, Value> = serde_json::from_str(policy).unwrap_or_default();
-    policy.iter().all(|(key, rule)| meets(rule, value.get(key)))
+    meets_all(&policy, value)
+}
+
+fn meets_all(policy: &Map<String, Value>, value: &Value) -> bool {
+    policy.iter().all(|(key, rule)| match alternatives(key, rule) {
+        Some(alternatives) => alternatives.into_iter().any(|it| meets_all(it, value)),
+        None => meets(rule, value.get(key)),
+    })
 }
 
 fn meets(rule: &Value, value: Option<&Value>) -> bool {
     match (rule, value) {
-        (Value::Object(nested), Some(Value::Object(_))) => {
-            nested.iter().all(|(key, rule)| meets(rule, value.and_then(|value| value.get(key))))
-        }
+        (Value::Object(nested), Some(value @ Value::Object(_))) => meets_all(nested, value),
         (Value::Array(conditions), Some(Value::Array(values))) => values
             .iter()
             .any(|value| conditions.iter().any(|condition| holds(condition, Some(value)))),
@@ -88,6 +110,33 @@ mod tests {
         assert!(!passes(policy, &json!({ "AlarmName": "cpu" })));
         assert!(check(policy).is_ok());
         assert!(check(r#"{"a":[{"numeric":[">",1]}]}"#).is_err());
+    }
+
+    #[test]
+    fn one_of_several_alternatives_is_enough() {
+        let policy = r#"{"$or":[{"state":{"status":["FAILED"]}},{"detail":{"state":{"status":["FAILED"]}}}]}"#;
+        assert!(check(policy).is_ok());
+        let failed = json!({ "state": { "status": "FAILED" } });
+        assert!(passes(policy, &failed));
+        assert!(passes(policy, &json!({ "detail": failed })));
+        assert!(!passes(policy, &json!({ "detail": { "state": { "status": "BUILDING" } } })));
+        assert!(!passes(policy, &json!({ "status": "FAILED" })));
+        // Beside other keys, and within one, each of which must be met as well.
+        let policy = r#"{"a":["1"],"b":{"$or":[{"c":["2"]},{"d":[{"prefix":"3"}]}]}}"#;
+        assert!(check(policy).is_ok());
+        assert!(passes(policy, &json!({ "a": "1", "b": { "d": "34" } })));
+        assert!(!passes(policy, &json!({ "a": "1", "b": { "d": "4" } })));
+        assert!(!passes(policy, &json!({ "b": { "c": "2" } })));
+        assert!(check(r#"{"$or":[{"a":[{"numeric":[">",1]}]},{"b":["1"]}]}"#).is_err());
+    }
+
+    #[test]
+    fn one_alternative_alone_is_a_name_like_any_other() {
+        // AWS: https://docs.aws.amazon.com/sns/latest/dg/and-or-logic.html#or-operator
+        assert!(check(r#"{"$or":[{"state":["FAILED"]}]}"#).is_err());
+        let reserved = r#"{"$or":[{"prefix":"a"},{"suffix":"b"}]}"#;
+        assert!(check(reserved).is_ok());
+        assert!(passes(reserved, &json!({ "$or": "crab" })));
     }
 
     #[test]

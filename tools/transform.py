@@ -1,6 +1,6 @@
 """What does CloudFormation get to see of a SAM template?
 
-    python transform.py ../../template.yaml > transformed.json
+    python tools/transform.py template.yaml > transformed.json
 
 The transform is AWS's own (`samtranslator`), offline.
 """

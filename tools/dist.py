@@ -1,0 +1,210 @@
+"""What does an account deploy that has neither Rust nor SAM?
+
+    tools/dist [--architecture arm64] [--output dist]
+
+Builds both functions for each processor, and writes into the output folder
+
+    gold-cascade-arm64-0123456789ab.zip, ...   the code; the name has the start of its checksum
+    image-cascade.template.json                plain CloudFormation, without macros
+    SHA256SUMS                                 of all of them
+
+The template asks for the bucket that the zips are in. It names them with their checksums, so that
+another code is another template, and an update of the stack an update of the code. The processor is
+a parameter of it that chooses the zip, so that both always match.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+from transform import transformed
+
+ROOT = Path(__file__).parents[1]
+
+# Logical ids of the template's functions, by the name of their binary.
+FUNCTIONS = {"gold-cascade": "GoldCascade", "dependency-check": "DependencyCheck"}
+
+# By their names in Lambda: Rust's target, and cargo-lambda's option.
+ARCHITECTURES = {
+    "arm64": ("aarch64-unknown-linux-gnu", "--arm64"),
+    "x86_64": ("x86_64-unknown-linux-gnu", "--x86-64"),
+}
+
+TEMPLATE = "image-cascade.template.json"
+
+# CloudFormation takes a template of this size in the request itself, without a bucket for it.
+MOST_BYTES = 51_200
+
+PARAMETERS = {
+    "CodeBucket": {
+        "Description": "The S3 bucket with the functions' zips, in the stack's Region.",
+        "Type": "String",
+        "AllowedPattern": "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        "ConstraintDescription": "must be a bucket's name",
+    },
+    "CodeBucketHasRegion": {
+        "Description": "true adds - and the stack's Region to the bucket's name, for stacks in several Regions.",
+        "Type": "String",
+        "AllowedValues": ["true", "false"],
+        "Default": "false",
+    },
+    "CodeKeyPrefix": {
+        "Description": "What the zips' names in the bucket begin with.",
+        "Type": "String",
+        "Default": "image-cascade/",
+        "AllowedPattern": "^$|^[^/].*/$",
+        "ConstraintDescription": "must end with a slash, or be empty",
+    },
+}
+
+
+class MissingTarget(Exception):
+    """Rust cannot compile for a processor here."""
+
+
+def build(architecture: str) -> dict[str, bytes]:
+    """The zip of each function for one processor, by the name of its binary."""
+    target, option = ARCHITECTURES[architecture]
+    if shutil.which("rustup"):
+        added = subprocess.run(["rustup", "target", "add", target], capture_output=True, text=True)
+        if added.returncode:
+            raise MissingTarget(f"Rust's target {target} cannot be added: {added.stderr.strip()}")
+    folder = ROOT / "target" / "dist" / architecture
+    command = ["cargo", "lambda", "build", "--release", option, "--lambda-dir", folder]
+    packages = [argument for name in FUNCTIONS for argument in ("--package", name)]
+    subprocess.run([*command, *packages], cwd=ROOT, check=True)
+    return {name: archive((folder / name / "bootstrap").read_bytes()) for name in FUNCTIONS}
+
+
+def archive(bootstrap: bytes) -> bytes:
+    """A zip for Lambda; the same of the same program, whenever it is made."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as files:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o755 << 16
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        files.writestr(entry, bootstrap)
+    return written.getvalue()
+
+
+def plain(keys: dict[str, dict[str, str]], version: str) -> dict:
+    """The template without SAM; `keys` has each zip's name, by processor and binary."""
+    template = transformed(ROOT / "template.yaml")
+    architectures = list(keys)
+    template["Parameters"] |= PARAMETERS | {
+        "Architecture": {
+            "Description": "The processor that the functions run on; it chooses their code.",
+            "Type": "String",
+            "AllowedValues": architectures,
+            "Default": architectures[0],
+        },
+    }
+    template["Conditions"] |= {
+        "HasBucketOfRegion": {"Fn::Equals": [{"Ref": "CodeBucketHasRegion"}, "true"]},
+        "RunsOnArm": {"Fn::Equals": [{"Ref": "Architecture"}, "arm64"]},
+    }
+    interface = template["Metadata"]["AWS::CloudFormation::Interface"]
+    interface["ParameterGroups"].insert(
+        0,
+        {
+            "Label": {"default": "Where the code is"},
+            "Parameters": [*PARAMETERS, "Architecture"],
+        },
+    )
+    template["Metadata"]["ImageCascade"] = {"Version": version}
+    bucket = {
+        "Fn::If": [
+            "HasBucketOfRegion",
+            {"Fn::Sub": "${CodeBucket}-${AWS::Region}"},
+            {"Ref": "CodeBucket"},
+        ]
+    }
+    for binary, name in FUNCTIONS.items():
+        function = template["Resources"][name]
+        # How SAM builds it, and that SAM made it, is not said of this template.
+        del function["Metadata"]
+        properties = function["Properties"]
+        properties.pop("Tags", None)
+        zips = {it: {"Fn::Sub": "${CodeKeyPrefix}" + keys[it][binary]} for it in architectures}
+        if len(zips) > 1:
+            key = {"Fn::If": ["RunsOnArm", zips["arm64"], zips["x86_64"]]}
+        else:
+            [key] = zips.values()
+        properties["Code"] = {"S3Bucket": bucket, "S3Key": key}
+        properties["Architectures"] = [{"Ref": "Architecture"}]
+    if len(architectures) == 1:
+        del template["Conditions"]["RunsOnArm"]
+    return template
+
+
+def written(template: dict) -> str:
+    """The template as JSON with a line for each parameter, condition, resource and output."""
+
+    def short(value):
+        return json.dumps(value, separators=(",", ":"))
+
+    sections = []
+    for name, section in template.items():
+        if isinstance(section, dict):
+            lines = ",\n".join(f"{short(key)}:{short(value)}" for key, value in section.items())
+            sections.append(f"{short(name)}:{{\n{lines}}}")
+        else:
+            sections.append(f"{short(name)}:{short(section)}")
+    return "{" + ",\n".join(sections) + "}\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        prog="tools/dist", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--output", type=Path, default=ROOT / "dist", help="dist, if not given")
+    parser.add_argument(
+        "--architecture",
+        action="append",
+        choices=ARCHITECTURES,
+        help="one processor, and an error if it cannot be built for; may be repeated.\n"
+        "If not given: both, without those that cannot be built for",
+    )
+    options = parser.parse_args()
+    zips = {}
+    for architecture in options.architecture or ARCHITECTURES:
+        try:
+            zips[architecture] = build(architecture)
+        except MissingTarget as missing:
+            if options.architecture:
+                sys.exit(str(missing))
+            print(f"dist/ has no code for {architecture}: {missing}", file=sys.stderr)
+    if not zips:
+        sys.exit("there is no processor to build for")
+    files, keys = {}, {}
+    for architecture, functions in zips.items():
+        for binary, content in functions.items():
+            checksum = hashlib.sha256(content).hexdigest()
+            name = f"{binary}-{architecture}-{checksum[:12]}.zip"
+            files[name] = content
+            keys.setdefault(architecture, {})[binary] = name
+    version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
+    files[TEMPLATE] = written(plain(keys, version)).encode()
+    if len(files[TEMPLATE]) > MOST_BYTES:
+        sys.exit(f"{TEMPLATE} has {len(files[TEMPLATE])} bytes; CloudFormation takes {MOST_BYTES}")
+    sums = [f"{hashlib.sha256(content).hexdigest()}  {name}" for name, content in files.items()]
+    files["SHA256SUMS"] = ("\n".join(sums) + "\n").encode()
+    options.output.mkdir(parents=True, exist_ok=True)
+    # What an earlier run left would be uploaded, too.
+    for binary in FUNCTIONS:
+        for old in options.output.glob(f"{binary}-*.zip"):
+            old.unlink()
+    for name, content in files.items():
+        (options.output / name).write_bytes(content)
+        print(f"{len(content):>9}  {options.output.name}/{name}")
+
+
+if __name__ == "__main__":
+    main()
