@@ -72,6 +72,9 @@ pub struct State {
     pub roles: BTreeMap<String, Role>,
     /// What was refused to functions, by name: the actions, in order.
     pub refused: Vec<(String, String)>,
+    /// The calls of other services than Image Builder that a fault has left without a good answer:
+    /// the caller, and the operation as a fault names it.
+    pub unanswered: Vec<(String, String)>,
     /// EventBridge.
     pub bus: EventBus,
     /// SNS.
@@ -124,6 +127,7 @@ impl Cloud {
                 witness: None,
                 roles: BTreeMap::new(),
                 refused: Vec::new(),
+                unanswered: Vec::new(),
                 bus,
                 sns: Sns::default(),
                 sqs: Sqs::default(),

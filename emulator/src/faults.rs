@@ -340,6 +340,11 @@ impl Faults {
         self.waiting.clear();
     }
 
+    /// Takes back all but the lies.
+    pub fn keep_lies(&mut self) {
+        self.waiting.retain(|fault| fault.kind.is_lie());
+    }
+
     /// Takes back all of one kind.
     pub fn clear_kind(&mut self, kind: Kind) {
         self.waiting.retain(|fault| fault.kind != kind);

@@ -110,8 +110,13 @@ async fn other_service(
     }
     let fault = cloud.strike(service, &operation);
     let kind = fault.as_ref().map(|fault| fault.kind);
+    let unanswered = |failure: &Failure| {
+        let call = (caller.to_owned(), format!("{service}:{operation}"));
+        cloud.state().unanswered.push(call);
+        fail(cloud, service, failure)
+    };
     if let Err(failure) = cloud.before(service, fault.as_ref(), caller).await {
-        return fail(cloud, service, &failure);
+        return unanswered(&failure);
     }
     let response = match service {
         "sns" => answer_sns(cloud, caller, body),
@@ -122,7 +127,7 @@ async fn other_service(
     };
     match cloud.after(kind, caller).await {
         Ok(()) => response,
-        Err(failure) => fail(cloud, service, &failure),
+        Err(failure) => unanswered(&failure),
     }
 }
 

@@ -64,6 +64,11 @@ impl ParameterStore {
         self.find(asked).map(|(_, version, _)| version.value)
     }
 
+    /// When what it holds was written, by name or ARN.
+    pub fn modified(&self, asked: &str) -> Option<Timestamp> {
+        self.find(asked).map(|(_, version, _)| version.modified)
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Version>>> {
         self.parameters.lock().unwrap_or_else(PoisonError::into_inner)
     }

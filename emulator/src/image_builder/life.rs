@@ -81,6 +81,15 @@ impl Build {
         required(&self.doc, "arn")
     }
 
+    /// When it became available: at once, if it was published.
+    fn available(&self) -> Option<Timestamp> {
+        if self.history.is_empty() {
+            return (self.status == "AVAILABLE").then_some(self.created);
+        }
+        let mut history = self.history.iter().rev();
+        history.find(|(_, status)| *status == "AVAILABLE").map(|(at, _)| *at)
+    }
+
     /// The recipe that it was built by, resolved.
     pub(super) fn recipe(&self) -> Option<&Doc> {
         let recipes = ["imageRecipe", "containerRecipe"];
@@ -129,6 +138,8 @@ pub struct BuildView {
     pub created: Timestamp,
     /// When it will be available if all goes well, while it runs.
     pub ends: Option<Timestamp>,
+    /// When it became available, if it did.
+    pub available: Option<Timestamp>,
 }
 
 impl ImageBuilder {
@@ -150,6 +161,7 @@ impl ImageBuilder {
                 reason: build.reason.clone(),
                 created: build.created,
                 ends: build.ends.filter(|_| build.is_running()),
+                available: build.available(),
             })
             .collect()
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use emulator::faults::{Fault, Kind};
+use emulator::faults::{Fault, Kind, LIES};
 use emulator::image_builder::Fate;
 use fastrand::Rng;
 
@@ -34,6 +34,12 @@ pub struct Play {
     pub pace: Option<(u32, u32)>,
     /// How many items a page holds at most: so few that a notification is followed by filters.
     pub longest_page: Option<u64>,
+    /// The lies that last to the end; the others end by a step.
+    pub standing: Vec<Kind>,
+    /// Whether the numbers of deleted builds are given again.
+    pub numbers_again: bool,
+    /// For how long the runs of workflows are kept.
+    pub keeps_runs: Option<Duration>,
 }
 
 /// Which triggers are on.
@@ -99,10 +105,18 @@ pub enum Step {
     MoveBase,
     /// A component has a new version, good or broken.
     Release(&'static str, Quality),
+    /// The first version of a component has a new build.
+    Rework(&'static str),
     /// A recipe has a new version, on this parent if one is given.
     Recipe(usize, Option<Parent>),
+    /// The recipe that a pipeline runs is deleted and made again under its version, on this parent if
+    /// one is given, with these components.
+    RecipeAgain(usize, Option<Parent>, [bool; 3]),
     /// Somebody runs a pipeline.
     Run(usize),
+    /// Somebody builds an image from a pipeline's recipe without it: by the pipeline's own
+    /// configuration, or by another one.
+    CreateImage(usize, bool),
     /// Somebody runs every pipeline on Amazon's image.
     RunGolds,
     /// Somebody cancels what a pipeline builds.
@@ -117,6 +131,12 @@ pub enum Step {
     Deprecate(usize),
     /// The record of a pipeline's oldest image is deleted, if it has others.
     DeleteImage(usize),
+    /// The records of all images of a pipeline are deleted, and somebody runs it.
+    BeginAgain(usize),
+    /// Image Builder begins to lie.
+    Lie(Kind),
+    /// It tells the truth again.
+    Truth(Kind),
     /// The parameter comes to hold an AMI of nobody, or the one of a pipeline's newest image.
     Parameter(Option<usize>),
     /// Something unreadable is published.
@@ -137,6 +157,10 @@ pub enum Quality {
 /// The components whose versions move.
 pub const COMPONENTS: [&str; 2] = ["agent", "tool"];
 
+/// What recipes name of components. Several versions of one may stand side by side.
+pub const FOLLOWED: [&str; 3] =
+    ["component/agent/x.x.x", "component/tool/1.x.x", "component/tool/1.0.0/1"];
+
 const FORMS: [&str; 9] =
     ["x.x.x", "x.x.x", "x.x.x", "x.x.x", "1.x.x", "1.x.x", "1.0.x", "1.0.0", "1.0.0/1"];
 
@@ -146,7 +170,7 @@ pub fn play(seed: u64) -> Play {
     let size = choose(&mut rng, &[2, 2, 2, 2, 3, 3, 4]);
     let pipelines: Vec<Drawn> = (0..size).map(|index| pipeline(&mut rng, index, size)).collect();
     let mut steps: Vec<(Duration, Step)> =
-        (0..rng.usize(1..=4)).map(|_| (moment(&mut rng), step(&mut rng, size))).collect();
+        (0..rng.usize(1..=5)).map(|_| (moment(&mut rng), step(&mut rng, size))).collect();
     for (index, drawn) in pipelines.iter().enumerate() {
         if drawn.begins == Begins::Later {
             steps.push((moment(&mut rng), Step::Create(index)));
@@ -156,6 +180,7 @@ pub fn play(seed: u64) -> Play {
     let (every, minute) = (rng.u32(4..=8), rng.u32(0..60));
     let checks = (0..7_u32.div_ceil(every)).map(|round| (round * every * 60 + minute) * 60);
     steps.extend(checks.map(|second| (Duration::from_secs(second.into()), Step::Check)));
+    let standing = lies(&mut rng, &mut steps);
     steps.sort_by_key(|(at, _)| *at);
     let faults = match rng.u8(0..10) {
         0 => Vec::new(),
@@ -180,7 +205,31 @@ pub fn play(seed: u64) -> Play {
         latency: Duration::from_millis(latency),
         pace: (rng.u8(0..8) == 0).then(|| (rng.u32(2..=20), rng.u32(5..=40))),
         longest_page: (rng.u8(0..4) == 0).then(|| rng.u64(1..=5)),
+        standing,
+        numbers_again: rng.bool(),
+        keeps_runs: (rng.u8(0..6) == 0).then(|| Duration::from_mins(rng.u64(1..=600))),
     }
+}
+
+/// Draws what Image Builder lies about, and from when to when. Gives the lies that last to the end.
+fn lies(rng: &mut Rng, steps: &mut Vec<(Duration, Step)>) -> Vec<Kind> {
+    let mut standing = Vec::new();
+    for _ in 0..choose(rng, &[0, 0, 0, 1, 1, 2]) {
+        let kind = choose(rng, &LIES);
+        let from = if rng.bool() { Duration::ZERO } else { moment(rng) };
+        steps.push((from, Step::Lie(kind)));
+        if rng.bool() {
+            standing.push(kind);
+        } else {
+            let until = Duration::from_millis(
+                rng.u64(0..=u64::try_from((HORIZON - from).as_millis()).unwrap_or(u64::MAX)),
+            );
+            steps.push((from + until, Step::Truth(kind)));
+        }
+    }
+    // What is lied about twice lasts as long as the longer lie.
+    steps.retain(|(_, step)| !matches!(step, Step::Truth(kind) if standing.contains(kind)));
+    standing
 }
 
 fn choose<T: Copy>(rng: &mut Rng, among: &[T]) -> T {
@@ -192,10 +241,12 @@ fn moment(rng: &mut Rng) -> Duration {
 }
 
 fn pipeline(rng: &mut Rng, index: usize, size: usize) -> Drawn {
-    let components = ["component/agent/x.x.x", "component/tool/1.x.x", "component/tool/1.0.0/1"];
-    let mut components: Vec<_> = components.into_iter().filter(|_| rng.u8(0..4) == 0).collect();
-    // Image Builder takes a component once.
-    components.dedup_by_key(|it| it.split('/').nth(1));
+    let mut components: Vec<_> = FOLLOWED.into_iter().filter(|_| rng.u8(0..4) == 0).collect();
+    if rng.u8(0..6) == 0 {
+        // Several versions of one component side by side, or the same one several times.
+        let beside = choose(rng, &["component/agent/1.0.x", "component/agent/x.x.x"]);
+        components.extend([beside, "component/agent/x.x.x"]);
+    }
     Drawn {
         parent: parent(rng, index, size),
         components,
@@ -225,7 +276,7 @@ fn parent(rng: &mut Rng, index: usize, size: usize) -> Parent {
 
 fn step(rng: &mut Rng, size: usize) -> Step {
     let pipeline = rng.usize(0..size);
-    match rng.u8(0..36) {
+    match rng.u8(0..46) {
         0..=5 => Step::MoveBase,
         6..=9 => Step::Release(choose(rng, &COMPONENTS), Quality::Good),
         10..=11 => Step::Release(choose(rng, &COMPONENTS), Quality::Broken),
@@ -240,6 +291,13 @@ fn step(rng: &mut Rng, size: usize) -> Step {
         27 => Step::DeleteImage(pipeline),
         28..=30 => Step::Parameter(rng.bool().then_some(pipeline)),
         31..=32 => Step::Garbage,
+        33..=36 => Step::CreateImage(pipeline, rng.u8(0..4) > 0),
+        37..=39 => {
+            let other = rng.bool().then(|| parent(rng, pipeline, size));
+            Step::RecipeAgain(pipeline, other, std::array::from_fn(|_| rng.u8(0..3) == 0))
+        }
+        40..=41 => Step::BeginAgain(pipeline),
+        42 => Step::Rework(choose(rng, &COMPONENTS)),
         _ => Step::Replay(rng.usize(0..8)),
     }
 }
@@ -249,7 +307,7 @@ fn fault(rng: &mut Rng) -> Fault {
     const LISTS: [&str; 3] = ["ListImagePipelineImages", "GetImage", "ListImagePipelines"];
     let any_or_start = choose(rng, &["*", "*", START]);
     let millis = |rng: &mut Rng, from: u64, to: u64| Duration::from_millis(rng.u64(from..to));
-    let fault = match rng.u8(0..22) {
+    let fault = match rng.u8(0..32) {
         0..=2 => Fault::new("*", Kind::Throttle, rng.u32(1..=40)),
         3..=4 => Fault::new(any_or_start, Kind::Error, rng.u32(1..=4)),
         5 => Fault::new("*", Kind::Slow, rng.u32(1..=4)).lasting(millis(rng, 500, 60_000)),
@@ -267,13 +325,48 @@ fn fault(rng: &mut Rng) -> Fault {
             1_000,
             48 * 3_600_000,
         )),
-        _ => Fault::new("Event", choose(rng, &[Kind::Drop, Kind::Duplicate]), rng.u32(1..=4)),
+        21 => Fault::new("Event", choose(rng, &[Kind::Drop, Kind::Duplicate]), rng.u32(1..=4)),
+        22..=23 => Fault::new("*", Kind::ThrottlingException, rng.u32(1..=40)),
+        24..=25 => {
+            let kinds = [Kind::Throttle, Kind::ThrottlingException, Kind::Error, Kind::LostReply];
+            Fault::new("ssm:GetParameters", choose(rng, &kinds), rng.u32(1..=12))
+        }
+        26..=27 => {
+            let kinds = [Kind::Throttle, Kind::ThrottlingException, Kind::Error, Kind::LostReply];
+            Fault::new("sns:Publish", choose(rng, &kinds), rng.u32(1..=6))
+        }
+        28 => {
+            let kinds = [
+                Kind::ExpiredToken,
+                Kind::UnrecognizedClient,
+                Kind::RequestExpired,
+                Kind::InvalidSignature,
+            ];
+            Fault::new("*", choose(rng, &kinds), rng.u32(1..=6))
+        }
+        29 => Fault::new(any_or_start, Kind::UnknownRefusal, rng.u32(1..=2)),
+        30 => Fault::new(any_or_start, Kind::AccessDenied, 1),
+        _ => {
+            let kinds = [Kind::Throttle, Kind::Forbidden, Kind::Error, Kind::UnknownRefusal];
+            Fault::new("ListWorkflowExecutions", choose(rng, &kinds), rng.u32(1..=4))
+        }
     };
     let passes = if matches!(&*fault.operation, "*" | "GetImage") { 150 } else { 6 };
     fault.after(rng.u32(0..passes))
 }
 
+/// Why builds fail for nothing that they are built from.
+pub const SHORTAGES: [&str; 3] = [
+    "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 5 allows",
+    "InsufficientInstanceCapacity: We currently do not have sufficient t3.large capacity",
+    "ServiceQuotaExceededException: You have exceeded the number of concurrent builds",
+];
+
 fn fate(rng: &mut Rng) -> Fate {
     let length = Duration::from_secs(rng.u64(120..5_400));
-    Fate { fails: rng.u8(0..12) == 0, ..Fate::good(length) }
+    match rng.u8(0..24) {
+        0..=1 => Fate { fails: true, ..Fate::good(length) },
+        2 => Fate::failing(length, choose(rng, &SHORTAGES)),
+        _ => Fate::good(length),
+    }
 }

@@ -28,16 +28,19 @@ use image_cascade::settings::Settings;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use draw::{Play, Triggers};
+use draw::{Play, SHORTAGES, Step, Triggers};
 use oracle::Verdict;
-use watch::{TRIES, Watch};
+use watch::Watch;
 use world::World;
 
 use crate::wire;
 
 /// How many checks bring the fleet to rest: its levels, and the tries of what fails, one after
 /// the other.
-const CHECKS: usize = 20;
+const CHECKS: usize = 30;
+
+/// After so many checks a fleet is at rest in which nothing but builds that fail goes on.
+const FEWEST_CHECKS: usize = 12;
 
 /// What came of one seed.
 #[derive(Debug)]
@@ -92,7 +95,8 @@ fn set_up(
     tracing: bool,
 ) -> Result<(Cloud, Watch), Box<dyn std::error::Error + Send + Sync>> {
     let cloud = Cloud::new(Clock::starting_at("2026-11-23T12:00:00Z".parse()?), Duration::ZERO)?;
-    let watch = Watch::new(cloud.now(), cloud.state().parameters.clone(), tracing);
+    let ahead = SignedDuration::from_secs(play.skew_seconds);
+    let watch = Watch::new(cloud.now(), cloud.state().parameters.clone(), ahead, tracing);
     watch.seen().note(cloud.now(), || format!("{play:#?}"));
     {
         let mut state = cloud.state();
@@ -109,9 +113,8 @@ fn set_up(
         "REPORT_TOPIC_ARN" => Some(topic(REPORT_TOPIC)),
         _ => None,
     })?;
-    let skew = SignedDuration::from_secs(play.skew_seconds);
     for name in FUNCTIONS {
-        let handler = wire::handler(name, &cloud, settings.clone(), play.timeout, skew);
+        let handler = wire::handler(name, &cloud, settings.clone(), play.timeout, ahead);
         cloud.lambda().deploy(Deployment {
             name: name.to_owned(),
             code: Code::Handler(watched(handler, &cloud, &watch)),
@@ -182,17 +185,23 @@ async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch) -> Outcome {
     }
     world.end_schedules();
     stand_still(cloud, watch).await;
+    if !play.standing.is_empty() {
+        go_on_under_lies(cloud, watch).await;
+        for kind in &play.standing {
+            world.act(Step::Truth(*kind));
+        }
+    }
     come_to_rest(cloud, watch).await;
     // Without a subscriber nobody hears it.
     let heard = play.triggers != Triggers::Rules;
-    tell(cloud, watch, if heard { &world.garbage } else { &[] })
+    tell(play, cloud, watch, if heard { &world.garbage } else { &[] })
 }
 
-/// The world stops, and so do the faults.
+/// The world stops, and so do the faults, but for the lies that last.
 async fn stand_still(cloud: &Cloud, watch: &Watch) {
     {
         let mut state = cloud.state();
-        state.faults.clear();
+        state.faults.keep_lies();
         state.pace = None;
         state.image_builder.fates.clear();
     }
@@ -212,28 +221,99 @@ async fn rest(cloud: &Cloud, watch: &Watch) {
     }
 }
 
+/// One check, when nothing goes on, and what it has started to its end. Nothing if the play is lost.
+async fn check(cloud: &Cloud, watch: &Watch) -> Option<Value> {
+    rest(cloud, watch).await;
+    if watch.seen().is_lost() {
+        return None;
+    }
+    let event = deploy::tick(cloud.now());
+    let invoked = cloud.lambda().invoke("dependency-check", &event).await?;
+    rest(cloud, watch).await;
+    if invoked.failed {
+        let what = format!("a check fails although nothing is wrong: {}", invoked.payload);
+        watch.seen().violation(cloud.now(), what);
+        return None;
+    }
+    Some(invoked.payload)
+}
+
+/// The world stands still, and Image Builder goes on lying: checks go on for days. What the spacing
+/// of builds is worth is seen at each start; what lacks something has been started, or says that it
+/// waits after a try.
+async fn go_on_under_lies(cloud: &Cloud, watch: &Watch) {
+    let mut last = Value::Null;
+    for hours in [1, 1, 1, 2, 3, 5, 24, 1, 24, 1, 1] {
+        tokio::time::sleep(Duration::from_hours(hours)).await;
+        let Some(report) = check(cloud, watch).await else { return };
+        last = report;
+    }
+    for (pipeline, verdict, pauses) in truth(cloud, watch) {
+        let said = said_of(&last, &pipeline);
+        let fits = match &verdict {
+            Verdict::Behind(_) => pauses && PAUSES.contains(&said),
+            Verdict::Disabled | Verdict::NoRecipe | Verdict::Cycle | Verdict::Unresolved => {
+                tells(&verdict, said)
+            }
+            // What it lacks by what is shown, it may be started for once a day.
+            Verdict::Fixed | Verdict::NeverBack | Verdict::Current => {
+                tells(&verdict, said) || PAUSES.contains(&said) || said == "rebuild"
+            }
+        };
+        if !fits {
+            let what = format!("under lies {pipeline} is {verdict:?}, and the check says {said}");
+            watch.seen().violation(cloud.now(), what);
+        }
+    }
+}
+
+/// What is true of every pipeline, and whether its next start may have to wait.
+fn truth(cloud: &Cloud, watch: &Watch) -> Vec<(String, Verdict, bool)> {
+    let (now, mut state) = (cloud.now(), cloud.state());
+    watch.seen().truth(&mut state.image_builder, now)
+}
+
+/// What a check says of a pipeline that waits after a try.
+const PAUSES: [&str; 2] = ["pause", "shortage"];
+
+/// What a check says of a pipeline, as a code.
+fn said_of<'a>(report: &'a Value, pipeline: &str) -> &'a str {
+    let line = lines(report).find(|line| line["pipeline"] == *pipeline);
+    line.and_then(code).unwrap_or("nothing")
+}
+
+/// Whether what a check says is what is true of a pipeline that lacks nothing.
+fn tells(verdict: &Verdict, said: &str) -> bool {
+    match verdict {
+        Verdict::Disabled => said == "disabled",
+        Verdict::NoRecipe => said == "recipe-not-found",
+        Verdict::Cycle => said == "cycle",
+        Verdict::Unresolved => {
+            ["parent-unresolved", "component-unresolved", "parameter-unresolved"].contains(&said)
+        }
+        Verdict::Fixed => ["pinned", "not-comparable"].contains(&said),
+        Verdict::NeverBack => said == "never-back",
+        Verdict::Current => said == "up-to-date",
+        Verdict::Behind(_) => false,
+    }
+}
+
 /// A bounded number of checks makes every pipeline that can be current, current, and the last
 /// report says the truth of every other one.
 async fn come_to_rest(cloud: &Cloud, watch: &Watch) {
     let mut last = Value::Null;
     for round in 0.. {
-        rest(cloud, watch).await;
-        if watch.seen().is_lost() {
-            return;
-        }
-        let event = deploy::tick(cloud.now());
-        let Some(invoked) = cloud.lambda().invoke("dependency-check", &event).await else { return };
-        rest(cloud, watch).await;
-        if invoked.failed {
-            let what = format!("a check fails although nothing is wrong: {}", invoked.payload);
-            watch.seen().violation(cloud.now(), what);
-            return;
-        }
-        last = invoked.payload;
+        let Some(report) = check(cloud, watch).await else { return };
+        last = report;
         let codes: Vec<&str> = lines(&last).filter_map(code).collect();
-        let (pauses, stopped) =
-            (codes.contains(&"pause"), last["events"][0].get("stopped").is_some());
-        if last["totals"]["started"] == 0 && last["totals"]["waiting"] == 0 && !stopped {
+        let stopped = last["events"][0].get("stopped").is_some();
+        let waits = last["totals"]["started"] != 0 || last["totals"]["waiting"] != 0 || stopped;
+        // Long pauses end only to begin again: for those whose builds fail, whatever is done.
+        let is_settled = |pipeline: &(String, Verdict, bool)| match pipeline {
+            (arn, Verdict::Behind(_), pauses) => *pauses && PAUSES.contains(&said_of(&last, arn)),
+            (arn, verdict, _) => tells(verdict, said_of(&last, arn)),
+        };
+        if !waits || (round >= FEWEST_CHECKS && truth(cloud, watch).iter().all(is_settled)) {
             break;
         }
         if round == CHECKS {
@@ -241,30 +321,23 @@ async fn come_to_rest(cloud: &Cloud, watch: &Watch) {
             watch.seen().violation(cloud.now(), what);
             return;
         }
-        tokio::time::sleep(Duration::from_hours(if pauses { 5 } else { 1 })).await;
+        let pauses = codes.iter().any(|code| PAUSES.contains(code));
+        // The last pauses are a day long.
+        let hours = if round >= FEWEST_CHECKS { 25 } else { 5 };
+        tokio::time::sleep(Duration::from_hours(if pauses { hours } else { 1 })).await;
     }
-    let (now, mut state) = (cloud.now(), cloud.state());
-    let truth = watch.seen().truth(&mut state.image_builder, now);
-    for (pipeline, verdict, tries) in truth {
-        let line = lines(&last).find(|line| line["pipeline"] == *pipeline);
-        let said = line.and_then(code).unwrap_or("nothing");
+    for (pipeline, verdict, pauses) in truth(cloud, watch) {
+        let said = said_of(&last, &pipeline);
         let fits = match &verdict {
-            Verdict::Disabled => said == "disabled",
-            Verdict::NoRecipe => said == "recipe-not-found",
+            // What fails is tried again a day later, and says so.
+            Verdict::Behind(_) => pauses && PAUSES.contains(&said),
             // A circle through an AMI is looked for where a build would start.
-            Verdict::Cycle => said == "cycle" || (said == "gave-up" && tries >= TRIES),
-            Verdict::Unresolved => {
-                ["parent-unresolved", "component-unresolved", "parameter-unresolved"]
-                    .contains(&said)
-            }
-            Verdict::Fixed => ["pinned", "not-comparable"].contains(&said),
-            Verdict::NeverBack => said == "never-back",
-            Verdict::Current => said == "up-to-date",
-            Verdict::Behind(_) => said == "gave-up" && tries >= TRIES,
+            Verdict::Cycle => tells(&verdict, said) || (pauses && PAUSES.contains(&said)),
+            _ => tells(&verdict, said),
         };
         if !fits {
             let what = format!("in the end {pipeline} is {verdict:?}, and the check says {said}");
-            watch.seen().violation(now, what);
+            watch.seen().violation(cloud.now(), what);
         }
     }
 }
@@ -281,7 +354,7 @@ fn code(line: &Value) -> Option<&str> {
 }
 
 /// Whether reports, logs, dead letters and Image Builder's own history tell the same story.
-fn tell(cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcome {
+fn tell(play: &Play, cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcome {
     let (now, state) = (cloud.now(), cloud.state());
     let published = state.sns.published().iter().filter(|it| it.topic == topic(REPORT_TOPIC));
     let mut told = BTreeMap::new();
@@ -296,7 +369,9 @@ fn tell(cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcome {
     let ours = seen.ours.clone();
     for (image, (caller, pipeline)) in &ours {
         let knows = seen.completed.contains(caller) && !seen.unheard.contains(caller);
-        if knows && told.get(image) != Some(pipeline) {
+        // Where SNS did not take a report, the invocation fails, and its log has what it did.
+        let published = !state.unanswered.contains(&(caller.clone(), "sns:Publish".to_owned()));
+        if knows && published && told.get(image) != Some(pipeline) {
             seen.violation(now, format!("{caller} started {image}, and no report says so"));
         }
         if knows && seen.logged.get(image) != Some(pipeline) {
@@ -321,7 +396,22 @@ fn tell(cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcome {
     let payloads = state.invocations.iter().map(|(_, result)| result);
     let timed_out = payloads.clone().filter(|it| it.payload["errorType"] == "Sandbox.Timedout");
     let stopped = payloads.clone().filter(|it| it.payload["events"][0].get("stopped").is_some());
-    let counts = BTreeMap::from([
+    let shortages = state.image_builder.builds().into_iter().filter_map(|it| it.reason);
+    let shortages = shortages.filter(|reason| SHORTAGES.contains(&&**reason)).count();
+    let components = play.pipelines.iter().map(|it| &it.components);
+    let twice = |of: &&Vec<&str>| of.iter().enumerate().any(|(at, it)| of[..at].contains(it));
+    let family = |it: &str| it.split('/').nth(1).map(str::to_owned);
+    let beside = |of: &&Vec<&str>| {
+        let is_beside = |(at, it): (usize, &&str)| {
+            of[..at].iter().any(|other| other != it && family(other) == family(it))
+        };
+        of.iter().enumerate().any(is_beside)
+    };
+    let mut counts = BTreeMap::from([
+        ("recipes with one component twice", components.clone().filter(twice).count() as u64),
+        ("recipes with two versions of a component", components.filter(beside).count() as u64),
+        ("builds that failed for want of capacity", shortages as u64),
+        ("lies that lasted to the end", play.standing.len() as u64),
         ("seeds", 1),
         ("calls", seen.calls),
         ("builds", state.image_builder.executions().len() as u64),
@@ -332,6 +422,7 @@ fn tell(cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcome {
         ("checks that stopped before their deadline", stopped.count() as u64),
         ("dead letters", letters.len() as u64),
     ]);
+    counts.append(&mut seen.happened);
     Outcome {
         violations: std::mem::take(&mut seen.violations),
         trace: std::mem::take(&mut seen.trace),

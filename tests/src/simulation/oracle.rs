@@ -3,9 +3,11 @@
 //! It shares no code with the product, reads nothing that a fault has bent, and asks for
 //! everything anew each time.
 
-use emulator::image_builder::{Bend, Doc, ImageBuilder, Input};
+use std::collections::BTreeMap;
+
+use emulator::image_builder::{Bend, BuildView, Doc, ImageBuilder, Input};
 use emulator::ssm::ParameterStore;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 /// What is true of a pipeline.
@@ -38,6 +40,24 @@ enum Through {
     Amis,
 }
 
+/// One thing that a pipeline builds from, as there is now.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Part {
+    /// What it is: an ARN, an AMI, or what the recipe has written.
+    pub name: String,
+    /// When it came to be what it is; an image, when it became AVAILABLE.
+    pub since: Option<Timestamp>,
+}
+
+/// A build that has ended, and what it says of the next one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// When it was asked for.
+    pub created: Timestamp,
+    /// Whether it failed for want of capacity or quota.
+    pub shortage: bool,
+}
+
 /// The truth, as of now.
 pub struct Oracle<'a> {
     /// Image Builder.
@@ -62,6 +82,10 @@ impl Oracle<'_> {
         self.part("GetImage", "imageBuildVersionArn", reference, "image")
     }
 
+    fn component(&mut self, reference: &str) -> Option<Value> {
+        self.part("GetComponent", "componentBuildVersionArn", reference, "component")
+    }
+
     /// Every pipeline, as Image Builder shows it.
     pub fn pipelines(&mut self) -> Vec<Value> {
         let input = Input::from_iter([("maxResults".to_owned(), 100.into())]);
@@ -71,10 +95,13 @@ impl Oracle<'_> {
         listed.and_then(|it| it.as_array().cloned()).unwrap_or_default()
     }
 
+    fn pipeline(&mut self, arn: &str) -> Option<Value> {
+        self.part("GetImagePipeline", "imagePipelineArn", arn, "imagePipeline")
+    }
+
     /// What is true of the pipeline with this ARN; nothing if there is none.
     pub fn verdict(&mut self, pipeline: &str) -> Option<Verdict> {
-        let pipeline =
-            self.part("GetImagePipeline", "imagePipelineArn", pipeline, "imagePipeline")?;
+        let pipeline = self.pipeline(pipeline)?;
         Some(self.judge(&pipeline))
     }
 
@@ -119,25 +146,40 @@ impl Oracle<'_> {
         let mut lacks = Vec::new();
         if let Some(target) = target {
             let was = text(built_by, "parentImage");
-            match (family(was) == family(target), order(target).cmp(&order(was))) {
-                (true, std::cmp::Ordering::Less) if target.starts_with("arn:") => {
+            // One number may have stood for two things, one after the other.
+            let is_younger = target.starts_with("arn:")
+                && self.image(target).is_some_and(|now| created(&now) > created(built));
+            if was == target {
+                if is_younger {
+                    lacks.push(format!("the parent {target} that was made again"));
+                }
+            } else if family(was) == family(target) && target.starts_with("arn:") {
+                let began_again = is_younger && version(was) == version(target);
+                if order(target) < order(was) && !began_again {
                     return Verdict::NeverBack;
                 }
-                _ if was != target => lacks.push(format!("parent {was} -> {target}")),
-                _ => {}
+                lacks.push(format!("parent {was} -> {target}"));
+            } else {
+                lacks.push(format!("parent {was} -> {target}"));
             }
         }
         if text(built_by, "arn") != text(recipe, "arn") {
             lacks.push(format!("recipe {}", text(recipe, "arn")));
+        } else if created(recipe) > created(built) {
+            lacks.push(format!("the recipe {} that was made again", text(recipe, "arn")));
         }
+        let mut held: Vec<String> = components(built_by);
+        let mut wanted = Vec::new();
         for reference in components(recipe) {
-            let member = "componentBuildVersionArn";
-            let Some(now) = self.part("GetComponent", member, &reference, "component") else {
-                return Verdict::Unresolved;
-            };
-            let now = text(&now, "arn");
-            let old = components(built_by).into_iter().find(|old| family(old) == family(now));
-            if old.is_some_and(|old| order(now) > order(&old)) {
+            let Some(now) = self.component(&reference) else { return Verdict::Unresolved };
+            let now = text(&now, "arn").to_owned();
+            match held.iter().position(|old| *old == now) {
+                Some(at) => drop(held.swap_remove(at)),
+                None => wanted.push(now),
+            }
+        }
+        for now in wanted {
+            if held.iter().any(|old| family(old) == family(&now) && order(&now) > order(old)) {
                 lacks.push(format!("component {now}"));
             }
         }
@@ -158,65 +200,110 @@ impl Oracle<'_> {
         }
     }
 
-    fn images(&mut self, pipeline: &Value) -> Vec<Value> {
-        let arn = text(pipeline, "arn").to_owned();
-        let listed =
-            self.part("ListImagePipelineImages", "imagePipelineArn", &arn, "imageSummaryList");
-        listed.and_then(|it| it.as_array().cloned()).unwrap_or_default()
+    /// The images that count as a pipeline's: those of its executions, and those that somebody made
+    /// without it from the recipe that it runs and the configurations that it names.
+    fn images(&mut self, pipeline: &Value, recipe: &Value) -> Vec<Value> {
+        let arn = text(pipeline, "arn");
+        let candidates: Vec<String> = self
+            .image_builder
+            .builds()
+            .into_iter()
+            .filter(|build| build.pipeline.as_deref().is_none_or(|it| it == arn))
+            .map(|build| build.arn)
+            .collect();
+        let mut images: Vec<Value> =
+            candidates.iter().filter_map(|candidate| self.image(candidate)).collect();
+        images.retain(|image| {
+            !text(image, "sourcePipelineArn").is_empty() || is_made_as_by(image, pipeline, recipe)
+        });
+        images
+    }
+
+    /// The builds that run and count as a pipeline's: each with when it was asked for.
+    pub fn running(&mut self, pipeline: &str) -> Vec<(String, Timestamp)> {
+        let Some(pipeline) = self.pipeline(pipeline) else { return Vec::new() };
+        let recipe = self.recipe(&pipeline).unwrap_or_default();
+        let images = self.images(&pipeline, &recipe);
+        let builds = self.builds();
+        let running = images.iter().filter_map(|image| {
+            let build = builds.get(text(image, "arn"))?;
+            build.ends.map(|_| (build.arn.clone(), build.created))
+        });
+        running.collect()
+    }
+
+    fn builds(&self) -> BTreeMap<String, BuildView> {
+        self.image_builder.builds().into_iter().map(|it| (it.arn.clone(), it)).collect()
     }
 
     /// The newest image that was built: those by the recipe's own version before all others.
     fn newest_built(&mut self, pipeline: &Value, recipe: &Value) -> Option<Value> {
         let built = ["AVAILABLE", "DEPRECATED", "DISABLED"];
-        let mut images = self.images(pipeline);
+        let mut images = self.images(pipeline, recipe);
         images.retain(|image| built.contains(&status(image)));
-        let newest = images.iter().max_by_key(|image| age(text(image, "arn"), recipe))?;
-        self.image(text(newest, "arn"))
+        images.into_iter().max_by_key(|image| age(text(image, "arn"), recipe))
     }
 
-    /// How many builds have failed or were cancelled since the newest image was built, from what
-    /// there is now.
-    pub fn tries(&mut self, pipeline: &str) -> usize {
-        let arn = "imagePipelineArn";
-        let Some(pipeline) = self.part("GetImagePipeline", arn, pipeline, "imagePipeline") else {
-            return 0;
-        };
-        let Some(recipe) = self.recipe(&pipeline) else { return 0 };
-        let built = self.newest_built(&pipeline, &recipe);
-        let newest = built.map(|built| age(text(&built, "arn"), &recipe));
-        let mut spent = self.images(&pipeline);
-        spent.retain(|image| ["FAILED", "CANCELLED"].contains(&status(image)));
-        spent.retain(|image| newest.as_ref() < Some(&age(text(image, "arn"), &recipe)));
-        let spent = spent.iter().filter_map(|image| self.image(text(image, "arn")));
-        let spent: Vec<Value> = spent.collect();
-        spent.iter().filter(|image| self.is_from_what_there_is(image, &recipe)).count()
+    /// Everything that the pipeline would be built from now: the recipe first, then the parent and
+    /// the parameter that names it, then the components.
+    pub fn parts(&mut self, pipeline: &str) -> Vec<Part> {
+        let Some(pipeline) = self.pipeline(pipeline) else { return Vec::new() };
+        let Some(recipe) = self.recipe(&pipeline) else { return Vec::new() };
+        let part = |name: &str, since| Part { name: name.to_owned(), since };
+        let mut parts = vec![part(text(&recipe, "arn"), created(&recipe))];
+        let mut parent = text(&recipe, "parentImage").to_owned();
+        if let Some(name) = parent.clone().strip_prefix("ssm:") {
+            parts.push(part(&parent, self.parameters.modified(name)));
+            parent = self.parameters.value(name).unwrap_or_default();
+        }
+        let builds = self.builds();
+        let image = if parent.starts_with("arn:") { self.image(&parent) } else { None };
+        parts.push(match image {
+            None => part(&parent, None),
+            Some(image) => {
+                let arn = text(&image, "arn");
+                let available = builds.get(arn).and_then(|build| build.available);
+                part(arn, available.or(created(&image)))
+            }
+        });
+        for reference in components(&recipe) {
+            let component = self.component(&reference).unwrap_or_default();
+            parts.push(part(text(&component, "arn"), created(&component)));
+        }
+        parts
     }
 
-    fn is_from_what_there_is(&mut self, image: &Value, recipe: &Value) -> bool {
-        let by = recipe_of(image);
-        let shown = text(by, "parentImage");
-        let parent = text(recipe, "parentImage");
-        let parent = match parent.strip_prefix("ssm:") {
-            Some(name) => self.parameters.value(name).unwrap_or_default(),
-            None => parent.to_owned(),
-        };
-        let resolved = if parent.starts_with("arn:") { self.image(&parent) } else { None };
-        // What failed before its parent was resolved may have failed for anything that was there.
-        let unresolved = shown.starts_with("arn:") && !is_build(shown);
-        let since = resolved.as_ref().map(|image| text(image, "dateCreated").to_owned());
-        let alike = unresolved && since.as_deref() <= Some(text(image, "dateCreated"));
-        let parent = resolved.map_or(parent, |image| text(&image, "arn").to_owned());
-        let now: Vec<String> = components(recipe)
+    /// The builds that ended and were asked for after everything had come to be that the pipeline
+    /// would be built from now, newest first. What they did not bring, the next one will hardly
+    /// bring: it has to wait.
+    pub fn tries(&mut self, pipeline: &str) -> Vec<Ended> {
+        let since = self.parts(pipeline).into_iter().filter_map(|part| part.since).max();
+        let Some(pipeline) = self.pipeline(pipeline) else { return Vec::new() };
+        let recipe = self.recipe(&pipeline).unwrap_or_default();
+        let images = self.images(&pipeline, &recipe);
+        let builds = self.builds();
+        let mut ended: Vec<Ended> = images
             .iter()
-            .filter_map(|reference| {
-                let member = "componentBuildVersionArn";
-                let component = self.part("GetComponent", member, reference, "component")?;
-                Some(text(&component, "arn").to_owned())
+            .filter_map(|image| builds.get(text(image, "arn")))
+            .filter(|build| build.ends.is_none() && since.is_none_or(|it| build.created >= it))
+            .map(|build| Ended {
+                created: build.created,
+                shortage: build.status == "FAILED"
+                    && build.reason.as_deref().is_some_and(is_shortage),
             })
             .collect();
-        text(by, "arn") == text(recipe, "arn")
-            && (alike || shown == parent)
-            && components(by) == now
+        ended.sort_by_key(|it| std::cmp::Reverse(it.created));
+        ended
+    }
+
+    /// Whether the next start may still have to wait for those before it: a day at most after one
+    /// that has failed or not brought what it should have, an hour after a want of capacity.
+    pub fn is_within_a_pause(&mut self, pipeline: &str, slack: SignedDuration) -> bool {
+        let now = self.now;
+        self.tries(pipeline).iter().any(|ended| {
+            let pause = if ended.shortage { 1 } else { 24 };
+            now.duration_since(ended.created) <= SignedDuration::from_hours(pause) + slack
+        })
     }
 
     /// Whether a chain of parents leads from the pipeline back to it.
@@ -249,12 +336,12 @@ impl Oracle<'_> {
             None => parent.to_owned(),
         };
         if parent.starts_with("ami-") && through == Through::Amis && is_parameter {
-            let put_out = |maker: &&Value, this: &mut Self| {
+            let produced = |maker: &&Value, this: &mut Self| {
                 let recipe = this.recipe(maker);
                 let newest = recipe.and_then(|recipe| this.newest_built(maker, &recipe));
                 newest.is_some_and(|image| image["outputResources"].to_string().contains(&parent))
             };
-            return all.iter().filter(|maker| put_out(maker, self)).cloned().collect();
+            return all.iter().filter(|maker| produced(maker, self)).cloned().collect();
         }
         if !parent.starts_with("arn:") || is_build(&parent) {
             return Vec::new();
@@ -270,6 +357,22 @@ impl Oracle<'_> {
     }
 }
 
+/// Whether an image that no pipeline made was made from a pipeline's recipe and configurations.
+fn is_made_as_by(image: &Value, pipeline: &Value, recipe: &Value) -> bool {
+    let same = |configuration: &str| {
+        let shown = image.get(configuration).map_or("", |it| text(it, "arn"));
+        shown == text(pipeline, &format!("{configuration}Arn"))
+    };
+    text(recipe_of(image), "arn") == text(recipe, "arn")
+        && same("infrastructureConfiguration")
+        && same("distributionConfiguration")
+}
+
+/// Whether a failure's reason is a want of capacity or quota: those that are drawn.
+fn is_shortage(reason: &str) -> bool {
+    super::draw::SHORTAGES.contains(&reason)
+}
+
 /// Whether a pattern of three nodes selects a version.
 fn selects(pattern: &str, version: &str) -> bool {
     pattern.split('.').zip(version.split('.')).all(|(asked, is)| asked == "x" || asked == is)
@@ -277,6 +380,10 @@ fn selects(pattern: &str, version: &str) -> bool {
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn created(value: &Value) -> Option<Timestamp> {
+    text(value, "dateCreated").parse().ok()
 }
 
 fn status(image: &Value) -> &str {
@@ -296,6 +403,11 @@ fn components(recipe: &Value) -> Vec<String> {
 fn family(arn: &str) -> &str {
     let mut ends = arn.match_indices('/').map(|(at, _)| at);
     ends.nth(1).map_or(arn, |end| &arn[..end])
+}
+
+/// The version of a build's ARN.
+fn version(arn: &str) -> &str {
+    arn.split('/').nth(2).unwrap_or_default()
 }
 
 fn is_build(arn: &str) -> bool {

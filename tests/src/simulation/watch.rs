@@ -8,14 +8,22 @@ use emulator::faults::Kind;
 use emulator::image_builder::{ApiError, Doc, ImageBuilder};
 use emulator::ssm::ParameterStore;
 use emulator::witness::{Call, Witness};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::draw::SHORTAGES;
 use super::logs::Said;
-use super::oracle::{Oracle, Verdict};
+use super::oracle::{Oracle, Part, Verdict};
 
-/// How often a build is tried from the same inputs.
-pub const TRIES: usize = 3;
+/// The hours that have to pass after so many builds from the same inputs before the next one.
+fn pause_after(builds: usize) -> SignedDuration {
+    SignedDuration::from_hours(match builds {
+        0 => 0,
+        1 => 1,
+        2 => 2,
+        _ => 24,
+    })
+}
 
 /// What has been seen so far. Cloning gives another handle to the same.
 #[derive(Debug, Clone)]
@@ -48,6 +56,14 @@ pub struct Seen {
     /// When the world last changed something that many depend on.
     moved: Option<Timestamp>,
     before: Option<Before>,
+    /// The builds of ours since the inputs of a pipeline moved last.
+    chains: BTreeMap<String, Chain>,
+    /// By how much the functions' clock is ahead.
+    ahead: SignedDuration,
+    /// When Image Builder began to lie, and when it ended.
+    lies: Vec<(Kind, Timestamp, Option<Timestamp>)>,
+    /// What has happened, and how often.
+    pub happened: BTreeMap<&'static str, u64>,
     /// How many calls were made.
     pub calls: u64,
     running: u32,
@@ -59,13 +75,26 @@ pub struct Seen {
 #[derive(Debug)]
 struct Before {
     verdict: Option<Verdict>,
-    tries: usize,
+    parts: Vec<Part>,
     running: Vec<(String, Timestamp)>,
+    executions: usize,
+}
+
+/// Builds of ours of one pipeline while nothing moved that it is built from.
+#[derive(Debug, Default)]
+struct Chain {
+    parts: Vec<Part>,
+    builds: Vec<(String, Timestamp)>,
 }
 
 impl Watch {
     /// Nothing has been seen yet.
-    pub fn new(began: Timestamp, parameters: ParameterStore, tracing: bool) -> Self {
+    pub fn new(
+        began: Timestamp,
+        parameters: ParameterStore,
+        ahead: SignedDuration,
+        tracing: bool,
+    ) -> Self {
         Self(Arc::new(Mutex::new(Seen {
             began,
             parameters,
@@ -81,6 +110,10 @@ impl Watch {
             touched: BTreeMap::new(),
             moved: None,
             before: None,
+            chains: BTreeMap::new(),
+            ahead,
+            lies: Vec::new(),
+            happened: BTreeMap::new(),
             calls: 0,
             running: 0,
             overlapping: 0,
@@ -128,6 +161,78 @@ impl Seen {
     /// The world changes something that many may depend on.
     pub fn moves(&mut self, at: Timestamp) {
         self.moved = Some(at);
+    }
+
+    /// Something has happened that is worth to be counted.
+    pub fn happens(&mut self, what: &'static str) {
+        *self.happened.entry(what).or_default() += 1;
+    }
+
+    /// Image Builder begins to lie.
+    pub fn lie(&mut self, kind: Kind, at: Timestamp) {
+        self.lies.push((kind, at, None));
+    }
+
+    /// It tells the truth again.
+    pub fn truth_again(&mut self, kind: Kind, at: Timestamp) {
+        for (told, _, until) in &mut self.lies {
+            if *told == kind && until.is_none() {
+                *until = Some(at);
+            }
+        }
+    }
+
+    /// The lies that were told at some time since.
+    fn lied_since(&self, since: Timestamp) -> BTreeSet<Kind> {
+        let lies = self.lies.iter().filter(|(.., until)| until.is_none_or(|until| until >= since));
+        lies.map(|(kind, ..)| *kind).collect()
+    }
+
+    /// Whether builds of ours come no faster than they may while nothing moves that they are built
+    /// from: the second an hour after the first, the third two hours after that, and then one a day.
+    /// One that failed for want of capacity is no try; the next comes an hour after it.
+    fn space(
+        &mut self,
+        pipeline: &str,
+        image: &str,
+        parts: Vec<Part>,
+        now: Timestamp,
+        image_builder: &ImageBuilder,
+    ) -> Result<(), String> {
+        let chain = self.chains.entry(pipeline.to_owned()).or_default();
+        if chain.parts != parts {
+            *chain = Chain { parts, builds: Vec::new() };
+        }
+        // What has been deleted says nothing any more.
+        let builds = image_builder.builds();
+        let there = |(image, at): &(String, Timestamp)| {
+            builds.iter().find(|it| it.arn == *image && it.created == *at)
+        };
+        chain.builds.retain(|build| there(build).is_some());
+        let is_shortage = |build: &&(String, Timestamp)| {
+            let reason = there(build).and_then(|it| it.reason.as_deref());
+            reason.is_some_and(|it| SHORTAGES.contains(&it))
+        };
+        let tries: Vec<Timestamp> =
+            chain.builds.iter().filter(|it| !is_shortage(it)).map(|(_, at)| *at).collect();
+        let passed = |since: Timestamp| now.duration_since(since) + self.ahead;
+        let mut result = Ok(());
+        if let Some(last) = tries.last()
+            && passed(*last) < pause_after(tries.len())
+        {
+            result = Err(format!(
+                "{:#} after the last of {} builds from the same inputs",
+                now.duration_since(*last),
+                tries.len()
+            ));
+        } else if let Some((_, last)) = chain.builds.last()
+            && passed(*last) < pause_after(1)
+        {
+            let passed = now.duration_since(*last);
+            result = Err(format!("{passed:#} after a build that failed for want of capacity"));
+        }
+        chain.builds.push((image.to_owned(), now));
+        result
     }
 
     /// An invocation begins.
@@ -188,7 +293,7 @@ impl Seen {
         image: &str,
         image_builder: &ImageBuilder,
     ) {
-        let Some(Before { verdict, tries, running }) = self.before.take() else { return };
+        let Some(Before { verdict, parts, running, .. }) = self.before.take() else { return };
         let since = self.invocations.get(call.caller).copied().unwrap_or(call.at);
         let excused =
             self.misled.contains(call.caller) || self.is_excused(pipeline, since, image_builder);
@@ -204,30 +309,45 @@ impl Seen {
                 self.violation(call.at, format!("{by}, while {other} was already building"));
             }
         }
+        let spaced = self.space(pipeline, image, parts, call.at, image_builder);
         if !excused {
+            if let Err(broken) = spaced {
+                self.violation(call.at, format!("{by}, {broken}"));
+            }
             match verdict {
-                Some(Verdict::Behind(_)) if tries >= TRIES => {
-                    let what = format!("{by}, after {tries} tries from the same inputs");
-                    self.violation(call.at, what);
-                }
                 Some(Verdict::Behind(_)) => {}
-                other => self.violation(call.at, format!("{by}, although it is {other:?}")),
+                other => {
+                    let lies = self.lied_since(since);
+                    if lies.is_empty() {
+                        self.violation(call.at, format!("{by}, although it is {other:?}"));
+                    } else {
+                        self.happens("builds of what lacks nothing, because of a lie");
+                        self.note(call.at, || {
+                            format!("{by}, although it is {other:?}, by {lies:?}")
+                        });
+                    }
+                }
             }
         }
         self.ours.insert(image.to_owned(), (call.caller.to_owned(), pipeline.to_owned()));
     }
 
-    /// What is true of every pipeline that there is.
+    /// What is true of every pipeline that there is, and whether its next start may have to wait
+    /// for those before it.
     pub fn truth(
         &self,
         image_builder: &mut ImageBuilder,
         now: Timestamp,
-    ) -> Vec<(String, Verdict, usize)> {
+    ) -> Vec<(String, Verdict, bool)> {
         let mut oracle = Oracle { image_builder, parameters: &self.parameters, now };
         let pipelines = oracle.pipelines();
         let arns = pipelines.iter().filter_map(|it| it["arn"].as_str());
-        arns.filter_map(|arn| Some((arn.to_owned(), oracle.verdict(arn)?, oracle.tries(arn))))
-            .collect()
+        let slack = self.ahead.abs();
+        arns.filter_map(|arn| {
+            let verdict = oracle.verdict(arn)?;
+            Some((arn.to_owned(), verdict, oracle.is_within_a_pause(arn, slack)))
+        })
+        .collect()
     }
 }
 
@@ -245,15 +365,15 @@ impl Witness for Watch {
             seen.unheard.insert(call.caller.to_owned());
         }
         let pipeline = member(call, "imagePipelineArn");
-        let running = image_builder.builds().into_iter().filter_map(|build| {
-            let of_this = build.pipeline.as_deref() == Some(pipeline) && build.ends.is_some();
-            of_this.then_some((build.arn, build.created))
-        });
-        let running = running.collect();
+        let executions = image_builder.executions().len();
         let parameters = seen.parameters.clone();
         let mut oracle = Oracle { image_builder, parameters: &parameters, now: call.at };
-        let verdict = oracle.verdict(pipeline);
-        seen.before = Some(Before { verdict, tries: oracle.tries(pipeline), running });
+        seen.before = Some(Before {
+            verdict: oracle.verdict(pipeline),
+            parts: oracle.parts(pipeline),
+            running: oracle.running(pipeline),
+            executions,
+        });
     }
 
     fn after(
@@ -275,12 +395,11 @@ impl Witness for Watch {
             )
         });
         let image = answer.as_ref().ok().and_then(|it| it.get("imageBuildVersionArn")?.as_str());
-        let newest = image_builder.executions().last();
-        let is_new = |image: &&str| {
-            newest.is_some_and(|it| it.image == **image) && !seen.ours.contains_key(*image)
-        };
+        // A token that was used before starts nothing.
+        let executions = image_builder.executions().len();
+        let is_new = seen.before.as_ref().is_some_and(|before| executions > before.executions);
         if call.operation == "StartImagePipelineExecution"
-            && let Some(image) = image.filter(is_new)
+            && let Some(image) = image.filter(|_| is_new)
         {
             let pipeline = member(call, "imagePipelineArn").to_owned();
             seen.note(call.at, || format!("  builds {}", short(image)));

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use emulator::cloud::{ACCOUNT, Cloud, REGION};
 use emulator::deploy;
+use emulator::faults::Fault;
 use emulator::image_builder::{Bend, Doc};
 use emulator::sns::Message;
 use serde_json::{Value, json};
 
-use super::draw::{Begins, COMPONENTS, Drawn, Parent, Play, Quality, Step};
-use super::oracle::Oracle;
+use super::draw::{Begins, COMPONENTS, Drawn, FOLLOWED, Parent, Play, Quality, Step};
+use super::oracle::{Oracle, Verdict};
 use super::watch::Watch;
 
 const PARAMETER: &str = "/golden/ami";
@@ -28,6 +29,8 @@ pub struct World<'a> {
     /// The gold-image topic.
     pub topic: String,
     infrastructure: String,
+    /// An infrastructure that no pipeline builds in.
+    elsewhere: String,
     /// How often each thing has moved.
     moves: BTreeMap<String, usize>,
     tokens: usize,
@@ -44,17 +47,18 @@ impl<'a> World<'a> {
             play,
             topic,
             infrastructure: String::new(),
+            elsewhere: String::new(),
             moves: BTreeMap::new(),
             tokens: 0,
             garbage: Vec::new(),
         };
-        let made = world.call(
-            "CreateInfrastructureConfiguration",
-            &json!({ "name": "standard", "instanceProfileName": "profile", "snsTopicArn": world.topic }),
-        );
-        let arn = made.as_ref().and_then(|it| it.get("infrastructureConfigurationArn"));
-        let arn = arn.and_then(Value::as_str);
-        world.infrastructure = arn.map(str::to_owned).unwrap_or_default();
+        world.infrastructure = world.create_infrastructure("standard");
+        world.elsewhere = world.create_infrastructure("elsewhere");
+        {
+            let builder = &mut cloud.state().image_builder;
+            builder.give_numbers_again(play.numbers_again);
+            builder.keeps_workflow_executions = play.keeps_runs;
+        }
         cloud.state().image_builder.set_build_time(Duration::ZERO);
         for component in COMPONENTS {
             world.release(component, Quality::Good);
@@ -122,6 +126,15 @@ impl<'a> World<'a> {
         }
     }
 
+    fn create_infrastructure(&mut self, name: &str) -> String {
+        let made = self.call(
+            "CreateInfrastructureConfiguration",
+            &json!({ "name": name, "instanceProfileName": "profile", "snsTopicArn": self.topic }),
+        );
+        let arn = made.as_ref().and_then(|it| it.get("infrastructureConfigurationArn"));
+        arn.and_then(Value::as_str).map(str::to_owned).unwrap_or_default()
+    }
+
     fn name(index: usize) -> String {
         format!("image-{index}")
     }
@@ -138,7 +151,19 @@ impl<'a> World<'a> {
     }
 
     fn create_recipe(&mut self, index: usize, parent: Parent) {
-        let Drawn { components, container, .. } = &self.play.pipelines[index];
+        let version = format!("1.0.{}", self.count(&format!("recipe {index}")));
+        let components = self.play.pipelines[index].components.clone();
+        self.create_recipe_version(index, &version, parent, &components);
+    }
+
+    fn create_recipe_version(
+        &mut self,
+        index: usize,
+        version: &str,
+        parent: Parent,
+        components: &[&str],
+    ) -> bool {
+        let container = self.is_container(index);
         let own = |rest: &str| format!("arn:aws:imagebuilder:{REGION}:{ACCOUNT}:{rest}");
         let parent = match parent {
             Parent::Base => {
@@ -150,13 +175,10 @@ impl<'a> World<'a> {
         };
         let components: Vec<Value> =
             components.iter().map(|it| json!({ "componentArn": own(it) })).collect();
-        let version = format!("1.0.{}", self.count(&format!("recipe {index}")));
         let mut recipe = json!({
             "name": Self::name(index), "semanticVersion": version, "parentImage": parent,
         });
-        // A container's recipe names no parameter.
-        let operation = if *container && !parent.starts_with("ssm:") && !parent.starts_with("ami-")
-        {
+        let operation = if container {
             recipe["containerType"] = "DOCKER".into();
             recipe["dockerfileTemplateData"] = "FROM {{{ imagebuilder:parentImage }}}".into();
             recipe["platformOverride"] = "Linux".into();
@@ -169,22 +191,91 @@ impl<'a> World<'a> {
         if !components.is_empty() {
             recipe["components"] = components.into();
         }
-        self.call(operation, &recipe);
+        self.call(operation, &recipe).is_some()
+    }
+
+    /// The member that names a pipeline's recipe, and its ARN in this version.
+    fn recipe(&self, index: usize, version: &str) -> (String, String) {
+        let kind = if self.is_container(index) { "container" } else { "image" };
+        let name = Self::name(index);
+        let arn = format!("arn:aws:imagebuilder:{REGION}:{ACCOUNT}:{kind}-recipe/{name}/{version}");
+        (format!("{kind}RecipeArn"), arn)
+    }
+
+    /// The recipe that a pipeline runs is deleted, and another one is made under its version. Where a
+    /// pipeline stands in the way it is deleted too, and made again.
+    fn make_recipe_again(&mut self, index: usize, parent: Parent, components: &[&str]) {
+        let version =
+            match (self.play.pipelines[index].recipe, self.moves.get(&format!("recipe {index}"))) {
+                ("1.0.0", _) | (_, None) => "1.0.0".to_owned(),
+                (_, Some(count)) => format!("1.0.{}", count - 1),
+            };
+        let (member, arn) = self.recipe(index, &version);
+        let operation =
+            if self.is_container(index) { "DeleteContainerRecipe" } else { "DeleteImageRecipe" };
+        let input = json!({ member: arn });
+        let mut stood_in_the_way = false;
+        if self.call(operation, &input).is_none() {
+            let pipeline = json!({ "imagePipelineArn": Self::pipeline(index) });
+            stood_in_the_way = self.call("DeleteImagePipeline", &pipeline).is_some();
+            self.call(operation, &input);
+        }
+        if self.create_recipe_version(index, &version, parent, components) {
+            self.watch.seen().happens("recipes deleted and made again");
+        }
+        if stood_in_the_way {
+            self.create_pipeline(index);
+        }
+    }
+
+    /// The records of all images of a pipeline's family are deleted, and somebody runs it: without an
+    /// image of a pipeline nothing tells its next start from its first.
+    fn begin_again(&mut self, index: usize) {
+        let now = self.cloud.now();
+        let family = format!(":image/{}/", Self::name(index));
+        let mut builds = self.cloud.state().image_builder.builds();
+        builds.retain(|it| it.arn.contains(&family));
+        let pipeline = Self::pipeline(index);
+        let verdict = {
+            let mut state = self.cloud.state();
+            let emulator::cloud::State { image_builder, parameters, .. } = &mut *state;
+            Oracle { image_builder, parameters, now }.verdict(&pipeline)
+        };
+        let can_run = !matches!(verdict, None | Some(Verdict::NoRecipe));
+        if !can_run || builds.iter().any(|it| it.ends.is_some()) {
+            return;
+        }
+        if !builds.is_empty() {
+            self.watch.seen().happens("pipelines whose images were all deleted");
+        }
+        for build in builds {
+            self.call("DeleteImage", &json!({ "imageBuildVersionArn": build.arn }));
+        }
+        self.run(index);
+    }
+
+    fn create_image(&mut self, index: usize, own: bool) {
+        let (member, arn) = self.recipe(index, self.play.pipelines[index].recipe);
+        let infrastructure = if own { &self.infrastructure } else { &self.elsewhere };
+        let request = json!({ member: arn, "infrastructureConfigurationArn": infrastructure });
+        if self.call("CreateImage", &request).is_some() {
+            self.watch.seen().happens(if own {
+                "images made without their pipeline, by its configurations"
+            } else {
+                "images made without their pipeline, by others"
+            });
+        }
     }
 
     fn create_pipeline(&mut self, index: usize) {
         let Drawn { recipe, enabled, schedule, .. } = &self.play.pipelines[index];
-        let kind = if self.is_container(index) { "container" } else { "image" };
-        let arn = format!(
-            "arn:aws:imagebuilder:{REGION}:{ACCOUNT}:{kind}-recipe/{}/{recipe}",
-            Self::name(index)
-        );
+        let (member, arn) = self.recipe(index, recipe);
         let mut pipeline = json!({
             "name": Self::name(index),
             "infrastructureConfigurationArn": self.infrastructure,
             "status": if *enabled { "ENABLED" } else { "DISABLED" },
         });
-        pipeline[format!("{kind}RecipeArn")] = arn.into();
+        pipeline[member] = arn.into();
         if let Some((hours, heeds)) = schedule {
             pipeline["schedule"] = json!({
                 "scheduleExpression": format!("rate({hours} hours)"),
@@ -201,6 +292,14 @@ impl<'a> World<'a> {
     fn is_container(&self, index: usize) -> bool {
         let Drawn { container, parent, .. } = self.play.pipelines[index];
         container && !matches!(parent, Parent::Parameter | Parent::Ami)
+    }
+
+    /// The parent that is wanted, if the recipe stays what it is with it: an image's or a container's.
+    fn of_its_kind(&self, index: usize, wanted: Option<Parent>) -> Parent {
+        let wanted = wanted.filter(|it| {
+            !self.is_container(index) || !matches!(it, Parent::Parameter | Parent::Ami)
+        });
+        wanted.unwrap_or(self.play.pipelines[index].parent)
     }
 
     /// The pipeline with another status, or without a schedule.
@@ -247,6 +346,18 @@ impl<'a> World<'a> {
         self.call("StartImagePipelineExecution", &json!({ "imagePipelineArn": arn }));
     }
 
+    /// The first version of a component has a new build.
+    fn rework(&mut self, component: &str) {
+        let build = self.count(&format!("{component} again"));
+        let data = format!("name: {component} again {build}\n  - exit 0");
+        self.call(
+            "CreateComponent",
+            &json!({
+                "name": component, "semanticVersion": "1.0.0", "platform": "Linux", "data": data,
+            }),
+        );
+    }
+
     fn release(&mut self, component: &str, quality: Quality) {
         let minor = self.count(component);
         let command = match quality {
@@ -291,6 +402,7 @@ impl<'a> World<'a> {
         self.watch.seen().note(now, || format!("world: {step:?}"));
         match step {
             Step::Run(index)
+            | Step::CreateImage(index, _)
             | Step::Cancel(index)
             | Step::Switch(index, _)
             | Step::Create(index)
@@ -309,12 +421,25 @@ impl<'a> World<'a> {
                 image_builder.publish_amazon_image("amazon-linux-2023-x86", &version, now);
             }
             Step::Release(component, quality) => self.release(component, quality),
+            Step::Rework(component) => self.rework(component),
+            Step::Lie(kind) => {
+                self.watch.seen().lie(kind, now);
+                self.cloud.state().faults.add(Fault::lie(kind));
+            }
+            Step::Truth(kind) => {
+                self.watch.seen().truth_again(kind, now);
+                self.cloud.state().faults.clear_kind(kind);
+            }
+            Step::CreateImage(index, own) => self.create_image(index, own),
+            Step::BeginAgain(index) => self.begin_again(index),
+            Step::RecipeAgain(index, parent, held) => {
+                let parent = self.of_its_kind(index, parent);
+                let held = FOLLOWED.into_iter().zip(held).filter(|(_, held)| *held);
+                self.make_recipe_again(index, parent, &held.map(|(it, _)| it).collect::<Vec<_>>());
+            }
             Step::Recipe(index, parent) => {
-                // A recipe stays what it is, an image's or a container's.
-                let parent = parent.filter(|it| {
-                    !self.is_container(index) || !matches!(it, Parent::Parameter | Parent::Ami)
-                });
-                self.create_recipe(index, parent.unwrap_or(self.play.pipelines[index].parent));
+                let parent = self.of_its_kind(index, parent);
+                self.create_recipe(index, parent);
             }
             Step::Run(index) => self.run(index),
             Step::RunGolds => {
@@ -335,11 +460,10 @@ impl<'a> World<'a> {
             }),
             Step::Create(index) => self.create_pipeline(index),
             Step::Delete(index) => {
-                let input =
-                    Doc::from_iter([("imagePipelineArn".to_owned(), Self::pipeline(index).into())]);
-                let builder = &mut self.cloud.state().image_builder;
-                // Whoever is gone already cannot be deleted again.
-                let _ = builder.call("DeleteImagePipeline", &input, Bend::default(), now);
+                self.call(
+                    "DeleteImagePipeline",
+                    &json!({ "imagePipelineArn": Self::pipeline(index) }),
+                );
             }
             Step::Deprecate(index) => {
                 if let Some((image, _)) = self.builds(index, &["AVAILABLE"]).pop() {
@@ -351,11 +475,8 @@ impl<'a> World<'a> {
             }
             Step::DeleteImage(index) => {
                 if let [(image, _), _, ..] = &self.builds(index, &["AVAILABLE"])[..] {
-                    let arn = image.clone().into();
-                    let input = Doc::from_iter([("imageBuildVersionArn".to_owned(), arn)]);
-                    let builder = &mut self.cloud.state().image_builder;
-                    // It is AVAILABLE, and so it can be deleted.
-                    let _ = builder.call("DeleteImage", &input, Bend::default(), now);
+                    let image = image.clone();
+                    self.call("DeleteImage", &json!({ "imageBuildVersionArn": image }));
                 }
             }
             Step::Parameter(of) => {
