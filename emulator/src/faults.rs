@@ -63,6 +63,8 @@ pub enum Kind {
     ThrottlingException,
     /// `ResourceInUseException`.
     InUse,
+    /// `ResourceNotFoundException`, HTTP 404.
+    NotFound,
     /// A refusal for want of a right in the service's own way: `ForbiddenException` of Image Builder.
     Forbidden,
     /// `AccessDeniedException`, HTTP 403, of every service.
@@ -133,6 +135,7 @@ impl Kind {
             Self::InUse => "refusals because of use",
             Self::Forbidden => "refusals for want of a right",
             Self::AccessDenied => "refusals for want of a right, in the other spelling",
+            Self::NotFound => "resources that are not there",
             Self::ExpiredToken => "credentials that are over",
             Self::UnrecognizedClient => "credentials that are unknown",
             Self::RequestExpired => "requests that are too old",
@@ -200,6 +203,7 @@ impl Kind {
                 "ResourceInUseException",
                 "The resource that you are trying to operate on is currently in use. Review the message details and retry later.",
             ),
+            (Self::NotFound, _) => (404, "ResourceNotFoundException", "There is no such resource."),
             (Self::Forbidden, "imagebuilder") => (
                 403,
                 "ForbiddenException",

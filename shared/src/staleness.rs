@@ -132,7 +132,8 @@ fn parameter_difference(
                 (true, false)
             }
         }
-        _ => (is_younger(since, image, observed), true),
+        // The Parameter Store is another witness than Image Builder, and its date is no lie of that.
+        _ => (is_younger(since, image, observed), false),
     };
     let reason = || Reason::ParameterChanged {
         parameter: parameter.name.clone(),

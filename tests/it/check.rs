@@ -200,7 +200,7 @@ async fn regression_a_new_recipe_on_another_ami_starts_the_pipeline() {
 
 /// > A dependency that does not resolve harms only the pipelines that use it, and is named.
 #[tokio::test(start_paused = true)]
-async fn a_component_that_may_not_be_seen_harms_its_pipelines_alone() {
+async fn a_component_that_is_gone_harms_its_pipelines_alone() {
     let lab = Lab::silent(&[]).await;
     lab.recipe_with_agent("gold", AMAZON).await;
     lab.recipe("plain", "1.0.0", AMAZON).await;
@@ -209,10 +209,22 @@ async fn a_component_that_may_not_be_seen_harms_its_pipelines_alone() {
         lab.run_to_rest(name).await;
     }
     lab.move_base("2026.11.2");
+    lab.cloud.state().faults.add(Fault::new("GetComponent", Kind::NotFound, 1));
+    let report = lab.check().await.unwrap();
+    let said = said_of(&report, "gold");
+    assert!(said.starts_with("leave: its component agent x.x.x does not resolve: "), "{said}");
+    assert!(said_of(&report, "plain").starts_with("rebuild"), "{report}");
+}
+
+/// > A component that may not be read is not compared, is named with the reason, and skips no pipeline.
+#[tokio::test(start_paused = true)]
+async fn given_a_forbidden_component_then_its_pipeline_follows_its_parent_all_the_same() {
+    let lab = Lab::silent(&[]).await;
+    lab.built("gold", AMAZON, &["component/agent/x.x.x"]).await;
+    lab.move_base("2026.11.2");
     lab.cloud.state().faults.add(Fault::new("GetComponent", Kind::Forbidden, 1));
     let report = lab.check().await.unwrap();
-    insta::assert_snapshot!(said_of(&report, "gold"), @"leave: its component agent x.x.x does not resolve: failed to get component arn:aws:imagebuilder:us-east-1:123456789012:component/agent/x.x.x: ForbiddenException: You are not authorized to perform the requested operation.");
-    assert!(said_of(&report, "plain").starts_with("rebuild"), "{report}");
+    insta::assert_snapshot!(said_of(&report, "gold"), @"rebuild: parent image amazon-linux-2023-x86 2026.10.1/1 -> 2026.11.2/1; component agent x.x.x is not compared: failed to get component arn:aws:imagebuilder:us-east-1:123456789012:component/agent/x.x.x: ForbiddenException: You are not authorized to perform the requested operation.");
 }
 
 /// A component that many recipes share is asked for once.
@@ -255,7 +267,7 @@ async fn who_is_below_the_unknown_waits() {
     lab.run_to_rest("gold").await;
     lab.move_base("2026.11.2");
     // Gold is looked at first.
-    lab.cloud.state().faults.add(Fault::new("ListImagePipelineImages", Kind::Forbidden, 1));
+    lab.cloud.state().faults.add(Fault::new("ListImagePipelineImages", Kind::UnknownRefusal, 1));
     let error = lab.check().await.unwrap_err();
     assert!(error.contains("pipeline gold failed: failed to list images"), "{error}");
     let published = lab.published_reports().join("");

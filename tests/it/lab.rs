@@ -379,7 +379,9 @@ impl Lab {
 
     /// Invokes the function once, as a synchronous caller, with one message.
     pub(crate) async fn notify(&self, message: &str) -> Result<Value, String> {
-        self.invoke(&envelope(&[message])).await
+        let mut event = envelope(&[message]);
+        event["Records"][0]["Sns"]["Timestamp"] = self.cloud.now().to_string().into();
+        self.invoke(&event).await
     }
 
     /// Runs the dependency check once, by a tick of its schedule.

@@ -154,7 +154,7 @@ async fn a_parameter_that_may_not_be_read_harms_its_pipelines_alone() {
     insta::assert_snapshot!(said.join("\n"), @"
     leave: its parent, the parameter /web-a, does not resolve: failed to get parameters /web-a: AccessDeniedException: On purpose.
     rebuild: parameter /web-b ami-1 -> ami-2
-    leave: its parent, the parameter /web-c, does not resolve: it holds `true`, which is neither an AMI id nor an image's ARN
+    leave: its parent, the parameter /web-c, does not resolve: it holds a text (4 characters), and neither an AMI id nor an image's ARN
     leave: its parent, the parameter /web-missing, does not resolve: there is no such parameter
     ");
 }
@@ -167,7 +167,7 @@ async fn a_parameter_store_that_is_down_holds_up_who_needs_it_and_nobody_else() 
     lab.built("plain", AMAZON, &[]).await;
     lab.put_parameter("/golden", "ami-2");
     lab.move_base("2026.11.2");
-    lab.cloud.state().faults.add(Fault::new("GetParameters", Kind::Error, 3));
+    lab.cloud.state().faults.add(Fault::new("GetParameters", Kind::Error, 6));
     let error = lab.check().await.unwrap_err();
     assert!(error.contains("pipeline web failed: failed to get parameters /golden"), "{error}");
     assert_eq!(["web", "plain"].map(|it| lab.count(it)), [1, 2]);

@@ -120,13 +120,22 @@ mod docker_tools {
         let lab = Lab::silent(&[]).await;
         lab.built("gold", AMAZON, &["component/agent/x.x.x"]).await;
         lab.break_agent().await;
-        for _ in 0..10 {
+        for _ in 0..3 {
             check_to_rest(&lab).await;
             lab.pass(Duration::from_hours(6)).await;
         }
         assert_eq!(lab.count("gold"), 4, "three tries after the good one");
         let report = lab.check().await.unwrap();
-        assert!(said_of(&report, "gold").starts_with("leave: gold 1.0.0/4 and 2 before it failed"));
+        let said = said_of(&report, "gold");
+        assert!(
+            said.starts_with("wait: gold 1.0.0/4 is FAILED from the same inputs, as 2"),
+            "{said}"
+        );
+        for _ in 0..12 {
+            check_to_rest(&lab).await;
+            lab.pass(Duration::from_hours(6)).await;
+        }
+        assert_eq!(lab.count("gold"), 7, "and one more on each of three days");
         lab.release_agent("1.2.0", "name: agent 1.2").await;
         assert_eq!(check_to_rest(&lab).await, ["gold"], "another input");
         // One failure after a success is a first failure again.

@@ -9,7 +9,7 @@ use aws_sdk_imagebuilder::types::PipelineStatus;
 use emulator::faults::{Fault, Kind};
 use emulator::iam::{Need, Role};
 
-use crate::lab::{AMAZON, Lab, message};
+use crate::lab::{AMAZON, BUILD_TIME, Lab, message, message_of_pipeline};
 
 const HEAD: &str = "arn:aws:imagebuilder:us-east-1:123456789012";
 
@@ -25,7 +25,10 @@ async fn fleet(lab: &Lab) {
     lab.built("by-ami", "ami-0cd12345db678d90f", &["component/agent/1.0.0/1"]).await;
     lab.built("by-pin", "image/gold/1.0.0/1", &["component/agent/x.x.x"]).await;
     lab.run_to_rest("web").await;
-    lab.run_to_rest("gold").await;
+    // One begins while its parent is being built, on the one before.
+    lab.run("gold").await;
+    lab.pass(BUILD_TIME / 2).await;
+    lab.run_to_rest("web").await;
     lab.release_agent("1.0.0", "name: agent, rebuilt").await;
     lab.release_agent("1.1.0", "name: agent 1.1").await;
 }
@@ -40,6 +43,7 @@ async fn refused(function: &str, role: Option<Role>) -> BTreeSet<String> {
     // What fails for want of a right is the point here.
     if function == "gold-cascade" {
         let _ = lab.notify(&message("gold/1.0.0/2", "AVAILABLE")).await;
+        let _ = lab.notify(&message_of_pipeline("web/1.0.0/2", "AVAILABLE")).await;
     } else {
         let _ = lab.check().await;
         // Out of time, and then not.
@@ -187,6 +191,7 @@ async fn a_missing_right_is_named_by_the_error() {
     lab.pipeline("gold", AMAZON).await;
     lab.pipeline("web", "image/gold/x.x.x").await;
     lab.run_to_rest("gold").await;
-    let error = lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap_err();
-    insta::assert_snapshot!(error, @"1 not finished: pipeline web failed: failed to start pipeline arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/gold-cascade/gold-cascade is not authorized to perform: imagebuilder:StartImagePipelineExecution on resource: arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web because no identity-based policy allows the imagebuilder:StartImagePipelineExecution action");
+    let report = lab.notify(&message_of_pipeline("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
+    let failed = &report["events"][0]["pipelines"][1]["outcome"];
+    insta::assert_snapshot!(failed["error"].as_str().unwrap(), @"");
 }

@@ -147,19 +147,41 @@ async fn throttled_starts_happen_in_the_end() {
     assert_eq!(lab.dead_letters(), 0);
 }
 
+/// What no other try can mend is told, and fails no invocation.
 #[tokio::test(start_paused = true)]
-async fn a_start_that_is_forbidden_ends_in_the_dead_letter_queue_and_the_report() {
+async fn given_a_start_that_is_refused_for_good_then_it_is_reported_and_not_retried() {
     let lab = Lab::new().await;
     lab.pipeline("gold", AMAZON).await;
     lab.pipeline("web", "image/gold/x.x.x").await;
     lab.run("gold").await;
-    lab.cloud.state().faults.add(Fault::new("StartImagePipelineExecution", Kind::Forbidden, 100));
+    lab.cloud.state().faults.add(Fault::new("StartImagePipelineExecution", Kind::Forbidden, 1_000));
     lab.rest().await;
-    assert_eq!(lab.dead_letters(), 1);
+    assert_eq!(lab.dead_letters(), 0);
     let reports = lab.published_reports();
-    assert_eq!(reports.len(), 3, "one for each try");
+    assert_eq!(reports.len(), 1, "one notification, one report");
     assert!(reports[0].contains("failed to start pipeline"), "{}", reports[0]);
     assert!(reports[0].contains("ForbiddenException"), "{}", reports[0]);
+    // A check each hour for three days.
+    for _ in 0..72 {
+        lab.pass(Duration::from_hours(1)).await;
+        let report = lab.check().await.unwrap();
+        assert_eq!(report["totals"]["failed"], 1);
+    }
+    assert_eq!(lab.published_reports().len(), 1 + 3, "once a day from then on");
+}
+
+/// The same where no right is missing, and the refusal says nothing of the pipeline.
+#[tokio::test(start_paused = true)]
+async fn given_a_refusal_that_is_not_known_then_the_invocation_fails_and_is_retried() {
+    for kind in [Kind::ExpiredToken, Kind::UnknownRefusal] {
+        let lab = Lab::new().await;
+        lab.pipeline("gold", AMAZON).await;
+        lab.pipeline("web", "image/gold/x.x.x").await;
+        lab.run("gold").await;
+        lab.cloud.state().faults.add(Fault::new("StartImagePipelineExecution", kind, 2));
+        lab.rest().await;
+        assert_eq!((lab.count("web"), lab.dead_letters()), (1, 0), "{kind:?}: the third try");
+    }
 }
 
 /// > A pipeline whose newest image was built on exactly what its parent reference resolves to now is not started.
@@ -257,10 +279,11 @@ async fn every_decision_has_its_sentence_everywhere() {
     gold-cascade
 
     gold 1.0.0/2 is AVAILABLE
+      up to date  gold    gold 1.0.0/2 was built on amazon-linux-2023-x86 2026.10.1/1, which amazon-linux-2023-x86 x.x.x resolves to
       left        pinned  pinned to gold 1.0.0/1, misses gold 1.0.0/2
       started     web     parent image gold 1.0.0/1 -> 1.0.0/2 (building web 1.0.0/2; behind for 10 min)
 
-    1 started, 0 waiting, 1 left, 0 up to date, 0 failed
+    1 started, 0 waiting, 1 left, 1 up to date, 0 failed
     ");
     let told: serde_json::Value = serde_json::from_str(&told[0]).unwrap();
     insta::assert_snapshot!(told["email"].as_str().unwrap(), @"
@@ -547,7 +570,10 @@ async fn the_same_inputs_are_not_hammered() {
         "{created:?}"
     );
     let report = lab.notify(&gold).await.unwrap();
-    insta::assert_snapshot!(said_of(&report, "web"), @"leave: web 1.0.0/3 and 2 before it failed from the same inputs; waits for another input");
+    insta::assert_snapshot!(said_of(&report, "web"), @"wait: web 1.0.0/3 is FAILED from the same inputs, as 2 before it; next try not before 2026-11-24T15:10:30Z");
+    lab.pass(Duration::from_hours(24)).await;
+    lab.notify(&gold).await.unwrap();
+    assert_eq!(lab.count("web"), 4, "one more after a day");
 }
 
 /// > An enabled pipeline that has no image yet starts when an image that its recipe selects becomes AVAILABLE.
@@ -657,11 +683,9 @@ async fn one_failure_harms_one_pipeline() {
         }
         lab.run_to_rest("gold").await;
         lab.cloud.state().faults.add(Fault::new(operation, Kind::Forbidden, 1));
-        let error = lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap_err();
-        assert!(
-            error.contains("1 not finished") && error.contains("ForbiddenException"),
-            "{error}"
-        );
+        let report = lab.notify(&message_of_pipeline("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
+        assert_eq!(report["totals"]["failed"], 1, "{report}");
+        assert!(report.to_string().contains("ForbiddenException"), "{report}");
         let started = ["java", "node", "web"].iter().map(|child| lab.count(child)).sum::<usize>();
         assert_eq!(started, 2, "{operation}");
     }
