@@ -1,37 +1,41 @@
-"""Does the stack work where somebody else plays AWS?
+"""Does the stack of dist/ work on an AWS that is not ours?
 
-MiniStack deploys the transformed template by its CloudFormation and runs the release artifacts as
-Lambda would; SNS, SQS, the scheduler and EventBridge are its own. It has no Image Builder, so ours
-answers beside it, and hands what it publishes to MiniStack's topic.
+MiniStack deploys dist/'s template by its CloudFormation, as a StackSet would name the stack, and runs
+dist/'s zips as Lambda would; SNS, SQS, the scheduler and EventBridge are its own. It has no Image
+Builder, so ours answers beside it, and hands what it publishes to MiniStack's topic.
 
-    python ministack_deployment.py TRANSFORMED ARTIFACTS EMULATOR
+    python ministack_deployment.py DIST EMULATOR
 
-TRANSFORMED is what transform.py prints, ARTIFACTS the folder that `sam build` has filled, and
-EMULATOR the program `image-cascade`.
+DIST is the folder that `tools/dist` has filled, and EMULATOR the program `image-cascade`.
 
-What MiniStack 1.5 does otherwise than AWS, as far as it matters here: a subscription's redrive
+What MiniStack 1.5 does otherwise than AWS, as far as it matters here: it knows no metric math, so the
+alarms with it are left out (test_alarms.py plays them through); a subscription's redrive
 policy and a schedule's retry policy, window and dead-letter queue are kept, but never used; rights
 and keys are not enforced; SNS invokes a function once and waits, where AWS's hands the message to an
 asynchronous invocation, which is tried again. So the way into the dead-letter queue is tried by an
 asynchronous invocation with what SNS would hand over.
 """
 
-import io
 import json
+import platform
 import sys
 import unittest
 import urllib.request
-import zipfile
 from pathlib import Path
 
 from processes import ACCOUNT, REGION, Processes, answers, client, free_port, wait_for
 
 EVENTS = Path(__file__).parents[2] / "events"
 
+# As long as a StackSet names its stacks.
+STACK = "StackSet-image-cascade-11111111-2222-3333-4444-555555555555"
+
+# What this machine can run.
+ARCHITECTURE = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+
 
 class Deployment(unittest.TestCase):
-    transformed: Path
-    artifacts: Path
+    dist: Path
     emulator: Path
 
     @classmethod
@@ -60,22 +64,26 @@ class Deployment(unittest.TestCase):
 
     @classmethod
     def deploy(cls, **parameters) -> dict[str, str]:
-        template = json.loads(cls.transformed.read_text())
+        template = json.loads((cls.dist / "image-cascade.template.json").read_text())
         s3, cloudformation = client("s3", cls.theirs), client("cloudformation", cls.theirs)
         s3.create_bucket(Bucket="artifacts")
+        for archive in cls.dist.glob("*.zip"):
+            key = f"image-cascade/{archive.name}"
+            s3.put_object(Bucket="artifacts", Key=key, Body=archive.read_bytes())
         for name in ["GoldCascade", "DependencyCheck"]:
-            # Nothing else is changed: whoever answers for Image Builder is no part of the stack.
+            # Image Builder and the Parameter Store are no part of the stack.
             variables = template["Resources"][name]["Properties"]["Environment"]["Variables"]
             variables["AWS_ENDPOINT_URL_IMAGEBUILDER"] = cls.ours
             variables["AWS_ENDPOINT_URL_SSM"] = cls.ours
-            archive = io.BytesIO()
-            with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as files:
-                bootstrap = zipfile.ZipInfo("bootstrap")
-                bootstrap.external_attr = 0o755 << 16
-                files.writestr(bootstrap, (cls.artifacts / name / "bootstrap").read_bytes())
-            s3.put_object(Bucket="artifacts", Key=f"{name}.zip", Body=archive.getvalue())
+        # Nothing else is changed.
+        template["Resources"] = {
+            name: it
+            for name, it in template["Resources"].items()
+            if it["Type"] != "AWS::CloudWatch::Alarm" or "Metrics" not in it["Properties"]
+        }
+        parameters |= {"CodeBucket": "artifacts", "Architecture": ARCHITECTURE}
         cloudformation.create_stack(
-            StackName="image-cascade",
+            StackName=STACK,
             TemplateBody=json.dumps(template),
             Capabilities=["CAPABILITY_IAM"],
             Parameters=[
@@ -84,13 +92,14 @@ class Deployment(unittest.TestCase):
         )
 
         def ended():
-            [stack] = cloudformation.describe_stacks(StackName="image-cascade")["Stacks"]
+            [stack] = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
             return None if stack["StackStatus"].endswith("_IN_PROGRESS") else stack
 
         stack = wait_for("the stack", ended)
         if stack["StackStatus"] != "CREATE_COMPLETE":
-            events = cloudformation.describe_stack_events(StackName="image-cascade")
-            raise AssertionError(json.dumps(events["StackEvents"], indent=1, default=str))
+            events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+            failed = [it for it in events if it["ResourceStatus"].endswith("_FAILED")]
+            raise AssertionError(json.dumps(failed, indent=1, default=str))
         return {it["OutputKey"]: it["OutputValue"] for it in stack["Outputs"]}
 
     @classmethod
@@ -192,14 +201,31 @@ class Deployment(unittest.TestCase):
         log = wait_for("the message in the log", lambda: self.log_with("`not filtered` is not an"))
         self.assertNotIn("unread, since it is filtered", log)
 
+    def test_3_an_event_of_eventbridge_that_is_sent_through_the_topic_passes_the_filter(self):
+        def publish(image: str, status: str) -> str:
+            event = json.loads((EVENTS / "state-change.json").read_text())
+            event["resources"] = [it.replace("gold-linux", image) for it in event["resources"]]
+            event["detail"]["state"]["status"] = status
+            sent = self.sns.publish(TopicArn=self.topic, Message=json.dumps(event))
+            return sent["MessageId"]
+
+        filtered = publish("filtered-image", "BUILDING")
+        passed = publish("passed-image", "AVAILABLE")
+        # The function says which message it ignored, or which image it handled.
+        log = wait_for(
+            "the event in the log", lambda: self.log_with(passed) or self.log_with("passed-image")
+        )
+        self.assertNotIn(filtered, log)
+        self.assertNotIn("filtered-image", log)
+
     def test_4_what_cannot_be_handled_is_kept_after_its_retries(self):
         self.assertEqual(self.dead_letters(), [])
         functions = client("lambda", self.theirs)
-        [name] = [
-            it["FunctionName"]
-            for it in functions.list_functions()["Functions"]
-            if "GoldCascade" in it["FunctionName"]
-        ]
+        cloudformation = client("cloudformation", self.theirs)
+        function = cloudformation.describe_stack_resource(
+            StackName=STACK, LogicalResourceId="GoldCascade"
+        )
+        name = function["StackResourceDetail"]["PhysicalResourceId"]
         event = json.loads((EVENTS / "malformed.json").read_text())
         # A message of another topic would be ignored, whatever it says.
         event["Records"][0]["Sns"]["TopicArn"] = self.topic
@@ -220,6 +246,10 @@ class Deployment(unittest.TestCase):
         self.assertEqual(redrive, queue["QueueArn"])
         self.assertEqual(queue["MessageRetentionPeriod"], "1209600")
 
+    def test_6_the_schedule_has_a_name_that_aws_takes_under_a_long_stack_name(self):
+        [schedule] = client("scheduler", self.theirs).list_schedules()["Schedules"]
+        self.assertLessEqual(len(schedule["Name"]), 64)
+
     def test_6_the_log_says_why(self):
         text = self.log_with("billing started")
         self.assertIn("billing started: no image yet; parent image java 1.0.0/1", text)
@@ -227,5 +257,5 @@ class Deployment(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    Deployment.transformed, Deployment.artifacts, Deployment.emulator = map(Path, sys.argv[1:4])
+    Deployment.dist, Deployment.emulator = map(Path, sys.argv[1:3])
     unittest.main(argv=sys.argv[:1], verbosity=2)

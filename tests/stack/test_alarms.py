@@ -7,7 +7,7 @@ import unittest
 
 from alarms import ALARM, INSUFFICIENT_DATA, OK, states, told
 from resolve import Stack
-from template import TEMPLATE
+from stacks import TEMPLATE
 
 ALARMS = Stack(TEMPLATE, DryRun="false").of("AWS::CloudWatch::Alarm")
 
