@@ -4,7 +4,7 @@
 
 Every file of events/ goes to the function that it is for, twice: through `cargo lambda watch`, and
 through `image-cascade serve`. Both run the same fleet dry, so that neither changes what the other
-sees, and both golds have a new image that nobody has heard of.
+sees, and both golds have a new image that was not announced.
 """
 
 import json

@@ -184,7 +184,7 @@ class Deployment(unittest.TestCase):
         self.assertEqual(wait_for("billing's image", at_the_last_level), ["java/1.0.0/1"])
         self.assertEqual(self.built("java"), ["gold/1.0.0/1"])
 
-    def test_2_the_schedule_makes_up_for_what_nobody_was_told(self):
+    def test_2_the_schedule_makes_up_for_notifications_that_were_lost(self):
         body = json.dumps({"name": "amazon-linux-2023-x86", "version": "2026.12.1"}).encode()
         urllib.request.urlopen(
             urllib.request.Request(f"{self.ours}/_emulator/amazon-images", data=body, method="POST")
