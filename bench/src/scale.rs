@@ -138,7 +138,7 @@ fn observe(fleet: &Fleet) -> Result<Vec<Observed>, Failure> {
             parent_now: Some(ParentNow::Is(newest)),
             parent_created: Timestamp::from_second(1).ok(),
             parent_available: None,
-            parent_announced: false,
+            parent_announced: None,
             now: Timestamp::UNIX_EPOCH,
             components_now: Vec::new(),
             pinned_parent: None,

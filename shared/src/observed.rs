@@ -22,11 +22,12 @@ pub struct Observed {
     pub parent_now: Option<ParentNow>,
     /// When the build of that began, if Image Builder says.
     pub parent_created: Option<Timestamp>,
-    /// When that became AVAILABLE, where it is known: from a notification, or because the decision
-    /// depended on it. Only Image Builder's workflows say so, and they are asked for that alone.
+    /// When that became AVAILABLE, where the decision depended on it: only the workflows of its build
+    /// say so, and they are asked for that alone.
     pub parent_available: Option<Timestamp>,
-    /// Whether a notification has said so.
-    pub parent_announced: bool,
+    /// When a notification said that it was AVAILABLE, if one did. It may have been sent again, long
+    /// after.
+    pub parent_announced: Option<Timestamp>,
     /// When this was observed.
     pub now: Timestamp,
     /// What its components resolve to now; empty where that was not asked.
@@ -80,7 +81,7 @@ pub enum ComponentNow {
 pub enum ParentNow {
     /// This build.
     Is(ImageArn),
-    /// The build that produced a container tag last: several builds bear it, so that it moves.
+    /// The build that produced a container tag last: several have produced it, so that it moves.
     Tagged(ImageArn),
     /// Nothing that we may see.
     Unresolved(String),

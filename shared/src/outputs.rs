@@ -1,8 +1,8 @@
 //! Which builds have produced an AMI or a container image?
 //!
-//! A recipe may name its parent by an AMI's id or by a container image's name. One build bears an
-//! AMI's id for good. A name in a registry ends with a tag, and a tag such as `latest` goes from
-//! build to build: what several builds bear moves, and the last of them is meant.
+//! A recipe may name its parent by an AMI's id or by a container image's name. An AMI's id is of one
+//! build for good. A name in a registry ends with a tag, and a tag such as `latest` goes from build
+//! to build: what several builds have produced moves, and the last of them is meant.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_build_bears_is_its_own_and_what_several_bear_moves_to_the_last_good_one() {
+    fn what_one_build_produced_is_its_own_and_what_several_produced_moves_to_the_last_good_one() {
         let mut outputs = Outputs::default();
         outputs.insert("gold:1".to_owned(), producer("gold/1.0.0/1", "AVAILABLE", 1));
         for (image, status, second) in [

@@ -117,10 +117,13 @@ pub fn depends_on_availability(observed: &Observed) -> bool {
     if is_current && !observed.built().is_some_and(by_date) {
         return false;
     }
-    // What it would be if the parent had become AVAILABLE just now, against what it is.
-    let late = Observed { parent_available: Some(observed.now), ..observed.clone() };
+    // What it would be if the parent had become AVAILABLE as soon as its build began, and as late as
+    // it can have been.
+    let early = Observed { parent_announced: None, ..observed.clone() };
+    let latest = observed.parent_announced.unwrap_or(observed.now);
+    let late = Observed { parent_available: Some(latest), ..observed.clone() };
     observed.history.iter().any(|image| {
-        let own = differences(image, observed, Some(&target));
+        let if_early = differences(image, &early, Some(&target));
         let if_late = differences(image, &late, Some(&target));
         let fresh = |it: &Result<Vec<Difference>, _>| {
             let differences = it.as_ref().ok();
@@ -128,8 +131,9 @@ pub fn depends_on_availability(observed: &Observed) -> bool {
                 all.iter().map(|it| (it.reason.clone(), it.was_there_at(image.created))).collect()
             })
         };
-        let (own, if_late): (Option<Vec<_>>, Option<Vec<_>>) = (fresh(&own), fresh(&if_late));
-        own != if_late
+        let (if_early, if_late): (Option<Vec<_>>, Option<Vec<_>>) =
+            (fresh(&if_early), fresh(&if_late));
+        if_early != if_late
     })
 }
 

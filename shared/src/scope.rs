@@ -27,6 +27,9 @@ impl<'a> Scope<'a> {
 }
 
 /// Pipelines by ARN or by name, where `*` stands for any text. An empty selection is everything.
+///
+/// A name may be written as the console shows it or as the ARN has it: Image Builder makes the one
+/// of the other by lower case and hyphens (user guide, "Naming").
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection(Vec<Pattern>);
 
@@ -44,7 +47,7 @@ pub enum SelectionError {
     Arn(#[from] ArnError),
     /// It is no name.
     #[error(
-        "`{0}` is neither a pipeline's ARN nor a name such as `web-*`: lower-case letters, digits, `-`, `_` and `*`"
+        "`{0}` is neither a pipeline's ARN nor a name such as `web-*`: letters, digits, spaces, `-`, `_` and `*`"
     )]
     Name(String),
 }
@@ -59,11 +62,11 @@ impl Selection {
             if text.starts_with("arn:") {
                 return Ok(Pattern::Arn(text.parse()?));
             }
-            let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_*".contains(c);
-            if text.is_empty() || !text.chars().all(fits) {
+            let fits = |c: char| c.is_ascii_alphanumeric() || "-_* ".contains(c);
+            if text.trim().is_empty() || !text.chars().all(fits) {
                 return Err(SelectionError::Name(text.clone()));
             }
-            Ok(Pattern::Name(text.clone()))
+            Ok(Pattern::Name(folded(text.trim())))
         };
         texts.iter().map(pattern).collect::<Result<_, _>>().map(Self)
     }
@@ -78,9 +81,14 @@ impl Selection {
         self.0.is_empty()
             || self.0.iter().any(|pattern| match pattern {
                 Pattern::Arn(arn) => arn == pipeline,
-                Pattern::Name(name) => matches(name, pipeline.name()),
+                Pattern::Name(name) => matches(name, &folded(pipeline.name())),
             })
     }
+}
+
+/// A name as the ARN has it.
+fn folded(name: &str) -> String {
+    name.to_ascii_lowercase().replace([' ', '_'], "-")
 }
 
 /// Whether `name` fits a pattern in which each `*` stands for any text.
@@ -136,14 +144,17 @@ mod tests {
         assert!(selects(&["*web"], "my-web") && selects(&["m*w*b"], "my-web"));
         assert!(!selects(&["web*web"], "web"), "the ends may not overlap");
         assert!(selects(&[&World::pipeline_arn("web").to_string()], "web"));
+        for name in ["Web Server", "web_server", "WEB-SERVER", "Web S*"] {
+            assert!(selects(&[name], "web-server") && selects(&[name], "web_server"), "{name}");
+        }
     }
 
     #[test]
     fn what_selects_nothing_is_refused() {
         let error = |text: &str| Selection::parse(&[text.to_owned()]).unwrap_err().to_string();
-        insta::assert_snapshot!([error(""), error("Web Server"), error("arn:aws:imagebuilder")].join("\n"), @"
-        `` is neither a pipeline's ARN nor a name such as `web-*`: lower-case letters, digits, `-`, `_` and `*`
-        `Web Server` is neither a pipeline's ARN nor a name such as `web-*`: lower-case letters, digits, `-`, `_` and `*`
+        insta::assert_snapshot!([error(""), error("Web/Server"), error("arn:aws:imagebuilder")].join("\n"), @"
+        `` is neither a pipeline's ARN nor a name such as `web-*`: letters, digits, spaces, `-`, `_` and `*`
+        `Web/Server` is neither a pipeline's ARN nor a name such as `web-*`: letters, digits, spaces, `-`, `_` and `*`
         `arn:aws:imagebuilder` is not an image pipeline's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image-pipeline/NAME`): it has no Region
         ");
     }

@@ -351,9 +351,9 @@ fn component_differences(image: &Image, observed: &Observed) -> Vec<Difference> 
 }
 
 impl Observed {
-    /// When what the parent resolves to now became AVAILABLE; where that is not known, when its
-    /// build began, which is earlier.
+    /// When what the parent resolves to now became AVAILABLE: by the workflows of its build, or by its
+    /// notification. Where neither is known, when its build began, which is earlier.
     pub fn parent_since(&self) -> Option<Timestamp> {
-        self.parent_available.max(self.parent_created)
+        self.parent_available.or(self.parent_announced).max(self.parent_created)
     }
 }

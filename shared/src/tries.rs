@@ -169,7 +169,7 @@ fn alike<'a>(
     policy: RetryPolicy,
 ) -> Vec<&'a Arc<Image>> {
     let Some(newest) = observed.built() else { return Vec::new() };
-    if observed.parent_announced || !reasons.iter().all(|reason| reason.by_date) {
+    if observed.parent_announced.is_some() || !reasons.iter().all(|reason| reason.by_date) {
         return Vec::new();
     }
     let window = policy.retry.unwrap_or(SignedDuration::from_hours(24));

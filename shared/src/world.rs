@@ -127,7 +127,7 @@ impl World {
             parent_now: None,
             parent_created: None,
             parent_available: None,
-            parent_announced: false,
+            parent_announced: None,
             now: Timestamp::UNIX_EPOCH,
             components_now: Vec::new(),
             pinned_parent: None,

@@ -8,9 +8,9 @@ use std::time::Duration;
 use aws_sdk_imagebuilder::Client;
 use aws_sdk_imagebuilder::operation::create_image_pipeline::builders::CreateImagePipelineFluentBuilder;
 use aws_sdk_imagebuilder::types::{
-    ComponentConfiguration, ContainerRepositoryService, ContainerType, Distribution, ImagePipeline,
-    PipelineExecutionStartCondition, PipelineStatus, Platform, Schedule, SsmParameterConfiguration,
-    TargetContainerRepository,
+    ComponentConfiguration, ContainerDistributionConfiguration, ContainerRepositoryService,
+    ContainerType, Distribution, ImagePipeline, PipelineExecutionStartCondition, PipelineStatus,
+    Platform, Schedule, SsmParameterConfiguration, TargetContainerRepository,
 };
 use emulator::clock::Clock;
 use emulator::cloud::{ACCOUNT, Cloud, REGION};
@@ -325,6 +325,40 @@ impl Lab {
             .name(name)
             .container_recipe_arn(full(&format!("container-recipe/{name}/1.0.0")))
             .infrastructure_configuration_arn(&self.infrastructure)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// A container pipeline whose every build pushes `tag` as well.
+    pub(crate) async fn container_pipeline_tagged(&self, name: &str, parent: &str, tag: &str) {
+        self.container_pipeline(name, parent).await;
+        let repository = TargetContainerRepository::builder()
+            .service(ContainerRepositoryService::Ecr)
+            .repository_name(name)
+            .build()
+            .unwrap();
+        let tagged = ContainerDistributionConfiguration::builder()
+            .container_tags(tag)
+            .target_repository(repository)
+            .build();
+        let distribution = Distribution::builder().region(REGION);
+        let distribution = distribution.container_distribution_configuration(tagged);
+        let created = self
+            .client
+            .create_distribution_configuration()
+            .name(format!("{name}-{tag}"))
+            .distributions(distribution.build().unwrap())
+            .send()
+            .await
+            .unwrap();
+        let shown = self.shown(name).await;
+        self.client
+            .update_image_pipeline()
+            .image_pipeline_arn(pipeline_arn(name))
+            .set_container_recipe_arn(shown.container_recipe_arn)
+            .set_infrastructure_configuration_arn(shown.infrastructure_configuration_arn)
+            .set_distribution_configuration_arn(created.distribution_configuration_arn)
             .send()
             .await
             .unwrap();

@@ -193,5 +193,5 @@ async fn a_missing_right_is_named_by_the_error() {
     lab.run_to_rest("gold").await;
     let report = lab.notify(&message_of_pipeline("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
     let failed = &report["events"][0]["pipelines"][1]["outcome"];
-    insta::assert_snapshot!(failed["error"].as_str().unwrap(), @"");
+    insta::assert_snapshot!(failed["error"].as_str().unwrap(), @"failed to start pipeline arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/gold-cascade/gold-cascade is not authorized to perform: imagebuilder:StartImagePipelineExecution on resource: arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web because no identity-based policy allows the imagebuilder:StartImagePipelineExecution action");
 }

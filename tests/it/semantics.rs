@@ -147,7 +147,7 @@ async fn throttled_starts_happen_in_the_end() {
     assert_eq!(lab.dead_letters(), 0);
 }
 
-/// What no other try can mend is told, and fails no invocation.
+/// > What no other try mends fails no invocation: it is reported when it begins, and once a day from then on.
 #[tokio::test(start_paused = true)]
 async fn given_a_start_that_is_refused_for_good_then_it_is_reported_and_not_retried() {
     let lab = Lab::new().await;
@@ -290,10 +290,11 @@ async fn every_decision_has_its_sentence_everywhere() {
     gold-cascade (dry run: nothing was started)
 
     gold 1.0.0/2 is AVAILABLE
+      up to date  gold    gold 1.0.0/2 was built on amazon-linux-2023-x86 2026.10.1/1, which amazon-linux-2023-x86 x.x.x resolves to
       left        pinned  pinned to gold 1.0.0/1, misses gold 1.0.0/2
       would start web     parent image gold 1.0.0/1 -> 1.0.0/2 (behind for 10 min)
 
-    1 would start, 0 waiting, 1 left, 0 up to date, 0 failed
+    1 would start, 0 waiting, 1 left, 1 up to date, 0 failed
     ");
     let json: serde_json::Value =
         serde_json::from_str(published["default"].as_str().unwrap()).unwrap();
@@ -305,6 +306,19 @@ async fn every_decision_has_its_sentence_everywhere() {
         {
           "cause": "gold 1.0.0/2 is AVAILABLE",
           "pipelines": [
+            {
+              "because": {
+                "image": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/2",
+                "parent": "arn:aws:imagebuilder:us-east-1:aws:image/amazon-linux-2023-x86/2026.10.1/1",
+                "reference": "arn:aws:imagebuilder:us-east-1:aws:image/amazon-linux-2023-x86/x.x.x"
+              },
+              "decision": "up-to-date",
+              "outcome": {
+                "result": "none"
+              },
+              "pipeline": "arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/gold",
+              "sentence": "gold 1.0.0/2 was built on amazon-linux-2023-x86 2026.10.1/1, which amazon-linux-2023-x86 x.x.x resolves to"
+            },
             {
               "because": {
                 "code": "pinned",
@@ -348,7 +362,8 @@ async fn every_decision_has_its_sentence_everywhere() {
         "left": 1,
         "pinned": 1,
         "started": 1,
-        "upToDate": 0,
+        "unverified": 0,
+        "upToDate": 1,
         "waiting": 0
       }
     }
@@ -539,7 +554,7 @@ async fn a_failed_build_is_tried_on_a_new_parent() {
     );
 }
 
-/// > From the same inputs a build is tried three times at most, an hour and then two hours apart.
+/// > From the same inputs a build is tried again after an hour, then after two, and once a day from then on.
 #[tokio::test(start_paused = true)]
 async fn the_same_inputs_are_not_hammered() {
     let lab = Lab::new().await;
@@ -781,6 +796,8 @@ fn no_promise_is_without_a_test() {
         include_str!("native.rs"),
         include_str!("triggers.rs"),
         include_str!("bad_input.rs"),
+        include_str!("identity.rs"),
+        include_str!("tries.rs"),
     ]
     .concat();
     let promises = include_str!("../../docs/semantics.md").lines().filter_map(|line| {

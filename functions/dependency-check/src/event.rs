@@ -83,7 +83,7 @@ mod tests {
             [
                 error(json!({ "pipeline": "web" })),
                 error(json!({ "pipelines": "web" })),
-                error(json!({ "pipelines": ["Web Server"] })),
+                error(json!({ "pipelines": ["Web/Server"] })),
                 error(json!({ "dryRun": "yes" })),
                 error(json!([1])),
                 error(json!({ "detail-type": "EC2 Image Builder CVE Detected" })),
@@ -91,7 +91,7 @@ mod tests {
             @r#"
         the event is neither a tick of a schedule nor `{"pipelines": ["web-*"], "dryRun": true}`: unknown field `pipeline`, expected `pipelines` or `dryRun`
         the event is neither a tick of a schedule nor `{"pipelines": ["web-*"], "dryRun": true}`: invalid type: string "web", expected a sequence
-        `pipelines` of the event cannot be read: `Web Server` is neither a pipeline's ARN nor a name such as `web-*`: lower-case letters, digits, `-`, `_` and `*`
+        `pipelines` of the event cannot be read: `Web/Server` is neither a pipeline's ARN nor a name such as `web-*`: letters, digits, spaces, `-`, `_` and `*`
         the event is neither a tick of a schedule nor `{"pipelines": ["web-*"], "dryRun": true}`: invalid type: string "yes", expected a boolean
         the event is neither a tick of a schedule nor `{"pipelines": ["web-*"], "dryRun": true}`: invalid type: integer `1`, expected a sequence
         the event is `EC2 Image Builder CVE Detected`, neither a tick of a schedule nor a change of a parameter

@@ -134,9 +134,8 @@ impl<I: ImageBuilder> Observer<'_, I> {
             pins: self.pins(member, listed).await,
             parent_now: parent.map(|parent| parent.now.clone()),
             parent_created: image_of(parent).and_then(|image| image.created),
-            parent_available: image_of(parent).and_then(|image| self.view.announced_at(image)),
-            parent_announced: image_of(parent)
-                .is_some_and(|image| self.view.announced() == Some(&image.arn)),
+            parent_available: None,
+            parent_announced: image_of(parent).and_then(|image| self.view.announced_at(image)),
             now: self.now,
             components_now: listed.iter().map(|listed| listed.now.clone()).collect(),
             behind_since: None,
@@ -397,10 +396,9 @@ impl<I: ImageBuilder> Observer<'_, I> {
         }
         let is_behind = !lacks(observed).is_empty() || observed.built().is_none();
         // What has just been announced is in no image yet.
-        let is_news = observed.parent_announced
-            && observed
-                .parent_available
-                .is_some_and(|at| self.now.duration_since(at) < SHORTEST_BUILD);
+        let is_news = observed
+            .parent_announced
+            .is_some_and(|at| self.now.duration_since(at) < SHORTEST_BUILD);
         is_behind && !is_news
     }
 
