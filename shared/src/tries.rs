@@ -79,32 +79,32 @@ pub(crate) fn judge(
     policy: RetryPolicy,
 ) -> Verdict {
     let now = observed.now;
-    let mut tried = Tried::default();
+    let mut row = Row::default();
     let mut shortage: Option<&Arc<Image>> = None;
     for image in &observed.history {
         match judge_one(image, reasons, observed, target) {
-            One::Shortage if tried.images.is_empty() && shortage.is_none() => {
+            One::Shortage if row.images.is_empty() && shortage.is_none() => {
                 shortage = Some(image);
             }
             One::Shortage => {}
-            One::Try => tried.images.push(image),
+            One::Try => row.images.push(image),
             One::None => break,
         }
     }
-    if tried.images.is_empty() {
-        tried.images = repeated(reasons, observed, policy);
+    if row.images.is_empty() {
+        row.images = repeated(reasons, observed, policy);
     }
-    let tries = tried.said(reasons, policy);
+    let tries = row.said(reasons, policy);
     if let Some(tries) = &tries {
-        let not_before = tried.not_before(observed, policy);
+        let not_before = row.not_before(observed, policy);
         if not_before.is_none_or(|at| now < at) {
             return Verdict::Pause(tries.clone(), not_before);
         }
     }
     if let Some(image) = shortage {
-        let began = image.created.unwrap_or(now);
-        let not_before = began.checked_add(policy.pause).unwrap_or(Timestamp::MAX);
-        if now < not_before {
+        let began = image.created.or(observed.member.pipeline.last_run);
+        let over = began.map(|began| began.checked_add(policy.pause).unwrap_or(Timestamp::MAX));
+        if let Some(not_before) = over.filter(|at| now < *at) {
             return Verdict::Shortage(Arc::clone(image), not_before);
         }
     }
@@ -197,13 +197,13 @@ fn is_good(image: &Image) -> bool {
     image.status.phase() == Phase::Built
 }
 
-/// The builds that are tries, newest first.
+/// The builds that are tries, newest first, without another one between them.
 #[derive(Default)]
-struct Tried<'a> {
+struct Row<'a> {
     images: Vec<&'a Arc<Image>>,
 }
 
-impl Tried<'_> {
+impl Row<'_> {
     /// When the next one may start; never by itself, if absent.
     ///
     /// The pause is measured from the newest try. One without a date is measured by the pipeline's

@@ -253,6 +253,7 @@ async fn a_late_notification_causes_nothing() {
 }
 
 /// > Every start and every skip carries a reason with old and new values: the same sentence in the log, in the report and in the dry run.
+#[expect(clippy::too_many_lines, reason = "what is said at each place, side by side")]
 #[tokio::test(start_paused = true)]
 async fn every_decision_has_its_sentence_everywhere() {
     let say = async |dry_run: &str| {

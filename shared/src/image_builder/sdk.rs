@@ -644,7 +644,11 @@ fn read_shortage(image: &types::Image) -> Option<String> {
     let reason = image.state().and_then(types::ImageState::reason);
     let failure = context.and_then(types::ImageFailureContext::distribution_failure);
     let distribution = failure.and_then(types::DistributionFailureContext::error_message);
-    let shown = [reason, distribution].into_iter().flatten().find(|text| is_shortage(text));
+    let regions = failure.map(types::DistributionFailureContext::region_failures);
+    let regions =
+        regions.unwrap_or_default().iter().filter_map(types::RegionFailure::error_message);
+    let mut shown = reason.into_iter().chain(distribution).chain(regions);
+    let shown = shown.find(|text| is_shortage(text));
     shown.map(one_line)
 }
 

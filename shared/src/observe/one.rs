@@ -27,6 +27,10 @@ use crate::tries::RetryPolicy;
 /// announced image: a build takes longer.
 const SHORTEST_BUILD: SignedDuration = SignedDuration::from_mins(2);
 
+/// How many builds that failed for want of capacity are read: they are no tries, and say nothing of
+/// those before them.
+const SHORTAGES: usize = 10;
+
 /// How many images of `CreateImage` are looked at for one pipeline.
 const DIRECT_IMAGES: usize = 3;
 
@@ -114,10 +118,10 @@ impl<I: ImageBuilder> Observer<'_, I> {
 
     /// The list of all images, where every pipeline is looked at and there is one.
     async fn recent(&self) -> Option<&Recent> {
-        match self.view.looks_at_the_whole_fleet() {
-            true => self.asked.recent(self.view.fleet).await,
-            false => None,
+        if !self.view.looks_at_the_whole_fleet() {
+            return None;
         }
+        self.asked.recent(self.view.fleet).await
     }
 
     /// What a pipeline's parent and components come to, and nothing of its images.
@@ -340,12 +344,12 @@ impl<I: ImageBuilder> Observer<'_, I> {
         observed.direct =
             direct.into_iter().filter(|it| it.status.phase() == Phase::InProgress).collect();
         observed.history.clear();
-        let mut unsuccessful = 0;
+        let (mut unsuccessful, mut short) = (0, 0);
         for ImageSummary { arn, status, .. } in newest_first {
             let phase = status.phase();
             let counts = match phase {
                 Phase::Built => true,
-                Phase::Spent => unsuccessful < self.policy.tries,
+                Phase::Spent => unsuccessful < self.policy.tries && short < SHORTAGES,
                 Phase::InProgress | Phase::Gone => false,
             };
             if !counts {
@@ -358,12 +362,16 @@ impl<I: ImageBuilder> Observer<'_, I> {
                 break;
             }
             match self.asked.image(&arn.into()).await {
-                Ok(image) => observed.history.push(image),
+                Ok(image) => {
+                    let is_short = image.shortage.is_some();
+                    short += usize::from(is_short);
+                    unsuccessful += usize::from(phase == Phase::Spent && !is_short);
+                    observed.history.push(image);
+                }
                 // Deleted since it was listed: it says nothing any more.
-                Err(error) if error.class() == Class::NotFound => continue,
+                Err(error) if error.class() == Class::NotFound => {}
                 Err(error) => return Err(error),
             }
-            unsuccessful += usize::from(phase == Phase::Spent);
         }
         self.know_availability(observed, parent).await;
         Ok(())

@@ -89,10 +89,8 @@ impl Recent {
         let mut container_images = Outputs::default();
         let named: BTreeSet<&str> = fleet.members().filter_map(Member::registry_name).collect();
         // Nothing but this list tells which build a container tag means.
-        let mut patience = match named.is_empty() {
-            true => IMAGES_A_PIPELINE * fleet.members().count(),
-            false => usize::MAX,
-        };
+        let mut patience =
+            if named.is_empty() { IMAGES_A_PIPELINE * fleet.members().count() } else { usize::MAX };
         let see = |image: ImageSummary, names: Vec<String>| {
             let Some(left) = patience.checked_sub(1) else { return ControlFlow::Break(()) };
             patience = left;
