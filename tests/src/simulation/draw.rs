@@ -221,10 +221,7 @@ fn lies(rng: &mut Rng, steps: &mut Vec<(Duration, Step)>) -> Vec<Kind> {
         if rng.bool() {
             standing.push(kind);
         } else {
-            let until = Duration::from_millis(
-                rng.u64(0..=u64::try_from((HORIZON - from).as_millis()).unwrap_or(u64::MAX)),
-            );
-            steps.push((from + until, Step::Truth(kind)));
+            steps.push((from.max(moment(rng)), Step::Truth(kind)));
         }
     }
     // What is lied about twice lasts as long as the longer lie.

@@ -248,17 +248,28 @@ async fn go_on_under_lies(cloud: &Cloud, watch: &Watch) {
         let Some(report) = check(cloud, watch).await else { return };
         last = report;
     }
+    let lies = watch.seen().lied_since(cloud.now());
+    let hides_the_parent = [Kind::ParentAsPattern, Kind::ParentAsText, Kind::ParentMissing]
+        .iter()
+        .any(|kind| lies.contains(kind));
+    // Where a build went to an older parent and images do not show it, nothing tells that from a
+    // build on the newest: neither what is shown nor any date. When that lie ends, it is seen.
+    let is_hidden = hides_the_parent && watch.seen().has_lied(Kind::BuildsOnOlder);
     for (pipeline, verdict, pauses) in truth(cloud, watch) {
         let said = said_of(&last, &pipeline);
         let fits = match &verdict {
-            Verdict::Behind(_) => pauses && PAUSES.contains(&said),
-            Verdict::Disabled | Verdict::NoRecipe | Verdict::Cycle | Verdict::Unresolved => {
-                tells(&verdict, said)
+            Verdict::Behind(_) if is_hidden => true,
+            Verdict::Behind(_) => pauses && WAITS_OR_TRIES.contains(&said),
+            // A circle through an AMI is looked for where a build would start.
+            Verdict::Cycle => tells(&verdict, said) || (pauses && WAITS_OR_TRIES.contains(&said)),
+            Verdict::Disabled | Verdict::NoRecipe | Verdict::Unresolved => tells(&verdict, said),
+            // Dates, which speak where the parent is hidden, do not say that it was a newer one.
+            Verdict::NeverBack => {
+                tells(&verdict, said) || (hides_the_parent && said == "up-to-date")
             }
-            // What it lacks by what is shown, it may be started for once a day.
-            Verdict::Fixed | Verdict::NeverBack | Verdict::Current => {
-                tells(&verdict, said) || PAUSES.contains(&said) || said == "rebuild"
-            }
+            // Each start has been judged by itself, and was one of what lacked something then.
+            Verdict::Current => tells(&verdict, said) || ["rebuild", "for-parent"].contains(&said),
+            Verdict::Fixed => tells(&verdict, said),
         };
         if !fits {
             let what = format!("under lies {pipeline} is {verdict:?}, and the check says {said}");
@@ -275,6 +286,10 @@ fn truth(cloud: &Cloud, watch: &Watch) -> Vec<(String, Verdict, bool)> {
 
 /// What a check says of a pipeline that waits after a try.
 const PAUSES: [&str; 2] = ["pause", "shortage"];
+
+/// The same, and what it says of one that it has just tried again, or that a parent which it has
+/// tried again was to start.
+const WAITS_OR_TRIES: [&str; 4] = ["pause", "shortage", "rebuild", "for-parent"];
 
 /// What a check says of a pipeline, as a code.
 fn said_of<'a>(report: &'a Value, pipeline: &str) -> &'a str {
@@ -310,7 +325,9 @@ async fn come_to_rest(cloud: &Cloud, watch: &Watch) {
         let waits = last["totals"]["started"] != 0 || last["totals"]["waiting"] != 0 || stopped;
         // Long pauses end only to begin again: for those whose builds fail, whatever is done.
         let is_settled = |pipeline: &(String, Verdict, bool)| match pipeline {
-            (arn, Verdict::Behind(_), pauses) => *pauses && PAUSES.contains(&said_of(&last, arn)),
+            (arn, Verdict::Behind(_), pauses) => {
+                *pauses && WAITS_OR_TRIES.contains(&said_of(&last, arn))
+            }
             (arn, verdict, _) => tells(verdict, said_of(&last, arn)),
         };
         if !waits || (round >= FEWEST_CHECKS && truth(cloud, watch).iter().all(is_settled)) {
@@ -330,9 +347,9 @@ async fn come_to_rest(cloud: &Cloud, watch: &Watch) {
         let said = said_of(&last, &pipeline);
         let fits = match &verdict {
             // What fails is tried again a day later, and says so.
-            Verdict::Behind(_) => pauses && PAUSES.contains(&said),
+            Verdict::Behind(_) => pauses && WAITS_OR_TRIES.contains(&said),
             // A circle through an AMI is looked for where a build would start.
-            Verdict::Cycle => tells(&verdict, said) || (pauses && PAUSES.contains(&said)),
+            Verdict::Cycle => tells(&verdict, said) || (pauses && WAITS_OR_TRIES.contains(&said)),
             _ => tells(&verdict, said),
         };
         if !fits {
@@ -386,6 +403,9 @@ fn tell(play: &Play, cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcom
     let logged: Vec<String> = seen.logged.keys().cloned().collect();
     for image in logged.iter().filter(|image| !started(image)) {
         seen.violation(now, format!("a log says that {image} was started, and it was not"));
+    }
+    for (function, action) in &state.refused {
+        seen.violation(now, format!("the role of {function} lacks {action}"));
     }
     let letters = state.sqs.letters(DEAD_LETTERS);
     for text in garbage {

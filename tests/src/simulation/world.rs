@@ -10,6 +10,7 @@ use emulator::deploy;
 use emulator::faults::Fault;
 use emulator::image_builder::{Bend, Doc};
 use emulator::sns::Message;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::draw::{Begins, COMPONENTS, Drawn, FOLLOWED, Parent, Play, Quality, Step};
@@ -396,20 +397,31 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Carries out one step.
-    pub fn act(&mut self, step: Step) {
-        let now = self.cloud.now();
-        self.watch.seen().note(now, || format!("world: {step:?}"));
+    /// Notes what a step changes, so that what was looked at before it is excused.
+    fn note(&self, step: Step, now: Timestamp) {
+        let mut seen = self.watch.seen();
+        seen.note(now, || format!("world: {step:?}"));
         match step {
             Step::Run(index)
             | Step::CreateImage(index, _)
             | Step::Cancel(index)
             | Step::Switch(index, _)
             | Step::Create(index)
-            | Step::Delete(index) => self.watch.seen().touch(&Self::pipeline(index), now),
+            | Step::Delete(index) => seen.touch(&Self::pipeline(index), now),
             Step::Check | Step::Garbage | Step::Replay(_) => {}
-            _ => self.watch.seen().moves(now),
+            _ => seen.moves(now),
         }
+        match step {
+            Step::Lie(kind) => seen.lie(kind, now),
+            Step::Truth(kind) => seen.truth_again(kind, now),
+            _ => {}
+        }
+    }
+
+    /// Carries out one step.
+    pub fn act(&mut self, step: Step) {
+        let now = self.cloud.now();
+        self.note(step, now);
         match step {
             Step::Check => {
                 self.cloud.lambda().invoke_later("dependency-check", deploy::tick(now));
@@ -422,14 +434,8 @@ impl<'a> World<'a> {
             }
             Step::Release(component, quality) => self.release(component, quality),
             Step::Rework(component) => self.rework(component),
-            Step::Lie(kind) => {
-                self.watch.seen().lie(kind, now);
-                self.cloud.state().faults.add(Fault::lie(kind));
-            }
-            Step::Truth(kind) => {
-                self.watch.seen().truth_again(kind, now);
-                self.cloud.state().faults.clear_kind(kind);
-            }
+            Step::Lie(kind) => self.cloud.state().faults.add(Fault::lie(kind)),
+            Step::Truth(kind) => self.cloud.state().faults.clear_kind(kind),
             Step::CreateImage(index, own) => self.create_image(index, own),
             Step::BeginAgain(index) => self.begin_again(index),
             Step::RecipeAgain(index, parent, held) => {
