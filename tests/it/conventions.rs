@@ -3,6 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use emulator::template::Template;
+use image_cascade::settings::Settings;
+use regex::Regex;
+use serde_json::Value;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -119,6 +124,53 @@ fn the_template_hands_over_every_setting() {
     given.sort_unstable();
     all.sort_unstable();
     assert_eq!(given, all);
+}
+
+/// Whatever the template accepts for a setting, the functions accept: else a deployed stack could have
+/// functions that end at their start.
+#[test]
+fn the_template_accepts_no_value_that_a_function_refuses() {
+    let template = Template::ours().unwrap();
+    let probes = "0 1 10 11 1000 1001 true false yes info warn fatal never 0h 1h 24h 999999h 0m 30m \
+                  59m 60m 90m 0s 3599s 3600s 24 1d -1h \
+                  arn:aws:sns:us-east-1:123456789012:gold arn:aws:sns:us-east-1:1:gold";
+    let probes: Vec<&str> = std::iter::once("").chain(probes.split_whitespace()).collect();
+    let settings = [
+        ("DRY_RUN", "DryRun"),
+        ("GOLD_TOPIC_ARN", "GoldTopicArn"),
+        ("LOG_LEVEL", "LogLevel"),
+        ("FAILED_BUILD_TRIES", "FailedBuildTries"),
+        ("FAILED_BUILD_PAUSE", "FailedBuildPause"),
+        ("FAILED_BUILD_RETRY", "FailedBuildRetry"),
+        ("RESUME_TAG", "ResumeTag"),
+        ("CALLS_PER_SECOND", "CallsPerSecond"),
+    ];
+    for (setting, parameter) in settings {
+        let declared = template.at(&format!("/Parameters/{parameter}")).unwrap();
+        let accepted = probes.iter().filter(|probe| accepts(&declared, probe));
+        let mut some = 0;
+        for probe in accepted {
+            let read = Settings::from_lookup(|name| (name == setting).then(|| (*probe).to_owned()));
+            assert!(read.is_ok(), "{parameter} accepts `{probe}`: {read:?}");
+            some += 1;
+        }
+        assert!(some > 1, "{parameter}: the probes have values that it accepts");
+    }
+}
+
+/// Whether CloudFormation takes a value for a parameter.
+fn accepts(parameter: &Value, value: &str) -> bool {
+    let number: Option<i64> = value.parse().ok();
+    let bound = |name: &str| parameter[name].as_i64();
+    let values = parameter["AllowedValues"].as_array();
+    let pattern = parameter["AllowedPattern"].as_str();
+    values.is_none_or(|values| values.iter().any(|it| it == value))
+        && pattern.is_none_or(|pattern| Regex::new(pattern).unwrap().is_match(value))
+        && (parameter["Type"] != "Number"
+            || number.is_some_and(|it| {
+                bound("MinValue").is_none_or(|least| it >= least)
+                    && bound("MaxValue").is_none_or(|most| it <= most)
+            }))
 }
 
 /// The commands of the README are the ones that CI runs.
