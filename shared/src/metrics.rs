@@ -45,11 +45,11 @@ impl Entry for Whole<'_> {
         let starts = if report.dry_run { "WouldStart" } else { "Starts" };
         writer.value(starts, &count(started));
         writer.value("Failures", &count(failed));
-        writer.value("Unverified", &count(unverified));
         // A part of the fleet says nothing about how old the oldest is.
         if report.is_of_the_whole_fleet() {
             writer.value("PipelinesBehind", &count(behind));
             writer.value("PipelinesPinned", &count(pinned));
+            writer.value("Unverified", &count(unverified));
             writer.value("FoundByCheck", &count(report.found_by_check()));
             let longest = Duration::from_secs(behind_longest_seconds.unsigned_abs());
             // In hours, as the alarm's threshold is; CloudWatch has no such unit.
@@ -169,7 +169,7 @@ mod tests {
         let announced: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
         let event = event().announced(announced, announced + Duration::from_millis(1_500));
         insta::assert_snapshot!(metrics(event, false), @r#"
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Starts","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"NotificationToStart","Unit":"Seconds"}]}],"Timestamp":0},"Starts":1,"Failures":1,"Unverified":0,"NotificationToStart":1.5,"FunctionName":"stack-GoldCascade-1"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Starts","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"NotificationToStart","Unit":"Seconds"}]}],"Timestamp":0},"Starts":1,"Failures":1,"NotificationToStart":1.5,"FunctionName":"stack-GoldCascade-1"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-parent"}
         "#);
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_check_of_the_whole_fleet_leaves_what_is_behind() {
         insta::assert_snapshot!(metrics(event().routine(true, tick()), true), @r#"
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"WouldStart","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"FoundByCheck","Unit":"Count"},{"Name":"OldestStalenessHours"}]}],"Timestamp":0},"WouldStart":1,"Failures":1,"Unverified":0,"PipelinesBehind":1,"PipelinesPinned":0,"FoundByCheck":0,"OldestStalenessHours":2,"FunctionName":"stack-GoldCascade-1"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"WouldStart","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"FoundByCheck","Unit":"Count"},{"Name":"OldestStalenessHours"}]}],"Timestamp":0},"WouldStart":1,"Failures":1,"PipelinesBehind":1,"PipelinesPinned":0,"Unverified":0,"FoundByCheck":0,"OldestStalenessHours":2,"FunctionName":"stack-GoldCascade-1"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-parent"}
         "#);
