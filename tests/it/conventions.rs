@@ -158,7 +158,7 @@ fn the_template_accepts_no_value_that_a_function_refuses() {
     }
 }
 
-/// Whether CloudFormation takes a value for a parameter.
+/// Whether `CloudFormation` takes a value for a parameter.
 fn accepts(parameter: &Value, value: &str) -> bool {
     let number: Option<i64> = value.parse().ok();
     let bound = |name: &str| parameter[name].as_i64();
