@@ -45,7 +45,9 @@ pub async fn cascade(
         let Pipeline { arn, recipe, .. } = &member.pipeline;
         tracing::warn!(pipeline.arn = %arn, "{} names {recipe}, which no list of recipes shows", arn.name());
     }
-    let unknown = observation.failures.iter().map(|(pipeline, _)| pipeline.clone()).collect();
+    // What no other try mends would hold up what is below without an end.
+    let unknown = observation.failures.iter().filter(|(_, error)| error.is_retryable());
+    let unknown = unknown.map(|(pipeline, _)| pipeline.clone()).collect();
     // What was seen is worth its memory no longer than until it is decided.
     let observed = std::mem::take(&mut observation.observed);
     let mut plan = plan(&observation.fleet, &observed, &unknown, settings.retry);

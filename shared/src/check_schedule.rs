@@ -12,7 +12,7 @@ pub const USUAL: SignedDuration = SignedDuration::from_hours(1);
 const DAY_SECONDS: i64 = 86_400;
 
 /// The time between two runs of a schedule on a day on which it runs: exact for `rate(…)`, the mean
-/// for `cron(…)`. None for what is neither.
+/// for `cron(…)`, and the usual one for a `cron(…)` of another form. None for what is neither.
 pub fn period(expression: &str) -> Option<SignedDuration> {
     let (kind, rest) = expression.split_once('(')?;
     let fields: Vec<&str> = rest.strip_suffix(')')?.split_whitespace().collect();
@@ -28,8 +28,10 @@ pub fn period(expression: &str) -> Option<SignedDuration> {
             value.checked_mul(seconds).map(SignedDuration::from_secs)
         }
         ("cron", [minutes, hours, _, _, _, _]) => {
-            let runs = count(minutes, 60)?.checked_mul(count(hours, 24)?)?;
-            Some(SignedDuration::from_secs(DAY_SECONDS / runs))
+            let runs = count(minutes, 60).zip(count(hours, 24));
+            let mean =
+                |(minutes, hours)| SignedDuration::from_secs(DAY_SECONDS / (minutes * hours));
+            Some(runs.map_or(USUAL, mean))
         }
         _ => None,
     }
@@ -72,7 +74,7 @@ mod tests {
             ("rate(0 hours)", None),
             ("rate(1 week)", None),
             ("cron(0 3 * *)", None),
-            ("cron(61-3 3 * * ? *)", None),
+            ("cron(0 22-4 * * ? *)", Some(60)),
             ("hourly", None),
         ] {
             assert_eq!(minutes(text), expected, "{text}");

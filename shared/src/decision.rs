@@ -266,6 +266,24 @@ pub enum Leave {
 }
 
 impl Reason {
+    /// Whether both ask for the same thing, whatever is shown in its place. Of a parameter that is
+    /// not enough: it may come to hold an earlier value again.
+    pub fn has_cause_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::ParentUpdated { new, .. }, Self::ParentUpdated { new: other, .. })
+            | (Self::ParentChanged { new, .. }, Self::ParentChanged { new: other, .. }) => {
+                new == other
+            }
+            (Self::ComponentUpdated { new, .. }, Self::ComponentUpdated { new: other, .. }) => {
+                new == other
+            }
+            (Self::RecipeUpdated { new, .. }, Self::RecipeUpdated { new: other, .. }) => {
+                new == other
+            }
+            (one, other) => one == other,
+        }
+    }
+
     /// What the image still shows that has this reason, in a word.
     pub fn shown(&self) -> String {
         match self {
@@ -277,12 +295,10 @@ impl Reason {
                 old: Some(old @ (ParentImage::Ami(_) | ParentImage::Image(_))),
                 ..
             } => old.to_string(),
-            Self::ParentMadeAgain { parent, .. } => parent.short().to_string(),
-            Self::ComponentMadeAgain { component, .. } => component.short().to_string(),
-            Self::RecipeMadeAgain { recipe, .. } => {
-                format!("recipe {} {}", recipe.name(), recipe.version())
-            }
-            Self::TagMoved { tag, .. } => tag.clone(),
+            Self::ParentMadeAgain { .. }
+            | Self::ComponentMadeAgain { .. }
+            | Self::RecipeMadeAgain { .. }
+            | Self::TagMoved { .. } => "an earlier date".to_owned(),
             Self::ParentChanged { old: None, .. }
             | Self::ComponentUpdated { old: None, .. }
             | Self::ParameterChanged { .. }
@@ -449,8 +465,11 @@ impl fmt::Display for Reason {
                 write!(f, "try {} of {of} after {} failed", count + 1, last.short())
             }
             Self::TryAgain(Tries { last, count, .. }) => {
-                let before = count.saturating_sub(1);
-                write!(f, "one more try after {} and {before} before it failed", last.short())
+                write!(f, "one more try after {}", last.short())?;
+                match count.saturating_sub(1) {
+                    0 => f.write_str(" failed"),
+                    before => write!(f, " and {before} before it failed"),
+                }
             }
             Self::AfterShortage { failed } => {
                 write!(f, "again after {} failed for want of capacity", failed.short())
@@ -518,7 +537,9 @@ impl fmt::Display for Wait {
                         write!(f, "; try {} of {} not before {at:.0}", tries.count + 1, tries.of)
                     }
                     Some(at) => write!(f, "; next try not before {at:.0}"),
-                    None => f.write_str("; waits for another input"),
+                    None => f.write_str(
+                        "; no more tries until an input moves (FAILED_BUILD_RETRY=never)",
+                    ),
                 }
             }
             Self::Shortage { failed, problem, reasons: _, not_before } => write!(

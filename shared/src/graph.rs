@@ -76,6 +76,13 @@ impl Member {
         }
     }
 
+    /// The same, if it is in a registry of the pipeline's own account: others hold no images that the
+    /// account builds.
+    pub fn own_container_image(&self) -> Option<&str> {
+        let registry = format!("{}.dkr.ecr.", self.pipeline.arn.owner());
+        self.registry_name().filter(|name| name.starts_with(&registry))
+    }
+
     /// The AMI or container image that its recipe names as its parent, be it through a parameter.
     pub fn output(&self) -> Option<&str> {
         match &self.recipe.as_ref()?.parent {

@@ -148,9 +148,10 @@ const SHORTAGES: [&str; 10] = [
 /// Whether a build's failure reason shows a want of capacity or quota: then the build says nothing
 /// of its inputs. The reason must not be a component's own output, which may hold any word.
 pub fn is_shortage(reason: &str) -> bool {
-    let reason = reason.to_ascii_lowercase();
+    let reason = reason.to_ascii_lowercase().replace("timelimitexceeded", "");
     // `InsufficientInstanceCapacity`, "We currently do not have sufficient t3.large capacity".
-    (reason.contains("sufficient") && reason.contains("capacity"))
+    // The time and the disk of a build are its own.
+    (reason.contains("sufficient") && reason.contains("capacity") && !reason.contains("disk"))
         || SHORTAGES.iter().any(|word| reason.contains(word))
 }
 

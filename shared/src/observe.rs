@@ -17,11 +17,12 @@ use crate::aws::Clients;
 use crate::budget::Budget;
 use crate::error::{Chain, RequestError};
 use crate::graph::{Fleet, Member};
-use crate::image::ImageStatus;
+use crate::image::{Image, ImageStatus};
 use crate::image_builder::ImageBuilder;
 use crate::notification::Notification;
 use crate::observed::Observed;
-use crate::outputs::Outputs;
+use crate::outputs::{Outputs, Producer};
+use crate::parameter::Held;
 use crate::parameter_store;
 use crate::pipeline::PipelineStatus;
 use crate::scope::Scope;
@@ -71,6 +72,10 @@ pub async fn observe(
         Scope::Image(notification) => outputs(&asked, &fleet, notification).boxed().await,
         Scope::Fleet(_) => container_images(&asked, &fleet).boxed().await,
     };
+    let (outputs, unknown_outputs) = match outputs {
+        Ok(outputs) => (outputs, None),
+        Err(error) => (Outputs::default(), Some(error)),
+    };
     let view = View { fleet: &fleet, scope, outputs: &outputs };
     let (members, bystanders) = view.members();
     let order: Vec<PipelineArn> =
@@ -102,8 +107,16 @@ pub async fn observe(
     let reached = read.len();
     let mut observed = Vec::new();
     let mut failures = Vec::new();
+    if let Some(error) = unknown_outputs {
+        let is_unknown = |member: &&Member| {
+            member.pipeline.status == PipelineStatus::Enabled && may_be_produced(member, scope)
+        };
+        let unknown = fleet.members().filter(is_unknown).map(|member| &member.pipeline.arn);
+        failures.extend(unknown.map(|pipeline| (pipeline.clone(), error.clone())));
+    }
     for (arn, result) in read {
         match result {
+            Ok(_) if failures.iter().any(|(failed, _)| *failed == arn) => {}
             Ok(one) => observed.push(one),
             Err(error) => failures.push((arn, error)),
         }
@@ -134,41 +147,78 @@ async fn read_parameters(clients: &Clients, fleet: Fleet) -> (Fleet, Option<Requ
     }
 }
 
+/// Whether a pipeline's parent can be an output of a build, so that nothing can be said of it where
+/// the builds are not known.
+fn may_be_produced(member: &Member, scope: Scope<'_>) -> bool {
+    match scope {
+        Scope::Image(_) => {
+            member.own_container_image().is_some() || matches!(member.held(), Some(Held::Ami(_)))
+        }
+        Scope::Fleet(selection) => {
+            member.own_container_image().is_some() && selection.selects(&member.pipeline.arn)
+        }
+    }
+}
+
 /// Which builds have produced the container images that recipes name as their parents, if any
 /// recipe does.
-async fn container_images(asked: &Asked<'_, impl ImageBuilder>, fleet: &Fleet) -> Outputs {
-    if !fleet.members().any(|member| member.registry_name().is_some()) {
-        return Outputs::default();
+///
+/// # Errors
+/// The list of all images, if another try may succeed.
+async fn container_images(
+    asked: &Asked<'_, impl ImageBuilder>,
+    fleet: &Fleet,
+) -> Result<Outputs, RequestError> {
+    if !fleet.members().any(|member| member.own_container_image().is_some()) {
+        return Ok(Outputs::default());
     }
-    let recent = asked.recent(fleet).await;
-    recent.map(|recent| recent.container_images().clone()).unwrap_or_default()
+    match asked.all_images(fleet).await {
+        Ok(recent) => {
+            Ok(recent.as_ref().map(|it| it.container_images().clone()).unwrap_or_default())
+        }
+        Err(error) if error.is_retryable() => Err(error.clone()),
+        Err(_) => Ok(Outputs::default()),
+    }
 }
 
 /// What builds of the announced family have produced, if any recipe could mean one of them.
 ///
-/// It names the pipelines that are pinned to it, and finds those whose parameter holds it; if it
-/// cannot be read, the children that name the image itself are not made to wait for that.
+/// It names the pipelines that are pinned to it, and finds those whose parameter or container tag
+/// leads to it.
+///
+/// # Errors
+/// It cannot be read, and another try may succeed.
 async fn outputs(
     asked: &Asked<'_, impl ImageBuilder>,
     fleet: &Fleet,
     notification: &Notification,
-) -> Outputs {
+) -> Result<Outputs, RequestError> {
     let matters = |member: &Member| member.output().is_some();
     if notification.status != ImageStatus::Available || !fleet.members().any(matters) {
-        return Outputs::default();
+        return Ok(Outputs::default());
     }
     let family = notification.image.family();
     let read = async {
         // The name as it was given, which the message may show otherwise.
         let image = asked.image(&notification.image.clone().into()).await?;
-        asked.image_builder.outputs_of(family, &image.name).await
+        let mut outputs = asked.image_builder.outputs_of(family, &image.name).await?;
+        // Lists may not show it yet.
+        let Image { arn, status, created, .. } = &*image;
+        let producer = Producer { image: arn.clone(), status: status.clone(), created: *created };
+        for output in &image.outputs {
+            outputs.insert(output.clone(), producer.clone());
+        }
+        Ok(outputs)
     };
-    read.await.unwrap_or_else(|error| {
-        tracing::warn!(
-            "pipelines that name an output of {} are not found: {}",
-            family.name(),
-            Chain(&error)
-        );
-        Outputs::default()
-    })
+    match read.await {
+        Err(error) if !RequestError::is_retryable(&error) => {
+            tracing::warn!(
+                "pipelines that name an output of {} are not found: {}",
+                family.name(),
+                Chain(&error)
+            );
+            Ok(Outputs::default())
+        }
+        read => read,
+    }
 }

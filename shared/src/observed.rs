@@ -59,11 +59,11 @@ pub enum ComponentNow {
         /// When it was made, if that is known.
         created: Option<Timestamp>,
     },
-    /// A component that may not be read, such as one that is encrypted with another's key: it is
-    /// not compared.
+    /// What may not be read, such as a component that is encrypted with another's key: it is not
+    /// compared.
     Forbidden {
-        /// The component as the recipe writes it.
-        component: String,
+        /// Which component, or all of a recipe.
+        what: String,
         /// What Image Builder said.
         problem: String,
     },
@@ -130,8 +130,8 @@ impl Observed {
     /// The components that are not compared, each with the reason.
     pub fn not_compared(&self) -> Vec<String> {
         let said = |component: &ComponentNow| match component {
-            ComponentNow::Forbidden { component, problem } => {
-                Some(format!("component {component} is not compared: {problem}"))
+            ComponentNow::Forbidden { what, problem } => {
+                Some(format!("{what} is not compared: {problem}"))
             }
             ComponentNow::Is { .. } | ComponentNow::Unresolved { .. } => None,
         };

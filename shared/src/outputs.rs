@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::arn::ImageArn;
-use crate::image::ImageStatus;
+use crate::image::{ImageStatus, Phase};
 
 /// One build that lists an output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,10 +43,16 @@ impl Outputs {
         }
     }
 
-    /// The last of several builds that have produced `output`, which therefore moves.
+    /// The last build that has produced `output`, if that moves: several builds have produced it, or
+    /// it is not one of the two tags that Image Builder makes of each build's own number.
     pub fn last_producer(&self, output: &str) -> Option<&ImageArn> {
-        let producers = self.0.get(output).filter(|producers| producers.len() > 1)?;
-        let good = producers.iter().filter(|it| it.status.phase() == crate::image::Phase::Built);
+        let producers = self.0.get(output)?;
+        if let [only] = producers.as_slice()
+            && is_fixed_tag(output, &only.image)
+        {
+            return None;
+        }
+        let good = producers.iter().filter(|it| it.status.phase() == Phase::Built);
         // By date, since a maintained older version may have taken the tag.
         good.max_by_key(|it| (it.created, it.image.build())).map(|it| &it.image)
     }
@@ -55,6 +61,14 @@ impl Outputs {
     pub fn has(&self, output: &str) -> bool {
         self.0.contains_key(output)
     }
+}
+
+/// Whether a container image's tag is `1.2.3-4` or `name-1.2.3-4` of the build that produced it, which
+/// every container build pushes (aws-samples, "containers").
+fn is_fixed_tag(output: &str, image: &ImageArn) -> bool {
+    let number = image.build().to_string().replace('/', "-");
+    let tag = output.rsplit(':').next().unwrap_or_default();
+    tag == number || tag.strip_suffix(&number).is_some_and(|name| name.ends_with('-'))
 }
 
 #[cfg(test)]
@@ -70,7 +84,12 @@ mod tests {
     #[test]
     fn what_one_build_produced_is_its_own_and_what_several_produced_moves_to_the_last_good_one() {
         let mut outputs = Outputs::default();
-        outputs.insert("gold:1".to_owned(), producer("gold/1.0.0/1", "AVAILABLE", 1));
+        let fixed = ["gold:1.0.0-1", "gold:gold-1.0.0-1"];
+        for output in fixed {
+            outputs.insert(output.to_owned(), producer("gold/1.0.0/1", "AVAILABLE", 1));
+        }
+        // The builds that had it before may be gone.
+        outputs.insert("gold:stable".to_owned(), producer("gold/1.0.0/2", "AVAILABLE", 1));
         for (image, status, second) in [
             ("gold/1.0.0/1", "AVAILABLE", 1),
             ("gold/2.0.0/1", "AVAILABLE", 2),
@@ -79,10 +98,13 @@ mod tests {
         ] {
             outputs.insert("gold:latest".to_owned(), producer(image, status, second));
         }
-        assert_eq!(outputs.only_producer("gold:1"), Some(&World::image("gold/1.0.0/1")));
-        assert_eq!(outputs.last_producer("gold:1"), None);
+        for output in fixed {
+            assert_eq!(outputs.only_producer(output), Some(&World::image("gold/1.0.0/1")));
+            assert_eq!(outputs.last_producer(output), None);
+        }
+        assert_eq!(outputs.last_producer("gold:stable"), Some(&World::image("gold/1.0.0/2")));
         assert_eq!(outputs.only_producer("gold:latest"), None);
         assert_eq!(outputs.last_producer("gold:latest"), Some(&World::image("gold/1.0.0/2")));
-        assert!(!outputs.has("gold:2"));
+        assert!(!outputs.has("gold:1.0.0-2"));
     }
 }

@@ -521,13 +521,13 @@ mod tests {
     }
 
     #[test]
-    fn dates_that_move_along_cause_no_more_builds_in_a_day_than_are_tried() {
+    fn dates_that_move_along_cause_no_more_than_four_builds_a_day() {
         let mut observed = Observed { parent_created: Some(now()), ..up_to_date() };
         let built = |build: u32| Image {
             created: now().checked_sub(SignedDuration::from_mins(60 - i64::from(build))).ok(),
             ..image(&format!("web/1.0.0/{build}"), "AVAILABLE", "image/gold/1.0.0/3")
         };
-        for (builds, kind) in [(1, "rebuild"), (2, "rebuild"), (3, "wait")] {
+        for (builds, kind) in [(1, "rebuild"), (3, "rebuild"), (4, "wait")] {
             observed.history = (1..=builds).rev().map(|build| built(build).into()).collect();
             assert_eq!(decide(&observed, RetryPolicy::default()).kind(), kind, "{builds}");
         }
@@ -568,7 +568,7 @@ mod tests {
             &["agent/1.0.0/1"],
         );
         observed.components_now.push(ComponentNow::Forbidden {
-            component: "stig x.x.x".to_owned(),
+            what: "component stig x.x.x".to_owned(),
             problem: "AccessDeniedException: kms:Decrypt".to_owned(),
         });
         insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> 1.0.0/4");

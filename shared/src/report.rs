@@ -559,7 +559,9 @@ impl Report {
         let stopped = self.events.iter().any(|event| event.stopped.is_some());
         let failed = self.events.iter().any(|event| {
             let line = |line: &Line| line.is_failure_to_tell(event.tick);
-            event.failed.is_some() || event.pipelines.iter().any(line)
+            let is_due = || event.tick.is_none_or(|tick| tick.is_due(None));
+            let whole = event.failed.as_ref().is_some_and(|it| it.retryable || is_due());
+            whole || event.pipelines.iter().any(line)
         });
         stopped || failed || self.totals.started > 0 || left.into_iter().any(news)
     }
@@ -594,7 +596,11 @@ impl Report {
     pub fn unfinished(&self) -> Option<Unfinished> {
         let mut problems: Vec<String> = Vec::new();
         for event in &self.events {
-            if let Some(failed) = &event.failed {
+            // A message that cannot be read is kept for a person; a check that may not look is made
+            // again by its schedule.
+            if let Some(failed) =
+                event.failed.as_ref().filter(|it| it.retryable || !event.is_routine())
+            {
                 problems.push(format!("{}: {}", event.cause, failed.error));
             }
             for line in event.pipelines.iter().filter(|line| line.is_unfinished(event.is_routine()))

@@ -85,6 +85,9 @@ pub fn differences(
             differences.push(difference);
         }
     }
+    for difference in &mut differences {
+        difference.since = difference.since.filter(|since| !is_to_come(*since, observed));
+    }
     Ok(differences)
 }
 
@@ -104,7 +107,7 @@ fn parent_difference(
             parameter_difference(image, target, parameter, observed)
         }
         (Target::Image(parent), _) => image_difference(image, parent, observed),
-        (Target::Tagged(parent), _) => tag_difference(image, parent, observed),
+        (Target::Tagged(parent), _) => Ok(tag_difference(image, parent, observed)),
         (Target::Ami(_), _) => Ok(None),
     }
 }
@@ -132,8 +135,7 @@ fn parameter_difference(
                 (true, false)
             }
         }
-        // The Parameter Store is another witness than Image Builder, and its date is no lie of that.
-        _ => (is_younger(since, image, observed), false),
+        _ => (is_younger(since, image, observed), true),
     };
     let reason = || Reason::ParameterChanged {
         parameter: parameter.name.clone(),
@@ -144,18 +146,18 @@ fn parameter_difference(
 }
 
 /// Whether `image` was built before the last build that produced its parent's tag.
-fn tag_difference(
-    image: &Image,
-    parent: &ImageArn,
-    observed: &Observed,
-) -> Result<Option<Difference>, Box<Leave>> {
-    if exact(image, parent, observed) {
-        return image_difference(image, parent, observed);
-    }
+fn tag_difference(image: &Image, parent: &ImageArn, observed: &Observed) -> Option<Difference> {
     let since = observed.parent_since();
     let tag = observed.member.output().unwrap_or_default().to_owned();
     let reason = Reason::TagMoved { tag, new: parent.clone() };
-    Ok(is_younger(since, image, observed).then_some(Difference { reason, since, by_date: true }))
+    // A tag may go to an older version that is maintained, and the child follows it there.
+    let by_date = !exact(image, parent, observed);
+    let is_another = match built_on(image).filter(|_| !by_date) {
+        Some(old) if old.build() != parent.build() => true,
+        Some(_) => is_younger(observed.parent_created, image, observed),
+        None => is_younger(since, image, observed),
+    };
+    is_another.then_some(Difference { reason, since, by_date })
 }
 
 /// Whether nothing but dates tells whether `image` was built on what its parent resolves to now.
@@ -239,12 +241,16 @@ fn order<K: Kind>(old: &BuildArn<K>, now: &BuildArn<K>, is_younger: bool) -> Ord
 /// By how much Image Builder's clock may be ahead of ours.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(10);
 
-/// Whether something came to be after `image` was asked for. What is dated in the future has no
-/// date: every build would be older than it, and none would end that.
+/// Whether a date lies in the future. What has such a date has none: every build would be older than
+/// it, and none would end that.
+fn is_to_come(date: Timestamp, observed: &Observed) -> bool {
+    date.duration_since(observed.now) > CLOCKS_DIFFER
+}
+
+/// Whether something came to be after `image` was asked for.
 fn is_younger(since: Option<Timestamp>, image: &Image, observed: &Observed) -> bool {
     let Some((since, built)) = since.zip(image.created) else { return false };
-    let is_to_come = since.duration_since(observed.now) > CLOCKS_DIFFER;
-    since > built && !is_to_come
+    since > built && !is_to_come(since, observed)
 }
 
 /// The build that an image was built on, if Image Builder shows one.
@@ -284,7 +290,9 @@ fn recipe_difference(image: &Image, observed: &Observed) -> Option<Difference> {
     } else {
         Reason::RecipeUpdated { old: old.clone(), new: new.clone() }
     };
-    Some(Difference { reason, since, by_date: same_version })
+    // It is documented nowhere what else than a change of its definition updates a pipeline.
+    let by_date = same_version || since > observed.member.recipe.as_ref()?.created;
+    Some(Difference { reason, since, by_date })
 }
 
 /// A component's build and when it was made, if that is known.

@@ -5,14 +5,13 @@
 //! runs away, however Image Builder shows what an image was built from, and nothing is given up.
 //!
 //! A build that failed is a try if it has no input that came to be after it. A good one is a try if
-//! it began after everything that the reasons name had come to be, and still shows the same instead.
-//! A build of
+//! it began after everything that the reasons name had come to be, and still lacks it. A build of
 //! the parent says only when it began, so that a child which began meanwhile was rightly built on
 //! the older one: [`Observed::parent_available`] says when it ended, where that makes the difference.
 //!
 //! A reason that rests on a date alone is not bounded by that: dates that move along would make
-//! every build too old. Good builds of a day that show the same inputs are tries then, as soon as
-//! there are as many as are tried at all.
+//! every build too old. So there are no more than four good builds a day that show the same inputs
+//! where nothing but dates asks for another one, whatever the settings say.
 
 use std::sync::Arc;
 
@@ -22,6 +21,9 @@ use crate::decision::{Reason, Tries};
 use crate::image::{Image, Phase};
 use crate::observed::Observed;
 use crate::staleness::{Difference, Target, differences};
+
+/// The pause after a build that failed for want of capacity or quota.
+const SHORTAGE: SignedDuration = SignedDuration::from_hours(1);
 
 /// How often, and how far apart, a build is tried that did not remove its reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +94,14 @@ pub(crate) fn judge(
         }
     }
     if row.images.is_empty() {
-        row.images = repeated(reasons, observed, policy);
+        let alike = alike(reasons, observed);
+        if alike.len() >= BUILDS_A_DAY {
+            let oldest = alike.last().and_then(|image| image.created);
+            let not_before = oldest.map(|began| began.checked_add(DAY).unwrap_or(Timestamp::MAX));
+            if let Some(tries) = (Row { images: alike }).said(reasons, policy) {
+                return Verdict::Pause(tries, not_before);
+            }
+        }
     }
     let tries = row.said(reasons, policy);
     if let Some(tries) = &tries {
@@ -103,7 +112,7 @@ pub(crate) fn judge(
     }
     if let Some(image) = shortage {
         let began = image.created.or(observed.member.pipeline.last_run);
-        let over = began.map(|began| began.checked_add(policy.pause).unwrap_or(Timestamp::MAX));
+        let over = began.map(|began| began.checked_add(SHORTAGE).unwrap_or(Timestamp::MAX));
         if let Some(not_before) = over.filter(|at| now < *at) {
             return Verdict::Shortage(Arc::clone(image), not_before);
         }
@@ -123,12 +132,11 @@ pub(crate) fn needs_older(
     policy: RetryPolicy,
 ) -> bool {
     let good = observed.history.iter().filter(|image| is_good(image)).count();
-    if good >= policy.tries.max(FEWEST) || reasons.is_empty() {
-        return false;
-    }
     let is_counted =
         |image: &Arc<Image>| !matches!(judge_one(image, reasons, observed, target), One::None);
-    observed.history.iter().all(is_counted) || alike(reasons, observed, policy).len() == good
+    !reasons.is_empty()
+        && ((good < policy.tries && observed.history.iter().all(is_counted))
+            || (good < BUILDS_A_DAY && alike(reasons, observed).len() == good))
 }
 
 /// What one build says of how often it was tried.
@@ -148,7 +156,8 @@ fn judge_one(
     let Ok(own) = differences(image, observed, target) else { return One::None };
     if is_good(image) {
         let still_shows = |reason: &Difference| {
-            own.iter().any(|it| it.reason == reason.reason && it.was_there_at(image.created))
+            own.iter()
+                .any(|it| it.reason.has_cause_of(&reason.reason) && it.was_there_at(image.created))
         };
         return if reasons.iter().all(still_shows) { One::Try } else { One::None };
     }
@@ -158,39 +167,28 @@ fn judge_one(
     if image.shortage.is_some() { One::Shortage } else { One::Try }
 }
 
-/// Fewer good builds than this that show the same inputs are no sign of anything.
-const FEWEST: usize = 2;
+/// How many good builds of one day show the same inputs at most, where nothing but dates asks for
+/// another one.
+const BUILDS_A_DAY: usize = 4;
+
+/// The day of those builds.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// The good builds of the last day that show the same inputs as the newest, where nothing but dates
-/// asks for another one.
-fn alike<'a>(
-    reasons: &[Difference],
-    observed: &'a Observed,
-    policy: RetryPolicy,
-) -> Vec<&'a Arc<Image>> {
+/// asks for another one, and no notification does.
+fn alike<'a>(reasons: &[Difference], observed: &'a Observed) -> Vec<&'a Arc<Image>> {
     let Some(newest) = observed.built() else { return Vec::new() };
     if observed.parent_announced.is_some() || !reasons.iter().all(|reason| reason.by_date) {
         return Vec::new();
     }
-    let window = policy.retry.unwrap_or(SignedDuration::from_hours(24));
     let good = observed.history.iter().filter(|image| is_good(image));
     good.take_while(|image| {
         image.parent == newest.parent
             && image.recipe == newest.recipe
             && image.components == newest.components
-            && image.created.is_none_or(|began| observed.now.duration_since(began) < window)
+            && image.created.is_none_or(|began| observed.now.duration_since(began) < DAY)
     })
     .collect()
-}
-
-/// Those builds, if there are as many as are tried.
-fn repeated<'a>(
-    reasons: &[Difference],
-    observed: &'a Observed,
-    policy: RetryPolicy,
-) -> Vec<&'a Arc<Image>> {
-    let alike = alike(reasons, observed, policy);
-    if alike.len() >= policy.tries.max(FEWEST) { alike } else { Vec::new() }
 }
 
 fn is_good(image: &Image) -> bool {

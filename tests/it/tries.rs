@@ -59,7 +59,7 @@ async fn given_no_retry_then_the_last_try_waits_for_another_input() {
     checks(&lab, 60).await;
     assert_eq!(pauses(&lab, "gold").len(), 3, "three tries after the good one");
     let report = lab.check().await.unwrap();
-    insta::assert_snapshot!(said_of(&report, "gold"), @"wait: gold 1.0.0/4 is FAILED from the same inputs, as 2 before it; waits for another input");
+    insta::assert_snapshot!(said_of(&report, "gold"), @"wait: gold 1.0.0/4 is FAILED from the same inputs, as 2 before it; no more tries until an input moves (FAILED_BUILD_RETRY=never)");
     lab.release_agent("1.2.0", "name: agent 1.2").await;
     lab.check().await.unwrap();
     assert_eq!(pauses(&lab, "gold").len(), 4, "another input");

@@ -150,8 +150,12 @@ async fn follow(
     tracing::info!(event.id = id, image.arn = image, "{cause}: looking for its children");
     let event = async {
         if !notification.names_pipeline {
-            let made = clients.image_builder.image(&notification.image.clone().into()).await?;
-            notification.pipeline = made.pipeline;
+            match clients.image_builder.image(&notification.image.clone().into()).await {
+                Ok(made) => notification.pipeline = made.pipeline,
+                // Deleted since: no pipeline waits for it.
+                Err(error) if error.is_about_the_resource() => {}
+                Err(error) => return Err(error),
+            }
         }
         cascade(clients, Scope::Image(&notification), &cause, settings, budget).await
     };

@@ -57,10 +57,12 @@ fn is_throttled(answer: &HttpResponse) -> bool {
 fn code_of(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Error {
-        #[serde(rename = "__type", alias = "code")]
-        code: String,
+        #[serde(rename = "__type")]
+        kind: Option<String>,
+        code: Option<String>,
     }
-    serde_json::from_slice(body).ok().map(|Error { code }| code)
+    let Error { kind, code } = serde_json::from_slice(body).ok()?;
+    kind.or(code)
 }
 
 /// A client whose calls keep to one pace, all together.

@@ -625,8 +625,8 @@ fn read_image(image: &types::Image) -> Result<Image, ArnError> {
 }
 
 /// The parent that is shown of an image. Only a container's may be a name in a registry: of an
-/// image whose recipe names a parameter, any other text may be the parameter's value, which is not
-/// shown to anybody.
+/// image whose recipe names a parameter, any other text may be the parameter's value, which is
+/// never shown.
 fn read_parent(text: &str, is_container: bool) -> Option<ParentImage> {
     match ParentImage::parse(text) {
         Ok(ParentImage::Registry(_)) if !is_container => None,

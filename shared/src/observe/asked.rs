@@ -27,7 +27,7 @@ pub(super) struct Asked<'a, I> {
     newer_images: Answers<(ImageFamily, BuildVersion), Vec<Release>>,
     newer_components: Answers<(ComponentFamily, BuildVersion), Vec<Release>>,
     workflow_ends: Answers<ImageArn, Option<Timestamp>>,
-    recent: OnceCell<Option<Recent>>,
+    recent: OnceCell<Result<Option<Recent>, RequestError>>,
 }
 
 impl<'a, I: ImageBuilder> Asked<'a, I> {
@@ -60,7 +60,12 @@ impl<'a, I: ImageBuilder> Asked<'a, I> {
 
     /// The newest images of the recipes in `fleet`, if they can be had in one list.
     pub(super) async fn recent(&self, fleet: &Fleet) -> Option<&Recent> {
-        self.recent.get_or_init(|| Recent::look(self, fleet)).await.as_ref()
+        self.all_images(fleet).await.as_ref().ok()?.as_ref()
+    }
+
+    /// The same, with the error that has kept us from reading the list.
+    pub(super) async fn all_images(&self, fleet: &Fleet) -> &Result<Option<Recent>, RequestError> {
+        self.recent.get_or_init(|| Recent::look(self, fleet)).await
     }
 
     pub(super) async fn component(

@@ -8,7 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::asked::Asked;
 use super::recent::{Recent, counts_as_made_by};
 use super::view::View;
-use crate::arn::{ArnError, BuildArn, ComponentReference, ImageArn, Kind, Reference, Selector};
+use crate::arn::{
+    ArnError, BuildArn, ComponentReference, ImageArn, ImageReference, Kind, Reference, Selector,
+};
 use crate::component::Component;
 use crate::decision::Reason;
 use crate::error::{Chain, Class, RequestError};
@@ -22,6 +24,9 @@ use crate::rebuild::{Standing, depends_on_availability, lacks, needs_older_build
 use crate::recipe::ParentImage;
 use crate::release::{Release, first, rebuilds, versions};
 use crate::tries::RetryPolicy;
+
+/// How long the build of a parent of another account is taken to last.
+const USUAL_BUILD: SignedDuration = SignedDuration::from_hours(1);
 
 /// For so long after a notification no image of `CreateImage` is looked for that was built on the
 /// announced image: a build takes longer.
@@ -101,7 +106,7 @@ impl<I: ImageBuilder> Observer<'_, I> {
         let mut observed = Observed { images, ..self.observed(member, parent, &listed).await };
         if may_be_behind {
             let direct = match self.recent().await {
-                Some(recent) => recent.made_directly(member, self.asked).await,
+                Some(recent) => recent.made_directly(&observed, self.asked).await,
                 None => Vec::new(),
             };
             self.read_history(&mut observed, parent, direct).await?;
@@ -139,7 +144,8 @@ impl<I: ImageBuilder> Observer<'_, I> {
             parent_now: parent.map(|parent| parent.now.clone()),
             parent_created: image_of(parent).and_then(|image| image.created),
             parent_available: None,
-            parent_announced: image_of(parent).and_then(|image| self.view.announced_at(image)),
+            parent_announced: image_of(parent)
+                .and_then(|image| self.view.announced_at(image, self.now)),
             now: self.now,
             components_now: listed.iter().map(|listed| listed.now.clone()).collect(),
             behind_since: None,
@@ -218,6 +224,12 @@ impl<I: ImageBuilder> Observer<'_, I> {
         }
         let image = match self.asked.image(&reference).await {
             Ok(image) => image,
+            // What is our own, or Amazon's, is hidden by a missing right of the function alone.
+            Err(error)
+                if error.class() == Class::Forbidden && !may_be_unshared(member, &reference) =>
+            {
+                return Err(error);
+            }
             Err(error) if error.is_about_the_resource() => {
                 return of_parent(ParentNow::Unresolved(Chain(&error).to_string()));
             }
@@ -236,8 +248,12 @@ impl<I: ImageBuilder> Observer<'_, I> {
         let follows = reference.clone().pinned().is_none();
         if let Some(announced) = announced.filter(|it| follows && it.is_newer_than(&image.arn)) {
             // Either the message is not true (any more), or the patterns lag behind the state.
-            let said = self.asked.image(&announced.clone().into()).await;
-            if said.is_ok_and(|image| image.status == ImageStatus::Available) {
+            let said = match self.asked.image(&announced.clone().into()).await {
+                Ok(said) => Some(said),
+                Err(error) if error.is_about_the_resource() => None,
+                Err(error) => return Err(error),
+            };
+            if said.is_some_and(|image| image.status == ImageStatus::Available) {
                 let (resolved, announced) = (image.arn.clone(), announced.clone());
                 return of_parent(ParentNow::Lags { resolved, announced });
             }
@@ -278,7 +294,16 @@ impl<I: ImageBuilder> Observer<'_, I> {
             return Ok(Vec::new());
         }
         let mut listed = Vec::new();
-        for written in self.asked.components_of(&recipe.arn).await? {
+        let written = match self.asked.components_of(&recipe.arn).await {
+            Ok(written) => written,
+            Err(error) if error.class() == Class::Forbidden => {
+                let what = format!("all of recipe {} {}", recipe.arn.name(), recipe.arn.version());
+                let now = ComponentNow::Forbidden { what, problem: Chain(&error).to_string() };
+                return Ok(vec![Listed { reference: None, now, component: None }]);
+            }
+            Err(error) => return Err(error),
+        };
+        for written in written {
             listed.push(self.component(written).await?);
         }
         Ok(listed)
@@ -308,7 +333,7 @@ impl<I: ImageBuilder> Observer<'_, I> {
             }
             Err(error) if error.class() == Class::Forbidden => {
                 let now = ComponentNow::Forbidden {
-                    component: reference.short().to_string(),
+                    what: format!("component {}", reference.short()),
                     problem: Chain(&error).to_string(),
                 };
                 Ok(Listed { reference: Some(reference), now, component: None })
@@ -381,8 +406,16 @@ impl<I: ImageBuilder> Observer<'_, I> {
     /// of its build, which only the account that built it can read.
     async fn know_availability(&self, observed: &mut Observed, parent: Option<&Parent>) {
         let Some(parent) = image_of(parent) else { return };
-        let is_ours = parent.arn.family().owner() == observed.member.pipeline.arn.owner();
-        if !is_ours || !depends_on_availability(observed) {
+        let owner = parent.arn.family().owner();
+        let is_amazons = !owner.bytes().all(|byte| byte.is_ascii_digit());
+        if is_amazons || !depends_on_availability(observed) {
+            return;
+        }
+        if owner != observed.member.pipeline.arn.owner() {
+            // No account reads another's workflows: a build is given the time that builds take.
+            let usual = parent.created.and_then(|began| began.checked_add(USUAL_BUILD).ok());
+            let latest = observed.parent_announced.unwrap_or(self.now);
+            observed.parent_available = usual.map(|usual| usual.min(latest));
             return;
         }
         match self.asked.last_workflow_end(&parent.arn).await {
@@ -560,6 +593,12 @@ impl<I: ImageBuilder> Observer<'_, I> {
         let newer = self.asked.newer_images(old.family(), name, old.build()).await;
         first(&counted(newer)?)
     }
+}
+
+/// Whether an image is of another account, which may share it or not.
+fn may_be_unshared(member: &Member, reference: &ImageReference) -> bool {
+    let owner = reference.family().owner();
+    owner.bytes().all(|byte| byte.is_ascii_digit()) && owner != member.pipeline.arn.owner()
 }
 
 /// The image that a parent comes to.

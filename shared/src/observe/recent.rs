@@ -15,6 +15,7 @@ use crate::error::{Chain, Class, RequestError};
 use crate::graph::{Fleet, Member};
 use crate::image::{Image, ImageSummary, Phase};
 use crate::image_builder::ImageBuilder;
+use crate::observed::Observed;
 use crate::outputs::{Outputs, Producer};
 use crate::version::Version;
 
@@ -66,14 +67,20 @@ impl Newest {
 }
 
 impl Recent {
-    /// Reads the list of all images; none if it cannot be had, which costs calls and nothing else.
-    pub(super) async fn look(asked: &Asked<'_, impl ImageBuilder>, fleet: &Fleet) -> Option<Self> {
+    /// Reads the list of all images; none if it is too long.
+    ///
+    /// # Errors
+    /// It cannot be had. That costs calls, and only container tags cannot be followed without it.
+    pub(super) async fn look(
+        asked: &Asked<'_, impl ImageBuilder>,
+        fleet: &Fleet,
+    ) -> Result<Option<Self>, RequestError> {
         let looked = Self::read(asked, fleet).await;
         let report = |error: &RequestError| {
             let error = Chain(error);
             tracing::warn!("each pipeline is asked for its images, since not all at once: {error}");
         };
-        looked.inspect_err(report).ok().flatten()
+        looked.inspect_err(report)
     }
 
     async fn read(
@@ -87,7 +94,8 @@ impl Recent {
         }
         let mut running = Vec::new();
         let mut container_images = Outputs::default();
-        let named: BTreeSet<&str> = fleet.members().filter_map(Member::registry_name).collect();
+        let named: BTreeSet<&str> =
+            fleet.members().filter_map(Member::own_container_image).collect();
         // Nothing but this list tells which build a container tag means.
         let mut patience =
             if named.is_empty() { IMAGES_A_PIPELINE * fleet.members().count() } else { usize::MAX };
@@ -126,15 +134,19 @@ impl Recent {
     /// those that are not ended.
     pub(super) async fn made_directly(
         &self,
-        member: &Member,
+        observed: &Observed,
         asked: &Asked<'_, impl ImageBuilder>,
     ) -> Vec<Arc<Image>> {
+        let member = &observed.member;
         let running = self.running.iter().filter(|image| counts_as_made_by(image, member));
         let mut images: Vec<_> = running.cloned().collect();
         let newest = made_by(member).and_then(|made| self.newest.get(&made));
-        for summary in newest.iter().flat_map(|newest| &newest.images) {
+        let is_new = |image: &&ImageSummary| {
+            image.status.phase() != Phase::InProgress
+                && observed.images.iter().all(|known| known.arn != image.arn)
+        };
+        for summary in newest.iter().flat_map(|newest| &newest.images).filter(is_new) {
             if let Ok(image) = asked.image(&summary.arn.clone().into()).await
-                && image.status.phase() != Phase::InProgress
                 && counts_as_made_by(&image, member)
             {
                 images.push(image);

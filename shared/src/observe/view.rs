@@ -126,9 +126,10 @@ impl<'a> View<'a> {
 
     /// When a notification said that `image` is there, if it is about that: not before its build
     /// began, whatever the message says.
-    pub(super) fn announced_at(&self, image: &Image) -> Option<Timestamp> {
+    pub(super) fn announced_at(&self, image: &Image, now: Timestamp) -> Option<Timestamp> {
         let sent = self.scope.notification()?.sent?;
         let is_announced = self.announced() == Some(&image.arn);
+        let sent = sent.min(now);
         is_announced.then(|| image.created.map_or(sent, |created| sent.max(created)))
     }
 
