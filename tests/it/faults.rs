@@ -202,3 +202,42 @@ async fn a_lie_may_be_told_so_often_and_beside_another_fault() {
     }
     assert_eq!(parents, [false, true, true, false]);
 }
+
+/// What the emulator's own controls answer to a plain request: the status.
+async fn control(address: std::net::SocketAddr, method: &str, path: &str, body: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "{method} /_emulator/{path} HTTP/1.1\r\nhost: here\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn faults_come_and_go_over_http() {
+    let lab = Lab::silent(&[]).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(emulator::http::serve(lab.cloud.clone(), listener));
+    let lie = r#"{"operation": "*", "kind": "parent-missing"}"#;
+    let failing = r#"{"reason": "VcpuLimitExceeded: five", "milliseconds": 1}"#;
+    assert_eq!(control(address, "POST", "faults", lie).await, "200");
+    assert_eq!(
+        control(address, "POST", "faults", r#"{"operation": "*", "kind": "a-lie"}"#).await,
+        "400"
+    );
+    assert_eq!(control(address, "POST", "failing-builds", failing).await, "200");
+    lab.pipeline("gold", AMAZON).await;
+    lab.cloud.state().image_builder.set_build_time(std::time::Duration::ZERO);
+    let image = lab.run_to_rest("gold").await;
+    assert!(lab.builds("gold")[0].contains("FAILED"));
+    assert!(shown(&lab, &image).await.starts_with("nothing"));
+    assert_eq!(control(address, "DELETE", "faults/throttle", "").await, "200");
+    assert!(shown(&lab, &image).await.starts_with("nothing"), "another kind stays");
+    assert_eq!(control(address, "DELETE", "faults/parent-missing", "").await, "200");
+    assert!(shown(&lab, &image).await.starts_with("aws:image/"));
+}
