@@ -241,3 +241,18 @@ async fn faults_come_and_go_over_http() {
     assert_eq!(control(address, "DELETE", "faults/parent-missing", "").await, "200");
     assert!(shown(&lab, &image).await.starts_with("aws:image/"));
 }
+
+/// What Lambda keeps of a failed invocation has to fit into a queue.
+#[tokio::test(start_paused = true)]
+async fn an_error_names_some_of_what_is_not_finished_and_counts_the_rest() {
+    let lab = Lab::silent(&[]).await;
+    for index in 0..30 {
+        lab.pipeline(&format!("gold-{index}"), AMAZON).await;
+    }
+    let refused = Fault::new("StartImagePipelineExecution", Kind::UnknownRefusal, u32::MAX);
+    lab.cloud.state().faults.add(refused.saying(&"x".repeat(5_000)));
+    let error = lab.check().await.unwrap_err();
+    assert!(error.starts_with("30 not finished: "), "{error}");
+    assert!(error.contains("; and 10 more"), "{error}");
+    assert!(error.len() < 64 * 1024, "{} bytes", error.len());
+}

@@ -171,6 +171,14 @@ pub fn play(seed: u64) -> Play {
     let pipelines: Vec<Drawn> = (0..size).map(|index| pipeline(&mut rng, index, size)).collect();
     let mut steps: Vec<(Duration, Step)> =
         (0..rng.usize(1..=5)).map(|_| (moment(&mut rng), step(&mut rng, size))).collect();
+    if rng.u8(0..4) == 0 {
+        // All within an hour or less, so that builds of parents and children overlap.
+        let (begin, shorter) = (moment(&mut rng) * 6 / 7, rng.u32(7..=40));
+        for (at, _) in &mut steps {
+            *at = begin + *at / shorter;
+        }
+    }
+    move_before_images(&mut rng, &mut steps);
     for (index, drawn) in pipelines.iter().enumerate() {
         if drawn.begins == Begins::Later {
             steps.push((moment(&mut rng), Step::Create(index)));
@@ -208,6 +216,21 @@ pub fn play(seed: u64) -> Play {
         standing,
         numbers_again: rng.bool(),
         keeps_runs: (rng.u8(0..6) == 0).then(|| Duration::from_mins(rng.u64(1..=600))),
+    }
+}
+
+/// An image that is made without its pipeline often has what the pipeline's own images lack.
+fn move_before_images(rng: &mut Rng, steps: &mut Vec<(Duration, Step)>) {
+    let images = steps.iter().filter(|(_, step)| matches!(step, Step::CreateImage(_, true)));
+    let images: Vec<Duration> = images.map(|(at, _)| *at).collect();
+    for at in images {
+        let moves = match rng.u8(0..4) {
+            0 => Step::MoveBase,
+            1 => Step::Release(choose(rng, &COMPONENTS), Quality::Good),
+            2 => Step::Recipe(0, None),
+            _ => continue,
+        };
+        steps.push((at.saturating_sub(Duration::from_millis(rng.u64(1..5_000))), moves));
     }
 }
 

@@ -186,7 +186,7 @@ async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch) -> Outcome {
     world.end_schedules();
     stand_still(cloud, watch).await;
     if !play.standing.is_empty() {
-        go_on_under_lies(cloud, watch).await;
+        go_on_under_lies(play, cloud, watch).await;
         for kind in &play.standing {
             world.act(Step::Truth(*kind));
         }
@@ -227,50 +227,67 @@ async fn check(cloud: &Cloud, watch: &Watch) -> Option<Value> {
     if watch.seen().is_lost() {
         return None;
     }
+    let before = truth(cloud, watch);
     let event = deploy::tick(cloud.now());
     let invoked = cloud.lambda().invoke("dependency-check", &event).await?;
-    rest(cloud, watch).await;
     if invoked.failed {
         let what = format!("a check fails although nothing is wrong: {}", invoked.payload);
         watch.seen().violation(cloud.now(), what);
         return None;
     }
+    // Nothing waits for a try that there was not: a build from before its reason came to be is none.
+    for (pipeline, verdict, pauses) in before {
+        let said = said_of(&invoked.payload, &pipeline);
+        if matches!(verdict, Verdict::Behind(_)) && PAUSES.contains(&said) && !pauses {
+            let what =
+                format!("{pipeline} is {verdict:?}, and says {said} after no build for that");
+            watch.seen().violation(cloud.now(), what);
+        }
+    }
+    rest(cloud, watch).await;
     Some(invoked.payload)
 }
 
 /// The world stands still, and Image Builder goes on lying: checks go on for days. What the spacing
 /// of builds is worth is seen at each start; what lacks something has been started, or says that it
 /// waits after a try.
-async fn go_on_under_lies(cloud: &Cloud, watch: &Watch) {
+async fn go_on_under_lies(play: &Play, cloud: &Cloud, watch: &Watch) {
     let mut last = Value::Null;
     for hours in [1, 1, 1, 2, 3, 5, 24, 1, 24, 1, 1] {
         tokio::time::sleep(Duration::from_hours(hours)).await;
         let Some(report) = check(cloud, watch).await else { return };
         last = report;
     }
+    hold_under_lies(play, cloud, watch, &last);
+}
+
+/// Whether a check under lies says what is true.
+fn hold_under_lies(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value) {
     let lies = watch.seen().lied_since(cloud.now());
     let hides_the_parent = [Kind::ParentAsPattern, Kind::ParentAsText, Kind::ParentMissing]
         .iter()
         .any(|kind| lies.contains(kind));
     // Where a build went to an older parent and images do not show it, nothing tells that from a
-    // build on the newest: neither what is shown nor any date. When that lie ends, it is seen.
-    let is_hidden = hides_the_parent && watch.seen().has_lied(Kind::BuildsOnOlder);
+    // build on the newest: neither what is shown nor any date. Where a build began while its
+    // parent's ran, only the record of the parent's workflows tells, as long as it is kept. When
+    // that lie ends, it is seen.
+    let is_hidden = hides_the_parent
+        && (watch.seen().has_lied(Kind::BuildsOnOlder) || play.keeps_runs.is_some());
     for (pipeline, verdict, pauses) in truth(cloud, watch) {
-        let said = said_of(&last, &pipeline);
+        let said = said_of(report, &pipeline);
         let fits = match &verdict {
             Verdict::Behind(_) if is_hidden => true,
             Verdict::Behind(_) => pauses && WAITS_OR_TRIES.contains(&said),
             // A circle through an AMI is looked for where a build would start.
             Verdict::Cycle => tells(&verdict, said) || (pauses && WAITS_OR_TRIES.contains(&said)),
-            Verdict::Disabled | Verdict::NoRecipe | Verdict::Unresolved | Verdict::Fixed => {
-                tells(&verdict, said)
-            }
+            Verdict::Disabled | Verdict::NoRecipe | Verdict::Unresolved => tells(&verdict, said),
             // Dates, which speak where the parent is hidden, do not say that it was a newer one.
             Verdict::NeverBack => {
                 tells(&verdict, said) || (hides_the_parent && said == "up-to-date")
             }
             // Each start has been judged by itself, and was one of what lacked something then.
             Verdict::Current => tells(&verdict, said) || ["rebuild", "for-parent"].contains(&said),
+            Verdict::Fixed => tells(&verdict, said),
         };
         if !fits {
             let what = format!("under lies {pipeline} is {verdict:?}, and the check says {said}");
