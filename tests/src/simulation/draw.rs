@@ -114,7 +114,7 @@ pub enum Step {
     RecipeAgain(usize, Option<Parent>, [bool; 3]),
     /// Somebody runs a pipeline.
     Run(usize),
-    /// Somebody builds an image from a pipeline's recipe without it: by the pipeline's own
+    /// An image is built by hand from a pipeline's recipe, without the pipeline: by the pipeline's own
     /// configuration, or by another one.
     CreateImage(usize, bool),
     /// Somebody runs every pipeline on Amazon's image.
@@ -131,7 +131,7 @@ pub enum Step {
     Deprecate(usize),
     /// The record of a pipeline's oldest image is deleted, if it has others.
     DeleteImage(usize),
-    /// The records of all images of a pipeline are deleted, and somebody runs it.
+    /// The records of all images of a pipeline are deleted, and it is run by hand.
     BeginAgain(usize),
     /// Image Builder begins to lie.
     Lie(Kind),

@@ -229,7 +229,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The records of all images of a pipeline's family are deleted, and somebody runs it: without an
+    /// The records of all images of a pipeline's family are deleted, and it is run by hand: without an
     /// image of a pipeline nothing tells its next start from its first.
     fn begin_again(&mut self, index: usize) {
         let now = self.cloud.now();
