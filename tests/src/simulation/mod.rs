@@ -280,14 +280,15 @@ fn hold_under_lies(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value) {
             Verdict::Behind(_) => pauses && WAITS_OR_TRIES.contains(&said),
             // A circle through an AMI is looked for where a build would start.
             Verdict::Cycle => tells(&verdict, said) || (pauses && WAITS_OR_TRIES.contains(&said)),
-            Verdict::Disabled | Verdict::NoRecipe | Verdict::Unresolved => tells(&verdict, said),
+            Verdict::Disabled | Verdict::NoRecipe | Verdict::Unresolved | Verdict::Fixed => {
+                tells(&verdict, said)
+            }
             // Dates, which speak where the parent is hidden, do not say that it was a newer one.
             Verdict::NeverBack => {
                 tells(&verdict, said) || (hides_the_parent && said == "up-to-date")
             }
             // Each start has been judged by itself, and was one of what lacked something then.
             Verdict::Current => tells(&verdict, said) || ["rebuild", "for-parent"].contains(&said),
-            Verdict::Fixed => tells(&verdict, said),
         };
         if !fits {
             let what = format!("under lies {pipeline} is {verdict:?}, and the check says {said}");
