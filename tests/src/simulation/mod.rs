@@ -37,10 +37,13 @@ use crate::wire;
 
 /// How many checks bring the fleet to rest: its levels, and the tries of what fails, one after
 /// the other.
-const CHECKS: usize = 30;
+const CHECKS: usize = 36;
 
 /// After so many checks a fleet is at rest in which nothing but builds that fail goes on.
 const FEWEST_CHECKS: usize = 12;
+
+/// How many good images a day there are at most where nothing but dates asks for another one.
+const MOST_BY_DATE: usize = 4;
 
 /// What came of one seed.
 #[derive(Debug)]
@@ -236,12 +239,21 @@ async fn check(cloud: &Cloud, watch: &Watch) -> Option<Value> {
         return None;
     }
     // Nothing waits for a try that there was not: a build from before its reason came to be is none.
+    // Where nothing but dates tells what an image lacks, four good images a day are the bound,
+    // whatever they were built for: a fifth waits.
     for (pipeline, verdict, pauses) in before {
         let said = said_of(&invoked.payload, &pipeline);
-        if matches!(verdict, Verdict::Behind(_)) && PAUSES.contains(&said) && !pauses {
+        if !matches!(verdict, Verdict::Behind(_)) || !PAUSES.contains(&said) || pauses {
+            continue;
+        }
+        let (now, mut state) = (cloud.now(), cloud.state());
+        let mut seen = watch.seen();
+        if seen.good_of_the_day(&pipeline, &mut state.image_builder, now) < MOST_BY_DATE {
             let what =
                 format!("{pipeline} is {verdict:?}, and says {said} after no build for that");
-            watch.seen().violation(cloud.now(), what);
+            seen.violation(now, what);
+        } else {
+            seen.happens("pauses after four images of a day, whatever they were built for");
         }
     }
     rest(cloud, watch).await;
@@ -277,6 +289,8 @@ fn hold_under_lies(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value) {
         let said = said_of(report, &pipeline);
         let fits = match &verdict {
             Verdict::Behind(_) if is_hidden => true,
+            // What the check has started was the newest image that led back to it.
+            Verdict::Behind(_) if said == "cycle" => report["totals"]["started"] != 0,
             Verdict::Behind(_) => pauses && WAITS_OR_TRIES.contains(&said),
             // A circle through an AMI is looked for where a build would start.
             Verdict::Cycle => tells(&verdict, said) || (pauses && WAITS_OR_TRIES.contains(&said)),
@@ -358,8 +372,13 @@ async fn come_to_rest(cloud: &Cloud, watch: &Watch) {
             return;
         }
         let pauses = codes.iter().any(|code| PAUSES.contains(code));
-        // The last pauses are a day long.
-        let hours = if round >= FEWEST_CHECKS { 25 } else { 5 };
+        // The last pauses are a day long. What is tried then comes first, and whatever is below it
+        // has its turn at one of the next checks.
+        let hours = match round.checked_sub(FEWEST_CHECKS) {
+            None => 5,
+            Some(late) if late % 3 == 0 => 25,
+            Some(_) => 1,
+        };
         tokio::time::sleep(Duration::from_hours(if pauses { hours } else { 1 })).await;
     }
     for (pipeline, verdict, pauses) in truth(cloud, watch) {

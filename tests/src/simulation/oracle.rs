@@ -306,6 +306,20 @@ impl Oracle<'_> {
         })
     }
 
+    /// How many good images a pipeline has of the last day.
+    pub fn good_of_the_day(&mut self, pipeline: &str) -> usize {
+        let Some(pipeline) = self.pipeline(pipeline) else { return 0 };
+        let recipe = self.recipe(&pipeline).unwrap_or_default();
+        let images = self.images(&pipeline, &recipe);
+        let built = ["AVAILABLE", "DEPRECATED", "DISABLED"];
+        let now = self.now;
+        let is_of_the_day = |image: &&Value| {
+            let age = created(image).map(|created| now.duration_since(created));
+            built.contains(&status(image)) && age <= Some(SignedDuration::from_hours(24))
+        };
+        images.iter().filter(is_of_the_day).count()
+    }
+
     /// Whether a chain of parents leads from the pipeline back to it.
     fn is_built_on_itself(&mut self, pipeline: &Value, through: Through) -> bool {
         let all = self.pipelines();

@@ -329,6 +329,17 @@ impl Seen {
         self.ours.insert(image.to_owned(), (call.caller.to_owned(), pipeline.to_owned()));
     }
 
+    /// How many good images a pipeline has of the last day.
+    pub fn good_of_the_day(
+        &self,
+        pipeline: &str,
+        image_builder: &mut ImageBuilder,
+        now: Timestamp,
+    ) -> usize {
+        let mut oracle = Oracle { image_builder, parameters: &self.parameters, now };
+        oracle.good_of_the_day(pipeline)
+    }
+
     /// What is true of every pipeline that there is, and whether its next start may have to wait
     /// for those before it.
     pub fn truth(
