@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
+use serde_json::Value;
 use thiserror::Error;
 
 /// A request to an AWS service that did not succeed.
@@ -132,6 +133,8 @@ impl Cause {
         let class = match (code, status) {
             (Some(code), _) if is_throttle(code) => Class::Throttled,
             (_, Some(429)) => Class::Throttled,
+            // A server in trouble says nothing of the resource.
+            (_, Some(500..)) => Class::Transient,
             (Some(code), _) if TRANSIENT_ERRORS.contains(&code) => Class::Transient,
             (Some(code), _) if NOT_FOUND.contains(&code) => Class::NotFound,
             (Some(code), _) if FORBIDDEN.contains(&code) => Class::Forbidden,
@@ -149,7 +152,7 @@ impl Cause {
 /// Foreign text made harmless: on one line, and no longer than is readable. Its author is not
 /// known, and it must not pass for a line of ours: control characters, line separators, and what
 /// turns the direction of writing or has no width become spaces.
-pub(crate) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     const LONGEST: usize = 1_000;
     let mut line: String =
         text.chars().take(LONGEST).map(|c| if is_deceptive(c) { ' ' } else { c }).collect();
@@ -159,8 +162,22 @@ pub(crate) fn one_line(text: &str) -> String {
     line
 }
 
+/// The same for every text of a document that leaves the function, at its full length.
+pub(crate) fn on_one_line(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if text.contains(is_deceptive) {
+                *text = text.replace(is_deceptive, " ");
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(on_one_line),
+        Value::Object(fields) => fields.values_mut().for_each(on_one_line),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 /// Whether a character breaks a line, has no width, or changes how its neighbours are shown.
-fn is_deceptive(c: char) -> bool {
+pub(crate) fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
@@ -243,6 +260,7 @@ mod tests {
         assert_eq!(class(None, Some(403)), Class::Unknown);
         assert_eq!(class(None, None), Class::Transient, "a connection that was reset");
         assert_eq!(class(Some("ServiceException"), Some(500)), Class::Transient);
+        assert_eq!(class(Some("AccessDeniedException"), Some(503)), Class::Transient);
     }
 
     #[test]

@@ -131,7 +131,7 @@ pub struct Configurations {
 /// The words by which AWS names a want of capacity or quota in a build's failure reason (EC2 API
 /// Reference, "Error codes for the Amazon EC2 API"; Service Quotas; public reports of builds whose
 /// reason was `Rate exceeded`). All in lower case.
-const SHORTAGES: [&str; 10] = [
+const SHORTAGES: [&str; 18] = [
     // `VcpuLimitExceeded`, `InstanceLimitExceeded`, `RequestLimitExceeded`, …
     "limitexceeded",
     "spotinstancecountexceeded",
@@ -143,16 +143,31 @@ const SHORTAGES: [&str; 10] = [
     "rate exceeded",
     "throttlingexception",
     "insufficientfreeaddresses",
+    "capacityexceeded",
+    "unfulfillablecapacity",
+    "outofcapacity",
+    "no capacity",
+    "no spot capacity",
+    "rateexceeded",
+    "toomanyrequests",
+    "throttledexception",
 ];
+
+/// The same in sentences: of all that is counted by service quotas.
+const LIMITS: [&str; 4] = ["quota", "maximum number of", "service limit", "too many requests"];
+
+/// What has other reasons although it holds such words.
+const NO_SHORTAGES: [&str; 4] = ["disk", "timelimitexceeded", "not authorized", "permission"];
 
 /// Whether a build's failure reason shows a want of capacity or quota: then the build says nothing
 /// of its inputs. The reason must not be a component's own output, which may hold any word.
 pub fn is_shortage(reason: &str) -> bool {
-    let reason = reason.to_ascii_lowercase().replace("timelimitexceeded", "");
+    let reason = reason.to_ascii_lowercase();
     // `InsufficientInstanceCapacity`, "We currently do not have sufficient t3.large capacity".
-    // The time and the disk of a build are its own.
-    (reason.contains("sufficient") && reason.contains("capacity") && !reason.contains("disk"))
-        || SHORTAGES.iter().any(|word| reason.contains(word))
+    let has = |word: &&str| reason.contains(*word);
+    let is_short = (reason.contains("sufficient") && reason.contains("capacity"))
+        || SHORTAGES.iter().chain(&LIMITS).any(has);
+    is_short && !NO_SHORTAGES.iter().any(has)
 }
 
 /// One line of a pipeline's list of images. It does not say what the image was built from.
@@ -210,12 +225,18 @@ mod tests {
             "We currently do not have sufficient m5.large capacity in the zone you requested",
             "ServiceQuotaExceededException: You have exceeded the number of concurrent builds",
             "Can't start SSM Automation for arn during building. Rate exceeded",
+            "UnfulfillableCapacity: no Spot capacity available",
+            "You have reached the maximum number of AMIs",
+            "ThrottledException",
         ] {
             assert!(is_shortage(reason), "{reason}");
         }
-        for reason in
-            ["The build instance was lost.", "Step failed: disk full, time limit exceeded"]
-        {
+        for reason in [
+            "The build instance was lost.",
+            "Step failed: disk full, time limit exceeded",
+            "insufficient capacity on disk /dev/xvda",
+            "not authorized (insufficient permissions) to CreateCapacityReservation",
+        ] {
             assert!(!is_shortage(reason), "{reason}");
         }
     }

@@ -1,10 +1,14 @@
 //! How do the logs look?
 
+use std::io::{self, Write};
+
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::error::is_deceptive;
 
 /// From here on, one JSON object a line on standard output, from `level` on. Lambda's runtime is
 /// silenced: it would log every failure a second time.
@@ -14,7 +18,43 @@ pub fn log_from(level: Level) {
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(false)
-        .with_target(false);
+        .with_target(false)
+        .with_writer(|| Plain(io::stdout()));
     let filter = Targets::new().with_default(level).with_target("lambda_runtime", LevelFilter::OFF);
     tracing_subscriber::registry().with(json).with(filter).init();
+}
+
+/// A writer of whole lines, in which no foreign text breaks a line or turns the direction of writing:
+/// JSON escapes control characters, and no others.
+struct Plain<W>(W);
+
+impl<W: Write> Write for Plain<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let is_foreign = |c: char| c != '\n' && is_deceptive(c);
+        if text.contains(is_foreign) {
+            self.0.write_all(text.replace(is_foreign, " ").as_bytes())?;
+        } else {
+            self.0.write_all(line)?;
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_stays_on_its_line_and_in_its_direction() {
+        let mut written = Vec::new();
+        let line = "{\"message\":\"gold is EVIL\u{2028}\u{202e}größer\"}\n";
+        Plain(&mut written).write_all(line.as_bytes()).unwrap();
+        let written = String::from_utf8(written).unwrap();
+        assert_eq!(written, "{\"message\":\"gold is EVIL  größer\"}\n");
+    }
 }

@@ -92,10 +92,10 @@ impl Held {
     }
 }
 
-/// Whether this is an AMI's id and nothing else: `ami-` and a short name.
-fn is_ami_id(text: &str) -> bool {
+/// Whether this is an AMI's id and nothing else: `ami-` and a hexadecimal number.
+pub(crate) fn is_ami_id(text: &str) -> bool {
     text.strip_prefix("ami-").is_some_and(|id| {
-        (1..=32).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        (1..=32).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use aws_sdk_sns::Client;
 
 use crate::aws::request_error;
-use crate::error::RequestError;
+use crate::error::{RequestError, on_one_line};
 use crate::report::Report;
 
 /// What SNS takes for one message, less room for its own wrapping.
@@ -57,6 +57,7 @@ fn message(report: &Report) -> String {
 fn structured(report: &Report, omitted: usize) -> String {
     let mut text = report.to_string();
     let mut json = serde_json::json!(report);
+    on_one_line(&mut json);
     if omitted > 0 {
         // Writing to a string cannot fail.
         let _ = write!(text, "\n{omitted} more pipelines do not fit here; the log has them all");

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::arn::{ImageArn, PipelineArn};
 use crate::decision::{Decision, Leave, Reason, Tries, Wait};
-use crate::error::{Chain, RequestError, one_line};
+use crate::error::{Chain, RequestError, on_one_line, one_line};
 use crate::image::ImageStatus;
 use crate::image_builder::Started;
 use crate::pin::Pin;
@@ -536,7 +536,9 @@ impl Report {
                 event.omitted = (omitted > 0).then_some(omitted);
             }
         }
-        serde_json::json!(self)
+        let mut answer = serde_json::json!(self);
+        on_one_line(&mut answer);
+        answer
     }
 
     /// Whether there is something that a person may want to know: a start, a failure, or a

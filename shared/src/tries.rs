@@ -93,6 +93,11 @@ pub(crate) fn judge(
             One::None => break,
         }
     }
+    if let Some((tries, not_before)) = unread(observed, policy)
+        && not_before.is_none_or(|at| now < at)
+    {
+        return Verdict::Pause(tries, not_before);
+    }
     if row.images.is_empty() {
         let alike = alike(reasons, observed);
         if alike.len() >= BUILDS_A_DAY {
@@ -139,6 +144,29 @@ pub(crate) fn needs_older(
             || (good < BUILDS_A_DAY && alike(reasons, observed).len() == good))
 }
 
+/// Good builds that are listed and cannot be read, where no other one can: they are tries, since a
+/// start after each of them would have no end.
+fn unread(observed: &Observed, policy: RetryPolicy) -> Option<(Tries, Option<Timestamp>)> {
+    if observed.built().is_some() {
+        return None;
+    }
+    let good = observed.images.iter().filter(|image| image.status.phase() == Phase::Built);
+    let last = good.clone().max_by_key(|image| image.created)?;
+    let count = good.count();
+    let began = last.created.filter(|began| *began <= observed.now)?;
+    let tries = Tries {
+        last: last.arn.clone(),
+        status: last.status.clone(),
+        count,
+        built: 0,
+        of: policy.tries,
+        since: None,
+        shows: Vec::new(),
+    };
+    let pause = policy.pause_after(count);
+    Some((tries, pause.map(|pause| began.checked_add(pause).unwrap_or(Timestamp::MAX))))
+}
+
 /// What one build says of how often it was tried.
 enum One {
     Try,
@@ -153,7 +181,12 @@ fn judge_one(
     observed: &Observed,
     target: Option<&Target>,
 ) -> One {
-    let Ok(own) = differences(image, observed, target) else { return One::None };
+    let own = match differences(image, observed, target) {
+        Ok(own) => own,
+        // What failed on something newer still failed.
+        Err(_) if !is_good(image) => return One::Try,
+        Err(_) => return One::None,
+    };
     if is_good(image) {
         let still_shows = |reason: &Difference| {
             own.iter()
@@ -209,6 +242,8 @@ impl Row<'_> {
     fn not_before(&self, observed: &Observed, policy: RetryPolicy) -> Option<Timestamp> {
         let pause = policy.pause_after(self.images.len())?;
         let began = self.images.first().and_then(|image| image.created);
+        // A date to come is none: the pause would last until then.
+        let began = began.filter(|began| *began <= observed.now);
         match began.or(observed.member.pipeline.last_run) {
             Some(began) => Some(began.checked_add(pause).unwrap_or(Timestamp::MAX)),
             None if self.images.len() < policy.tries => Some(observed.now),

@@ -3,7 +3,7 @@
 use image_cascade::Clients;
 use image_cascade::budget::Budget;
 use image_cascade::cascade::{FinishError, cascade, finish};
-use image_cascade::error::Chain;
+use image_cascade::error::{Chain, one_line};
 use image_cascade::report::{Event, Failed, Report, Tick};
 use image_cascade::scope::Scope;
 use image_cascade::settings::Settings;
@@ -51,7 +51,7 @@ pub async fn handle(
     let due = event.get("time").and_then(Value::as_str).and_then(|time| time.parse().ok());
     let tick = Tick { at: due.unwrap_or_else(|| budget.now()), period: settings.check_period };
     let Request { selection, dry_run } = Request::parse(event).map_err(|error| {
-        let error = Chain(&error).to_string();
+        let error = one_line(&Chain(&error).to_string());
         tracing::error!("{error}");
         HandleError::Event(error)
     })?;

@@ -30,7 +30,7 @@ use crate::component::Component;
 use crate::error::{Cause, Class, RequestError, one_line};
 use crate::image::{Configurations, Image, ImageStatus, ImageSummary, Phase, is_shortage};
 use crate::outputs::{Outputs, Producer};
-use crate::parameter::ParameterName;
+use crate::parameter::{ParameterName, is_ami_id};
 use crate::pipeline::{CONTINUE_HERE, Pipeline, PipelineStatus};
 use crate::plan::Start;
 use crate::recipe::{ParentImage, Recipe};
@@ -189,7 +189,11 @@ impl ImageBuilder for Client {
         let image = answer.image().ok_or_else(|| RequestError {
             operation: OPERATION,
             subject: reference.to_string(),
-            cause: Cause::new(Some("ResourceNotFoundException"), None, "the answer holds no image"),
+            cause: Cause {
+                class: Class::Unreadable,
+                code: None,
+                message: "the answer holds no image".to_owned(),
+            },
         })?;
         read_image(image).map_err(|error| unreadable(OPERATION, &error))
     }
@@ -222,7 +226,7 @@ impl ImageBuilder for Client {
                     .send()
                     .await
                     .map_err(|error| request_error(OPERATION, recipe, &error))?;
-                answer.image_recipe.and_then(|recipe| recipe.components)
+                answer.image_recipe.ok_or_else(|| no_recipe(recipe))?.components
             }
             RecipeKind::Container => {
                 let request = self.get_container_recipe().container_recipe_arn(recipe.to_string());
@@ -230,7 +234,7 @@ impl ImageBuilder for Client {
                     .send()
                     .await
                     .map_err(|error| request_error(OPERATION, recipe, &error))?;
-                answer.container_recipe.and_then(|recipe| recipe.components)
+                answer.container_recipe.ok_or_else(|| no_recipe(recipe))?.components
             }
         };
         Ok(component_arns(&components.unwrap_or_default()).map(str::to_owned).collect())
@@ -624,13 +628,15 @@ fn read_image(image: &types::Image) -> Result<Image, ArnError> {
     })
 }
 
-/// The parent that is shown of an image. Only a container's may be a name in a registry: of an
-/// image whose recipe names a parameter, any other text may be the parameter's value, which is
-/// never shown.
+/// The parent that is shown of an image. Of an image whose recipe names a parameter, every text that
+/// is not plainly an image's name may be the parameter's value, which is never shown; only a
+/// container's parent may be a name in a registry.
 fn read_parent(text: &str, is_container: bool) -> Option<ParentImage> {
-    match ParentImage::parse(text) {
-        Ok(ParentImage::Registry(_)) if !is_container => None,
-        parsed => parsed.ok(),
+    match ParentImage::parse(text).ok()? {
+        parent @ ParentImage::Image(_) => Some(parent),
+        ParentImage::Ami(id) => is_ami_id(&id).then_some(ParentImage::Ami(id)),
+        parent @ ParentImage::Registry(_) if is_container => Some(parent),
+        ParentImage::Registry(_) | ParentImage::Parameter(_) | ParentImage::Product(_) => None,
     }
 }
 
@@ -650,6 +656,13 @@ fn read_shortage(image: &types::Image) -> Option<String> {
     let mut shown = reason.into_iter().chain(distribution).chain(regions);
     let shown = shown.find(|text| is_shortage(text));
     shown.map(one_line)
+}
+
+/// An answer about a recipe that has none.
+fn no_recipe(recipe: &RecipeArn) -> RequestError {
+    let message = "the answer holds no recipe".to_owned();
+    let cause = Cause { class: Class::Unreadable, code: None, message };
+    RequestError { operation: "get recipe", subject: recipe.to_string(), cause }
 }
 
 fn unreadable(operation: &'static str, error: &ArnError) -> RequestError {
