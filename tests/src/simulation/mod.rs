@@ -194,7 +194,7 @@ async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch) -> Outcome {
             world.act(Step::Truth(*kind));
         }
     }
-    come_to_rest(cloud, watch).await;
+    come_to_rest(play, cloud, watch).await;
     // Without a subscriber nobody hears it.
     let heard = play.triggers != Triggers::Rules;
     tell(play, cloud, watch, if heard { &world.garbage } else { &[] })
@@ -225,7 +225,7 @@ async fn rest(cloud: &Cloud, watch: &Watch) {
 }
 
 /// One check, when nothing goes on, and what it has started to its end. Nothing if the play is lost.
-async fn check(cloud: &Cloud, watch: &Watch) -> Option<Value> {
+async fn check(play: &Play, cloud: &Cloud, watch: &Watch) -> Option<Value> {
     rest(cloud, watch).await;
     if watch.seen().is_lost() {
         return None;
@@ -240,10 +240,12 @@ async fn check(cloud: &Cloud, watch: &Watch) -> Option<Value> {
     }
     // Nothing waits for a try that there was not: a build from before its reason came to be is none.
     // Where nothing but dates tells what an image lacks, four good images a day are the bound,
-    // whatever they were built for: a fifth waits.
+    // whatever they were built for: a fifth waits. Where the record of a parent's workflows is gone,
+    // a build that began while the parent's ran counts as a try, and the next one is later for it.
     for (pipeline, verdict, pauses) in before {
         let said = said_of(&invoked.payload, &pipeline);
-        if !matches!(verdict, Verdict::Behind(_)) || !PAUSES.contains(&said) || pauses {
+        let waits = matches!(verdict, Verdict::Behind(_)) && PAUSES.contains(&said);
+        if !waits || pauses || play.keeps_runs.is_some() {
             continue;
         }
         let (now, mut state) = (cloud.now(), cloud.state());
@@ -267,7 +269,7 @@ async fn go_on_under_lies(play: &Play, cloud: &Cloud, watch: &Watch) {
     let mut last = Value::Null;
     for hours in [1, 1, 1, 2, 3, 5, 24, 1, 24, 1, 1] {
         tokio::time::sleep(Duration::from_hours(hours)).await;
-        let Some(report) = check(cloud, watch).await else { return };
+        let Some(report) = check(play, cloud, watch).await else { return };
         last = report;
     }
     hold_under_lies(play, cloud, watch, &last);
@@ -348,10 +350,10 @@ fn tells(verdict: &Verdict, said: &str) -> bool {
 
 /// A bounded number of checks makes every pipeline that can be current, current, and the last
 /// report says the truth of every other one.
-async fn come_to_rest(cloud: &Cloud, watch: &Watch) {
+async fn come_to_rest(play: &Play, cloud: &Cloud, watch: &Watch) {
     let mut last = Value::Null;
     for round in 0.. {
-        let Some(report) = check(cloud, watch).await else { return };
+        let Some(report) = check(play, cloud, watch).await else { return };
         last = report;
         let codes: Vec<&str> = lines(&last).filter_map(code).collect();
         let stopped = last["events"][0].get("stopped").is_some();
