@@ -219,15 +219,18 @@ impl Oracle<'_> {
         images
     }
 
-    /// The builds that run and count as a pipeline's: each with when it was asked for.
+    /// The builds of a pipeline that run, each with when it was asked for: those of its executions,
+    /// and those that somebody made without it and that will bring what it lacks.
     pub fn running(&mut self, pipeline: &str) -> Vec<(String, Timestamp)> {
+        let since = self.parts(pipeline).into_iter().filter_map(|part| part.since).max();
         let Some(pipeline) = self.pipeline(pipeline) else { return Vec::new() };
         let recipe = self.recipe(&pipeline).unwrap_or_default();
         let images = self.images(&pipeline, &recipe);
         let builds = self.builds();
         let running = images.iter().filter_map(|image| {
             let build = builds.get(text(image, "arn"))?;
-            build.ends.map(|_| (build.arn.clone(), build.created))
+            let counts = build.pipeline.is_some() || Some(build.created) >= since;
+            build.ends.filter(|_| counts).map(|_| (build.arn.clone(), build.created))
         });
         running.collect()
     }
@@ -353,9 +356,12 @@ impl Oracle<'_> {
             let produced = |maker: &&Value, this: &mut Self| {
                 let recipe = this.recipe(maker);
                 let newest = recipe.and_then(|recipe| this.newest_built(maker, &recipe));
-                newest.is_some_and(|image| image["outputResources"].to_string().contains(&parent))
+                let whole = format!("\"{parent}\"");
+                newest.is_some_and(|image| image["outputResources"].to_string().contains(&whole))
             };
-            return all.iter().filter(|maker| produced(maker, self)).cloned().collect();
+            // What is switched off builds nothing that could lead on.
+            let enabled = all.iter().filter(|maker| text(maker, "status") != "DISABLED");
+            return enabled.filter(|maker| produced(maker, self)).cloned().collect();
         }
         if !parent.starts_with("arn:") || is_build(&parent) {
             return Vec::new();
