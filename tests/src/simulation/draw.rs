@@ -178,7 +178,7 @@ pub fn play(seed: u64) -> Play {
             *at = begin + *at / shorter;
         }
     }
-    move_before_images(&mut rng, &mut steps);
+    lead_up(&mut rng, &mut steps);
     for (index, drawn) in pipelines.iter().enumerate() {
         if drawn.begins == Begins::Later {
             steps.push((moment(&mut rng), Step::Create(index)));
@@ -219,18 +219,24 @@ pub fn play(seed: u64) -> Play {
     }
 }
 
-/// An image that is made without its pipeline often has what the pipeline's own images lack.
-fn move_before_images(rng: &mut Rng, steps: &mut Vec<(Duration, Step)>) {
-    let images = steps.iter().filter(|(_, step)| matches!(step, Step::CreateImage(_, true)));
-    let images: Vec<Duration> = images.map(|(at, _)| *at).collect();
-    for at in images {
-        let moves = match rng.u8(0..4) {
-            0 => Step::MoveBase,
-            1 => Step::Release(choose(rng, &COMPONENTS), Quality::Good),
-            2 => Step::Recipe(0, None),
+/// What leads up to a step: an image that is made without its pipeline often has what the pipeline's
+/// own images lack, and one that is deprecated has an older one behind it, and children.
+fn lead_up(rng: &mut Rng, steps: &mut Vec<(Duration, Step)>) {
+    for (at, step) in steps.clone() {
+        let (before, earlier) = match step {
+            Step::CreateImage(_, true) => {
+                let before = match rng.u8(0..4) {
+                    0 => Step::MoveBase,
+                    1 => Step::Release(choose(rng, &COMPONENTS), Quality::Good),
+                    2 => Step::Recipe(0, None),
+                    _ => continue,
+                };
+                (before, rng.u64(1..5_000))
+            }
+            Step::Deprecate(pipeline) => (Step::Run(pipeline), rng.u64(1..4 * 3_600_000)),
             _ => continue,
         };
-        steps.push((at.saturating_sub(Duration::from_millis(rng.u64(1..5_000))), moves));
+        steps.push((at.saturating_sub(Duration::from_millis(earlier)), before));
     }
 }
 
@@ -307,9 +313,9 @@ fn step(rng: &mut Rng, size: usize) -> Step {
         21..=22 => Step::Cancel(pipeline),
         23..=24 => Step::Switch(pipeline, rng.bool()),
         25 => Step::Delete(pipeline),
-        26 => Step::Deprecate(pipeline),
-        27 => Step::DeleteImage(pipeline),
-        28..=30 => Step::Parameter(rng.bool().then_some(pipeline)),
+        26..=27 => Step::Deprecate(pipeline),
+        28 => Step::DeleteImage(pipeline),
+        29..=30 => Step::Parameter(rng.bool().then_some(pipeline)),
         31..=32 => Step::Garbage,
         33..=36 => Step::CreateImage(pipeline, rng.u8(0..4) > 0),
         37..=39 => {

@@ -30,7 +30,7 @@ use serde_json::Value;
 
 use draw::{Play, SHORTAGES, Step, Triggers};
 use oracle::Verdict;
-use watch::Watch;
+use watch::{HIDE_THE_PARENT, Watch};
 use world::World;
 
 use crate::wire;
@@ -278,9 +278,7 @@ async fn go_on_under_lies(play: &Play, cloud: &Cloud, watch: &Watch) {
 /// Whether a check under lies says what is true.
 fn hold_under_lies(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value) {
     let lies = watch.seen().lied_since(cloud.now());
-    let hides_the_parent = [Kind::ParentAsPattern, Kind::ParentAsText, Kind::ParentMissing]
-        .iter()
-        .any(|kind| lies.contains(kind));
+    let hides_the_parent = HIDE_THE_PARENT.iter().any(|kind| lies.contains(kind));
     // Where a build went to an older parent and images do not show it, nothing tells that from a
     // build on the newest: neither what is shown nor any date. Where a build began while its
     // parent's ran, only the record of the parent's workflows tells, as long as it is kept. When

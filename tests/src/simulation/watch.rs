@@ -15,6 +15,10 @@ use super::draw::SHORTAGES;
 use super::logs::Said;
 use super::oracle::{Oracle, Part, Verdict};
 
+/// The lies that hide what an image was built on.
+pub const HIDE_THE_PARENT: [Kind; 3] =
+    [Kind::ParentAsPattern, Kind::ParentAsText, Kind::ParentMissing];
+
 /// The hours that have to pass after so many builds from the same inputs before the next one.
 fn pause_after(builds: usize) -> SignedDuration {
     SignedDuration::from_hours(match builds {
@@ -78,6 +82,8 @@ struct Before {
     parts: Vec<Part>,
     running: Vec<(String, Timestamp)>,
     executions: usize,
+    /// Whether it is in a circle, and the parent of some pipeline resolves to nothing.
+    some_are_unresolved: bool,
 }
 
 /// Builds of ours of one pipeline while nothing moved that it is built from.
@@ -298,7 +304,8 @@ impl Seen {
         image: &str,
         image_builder: &ImageBuilder,
     ) {
-        let Some(Before { verdict, parts, running, .. }) = self.before.take() else { return };
+        let Some(before) = self.before.take() else { return };
+        let Before { verdict, parts, running, some_are_unresolved, .. } = before;
         // Nothing of it is the doing of others from here on.
         self.ours.insert(image.to_owned(), (call.caller.to_owned(), pipeline.to_owned()));
         let since = self.invocations.get(call.caller).copied().unwrap_or(call.at);
@@ -323,12 +330,17 @@ impl Seen {
             }
             match verdict {
                 Some(Verdict::Behind(_)) => {}
-                // A circle through an AMI is seen where the pipelines that produced it are looked at:
-                // a check looks at all, a notification at those around its image. Such a start is
-                // one of what lacks something, and spaced as all are.
-                Some(Verdict::Cycle) if call.caller.starts_with("gold-cascade") => {
-                    self.happens("starts by a notification in a circle through an AMI");
+                // A circle through an AMI is seen where the pipelines that produced it are looked at: a
+                // check looks at all whose own parent resolves, a notification at those around its
+                // image. Such a start is one of what lacks something, and spaced as all are.
+                Some(Verdict::Cycle)
+                    if call.caller.starts_with("gold-cascade") || some_are_unresolved =>
+                {
+                    self.happens("starts in a circle through an AMI that was not looked at");
                 }
+                // Where images do not show their parents, nothing says that it was a newer one.
+                Some(Verdict::NeverBack)
+                    if HIDE_THE_PARENT.iter().any(|lie| self.lied_since(since).contains(lie)) => {}
                 // However Image Builder lies: what it shows of a parent is compared with dates, and
                 // these do not lie.
                 other => self.violation(call.at, format!("{by}, although it is {other:?}")),
@@ -383,8 +395,16 @@ impl Witness for Watch {
         let executions = image_builder.executions().len();
         let parameters = seen.parameters.clone();
         let mut oracle = Oracle { image_builder, parameters: &parameters, now: call.at };
+        let verdict = oracle.verdict(pipeline);
+        let some_are_unresolved = verdict == Some(Verdict::Cycle)
+            && oracle
+                .pipelines()
+                .iter()
+                .filter_map(|it| it["arn"].as_str())
+                .any(|other| oracle.verdict(other) == Some(Verdict::Unresolved));
         seen.before = Some(Before {
-            verdict: oracle.verdict(pipeline),
+            verdict,
+            some_are_unresolved,
             parts: oracle.parts(pipeline),
             running: oracle.running(pipeline),
             executions,
