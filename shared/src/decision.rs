@@ -138,6 +138,8 @@ pub struct Tries {
     pub built: usize,
     /// After how many of them there is one more only once in a long while.
     pub of: usize,
+    /// Whether nothing but dates asks for another build, so that these were maybe not for this reason.
+    pub by_date: bool,
     /// When everything that the reason names had come to be, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
@@ -494,7 +496,13 @@ impl fmt::Display for Times {
 /// What the builds have come to, without what follows from it.
 impl fmt::Display for Tries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { last, status, count, built, since, shows, of: _ } = self;
+        let Self { last, status, count, built, since, shows, by_date, of: _ } = self;
+        if *by_date {
+            return write!(
+                f,
+                "{count} builds of one day show the same inputs, and dates alone ask for another one"
+            );
+        }
         if !self.are_unverified() {
             write!(f, "{} is {status} from the same inputs", last.short())?;
             return match count.saturating_sub(1) {

@@ -531,6 +531,7 @@ mod tests {
             observed.history = (1..=builds).rev().map(|build| built(build).into()).collect();
             assert_eq!(decide(&observed, RetryPolicy::default()).kind(), kind, "{builds}");
         }
+        insta::assert_snapshot!(decided(&observed), @"wait: parent image gold 1.0.0/3 was made again at 2026-11-23T12:00:00Z; 4 builds of one day show the same inputs, and dates alone ask for another one; next try not before 2026-11-24T11:01:00Z");
     }
 
     #[test]

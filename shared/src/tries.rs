@@ -104,6 +104,8 @@ pub(crate) fn judge(
             let oldest = alike.last().and_then(|image| image.created);
             let not_before = oldest.map(|began| began.checked_add(DAY).unwrap_or(Timestamp::MAX));
             if let Some(tries) = (Row { images: alike }).said(reasons, policy) {
+                let of = tries.count;
+                let tries = Tries { by_date: true, since: None, shows: Vec::new(), of, ..tries };
                 return Verdict::Pause(tries, not_before);
             }
         }
@@ -160,6 +162,7 @@ fn unread(observed: &Observed, policy: RetryPolicy) -> Option<(Tries, Option<Tim
         count,
         built: 0,
         of: policy.tries,
+        by_date: false,
         since: None,
         shows: Vec::new(),
     };
@@ -264,6 +267,7 @@ impl Row<'_> {
             count: self.images.len(),
             built,
             of: policy.tries,
+            by_date: false,
             since: reasons.iter().filter_map(|it| it.since).max().filter(|_| built > 0),
             shows,
         })

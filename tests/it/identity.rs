@@ -113,6 +113,25 @@ async fn given_an_image_of_create_image_then_its_pipeline_does_not_build_the_sam
     assert_eq!(lab.count("gold"), 1, "its own first");
 }
 
+/// Builds that failed since do not hide it.
+#[tokio::test(start_paused = true)]
+async fn given_an_image_of_create_image_and_failures_since_then_it_still_counts() {
+    let lab = Lab::silent(&[]).await;
+    let pinned = "ami-0cd12345db678d90f";
+    lab.recipe_with_agent("gold", pinned).await;
+    lab.create_image("image-recipe/gold/1.0.0").await;
+    lab.rest().await;
+    lab.pipeline_of("gold", "gold/1.0.0", PipelineStatus::Enabled).await;
+    lab.break_agent().await;
+    for _ in 0..4 {
+        lab.run_to_rest("gold").await;
+    }
+    lab.pass(std::time::Duration::from_hours(48)).await;
+    lab.release_agent("1.2.0", "name: agent 1.2").await;
+    let report = lab.check().await.unwrap();
+    assert_eq!(said_of(&report, "gold"), "rebuild: component agent 1.0.0/1 -> 1.2.0/1");
+}
+
 /// > A refusal that says nothing of the resource, such as a throttle of any service, credentials or an unknown code, fails the invocation and skips no pipeline.
 #[tokio::test(start_paused = true)]
 async fn given_a_refusal_that_is_not_about_the_resource_then_the_invocation_fails() {

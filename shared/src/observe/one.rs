@@ -37,7 +37,7 @@ const SHORTEST_BUILD: SignedDuration = SignedDuration::from_mins(2);
 const SHORTAGES: usize = 10;
 
 /// How many images of `CreateImage` are looked at for one pipeline.
-const DIRECT_IMAGES: usize = 3;
+const DIRECT_IMAGES: usize = 5;
 
 /// Looks at one pipeline after the other.
 pub(super) struct Observer<'a, I> {
@@ -432,7 +432,9 @@ impl<I: ImageBuilder> Observer<'_, I> {
     /// Whether an image of `CreateImage` that has not been looked for could have what the pipeline
     /// lacks.
     async fn may_lack_direct_images(&self, observed: &Observed) -> bool {
-        if self.recent().await.is_some() {
+        if let Some(recent) = self.recent().await
+            && !recent.may_have_forgotten(observed)
+        {
             return false;
         }
         let is_behind = !lacks(observed).is_empty() || observed.built().is_none();
@@ -452,7 +454,9 @@ impl<I: ImageBuilder> Observer<'_, I> {
             build.status.phase() != Phase::Gone
                 && observed.images.iter().all(|known| known.arn != build.arn)
         });
-        builds.sort_by_key(|build| std::cmp::Reverse(build.arn.build()));
+        // Good ones come before those that failed, which are tries at most.
+        let is_spent = |build: &ImageSummary| build.status.phase() == Phase::Spent;
+        builds.sort_by_key(|build| (is_spent(build), std::cmp::Reverse(build.arn.build())));
         let mut images = Vec::new();
         for build in builds.into_iter().take(DIRECT_IMAGES) {
             match self.asked.image(&build.arn.into()).await {

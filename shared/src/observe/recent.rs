@@ -155,6 +155,15 @@ impl Recent {
         images
     }
 
+    /// Whether a good image that counts as the pipeline's may be older than all that is kept of its
+    /// recipe version, and newer than its own newest one: builds that failed since have taken the room.
+    pub(super) fn may_have_forgotten(&self, observed: &Observed) -> bool {
+        let newest = made_by(&observed.member).and_then(|made| self.newest.get(&made));
+        let Some(Newest { room, images }) = newest else { return false };
+        let Some(oldest) = images.last().filter(|_| images.len() >= *room) else { return false };
+        observed.built().is_none_or(|built| oldest.arn.is_newer_than(&built.arn))
+    }
+
     /// The newest image of `member` by the recipe version that it runs now, if that was built and
     /// the pipeline builds nothing. None says nothing.
     pub(super) async fn built_by(
