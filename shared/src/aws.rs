@@ -3,24 +3,25 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use tokio::task::yield_now;
+use aws_smithy_types::timeout::TimeoutConfig;
 
 use crate::error::{Cause, RequestError};
-use crate::https::Https;
 use crate::image_builder::sdk;
 use crate::parameter_store;
 use crate::settings::Settings;
 
-/// How many calls every event and every check begins with at once: for pipelines and for
-/// recipes (`observe/lists.rs`).
-const FIRST_CALLS: usize = 2;
+/// How long the response to a call may take. An API answers within a second or not at all; a call
+/// that hangs must not use up the invocation's own time.
+pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a function keeps between invocations: its clients, and nothing else.
 ///
@@ -36,17 +37,9 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Clients by what the environment says, made once for each cold start. Connections to Image
-    /// Builder are on their way when they are there.
+    /// Clients configured from the environment, created once for each cold start.
     pub async fn from_environment(settings: &Settings) -> Self {
-        let https = Https::new();
-        let aws = sdk_config(settings, https.clone()).await;
-        if let Some(endpoint) = sdk::endpoint(&aws).await {
-            https.open_early(endpoint, FIRST_CALLS);
-            // They are on their way before the rest is made.
-            yield_now().await;
-        }
-        Self::new(aws, settings)
+        Self::new(sdk_config(settings).await, settings)
     }
 
     /// Clients that reach AWS as `aws` says.
@@ -75,9 +68,15 @@ impl Clients {
     }
 }
 
-/// Region, credentials and endpoints from the environment, as every AWS client reads them.
-async fn sdk_config(settings: &Settings, https: Https) -> SdkConfig {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(https);
+/// Region, credentials and endpoints from the environment, as every AWS client reads them, and the
+/// SDK's own HTTPS client, which verifies against the system's roots.
+async fn sdk_config(settings: &Settings) -> SdkConfig {
+    let https = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let timeouts = TimeoutConfig::builder().read_timeout(RESPONSE_TIMEOUT).build();
+    let mut loader =
+        aws_config::defaults(BehaviorVersion::latest()).http_client(https).timeout_config(timeouts);
     if settings.has_credentials {
         // The environment is where the usual chain looks first; a cold start need
         // not make the rest of it (`docs/decisions/0009`).

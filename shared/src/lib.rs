@@ -38,13 +38,7 @@ pub mod tries;
 pub mod version;
 
 mod aws;
-mod connection;
-mod dns;
-mod https;
-mod pool;
-mod trust;
 #[cfg(test)]
 mod world;
-mod worth;
 
 pub use aws::Clients;

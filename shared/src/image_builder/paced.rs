@@ -26,8 +26,8 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::pace::Pace;
+use crate::aws::RESPONSE_TIMEOUT;
 use crate::error::is_throttle;
-use crate::https::PATIENCE;
 
 /// For how long a call that is throttled is made again. A signature is good for five minutes (AWS
 /// General Reference, "Signature Version 4"), and by then it is not our pace that is wrong.
@@ -132,7 +132,7 @@ impl HttpConnector for Connector {
                 turns.wait().await;
                 let sent = Instant::now();
                 let copy = request.try_clone();
-                let answer = timeout(PATIENCE, inner.call(request)).await;
+                let answer = timeout(RESPONSE_TIMEOUT, inner.call(request)).await;
                 let answer = answer.map_err(|late| ConnectorError::timeout(late.into()))?;
                 let is_throttled = answer.as_ref().is_ok_and(is_throttled);
                 turns.answered(sent, is_throttled);

@@ -11,12 +11,9 @@ use aws_config::SdkConfig;
 pub use aws_sdk_imagebuilder::Client;
 use aws_sdk_imagebuilder::Config;
 use aws_sdk_imagebuilder::config::StalledStreamProtectionConfig;
-use aws_sdk_imagebuilder::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
 use aws_sdk_imagebuilder::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_imagebuilder::types;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_types::service_config::ServiceConfigKey;
-use http::Uri;
 use jiff::Timestamp;
 
 use super::paced::{Paced, SIGNED};
@@ -62,27 +59,6 @@ pub fn client(config: &SdkConfig, most: Option<u32>) -> Client {
         .retry_partition(RetryPartition::custom("image-cascade").build());
     builder.set_http_client(paced);
     Client::from_conf(builder.build())
-}
-
-/// Where the calls of a client of `config` go, if that can be said before there is one.
-pub(crate) async fn endpoint(config: &SdkConfig) -> Option<Uri> {
-    let ours = ServiceConfigKey::builder()
-        .service_id("imagebuilder")
-        .env("AWS_ENDPOINT_URL")
-        .profile("endpoint_url")
-        .build()
-        .ok()
-        .and_then(|key| config.service_config()?.load_config(key));
-    let given = ours.or_else(|| config.endpoint_url().map(str::to_owned));
-    let params = Params::builder()
-        .set_region(config.region().map(ToString::to_string))
-        .set_use_dual_stack(config.use_dual_stack())
-        .set_use_fips(config.use_fips())
-        .set_endpoint(given)
-        .build()
-        .ok()?;
-    let endpoint = DefaultResolver::new().resolve_endpoint(&params).await.ok()?;
-    endpoint.url().parse().ok()
 }
 
 impl ImageBuilder for Client {
@@ -670,25 +646,5 @@ fn unreadable(operation: &'static str, error: &ArnError) -> RequestError {
         operation,
         subject: "and read the answer".to_owned(),
         cause: Cause { class: Class::Unreadable, code: None, message: error.to_string() },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use aws_config::{BehaviorVersion, Region};
-
-    #[tokio::test]
-    async fn the_endpoint_is_the_regions_or_the_one_that_is_given() {
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("cn-north-1"))
-            .build();
-        let uri = endpoint(&config).await.unwrap();
-        assert_eq!(uri, "https://imagebuilder.cn-north-1.amazonaws.com.cn/");
-        let config = config.into_builder().endpoint_url("http://localhost:4566").build();
-        assert_eq!(endpoint(&config).await.unwrap(), "http://localhost:4566/");
-        let nowhere = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
-        assert_eq!(endpoint(&nowhere).await, None, "the call itself says that there is no Region");
     }
 }
