@@ -161,8 +161,8 @@ fn variables(service: &Service) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("AWS_ACCESS_KEY_ID", "bench".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "bench".to_owned()),
-        ("AWS_REGION", emulator::cloud::REGION.to_owned()),
-        ("AWS_DEFAULT_REGION", emulator::cloud::REGION.to_owned()),
+        ("AWS_REGION", emulator::account::REGION.to_owned()),
+        ("AWS_DEFAULT_REGION", emulator::account::REGION.to_owned()),
         ("AWS_ENDPOINT_URL", service.endpoint.clone()),
         // For rustls and for botocore.
         ("SSL_CERT_FILE", roots.clone()),

@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use emulator::account::{ACCOUNT, GOLD_TOPIC, REGION};
 use emulator::clock::Clock;
-use emulator::cloud::{ACCOUNT, Cloud, REGION};
-use emulator::deploy::{self, FUNCTIONS, GOLD_TOPIC};
+use emulator::cloud::Cloud;
+use emulator::deploy;
+use emulator::functions;
 use emulator::iam::Role;
 use emulator::lambda::{Code, Deployment, Handler};
 use image_cascade::settings::Settings;
@@ -230,7 +232,7 @@ fn function(name: &str, code: Handler) -> Deployment {
 fn deploy_ours(cloud: &Cloud, topic: &str) -> Result<(), Failure> {
     cloud.state().roles = Role::of_the_template()?;
     let settings = Settings::from_lookup(|_| None)?;
-    for name in FUNCTIONS {
+    for name in functions::names() {
         let (settings, skew) = (settings.clone(), SignedDuration::ZERO);
         let handler = tests::wire::handler(name, cloud, settings, deploy::TIMEOUT, skew);
         cloud.lambda().deploy(function(name, handler));

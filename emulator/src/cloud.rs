@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::account::{ACCOUNT, REGION};
 use crate::clock::Clock;
 use crate::events::EventBus;
 use crate::faults::{Fault, Faults, Kind};
@@ -25,14 +26,8 @@ use crate::sqs::Sqs;
 use crate::ssm::ParameterStore;
 use crate::witness::{Call, Latency, Witness};
 
-/// The account that everything here belongs to.
-pub const ACCOUNT: &str = "123456789012";
-
 /// Image Builder, as requests are signed for it.
 const SERVICE: &str = "imagebuilder";
-
-/// The Region that everything here is in.
-pub const REGION: &str = "us-east-1";
 
 /// All services of one account and Region. Cloning gives another handle to the same.
 #[derive(Debug, Clone)]

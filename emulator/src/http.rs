@@ -15,7 +15,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::cloud::{ACCOUNT, Cloud, Failure, REGION};
+use crate::account::{ACCOUNT, REGION};
+use crate::cloud::{Cloud, Failure};
 use crate::faults::{Fault, Kind};
 use crate::iam::Need;
 use crate::image_builder::{ApiError, Fate, Model};

@@ -12,8 +12,7 @@ use std::sync::OnceLock;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::cloud::{ACCOUNT, REGION};
-use crate::deploy::REPORT_TOPIC;
+use crate::account::{ACCOUNT, REGION, REPORT_TOPIC};
 use crate::image_builder::Input;
 use crate::template::{Template, TemplateError};
 use crate::wildcard::pattern;

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Response};
 
-use crate::cloud::{ACCOUNT, Cloud, REGION};
+use crate::account::{ACCOUNT, REGION};
+use crate::cloud::Cloud;
 
 /// A short page: HTML for a browser, text for anyone else.
 pub fn answer(cloud: &Cloud, headers: &HeaderMap) -> Response {

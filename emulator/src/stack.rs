@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::cloud::{ACCOUNT, Cloud, Failure, REGION};
+use crate::account::{ACCOUNT, REGION};
+use crate::cloud::{Cloud, Failure};
 use crate::image_builder::{Doc, Model};
 use crate::template::{Template, TemplateError};
 

@@ -98,7 +98,7 @@ async fn is_answered_or_refused(
 fn proptest_any_json_is_answered_or_refused_by_both_functions() {
     on(cases(60), any_json(), async |event| {
         let lab = Lab::silent(&[]).await;
-        for function in emulator::deploy::FUNCTIONS {
+        for function in emulator::functions::names() {
             is_answered_or_refused(&lab, function, &event).await?;
         }
         Ok(())

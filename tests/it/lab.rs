@@ -12,9 +12,10 @@ use aws_sdk_imagebuilder::types::{
     ContainerType, Distribution, ImagePipeline, PipelineExecutionStartCondition, PipelineStatus,
     Platform, Schedule, SsmParameterConfiguration, TargetContainerRepository,
 };
+use emulator::account::{ACCOUNT, DEAD_LETTERS, GOLD_TOPIC, REGION, REPORT_TOPIC};
 use emulator::clock::Clock;
-use emulator::cloud::{ACCOUNT, Cloud, REGION};
-use emulator::deploy::{DEAD_LETTERS, FUNCTIONS, GOLD_TOPIC, REPORT_TOPIC};
+use emulator::cloud::Cloud;
+use emulator::functions;
 use emulator::iam::Role;
 use emulator::image_builder::Execution;
 use emulator::lambda::{Code, Deployment, Handler};
@@ -66,7 +67,7 @@ impl Lab {
             state.sqs.create(DEAD_LETTERS);
         }
         let reports = Arc::default();
-        for name in FUNCTIONS {
+        for name in functions::names() {
             cloud.lambda().deploy(Deployment {
                 name: name.to_owned(),
                 code: Code::Handler(handler(name, &cloud, settings, timeout, &reports)),
@@ -393,7 +394,7 @@ impl Lab {
         let mut builds = self.cloud.state().image_builder.builds();
         builds.retain(|build| build.pipeline.as_deref() == Some(&arn));
         builds.sort_by_key(|build| build.created);
-        let short = emulator::story::short;
+        let short = emulator::account::short;
         builds
             .iter()
             .map(|build| {

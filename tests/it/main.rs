@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should end there")]
 
 mod bad_input;
+mod binaries;
 mod check;
 mod command_line;
 mod conventions;

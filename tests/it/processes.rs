@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::Duration;
 
+use emulator::account::DEAD_LETTERS;
 use emulator::clock::Clock;
 use emulator::cloud::Cloud;
-use emulator::deploy::{self, DEAD_LETTERS, Wiring};
+use emulator::deploy::{self, Wiring};
 use emulator::faults::{Fault, Kind};
+use emulator::fleet;
 use emulator::http;
-use emulator::story::fleet;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 
+use crate::binaries;
 use crate::lab::{envelope, message, pipeline_arn};
 
 const BUILD_TIME: Duration = Duration::from_millis(200);
@@ -49,12 +51,10 @@ pub(crate) async fn up_at(
     let cloud = Cloud::new(Clock::real(), Duration::ZERO).unwrap();
     let settings: BTreeMap<String, String> =
         settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let folder = deploy::build_functions().unwrap();
-    let wiring =
-        Wiring { folder, endpoint, retry_pause: Duration::from_millis(50), timeout, settings };
-    let topic = deploy::deploy(&cloud, &wiring).unwrap();
+    let wiring = Wiring { endpoint, retry_pause: Duration::from_millis(50), timeout, settings };
+    let topic = deploy::deploy(&cloud, &wiring, binaries::of_functions()).unwrap();
     let server = tokio::spawn(http::serve(cloud.clone(), listener));
-    fleet::build(&cloud, &topic).await.unwrap();
+    fleet::build(&cloud, &topic).unwrap();
     deploy::subscribe(&cloud, &topic).unwrap();
     cloud.state().image_builder.set_build_time(BUILD_TIME);
     (cloud, server)
@@ -64,7 +64,7 @@ pub(crate) async fn up_at(
 /// tells of one. What it starts builds for an hour.
 pub(crate) async fn unheard(cloud: &Cloud) -> Value {
     cloud.state().image_builder.set_build_time(Duration::ZERO);
-    fleet::build_golds_unheard(cloud).await.unwrap();
+    fleet::build_golds_unannounced(cloud).unwrap();
     cloud.state().image_builder.set_build_time(Duration::from_hours(1));
     envelope(&[&message("gold-linux/1.0.0/2", "AVAILABLE")])
 }
@@ -132,7 +132,7 @@ fn log_of(cloud: &Cloud) -> Vec<Value> {
 async fn the_whole_cascade_runs_on_the_real_binary_and_the_log_says_why() {
     let cloud = up(&[]).await;
     fleet::move_bases(&cloud, "2026.11.2");
-    fleet::run_golds(&cloud).await.unwrap();
+    fleet::run_golds(&cloud).unwrap();
     rest(&cloud).await;
     for child in CHILDREN {
         assert_eq!(count(&cloud, child), 2, "{child}");
@@ -159,7 +159,7 @@ async fn a_killed_process_causes_no_loss_and_no_second_build() {
         fleet::move_bases(&cloud, "2026.11.2");
         // The golds are started by hand and are not struck; then the third start is.
         cloud.state().faults.add(Fault::new("StartImagePipelineExecution", kind, 2).after(4));
-        fleet::run_golds(&cloud).await.unwrap();
+        fleet::run_golds(&cloud).unwrap();
         rest(&cloud).await;
         for child in CHILDREN {
             assert_eq!(count(&cloud, child), 2, "{child}, {kind:?}");
@@ -292,7 +292,7 @@ async fn an_unreadable_message_is_tried_three_times_and_kept() {
 async fn an_overrun_deadline_ends_the_process_and_the_retry_does_the_work() {
     let cloud = up_with_timeout(&[], Duration::from_secs(2)).await;
     cloud.state().image_builder.set_build_time(Duration::ZERO);
-    fleet::build_golds_unheard(&cloud).await.unwrap();
+    fleet::build_golds_unannounced(&cloud).unwrap();
     cloud
         .state()
         .faults

@@ -149,7 +149,7 @@ async fn a_notification_that_runs_short_of_time_is_retried() {
     for index in 0..100 {
         lab.pipeline(&format!("web-{index:02}"), "image/gold/x.x.x").await;
     }
-    emulator::deploy::subscribe(&lab.cloud, &crate::lab::topic(emulator::deploy::GOLD_TOPIC))
+    emulator::deploy::subscribe(&lab.cloud, &crate::lab::topic(emulator::account::GOLD_TOPIC))
         .unwrap();
     lab.cloud.state().faults.add(
         Fault::new("ListImagePipelineImages", Kind::Slow, u32::MAX).lasting(Duration::from_secs(4)),

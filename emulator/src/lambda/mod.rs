@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use tokio::process::Command;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use environment::Environment;
@@ -45,8 +46,13 @@ pub struct Deployment {
 /// What a function runs.
 #[derive(Clone)]
 pub enum Code {
-    /// The real binary, as a process.
-    Binary(PathBuf),
+    /// A program, as a process of its own.
+    Program {
+        /// The executable file.
+        path: PathBuf,
+        /// Its arguments.
+        arguments: Vec<String>,
+    },
     /// A handler in this process, for runs with a paused clock. It gets the access key that its
     /// calls must bear, and the event; an error's text is what Lambda reports.
     Handler(Handler),
@@ -59,7 +65,9 @@ pub type Handler =
 impl std::fmt::Debug for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Binary(path) => f.debug_tuple("Binary").field(path).finish(),
+            Self::Program { path, arguments } => {
+                f.debug_struct("Program").field("path", path).field("arguments", arguments).finish()
+            }
             Self::Handler(_) => f.write_str("Handler"),
         }
     }
@@ -252,8 +260,8 @@ impl Lambda {
     async fn try_run(&self, function: &Function, event: &Value) -> std::io::Result<Invoked> {
         // The semaphore is never closed.
         let _permit = function.permits.acquire().await.map_err(std::io::Error::other)?;
-        let binary = match &function.deployment.code {
-            Code::Binary(binary) => binary,
+        let (program, arguments) = match &function.deployment.code {
+            Code::Program { path, arguments } => (path, arguments),
             Code::Handler(handler) => return Ok(self.run_here(function, handler, event).await),
         };
         let idle = loop {
@@ -269,7 +277,7 @@ impl Lambda {
         };
         let mut environment = match idle {
             Some(environment) => environment,
-            None => self.start(function, binary).await?,
+            None => self.start(function, program, arguments).await?,
         };
         let id = self.next_id();
         let (kill, killed) = mpsc::channel(1);
@@ -309,7 +317,12 @@ impl Lambda {
         Invoked { payload: result.unwrap_or_else(|error| error), failed, log: String::new() }
     }
 
-    async fn start(&self, function: &Function, binary: &Path) -> std::io::Result<Environment> {
+    async fn start(
+        &self,
+        function: &Function,
+        program: &Path,
+        arguments: &[String],
+    ) -> std::io::Result<Environment> {
         let id = self.next_id();
         let caller = format!("{}.{id}", function.deployment.name);
         let mut variables = BTreeMap::from([
@@ -323,7 +336,9 @@ impl Lambda {
         variables.extend(function.deployment.variables.clone());
         let log = self.inner.logs.file(&caller);
         let arn = self.arn(&function.deployment.name);
-        Environment::start(binary, &function.deployment, caller, &variables, log, arn).await
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().envs(variables);
+        Environment::start(command, &function.deployment, caller, log, arn).await
     }
 
     fn next_id(&self) -> u64 {

@@ -1,8 +1,10 @@
 //! Starts the pipelines built on an image when that image ends its build.
 //!
 //! Subscribed to the SNS topic that the infrastructure configurations name. [`handle`] is the
-//! whole function; `main.rs` wires it.
+//! whole function; [`run`] wires it to Lambda.
 
 mod handler;
+mod run;
 
 pub use handler::{HandleError, handle};
+pub use run::run;

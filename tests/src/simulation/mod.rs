@@ -16,10 +16,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use emulator::account::{ACCOUNT, DEAD_LETTERS, GOLD_TOPIC, REGION, REPORT_TOPIC};
 use emulator::clock::Clock;
-use emulator::cloud::{ACCOUNT, Cloud, REGION};
-use emulator::deploy::{self, DEAD_LETTERS, FUNCTIONS, GOLD_TOPIC, REPORT_TOPIC};
+use emulator::cloud::Cloud;
+use emulator::deploy;
 use emulator::faults::Kind;
+use emulator::functions;
 use emulator::iam::Role;
 use emulator::lambda::{Code, Deployment, Handler};
 use emulator::pace::Pace;
@@ -116,7 +118,7 @@ fn set_up(
         "REPORT_TOPIC_ARN" => Some(topic(REPORT_TOPIC)),
         _ => None,
     })?;
-    for name in FUNCTIONS {
+    for name in functions::names() {
         let handler = wire::handler(name, &cloud, settings.clone(), play.timeout, ahead);
         cloud.lambda().deploy(Deployment {
             name: name.to_owned(),

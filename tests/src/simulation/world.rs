@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use emulator::cloud::{ACCOUNT, Cloud, REGION};
+use emulator::account::{ACCOUNT, REGION};
+use emulator::cloud::Cloud;
 use emulator::deploy;
 use emulator::faults::Fault;
 use emulator::image_builder::{Bend, Doc};
