@@ -12,7 +12,7 @@ use crate::Failure;
 /// Amazon's image that golds are built on.
 pub(crate) const BASE: &str = "amazon-linux-2023-x86";
 
-/// The gold image that everybody waits for.
+/// The gold image that all children are built on.
 pub(crate) const GOLD: &str = "gold";
 
 /// A fleet on one gold image.
@@ -37,14 +37,14 @@ impl Shape {
     }
 }
 
-/// Calls Image Builder as nobody in particular: no fault, no delay, no count.
+/// Calls Image Builder without a client: no fault, no delay, no count.
 pub(crate) fn call(cloud: &Cloud, operation: &str, mut members: Value) -> Result<Doc, Failure> {
     if operation.starts_with("Create") || operation.starts_with("Start") {
         let token = format!("bench-{}", fastrand::u64(..));
         members["clientToken"] = token.into();
     }
     let now = cloud.now();
-    let answer = cloud.state().image_builder.ask(operation, &members, now);
+    let answer = cloud.state().image_builder.call_unfaulted(operation, &members, now);
     answer.map_err(|error| format!("{operation}: {}", error.message).into())
 }
 
@@ -147,7 +147,7 @@ pub(crate) fn settle(cloud: &Cloud, name: &str) -> Result<String, Failure> {
     let started =
         call(cloud, "StartImagePipelineExecution", json!({ "imagePipelineArn": pipeline }))?;
     let now = cloud.now();
-    // No infrastructure here names a topic, so that nobody is to be told.
+    // No infrastructure names a topic here, so no notification is published.
     let _ = cloud.state().image_builder.advance(now);
     Ok(started["imageBuildVersionArn"].as_str().unwrap_or_default().to_owned())
 }

@@ -77,7 +77,7 @@ struct Member {
 const BUILD: Duration = Duration::from_mins(30);
 
 /// When things move, in minutes from the beginning: Amazon's base image and two components, at
-/// times of day that are nobody's schedule.
+/// times of day that are on no schedule.
 const BASES: [u64; 2] = [9 * 60 + 17, (7 * 24 + 15) * 60 + 43];
 const COMPONENTS: [(u64, usize); 2] = [((2 * 24 + 11) * 60 + 5, 0), ((10 * 24 + 8) * 60 + 51, 1)];
 const DAYS: u64 = 14;
@@ -240,7 +240,7 @@ fn deploy_ours(cloud: &Cloud, topic: &str) -> Result<(), Failure> {
     Ok(deploy::subscribe(cloud, topic)?)
 }
 
-/// For each image a rule with the pipelines that somebody has listed for it.
+/// For each image a rule with the pipelines that are listed for it by hand.
 fn deploy_rules(cloud: &Cloud, fleet: &[Member], topic: &str) -> Result<(), Failure> {
     let mut rules: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (index, member) in fleet.iter().enumerate() {

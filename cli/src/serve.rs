@@ -8,7 +8,7 @@ use std::time::Duration;
 use console::style;
 use emulator::account::REGION;
 use emulator::cloud::Cloud;
-use emulator::pace::Pace;
+use emulator::rate_limit::RateLimit;
 use emulator::template::Template;
 use emulator::{deploy, fleet, page, stack};
 use serde_json::Value;
@@ -35,7 +35,8 @@ pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
     deploy::subscribe(&account.cloud, &topic)?;
     let cloud = account.answer();
     cloud.state().image_builder.set_build_time(options.build_time);
-    cloud.state().pace = options.rate_limit.map(|rate| Pace::new(rate, rate.saturating_mul(2)));
+    cloud.state().rate_limit =
+        options.rate_limit.map(|rate| RateLimit::new(rate, rate.saturating_mul(2)));
     let mut out = std::io::stdout();
     writeln!(out, "{}", page::describe(&cloud, &address.to_string()))?;
     writeln!(

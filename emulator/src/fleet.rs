@@ -109,7 +109,7 @@ fn call(cloud: &Cloud, operation: &'static str, mut members: Value) -> Result<Do
     static TOKENS: AtomicU64 = AtomicU64::new(0);
     members["clientToken"] = format!("fleet-{}", TOKENS.fetch_add(1, Ordering::Relaxed)).into();
     let now = cloud.now();
-    let answer = cloud.state().image_builder.ask(operation, &members, now);
+    let answer = cloud.state().image_builder.call_unfaulted(operation, &members, now);
     cloud.wake();
     answer.map_err(|refusal| FleetError { operation, refusal })
 }

@@ -4,6 +4,7 @@
 //! serves it on a port, [`connector`] hands it to an SDK client in this process.
 
 pub mod account;
+pub mod call_listener;
 pub mod clock;
 pub mod cloud;
 pub mod connector;
@@ -16,13 +17,13 @@ pub mod http;
 pub mod iam;
 pub mod image_builder;
 pub mod lambda;
-pub mod pace;
+pub mod latency;
 pub mod page;
+pub mod rate_limit;
 pub mod sns;
 pub mod sqs;
 pub mod ssm;
 pub mod stack;
 pub mod template;
-pub mod witness;
 
 mod wildcard;

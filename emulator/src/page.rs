@@ -1,4 +1,4 @@
-//! What does a plain look at the port show?
+//! What does a browser see at the port?
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use axum::response::{Html, IntoResponse, Response};
 use crate::account::{ACCOUNT, REGION};
 use crate::cloud::Cloud;
 
-/// A short page: HTML for a browser, text for anyone else.
+/// A short page: HTML for a browser, text for any other client.
 pub fn answer(cloud: &Cloud, headers: &HeaderMap) -> Response {
     let text = |name: header::HeaderName| {
         headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
@@ -29,7 +29,7 @@ pub fn answer(cloud: &Cloud, headers: &HeaderMap) -> Response {
     }
 }
 
-/// What is running here, and where things are.
+/// The account's functions, topics and queues, and the emulator's own controls.
 pub fn describe(cloud: &Cloud, host: &str) -> String {
     let functions = cloud.lambda().names();
     let state = cloud.state();

@@ -8,7 +8,7 @@ use aws_sdk_imagebuilder::types::{
     ComponentConfiguration, ContainerDistributionConfiguration, ContainerRepositoryService,
     Distribution, PipelineStatus, TargetContainerRepository, WorkflowExecutionMetadata,
 };
-use emulator::image_builder::Fate;
+use emulator::image_builder::ScriptedBuild;
 
 use crate::lab::{AMAZON, BUILD_TIME, Lab, full, pipeline_arn};
 
@@ -124,7 +124,11 @@ async fn a_build_fails_for_the_reason_that_is_wanted_once() {
     const SHORTAGE: &str = "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 5 allows";
     let lab = Lab::silent(&[]).await;
     lab.pipeline("gold", AMAZON).await;
-    lab.cloud.state().image_builder.fates.push_back(Fate::failing(BUILD_TIME, SHORTAGE));
+    lab.cloud
+        .state()
+        .image_builder
+        .scripted_builds
+        .push_back(ScriptedBuild::failing(BUILD_TIME, SHORTAGE));
     let image = lab.run_to_rest("gold").await;
     let shown = lab.client.get_image().image_build_version_arn(&image).send().await.unwrap();
     assert_eq!(shown.image.unwrap().state.unwrap().reason(), Some(SHORTAGE));

@@ -14,6 +14,7 @@ mod faults;
 mod identity;
 mod lab;
 mod moves;
+mod nasty;
 mod native;
 mod parameters;
 mod peers;

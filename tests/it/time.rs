@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use emulator::faults::{Fault, Kind};
-use emulator::pace::Pace;
+use emulator::rate_limit::RateLimit;
 use image_cascade::pipeline::CONTINUE_HERE;
 
 use crate::lab::{AMAZON, Lab, said_of};
@@ -173,7 +173,7 @@ async fn throttled(settings: &[(&str, &str)], rate: u32, burst: u32) -> (u64, u6
     lab.calls();
     {
         let mut state = lab.cloud.state();
-        state.pace = Some(Pace::new(rate, burst));
+        state.rate_limit = Some(RateLimit::new(rate, burst));
         let far = Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_millis(20));
         state.faults.add(far);
     }
@@ -181,7 +181,7 @@ async fn throttled(settings: &[(&str, &str)], rate: u32, burst: u32) -> (u64, u6
     let report = lab.check().await.unwrap();
     let took = lab.cloud.now().duration_since(before).as_secs_f64();
     assert_eq!(report["totals"]["started"], 100, "{}", report["totals"]);
-    let refused = lab.cloud.state().pace.take().unwrap().refused();
+    let refused = lab.cloud.state().rate_limit.take().unwrap().throttled();
     (lab.calls().values().sum(), refused, took)
 }
 

@@ -161,7 +161,7 @@ impl Environment {
                 }
                 Some(done) = kill.recv() => {
                     self.stop().await;
-                    // Nobody waits for it any more if the call's connection is gone.
+                    // The receiver is gone if the connection of the call is.
                     let _ = done.send(());
                     let why = format!("RequestId: {request} Error: Runtime exited: killed");
                     break (error_payload("Runtime.ExitError", &why), true);

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -54,7 +55,7 @@ pub enum Code {
         arguments: Vec<String>,
     },
     /// A handler in this process, for runs with a paused clock. It gets the access key that its
-    /// calls must bear, and the event; an error's text is what Lambda reports.
+    /// calls must have, and the event; an error's text is what Lambda reports.
     Handler(Handler),
 }
 
@@ -95,13 +96,13 @@ pub struct DeadLetter {
     pub error: String,
 }
 
-/// What others do for Lambda.
+/// What an invocation causes in other services, or in what is recorded of it.
 #[derive(Debug)]
-pub enum Said {
+pub enum Effect {
     /// An event could not be handled.
     DeadLetter(DeadLetter),
     /// An invocation has ended.
-    Invoked {
+    InvocationEnded {
         /// The function.
         function: String,
         /// What came of it.
@@ -121,11 +122,12 @@ struct Inner {
     region: String,
     functions: Mutex<BTreeMap<String, Arc<Function>>>,
     kills: Mutex<BTreeMap<String, mpsc::Sender<oneshot::Sender<()>>>>,
-    said: mpsc::UnboundedSender<Said>,
+    effects: mpsc::UnboundedSender<Effect>,
     counter: AtomicU64,
     /// Asynchronous invocations that have not ended.
     pending: AtomicU64,
-    logs: tempdir::Logs,
+    /// Deleted with the last handle.
+    logs: TempDir,
 }
 
 #[derive(Debug)]
@@ -141,14 +143,14 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Lambda {
-    /// No functions yet. `said` hears of what others have to do.
+    /// No functions yet. `effects` receives what invocations cause elsewhere.
     ///
     /// # Errors
     /// The folder for the functions' logs cannot be made.
     pub fn new(
         account: &str,
         region: &str,
-        said: mpsc::UnboundedSender<Said>,
+        effects: mpsc::UnboundedSender<Effect>,
     ) -> std::io::Result<Self> {
         Ok(Self {
             inner: Arc::new(Inner {
@@ -156,10 +158,10 @@ impl Lambda {
                 region: region.to_owned(),
                 functions: Mutex::new(BTreeMap::new()),
                 kills: Mutex::new(BTreeMap::new()),
-                said,
+                effects,
                 counter: AtomicU64::new(0),
                 pending: AtomicU64::new(0),
-                logs: tempdir::Logs::new()?,
+                logs: tempfile::Builder::new().prefix("image-cascade-").tempdir()?,
             }),
         })
     }
@@ -184,7 +186,7 @@ impl Lambda {
         format!("arn:aws:lambda:{}:{}:function:{name}", self.inner.region, self.inner.account)
     }
 
-    /// How many asynchronous invocations have not ended, and how many results are not heard yet.
+    /// How many asynchronous invocations have not ended, and how many effects are not applied yet.
     pub fn pending(&self) -> u64 {
         self.inner.pending.load(Ordering::SeqCst)
     }
@@ -208,17 +210,17 @@ impl Lambda {
         true
     }
 
-    /// Tells the others, who count as busy until they have heard.
-    fn say(&self, said: Said) {
+    /// Sends an effect, which is pending until [`Self::effect_applied`].
+    fn emit(&self, effect: Effect) {
         self.inner.pending.fetch_add(1, Ordering::SeqCst);
-        if self.inner.said.send(said).is_err() {
-            // Nobody is there any more: the emulator is shutting down.
-            self.heard();
+        if self.inner.effects.send(effect).is_err() {
+            // The receiver is gone: the emulator is shutting down.
+            self.effect_applied();
         }
     }
 
-    /// Something that was said has been taken care of.
-    pub fn heard(&self) {
+    /// An effect has been applied.
+    pub fn effect_applied(&self) {
         self.inner.pending.fetch_sub(1, Ordering::SeqCst);
     }
 
@@ -234,7 +236,7 @@ impl Lambda {
                 pause *= 2;
             } else if let Some(queue) = function.deployment.dead_letter_queue.clone() {
                 let error = result.payload.to_string();
-                self.say(Said::DeadLetter(DeadLetter { queue, event, error }));
+                self.emit(Effect::DeadLetter(DeadLetter { queue, event, error }));
                 return;
             }
         }
@@ -253,7 +255,7 @@ impl Lambda {
             },
         };
         let function = function.deployment.name.clone();
-        self.say(Said::Invoked { function, result: result.clone() });
+        self.emit(Effect::InvocationEnded { function, result: result.clone() });
         result
     }
 
@@ -304,7 +306,7 @@ impl Lambda {
             biased;
             result = work => result.map_err(|error| failure("Handler", error)),
             Some(done) = killed.recv() => {
-                // Nobody waits for it any more if the call's connection is gone.
+                // The receiver is gone if the connection of the call is.
                 let _ = done.send(());
                 Err(failure("Runtime.ExitError", "Runtime exited: killed".to_owned()))
             }
@@ -334,7 +336,7 @@ impl Lambda {
             ("AWS_SESSION_TOKEN".to_owned(), "emulated".to_owned()),
         ]);
         variables.extend(function.deployment.variables.clone());
-        let log = self.inner.logs.file(&caller);
+        let log = self.inner.logs.path().join(format!("{caller}.log"));
         let arn = self.arn(&function.deployment.name);
         let mut command = Command::new(program);
         command.args(arguments).env_clear().envs(variables);
@@ -355,40 +357,6 @@ impl Lambda {
                 // An error means that the environment is gone, which is what was wanted.
                 let _ = dead.await;
             }
-        }
-    }
-}
-
-mod tempdir {
-    //! Where the functions' output goes.
-
-    use std::path::{Path, PathBuf};
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-
-    /// A folder that goes with its owner.
-    #[derive(Debug)]
-    pub(super) struct Logs(PathBuf);
-
-    impl Logs {
-        pub(super) fn new() -> std::io::Result<Self> {
-            let number = COUNTER.fetch_add(1, Ordering::SeqCst);
-            let folder =
-                std::env::temp_dir().join(format!("image-cascade-{}-{number}", std::process::id()));
-            std::fs::create_dir_all(&folder)?;
-            Ok(Self(folder))
-        }
-
-        pub(super) fn file(&self, name: &str) -> PathBuf {
-            Path::join(&self.0, format!("{name}.log"))
-        }
-    }
-
-    impl Drop for Logs {
-        fn drop(&mut self) {
-            // Left-over logs in the system's temporary folder harm nobody.
-            let _ = std::fs::remove_dir_all(&self.0);
         }
     }
 }

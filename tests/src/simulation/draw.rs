@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use emulator::faults::{Fault, Kind, LIES};
-use emulator::image_builder::Fate;
+use emulator::image_builder::ScriptedBuild;
 use fastrand::Rng;
 
 /// How long the world moves.
@@ -21,7 +21,7 @@ pub struct Play {
     /// What goes wrong.
     pub faults: Vec<Fault>,
     /// What becomes of each build, in the order in which they start.
-    pub fates: Vec<Fate>,
+    pub fates: Vec<ScriptedBuild>,
     /// By how many seconds the functions' clock is ahead.
     pub skew_seconds: i64,
     /// Which triggers are on.
@@ -339,7 +339,10 @@ fn fault(rng: &mut Rng) -> Fault {
         5 => Fault::new("*", Kind::Slow, rng.u32(1..=4)).lasting(millis(rng, 500, 60_000)),
         6..=7 => Fault::new(any_or_start, Kind::LostReply, rng.u32(1..=2)),
         8..=9 => Fault::new(choose(rng, &LISTS), Kind::Stale, rng.u32(1..=3)),
-        10 => Fault::new("*", Kind::ShortPages, rng.u32(1..=20)),
+        10 => {
+            let kinds = [Kind::ShortPages, Kind::EmptyPage];
+            Fault::new("*", choose(rng, &kinds), rng.u32(1..=20))
+        }
         11..=12 => Fault::new(any_or_start, Kind::KillBefore, rng.u32(1..=2)),
         13..=14 => Fault::new(any_or_start, Kind::KillAfter, rng.u32(1..=2)),
         15 => Fault::new(START, Kind::InUse, rng.u32(1..=2)),
@@ -388,11 +391,11 @@ pub const SHORTAGES: [&str; 3] = [
     "ServiceQuotaExceededException: You have exceeded the number of concurrent builds",
 ];
 
-fn fate(rng: &mut Rng) -> Fate {
+fn fate(rng: &mut Rng) -> ScriptedBuild {
     let length = Duration::from_secs(rng.u64(120..5_400));
     match rng.u8(0..24) {
-        0..=1 => Fate { fails: true, ..Fate::good(length) },
-        2 => Fate::failing(length, choose(rng, &SHORTAGES)),
-        _ => Fate::good(length),
+        0..=1 => ScriptedBuild { fails: true, ..ScriptedBuild::succeeding(length) },
+        2 => ScriptedBuild::failing(length, choose(rng, &SHORTAGES)),
+        _ => ScriptedBuild::succeeding(length),
     }
 }

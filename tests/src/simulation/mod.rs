@@ -24,8 +24,8 @@ use emulator::faults::Kind;
 use emulator::functions;
 use emulator::iam::Role;
 use emulator::lambda::{Code, Deployment, Handler};
-use emulator::pace::Pace;
-use emulator::witness::Latency;
+use emulator::latency::Latency;
+use emulator::rate_limit::RateLimit;
 use image_cascade::settings::Settings;
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -172,9 +172,9 @@ async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch) -> Outcome {
     {
         let mut state = cloud.state();
         state.image_builder.set_build_time(Duration::from_mins(20));
-        state.image_builder.fates.extend(play.fates.iter().cloned());
-        state.pace = play.pace.map(|(rate, burst)| Pace::new(rate, burst));
-        state.witness = Some(Box::new(watch.clone()));
+        state.image_builder.scripted_builds.extend(play.fates.iter().cloned());
+        state.rate_limit = play.pace.map(|(rate, burst)| RateLimit::new(rate, burst));
+        state.call_listener = Some(Box::new(watch.clone()));
         for fault in &play.faults {
             state.faults.add(fault.clone());
         }
@@ -207,8 +207,8 @@ async fn stand_still(cloud: &Cloud, watch: &Watch) {
     {
         let mut state = cloud.state();
         state.faults.keep_lies();
-        state.pace = None;
-        state.image_builder.fates.clear();
+        state.rate_limit = None;
+        state.image_builder.scripted_builds.clear();
     }
     rest(cloud, watch).await;
 }

@@ -9,7 +9,7 @@ use emulator::account::{ACCOUNT, REGION};
 use emulator::cloud::Cloud;
 use emulator::deploy;
 use emulator::faults::Fault;
-use emulator::image_builder::{Bend, Doc};
+use emulator::image_builder::{Doc, ResponseFault};
 use emulator::sns::Message;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -117,7 +117,7 @@ impl<'a> World<'a> {
             members["clientToken"] = format!("world-{}", self.tokens).into();
         }
         let now = self.cloud.now();
-        let answer = self.cloud.state().image_builder.ask(operation, &members, now);
+        let answer = self.cloud.state().image_builder.call_unfaulted(operation, &members, now);
         self.cloud.wake();
         match answer {
             Ok(doc) => Some(doc),
@@ -311,7 +311,7 @@ impl<'a> World<'a> {
         let shown = {
             let input = Doc::from_iter([("imagePipelineArn".to_owned(), arn.clone().into())]);
             let mut state = self.cloud.state();
-            state.image_builder.call("GetImagePipeline", &input, Bend::default(), now).ok()
+            state.image_builder.call("GetImagePipeline", &input, ResponseFault::default(), now).ok()
         };
         let Some(shown) = shown.and_then(|it| it.get("imagePipeline").cloned()) else { return };
         let mut update = json!({ "imagePipelineArn": arn });
