@@ -24,12 +24,17 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import yaml
 from transform import transformed
 
 ROOT = Path(__file__).parents[1]
 
 # Logical ids of the template's functions, by the name of their binary.
-FUNCTIONS = {"gold-cascade": "GoldCascade", "dependency-check": "DependencyCheck"}
+FUNCTIONS = {
+    resource["Metadata"]["BuildProperties"]["Binary"]: name
+    for name, resource in yaml.safe_load((ROOT / "template.yaml").read_text())["Resources"].items()
+    if resource["Type"] == "AWS::Serverless::Function"
+}
 
 # By their names in Lambda: Rust's target, and cargo-lambda's option.
 ARCHITECTURES = {

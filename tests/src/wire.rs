@@ -62,12 +62,14 @@ pub fn handler(
         let deadline = u64::try_from((now + timeout).as_millisecond()).unwrap_or_default();
         let budget = Budget::until(now, deadline);
         Box::pin(async move {
-            if name == "gold-cascade" {
-                let report = gold_cascade::handle(&settings, &clients, event, budget).await;
-                report.map_err(|error| Chain(&error).to_string())
-            } else {
-                let report = dependency_check::handle(&settings, &clients, event, budget).await;
-                report.map_err(|error| Chain(&error).to_string())
+            match name {
+                "gold-cascade" => gold_cascade::handle(&settings, &clients, event, budget)
+                    .await
+                    .map_err(|error| Chain(&error).to_string()),
+                "dependency-check" => dependency_check::handle(&settings, &clients, event, budget)
+                    .await
+                    .map_err(|error| Chain(&error).to_string()),
+                other => Err(format!("{other} has no handler here")),
             }
         })
     })
