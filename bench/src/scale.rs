@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use image_cascade::arn::{ImageArn, RecipeArn};
-use image_cascade::graph::{Fleet, Member};
-use image_cascade::image::{Configurations, Image, ImageStatus, ImageSummary};
-use image_cascade::observed::{Observed, ParentNow};
-use image_cascade::pipeline::{Pipeline, PipelineStatus};
-use image_cascade::plan::plan;
-use image_cascade::recipe::{ParentImage, Recipe};
-use image_cascade::tries::RetryPolicy;
+use image_cascade::decide::observation::{Observed, ParentNow};
+use image_cascade::decide::plan::plan;
+use image_cascade::decide::tries::RetryPolicy;
+use image_cascade::model::arn::{ImageArn, RecipeArn};
+use image_cascade::model::fleet::{Fleet, Member};
+use image_cascade::model::image::{Configurations, Image, ImageStatus, ImageSummary};
+use image_cascade::model::parent::ParentImage;
+use image_cascade::model::pipeline::{Pipeline, PipelineStatus};
+use image_cascade::model::recipe::Recipe;
 use jiff::Timestamp;
 use serde::Serialize;
 

@@ -4,8 +4,8 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::arn::{ArnError, PipelineArn};
-use crate::notification::Notification;
+use crate::model::arn::{ArnError, PipelineArn};
+use crate::model::notification::Notification;
 
 /// What an invocation is about. The two functions differ in this alone.
 #[derive(Debug, Clone, Copy)]
@@ -128,7 +128,7 @@ impl fmt::Display for Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::World;
+    use crate::decide::fixtures::World;
     use proptest::prelude::*;
 
     fn selects(texts: &[&str], name: &str) -> bool {

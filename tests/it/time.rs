@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use emulator::faults::{Fault, Kind};
 use emulator::pace::Pace;
-use image_cascade::pipeline::CONTINUE_HERE;
+use image_cascade::model::pipeline::CONTINUE_HERE;
 
 use crate::lab::{AMAZON, Lab, said_of};
 

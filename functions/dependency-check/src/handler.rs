@@ -1,9 +1,10 @@
 //! What does one check bring about?
 
 use image_cascade::Clients;
-use image_cascade::budget::Budget;
-use image_cascade::cascade::{FinishError, cascade, finish};
-use image_cascade::error::{Chain, one_line};
+use image_cascade::deadline::Budget;
+use image_cascade::error::Chain;
+use image_cascade::foreign_text::one_line;
+use image_cascade::invocation::{FinishError, cascade, finish};
 use image_cascade::report::{Event, Failed, Report, Tick};
 use image_cascade::scope::Scope;
 use image_cascade::settings::Settings;

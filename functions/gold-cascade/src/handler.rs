@@ -3,12 +3,12 @@
 use aws_lambda_events::event::sns::SnsRecord;
 use futures_util::FutureExt as _;
 use image_cascade::Clients;
-use image_cascade::budget::Budget;
-use image_cascade::cascade::{FinishError, cascade, finish};
+use image_cascade::aws::image_builder::ImageBuilder as _;
+use image_cascade::deadline::Budget;
 use image_cascade::error::Chain;
-use image_cascade::image::{ImageStatus, Phase};
-use image_cascade::image_builder::ImageBuilder as _;
-use image_cascade::notification::{MessageError, Notification};
+use image_cascade::invocation::{FinishError, cascade, finish};
+use image_cascade::model::image::{ImageStatus, Phase};
+use image_cascade::model::notification::{MessageError, Notification};
 use image_cascade::report::{Event, Failed, Report, cause};
 use image_cascade::scope::Scope;
 use image_cascade::settings::Settings;

@@ -3,7 +3,7 @@
 
 use gold_cascade::handle;
 use image_cascade::Clients;
-use image_cascade::budget::Budget;
+use image_cascade::deadline::Budget;
 use image_cascade::logging::log_from;
 use image_cascade::settings::Settings;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
