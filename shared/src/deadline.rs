@@ -10,7 +10,7 @@ use tokio::time::Instant;
 /// Lambda kills a function at its deadline: what it was about to say is lost, and nobody learns
 /// how far it came. So it stops by itself before that, first reading and then starting.
 #[derive(Debug, Clone, Copy)]
-pub struct Budget {
+pub struct Deadline {
     now: Timestamp,
     began: Instant,
     all: Duration,
@@ -26,7 +26,7 @@ const FOR_THE_REPORT: (Duration, u32) = (Duration::from_secs(20), 20);
 /// The longest that Lambda lets a function run.
 const LONGEST: Duration = Duration::from_mins(15);
 
-impl Budget {
+impl Deadline {
     /// The time from `now`, when the invocation begins, to a deadline as Lambda gives it: in
     /// milliseconds since 1970.
     ///
@@ -48,17 +48,17 @@ impl Budget {
     }
 
     /// The time now, after what the invocation has taken so far.
-    pub fn now_after_all(self) -> Timestamp {
+    pub fn current_time(self) -> Timestamp {
         self.now + self.began.elapsed()
     }
 
     /// Comes when reads have to end.
-    pub async fn reads_are_over(self) {
+    pub async fn until_reads_stop(self) {
         tokio::time::sleep_until(self.began + self.all_but(FOR_STARTS)).await;
     }
 
     /// Comes when starts have to end.
-    pub async fn starts_are_over(self) {
+    pub async fn until_starts_stop(self) {
         tokio::time::sleep_until(self.began + self.all_but(FOR_THE_REPORT)).await;
     }
 
@@ -75,8 +75,8 @@ mod tests {
     fn a_short_invocation_keeps_a_part_and_a_long_one_no_more_than_it_needs() {
         let kept = |seconds: u64| {
             let now = Timestamp::from_second(1_000).unwrap();
-            let budget = Budget::until(now, (1_000 + seconds) * 1_000);
-            [FOR_STARTS, FOR_THE_REPORT].map(|reserve| budget.all_but(reserve).as_millis())
+            let deadline = Deadline::until(now, (1_000 + seconds) * 1_000);
+            [FOR_STARTS, FOR_THE_REPORT].map(|reserve| deadline.all_but(reserve).as_millis())
         };
         assert_eq!(kept(60), [36_000, 48_000]);
         assert_eq!(kept(900), [840_000, 880_000]);
@@ -92,20 +92,20 @@ mod tests {
             ("beyond every date", u64::MAX),
             ("further away than Lambda goes", 100_000_000),
         ] {
-            assert_eq!(Budget::until(now, deadline).all, LONGEST, "{what}");
+            assert_eq!(Deadline::until(now, deadline).all, LONGEST, "{what}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn reads_end_before_starts_and_both_before_the_deadline() {
         let now = Timestamp::from_second(1_000).unwrap();
-        let budget = Budget::until(now, 1_100_000);
-        assert_eq!(budget.now(), now);
+        let deadline = Deadline::until(now, 1_100_000);
+        assert_eq!(deadline.now(), now);
         let began = Instant::now();
-        budget.reads_are_over().await;
+        deadline.until_reads_stop().await;
         assert_eq!(began.elapsed().as_secs(), 60);
-        budget.starts_are_over().await;
+        deadline.until_starts_stop().await;
         assert_eq!(began.elapsed().as_secs(), 80);
-        assert_eq!(budget.now_after_all().as_second(), 1_080);
+        assert_eq!(deadline.current_time().as_second(), 1_080);
     }
 }

@@ -26,7 +26,7 @@ pub struct RequestError {
 #[error("{}{message}", .code.as_deref().map(|code| format!("{code}: ")).unwrap_or_default())]
 pub struct Cause {
     /// The class that callers decide by.
-    pub class: Class,
+    pub kind: ErrorKind,
     /// The service's own error code.
     pub code: Option<String>,
     /// The service's own words, on one line: they are not ours, and must not forge a log line.
@@ -35,7 +35,7 @@ pub struct Cause {
 
 /// What can be done about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
+pub enum ErrorKind {
     /// Too many requests, also after the client's own retries. Later it will work.
     Throttled,
     /// The service or the way to it failed. Later it may work.
@@ -47,7 +47,7 @@ pub enum Class {
     /// It may exist, but not for us.
     Forbidden,
     /// The same client token was used with other parameters.
-    TokenReused,
+    IdempotencyMismatch,
     /// The service will not take this request for this resource, however often it is made.
     Rejected,
     /// A quota of the account is used up. Another try in a minute does not mend it.
@@ -61,26 +61,28 @@ pub enum Class {
 
 impl RequestError {
     /// The class that callers decide by.
-    pub fn class(&self) -> Class {
-        self.cause.class
+    pub fn kind(&self) -> ErrorKind {
+        self.cause.kind
     }
 
     /// Whether the answer says something of this one resource (it is gone, not shared, or not
     /// acceptable), and not of the service or of the caller: then only what uses it is harmed.
-    pub fn is_about_the_resource(&self) -> bool {
-        matches!(self.class(), Class::NotFound | Class::Forbidden | Class::Rejected)
+    pub fn is_resource_error(&self) -> bool {
+        matches!(self.kind(), ErrorKind::NotFound | ErrorKind::Forbidden | ErrorKind::Rejected)
     }
 
     /// Whether another try may succeed: then the invocation fails, and Lambda makes it again.
     pub fn is_retryable(&self) -> bool {
-        match self.class() {
-            Class::Throttled | Class::Transient | Class::InUse | Class::Unknown => true,
-            Class::NotFound
-            | Class::Forbidden
-            | Class::TokenReused
-            | Class::Rejected
-            | Class::Quota
-            | Class::Unreadable => false,
+        match self.kind() {
+            ErrorKind::Throttled | ErrorKind::Transient | ErrorKind::InUse | ErrorKind::Unknown => {
+                true
+            }
+            ErrorKind::NotFound
+            | ErrorKind::Forbidden
+            | ErrorKind::IdempotencyMismatch
+            | ErrorKind::Rejected
+            | ErrorKind::Quota
+            | ErrorKind::Unreadable => false,
         }
     }
 }
@@ -128,25 +130,25 @@ impl Cause {
     ///
     /// The class is by code, by closed lists: the SDK models few of the codes (`Get*` has no
     /// `ResourceNotFoundException`), and a status alone says too little (403 is a missing right
-    /// as well as an expired session). What no list has is [`Class::Unknown`], and not a property
+    /// as well as an expired session). What no list has is [`ErrorKind::Unknown`], and not a property
     /// of the resource.
     pub fn new(code: Option<&str>, status: Option<u16>, message: &str) -> Self {
-        let class = match (code, status) {
-            (Some(code), _) if is_throttle(code) => Class::Throttled,
-            (_, Some(429)) => Class::Throttled,
+        let kind = match (code, status) {
+            (Some(code), _) if is_throttle(code) => ErrorKind::Throttled,
+            (_, Some(429)) => ErrorKind::Throttled,
             // A server in trouble says nothing of the resource.
-            (_, Some(500..)) => Class::Transient,
-            (Some(code), _) if TRANSIENT_ERRORS.contains(&code) => Class::Transient,
-            (Some(code), _) if NOT_FOUND.contains(&code) => Class::NotFound,
-            (Some(code), _) if FORBIDDEN.contains(&code) => Class::Forbidden,
-            (Some(code), _) if REJECTED.contains(&code) => Class::Rejected,
-            (Some("ResourceInUseException"), _) => Class::InUse,
-            (Some("IdempotentParameterMismatchException"), _) => Class::TokenReused,
-            (Some("ServiceQuotaExceededException"), _) => Class::Quota,
-            (_, Some(400..=499)) => Class::Unknown,
-            _ => Class::Transient,
+            (_, Some(500..)) => ErrorKind::Transient,
+            (Some(code), _) if TRANSIENT_ERRORS.contains(&code) => ErrorKind::Transient,
+            (Some(code), _) if NOT_FOUND.contains(&code) => ErrorKind::NotFound,
+            (Some(code), _) if FORBIDDEN.contains(&code) => ErrorKind::Forbidden,
+            (Some(code), _) if REJECTED.contains(&code) => ErrorKind::Rejected,
+            (Some("ResourceInUseException"), _) => ErrorKind::InUse,
+            (Some("IdempotentParameterMismatchException"), _) => ErrorKind::IdempotencyMismatch,
+            (Some("ServiceQuotaExceededException"), _) => ErrorKind::Quota,
+            (_, Some(400..=499)) => ErrorKind::Unknown,
+            _ => ErrorKind::Transient,
         };
-        Self { class, code: code.map(one_line), message: one_line(message) }
+        Self { kind, code: code.map(one_line), message: one_line(message) }
     }
 }
 
@@ -182,7 +184,7 @@ mod tests {
             subject: "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x".to_owned(),
             cause: Cause::new(Some("CallRateLimitExceededException"), Some(429), "slow\ndown"),
         };
-        assert_eq!(error.class(), Class::Throttled);
+        assert_eq!(error.kind(), ErrorKind::Throttled);
         assert_eq!(
             Chain(&error).to_string(),
             "failed to get image arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x: \
@@ -192,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_code_is_classified_by_closed_lists_whatever_its_status() {
-        let class = |code, status| Cause::new(code, status, "").class;
+        let kind = |code, status| Cause::new(code, status, "").kind;
         for (code, status) in [
             ("ThrottlingException", 400),
             ("Throttling", 400),
@@ -200,7 +202,7 @@ mod tests {
             ("TooManyRequestsException", 400),
             ("CallRateLimitExceededException", 429),
         ] {
-            assert_eq!(class(Some(code), Some(status)), Class::Throttled, "{code}");
+            assert_eq!(kind(Some(code), Some(status)), ErrorKind::Throttled, "{code}");
         }
         for (code, status) in [
             ("ExpiredTokenException", 403),
@@ -210,13 +212,13 @@ mod tests {
             ("SomethingNew", 404),
         ] {
             let error = Cause::new(Some(code), Some(status), "");
-            assert_eq!(error.class, Class::Unknown, "{code}");
+            assert_eq!(error.kind, ErrorKind::Unknown, "{code}");
         }
-        assert_eq!(class(Some("AccessDeniedException"), Some(400)), Class::Forbidden);
-        assert_eq!(class(Some("ValidationException"), Some(400)), Class::Rejected);
-        assert_eq!(class(None, Some(403)), Class::Unknown);
-        assert_eq!(class(None, None), Class::Transient, "a connection that was reset");
-        assert_eq!(class(Some("ServiceException"), Some(500)), Class::Transient);
-        assert_eq!(class(Some("AccessDeniedException"), Some(503)), Class::Transient);
+        assert_eq!(kind(Some("AccessDeniedException"), Some(400)), ErrorKind::Forbidden);
+        assert_eq!(kind(Some("ValidationException"), Some(400)), ErrorKind::Rejected);
+        assert_eq!(kind(None, Some(403)), ErrorKind::Unknown);
+        assert_eq!(kind(None, None), ErrorKind::Transient, "a connection that was reset");
+        assert_eq!(kind(Some("ServiceException"), Some(500)), ErrorKind::Transient);
+        assert_eq!(kind(Some("AccessDeniedException"), Some(503)), ErrorKind::Transient);
     }
 }

@@ -10,17 +10,17 @@ use thiserror::Error;
 
 use crate::aws::Clients;
 use crate::aws::image_builder::ImageBuilder;
-use crate::deadline::Budget;
+use crate::deadline::Deadline;
 use crate::decide::plan::plan;
 use crate::error::{Chain, RequestError};
 use crate::execute::execute;
 use crate::model::arn::PipelineArn;
 use crate::model::fleet::Fleet;
 use crate::model::pipeline::Pipeline;
-use crate::observe::{Observation, observe};
+use crate::observe::{FleetObservation, observe};
 use crate::report::metrics;
 use crate::report::publish::publish;
-use crate::report::{Event, Line, Outcome, Report, Stopped, Unfinished};
+use crate::report::{Event, Interrupted, Line, Outcome, Report, Unfinished};
 use crate::scope::Scope;
 use crate::settings::Settings;
 
@@ -36,10 +36,10 @@ pub async fn cascade(
     scope: Scope<'_>,
     cause: &str,
     settings: &Settings,
-    budget: Budget,
+    deadline: Deadline,
 ) -> Result<Event, RequestError> {
     // Boxed, as all that follows: the types of nested futures grow beyond what the compiler bears.
-    let mut observation = observe(clients, scope, settings.retry, budget).boxed().await?;
+    let mut observation = observe(clients, scope, settings.retry, deadline).boxed().await?;
     for member in observation.fleet.members().filter(|member| member.recipe.is_none()) {
         // Whether it is a child nobody can tell; that is no reason to hide it.
         let Pipeline { arn, recipe, .. } = &member.pipeline;
@@ -56,10 +56,10 @@ pub async fn cascade(
     let outcomes = if settings.dry_run {
         None
     } else {
-        let stop = Box::pin(budget.starts_are_over());
+        let stop = Box::pin(deadline.until_starts_stop());
         Some(execute(&clients.image_builder, &plan, stop).boxed().await)
     };
-    let event = Event::carried_out(cause, plan, outcomes, &observation.failures, budget.now());
+    let event = Event::carried_out(cause, plan, outcomes, &observation.failures, deadline.now());
     let event = match scope {
         Scope::Image(_) => event.without_reaching(observation.order[observation.reached..].iter()),
         Scope::Fleet(_) => {
@@ -75,48 +75,48 @@ pub async fn cascade(
         && !settings.dry_run
         && settings.resume_tag
     {
-        note(clients, &observation.fleet, event.stopped.as_ref()).boxed().await;
+        save_resume_point(clients, &observation.fleet, event.stopped.as_ref()).boxed().await;
     }
     Ok(event)
 }
 
 /// How far a check came, if it did not come to the end.
-fn stopped(observation: &Observation, event: &Event) -> Option<Stopped> {
+fn stopped(observation: &FleetObservation, event: &Event) -> Option<Interrupted> {
     let put_off: BTreeSet<&PipelineArn> = event
         .pipelines
         .iter()
-        .filter(|line| line.outcome == Outcome::PutOff)
+        .filter(|line| line.outcome == Outcome::Deferred)
         .map(|line| &line.pipeline)
         .collect();
-    let Observation { order, reached, .. } = observation;
+    let FleetObservation { order, reached, .. } = observation;
     let first_put_off = order.iter().position(|pipeline| put_off.contains(pipeline));
     let first = first_put_off.unwrap_or(order.len()).min(*reached);
     let next = order.get(first)?.clone();
-    Some(Stopped { done: reached - put_off.len(), of: order.len(), next })
+    Some(Interrupted { done: reached - put_off.len(), of: order.len(), next })
 }
 
 /// Notes in Image Builder where the next check goes on, or that there is nothing to go on with.
 ///
 /// If that fails the next check begins at its usual place: later for some, but none the worse.
-async fn note(clients: &Clients, fleet: &Fleet, stopped: Option<&Stopped>) {
+async fn save_resume_point(clients: &Clients, fleet: &Fleet, stopped: Option<&Interrupted>) {
     if let Some(stopped) = stopped {
         tracing::warn!(done = stopped.done, of = stopped.of, "{stopped}");
     }
     let next = stopped.map(|stopped| &stopped.next);
     let client = &clients.image_builder;
-    let mark = async {
+    let add_resume_tag = async {
         match next {
-            Some(next) => client.mark(next).await,
+            Some(next) => client.add_resume_tag(next).await,
             None => Ok(()),
         }
     };
-    let marked = fleet.members().filter(|member| member.pipeline.marked);
-    let old: Vec<_> = marked
+    let has_resume_tag = fleet.members().filter(|member| member.pipeline.has_resume_tag);
+    let old: Vec<_> = has_resume_tag
         .map(|member| &member.pipeline.arn)
         .filter(|pipeline| Some(*pipeline) != next)
-        .map(|pipeline| client.unmark(pipeline))
+        .map(|pipeline| client.remove_resume_tag(pipeline))
         .collect();
-    if let Err(error) = try_join(mark, try_join_all(old)).await {
+    if let Err(error) = try_join(add_resume_tag, try_join_all(old)).await {
         tracing::warn!("where the next check goes on is not noted: {}", Chain(&error));
     }
 }
@@ -129,7 +129,7 @@ pub enum FinishError {
     Unfinished(#[from] Unfinished),
     /// Everything is done, but nobody was told.
     #[error(transparent)]
-    Untold(#[from] RequestError),
+    ReportNotPublished(#[from] RequestError),
 }
 
 impl FinishError {
@@ -137,7 +137,7 @@ impl FinishError {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Unfinished(_) => "Unfinished",
-            Self::Untold(_) => "ReportNotPublished",
+            Self::ReportNotPublished(_) => "ReportNotPublished",
         }
     }
 }
@@ -173,7 +173,7 @@ pub async fn finish(
     {
         tracing::error!("the metrics were not written: {error}");
     }
-    let told = tell(clients, settings, &report).boxed().await;
+    let told = publish_report(clients, settings, &report).boxed().await;
     if let Some(unfinished) = report.unfinished() {
         return Err(unfinished.into());
     }
@@ -181,8 +181,12 @@ pub async fn finish(
     Ok(report.answer())
 }
 
-async fn tell(clients: &Clients, settings: &Settings, report: &Report) -> Result<(), RequestError> {
-    let Some(topic) = settings.report_topic.as_deref().filter(|_| report.is_worth_telling()) else {
+async fn publish_report(
+    clients: &Clients,
+    settings: &Settings,
+    report: &Report,
+) -> Result<(), RequestError> {
+    let Some(topic) = settings.report_topic.as_deref().filter(|_| report.should_publish()) else {
         return Ok(());
     };
     let told = publish(clients.sns(), topic, report).await;

@@ -8,7 +8,7 @@ use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use emulator::cloud::{Cloud, REGION};
 use emulator::lambda::Handler;
 use image_cascade::Clients;
-use image_cascade::deadline::Budget;
+use image_cascade::deadline::Deadline;
 use image_cascade::error::Chain;
 use image_cascade::settings::Settings;
 use jiff::SignedDuration;
@@ -59,7 +59,7 @@ pub fn handler(
         let clients = Clients::new(sdk_config(&cloud, &access_key), &settings);
         let (settings, now) = (settings.clone(), cloud.now() + skew);
         let deadline = u64::try_from((now + timeout).as_millisecond()).unwrap_or_default();
-        let budget = Budget::until(now, deadline);
+        let budget = Deadline::until(now, deadline);
         Box::pin(async move {
             if name == "gold-cascade" {
                 let report = gold_cascade::handle(&settings, &clients, event, budget).await;

@@ -14,17 +14,17 @@ use aws_sdk_ssm::{Client, Config};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 
-use crate::aws::rate_limited::Paced;
+use crate::aws::rate_limited::RateLimited;
 use crate::aws::request_error;
 use crate::error::{Chain, RequestError};
 use crate::model::parameter::ParameterName;
-use crate::model::parent::{Held, Parameter, ParameterNow};
+use crate::model::parent::{Parameter, ParameterLookup, ParameterValue};
 
 /// As many as one request takes.
 const AT_ONCE: usize = 10;
 
 /// What each parameter holds.
-pub(crate) type Parameters = BTreeMap<ParameterName, ParameterNow>;
+pub(crate) type Parameters = BTreeMap<ParameterName, ParameterLookup>;
 
 /// A client that slows down where it is throttled. Six attempts, and no more by its pace: an
 /// invocation whose parameters cannot be read fails, and is made again.
@@ -34,7 +34,7 @@ pub(crate) fn client(config: &SdkConfig) -> Client {
         .with_initial_backoff(Duration::from_millis(250));
     let paced = config
         .http_client()
-        .map(|inner| SharedHttpClient::new(Paced::new(inner, None, Duration::ZERO)));
+        .map(|inner| SharedHttpClient::new(RateLimited::new(inner, None, Duration::ZERO)));
     let mut builder = Config::from(config)
         .to_builder()
         .retry_config(retries)
@@ -61,13 +61,13 @@ pub(crate) async fn read(
     for some in arns.chunks(AT_ONCE).chain(plain.chunks(AT_ONCE)) {
         match ask(client, some).await {
             Ok(found) => parameters.extend(found),
-            Err(error) if error.is_about_the_resource() => {
+            Err(error) if error.is_resource_error() => {
                 for name in some {
                     let found = match ask(client, &[name]).await {
                         Ok(found) => found,
-                        Err(error) if error.is_about_the_resource() => {
+                        Err(error) if error.is_resource_error() => {
                             let problem = Chain(&error).to_string();
-                            vec![((*name).clone(), ParameterNow::Unresolved(problem))]
+                            vec![((*name).clone(), ParameterLookup::Unresolved(problem))]
                         }
                         Err(error) => return Err(error),
                     };
@@ -83,7 +83,7 @@ pub(crate) async fn read(
 async fn ask(
     client: &Client,
     names: &[&ParameterName],
-) -> Result<Vec<(ParameterName, ParameterNow)>, RequestError> {
+) -> Result<Vec<(ParameterName, ParameterLookup)>, RequestError> {
     let asked = names.iter().map(|name| name.as_str().to_owned()).collect();
     let answer = client.get_parameters().set_names(Some(asked)).send().await.map_err(|error| {
         let subject = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -93,7 +93,7 @@ async fn ask(
         let parameter = answer.parameters().iter().find(|it| is_named(it, name.as_str()));
         match parameter {
             Some(parameter) => understand(name, parameter),
-            None => ParameterNow::Unresolved("there is no such parameter".to_owned()),
+            None => ParameterLookup::Unresolved("there is no such parameter".to_owned()),
         }
     };
     Ok(names.iter().map(|name| ((*name).clone(), found(name))).collect())
@@ -109,13 +109,13 @@ fn is_named(parameter: &types::Parameter, asked: &str) -> bool {
         .any(|known| asked.strip_prefix(known).is_some_and(|rest| rest == selector))
 }
 
-fn understand(name: &ParameterName, parameter: &types::Parameter) -> ParameterNow {
+fn understand(name: &ParameterName, parameter: &types::Parameter) -> ParameterLookup {
     let modified = parameter.last_modified_date().and_then(|date| {
         let nanosecond = i32::try_from(date.subsec_nanos()).unwrap_or_default();
         Timestamp::new(date.secs(), nanosecond).ok()
     });
-    match Held::parse(parameter.value().unwrap_or_default()) {
-        Ok(value) => ParameterNow::Is(Parameter { name: name.clone(), value, modified }),
-        Err(problem) => ParameterNow::Unresolved(problem),
+    match ParameterValue::parse(parameter.value().unwrap_or_default()) {
+        Ok(value) => ParameterLookup::Found(Parameter { name: name.clone(), value, modified }),
+        Err(problem) => ParameterLookup::Unresolved(problem),
     }
 }

@@ -25,7 +25,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::rate_limiter::Pace;
+use super::rate_limiter::RateLimiter;
 use crate::aws::RESPONSE_TIMEOUT;
 use crate::error::is_throttle;
 
@@ -67,22 +67,22 @@ fn code_of(body: &[u8]) -> Option<String> {
 
 /// A client whose calls keep to one pace, all together.
 #[derive(Debug)]
-pub(crate) struct Paced {
+pub(crate) struct RateLimited {
     inner: SharedHttpClient,
-    turns: Arc<Turns>,
+    turns: Arc<Queue>,
     again_for: Duration,
 }
 
-impl Paced {
+impl RateLimited {
     /// A client of `inner` that makes no more than `most` calls a second, and fewer where some are
     /// throttled. What is throttled is made again here for so long, beside the retries of the SDK.
     pub(crate) fn new(inner: SharedHttpClient, most: Option<u32>, again_for: Duration) -> Self {
-        let pace = Lock::new(Pace::new(most, Instant::now()));
-        Self { inner, turns: Arc::new(Turns { queue: Mutex::new(()), pace }), again_for }
+        let pace = Lock::new(RateLimiter::new(most, Instant::now()));
+        Self { inner, turns: Arc::new(Queue { queue: Mutex::new(()), pace }), again_for }
     }
 }
 
-impl HttpClient for Paced {
+impl HttpClient for RateLimited {
     fn http_connector(
         &self,
         settings: &HttpConnectorSettings,
@@ -117,7 +117,7 @@ impl HttpClient for Paced {
 #[derive(Debug)]
 struct Connector {
     inner: SharedHttpConnector,
-    turns: Arc<Turns>,
+    turns: Arc<Queue>,
     again_for: Duration,
 }
 
@@ -147,14 +147,14 @@ impl HttpConnector for Connector {
 
 /// Whose turn it is.
 #[derive(Debug)]
-struct Turns {
+struct Queue {
     /// Held by whoever goes next, until he may. The others do not know their time yet: it may come
     /// later than it seems now.
     queue: Mutex<()>,
-    pace: Lock<Pace>,
+    pace: Lock<RateLimiter>,
 }
 
-impl Turns {
+impl Queue {
     async fn wait(&self) {
         let _first = self.queue.lock().await;
         let now = Instant::now();

@@ -13,38 +13,38 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Calls a second after the first refusal, of which nobody knows what it means.
-const CAREFUL: f64 = 10.0;
+const FIRST_RATE: f64 = 10.0;
 
 /// By which part of itself the rate grows in a second, as long as one refusal only is known: it is
 /// a hundred after eight tenths of a second.
-const PROBING: f64 = 3.0;
+const PROBE_GROWTH: f64 = 3.0;
 
 /// The same once two refusals have told the rate, with so many calls between them that it is close.
-const STEADY: f64 = 0.05;
-const CLOSE: u32 = 5;
+const CLOSE_GROWTH: f64 = 0.05;
+const CLOSE_CALLS: u32 = 5;
 
 /// The same if there were fewer.
-const VAGUE: f64 = 0.15;
+const VAGUE_GROWTH: f64 = 0.15;
 
 /// Which part of the rate that has been told is asked for.
-const ROOM: f64 = 0.95;
+const HEADROOM: f64 = 0.95;
 
 /// The slowest that anybody asks: by then it is not we who use up the rate.
 const SLOWEST: f64 = 1.0;
 
 /// Who asks later than he was allowed to may make up for so much of it. Timers are late by up to a
 /// millisecond.
-const LATE: Duration = Duration::from_millis(10);
+const TIMER_SLACK: Duration = Duration::from_millis(10);
 
 /// After so long without a call the bucket is fuller than anybody knows, and so is the rate.
-const FORGOTTEN: Duration = Duration::from_secs(20);
+const RESET_AFTER: Duration = Duration::from_secs(20);
 
 /// What one client knows of the rate.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct RateLimiter {
     most: Option<f64>,
     /// What refusals have told.
-    told: Option<Told>,
+    told: Option<KnownRate>,
     /// Until when the calls that were let go take up the rate.
     taken: Instant,
     asked: Instant,
@@ -56,13 +56,13 @@ pub(super) struct Pace {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Told {
+struct KnownRate {
     /// Calls a second.
     rate: f64,
     growth: f64,
 }
 
-impl Pace {
+impl RateLimiter {
     /// A pace of which nothing is known but the most calls a second that somebody wants, if he does.
     pub(super) fn new(most: Option<u32>, now: Instant) -> Self {
         Self {
@@ -78,14 +78,14 @@ impl Pace {
 
     /// When the next call may go, not before `now`. Each has to be asked for.
     pub(super) fn next(&mut self, now: Instant) -> Instant {
-        if now.duration_since(self.asked) > FORGOTTEN {
+        if now.duration_since(self.asked) > RESET_AFTER {
             self.told = None;
         }
         let most = self.most.unwrap_or(f64::INFINITY);
         let (rate, at_once) = match self.told {
             // What the most is for a second may go in its first moment.
             None => (most, Duration::from_secs(1)),
-            Some(told) => (told.rate.min(most), LATE),
+            Some(told) => (told.rate.min(most), TIMER_SLACK),
         };
         let mut at = now;
         if rate.is_finite() {
@@ -111,10 +111,10 @@ impl Pace {
         let is_news = self.told.is_none() || sent > self.slowed;
         if is_news {
             let told = match self.told {
-                None => Told { rate: CAREFUL, growth: PROBING },
-                Some(told) => Told {
+                None => KnownRate { rate: FIRST_RATE, growth: PROBE_GROWTH },
+                Some(told) => KnownRate {
                     rate: told.rate.min(self.let_through(now)),
-                    growth: if self.passed < CLOSE { VAGUE } else { STEADY },
+                    growth: if self.passed < CLOSE_CALLS { VAGUE_GROWTH } else { CLOSE_GROWTH },
                 },
             };
             self.told = Some(told);
@@ -131,7 +131,7 @@ impl Pace {
     fn let_through(&self, now: Instant) -> f64 {
         let seconds = now.duration_since(self.empty).as_secs_f64();
         let passed = f64::from(self.passed) + 0.5;
-        (passed / seconds.max(f64::MIN_POSITIVE) * ROOM).max(SLOWEST)
+        (passed / seconds.max(f64::MIN_POSITIVE) * HEADROOM).max(SLOWEST)
     }
 }
 
@@ -157,7 +157,12 @@ mod tests {
     /// A service that lets through `rate` calls a second and `burst` at once, and callers who want
     /// `calls` of it, one at a time each: after how many seconds they have them, and how many were
     /// refused.
-    fn play(pace: &mut Pace, began: Instant, (rate, burst): (f64, f64), calls: u32) -> (f64, u32) {
+    fn play(
+        pace: &mut RateLimiter,
+        began: Instant,
+        (rate, burst): (f64, f64),
+        calls: u32,
+    ) -> (f64, u32) {
         let (mut tokens, mut filled) = (burst, began);
         let (mut wanted, mut had, mut refusals) = (calls, 0, 0);
         let mut door = began;
@@ -204,7 +209,8 @@ mod tests {
             for calls in [35, 310, 3_010] {
                 let began = Instant::now();
                 let service = (f64::from(rate), f64::from(burst));
-                let (took, refused) = play(&mut Pace::new(most, began), began, service, calls);
+                let (took, refused) =
+                    play(&mut RateLimiter::new(most, began), began, service, calls);
                 let best = f64::from(calls.saturating_sub(burst)) / service.0;
                 let service = format!("{rate}/s, {burst}");
                 let _ = write!(
@@ -257,11 +263,11 @@ mod tests {
     #[test]
     fn a_pace_that_nobody_has_needed_for_long_is_forgotten() {
         let began = Instant::now();
-        let mut pace = Pace::new(None, began);
+        let mut pace = RateLimiter::new(None, began);
         pace.next(began);
-        assert_eq!(pace.answered(began, began, true), Some(CAREFUL));
+        assert_eq!(pace.answered(began, began, true), Some(FIRST_RATE));
         assert!(pace.next(began) > began);
-        let later = began + FORGOTTEN + Duration::from_secs(1);
+        let later = began + RESET_AFTER + Duration::from_secs(1);
         assert_eq!(pace.next(later), later);
         assert_eq!(pace.next(later), later);
     }

@@ -27,7 +27,7 @@ pub enum Decision {
     /// Not now; something that will happen by itself brings us back.
     Wait(Wait),
     /// Not by us.
-    Leave(Leave),
+    Skip(Skip),
 }
 
 /// What an up-to-date pipeline was built from.
@@ -60,7 +60,7 @@ pub enum Reason {
         new: ImageArn,
     },
     /// Its parent was deleted and made again under the same number since.
-    ParentMadeAgain {
+    ParentRecreated {
         /// The parent.
         parent: ImageArn,
         /// When.
@@ -81,7 +81,7 @@ pub enum Reason {
         new: ComponentArn,
     },
     /// A component was deleted and made again under the same number since.
-    ComponentMadeAgain {
+    ComponentRecreated {
         /// The component.
         component: ComponentArn,
         /// When.
@@ -95,7 +95,7 @@ pub enum Reason {
         new: RecipeArn,
     },
     /// Its recipe was deleted and made again under the same version since.
-    RecipeMadeAgain {
+    RecipeRecreated {
         /// The recipe.
         recipe: RecipeArn,
         /// When.
@@ -117,7 +117,7 @@ pub enum Reason {
         parent: ParentImage,
     },
     /// Builds before did not remove the reason, and the pause is over.
-    TryAgain(Tries),
+    Retry(Tries),
     /// A build failed for want of capacity or quota, and the pause is over.
     AfterShortage {
         /// That build.
@@ -162,17 +162,17 @@ pub enum Wait {
         behind: bool,
     },
     /// A pipeline above it is behind and comes first; its notification brings us back.
-    ForParent {
+    ForAncestor {
         /// That pipeline.
         pipeline: PipelineArn,
     },
     /// A pipeline above it could not be observed: it may come first. The invocation is retried.
-    ParentUnknown {
+    AncestorUnknown {
         /// That pipeline.
         pipeline: PipelineArn,
     },
     /// Builds did not remove the reason; the dependency check tries again after a pause.
-    Pause {
+    RetryPause {
         /// Those builds.
         tries: Tries,
         /// What the next build is for.
@@ -194,7 +194,7 @@ pub enum Wait {
         not_before: Timestamp,
     },
     /// Image Builder's answers do not agree yet; the invocation is retried.
-    ParentLags {
+    InconsistentRead {
         /// What the reference still resolves to.
         resolved: ImageArn,
         /// The AVAILABLE image that it should resolve to.
@@ -205,7 +205,7 @@ pub enum Wait {
 /// Why a pipeline is left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "code", rename_all = "kebab-case")]
-pub enum Leave {
+pub enum Skip {
     /// It is switched off, although the API would start it.
     Disabled,
     /// Its recipe pins the parent: starting it would build the same again.
@@ -252,14 +252,14 @@ pub enum Leave {
         problem: String,
     },
     /// Its parent reference does not select the image that became available.
-    NotSelected {
+    NotMatched {
         /// The reference.
         reference: ImageReference,
         /// The image.
         image: ImageArn,
     },
     /// It was built on something newer than what its reference resolves to now.
-    NeverBack {
+    BuiltOnNewer {
         /// What it was built on.
         built_on: ImageArn,
         /// What its recipe resolves to now.
@@ -270,7 +270,7 @@ pub enum Leave {
 impl Reason {
     /// Whether both ask for the same thing, whatever is shown in its place. Of a parameter that is
     /// not enough: it may come to hold an earlier value again.
-    pub fn has_cause_of(&self, other: &Self) -> bool {
+    pub fn has_same_cause_as(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::ParentUpdated { new, .. }, Self::ParentUpdated { new: other, .. })
             | (Self::ParentChanged { new, .. }, Self::ParentChanged { new: other, .. }) => {
@@ -297,15 +297,15 @@ impl Reason {
                 old: Some(old @ (ParentImage::Ami(_) | ParentImage::Image(_))),
                 ..
             } => old.to_string(),
-            Self::ParentMadeAgain { .. }
-            | Self::ComponentMadeAgain { .. }
-            | Self::RecipeMadeAgain { .. }
+            Self::ParentRecreated { .. }
+            | Self::ComponentRecreated { .. }
+            | Self::RecipeRecreated { .. }
             | Self::TagMoved { .. } => "an earlier date".to_owned(),
             Self::ParentChanged { old: None, .. }
             | Self::ComponentUpdated { old: None, .. }
             | Self::ParameterChanged { .. }
             | Self::NoImageYet { .. }
-            | Self::TryAgain(_)
+            | Self::Retry(_)
             | Self::AfterShortage { .. } => "an earlier one".to_owned(),
         }
     }
@@ -324,8 +324,8 @@ impl Decision {
     pub fn is_behind(&self) -> bool {
         match self {
             Self::Rebuild(_)
-            | Self::Wait(Wait::ForParent { .. } | Wait::Building { behind: true, .. }) => true,
-            Self::UpToDate(_) | Self::Wait(_) | Self::Leave(_) => false,
+            | Self::Wait(Wait::ForAncestor { .. } | Wait::Building { behind: true, .. }) => true,
+            Self::UpToDate(_) | Self::Wait(_) | Self::Skip(_) => false,
         }
     }
 
@@ -333,11 +333,11 @@ impl Decision {
     pub fn tries(&self) -> Option<&Tries> {
         match self {
             Self::Rebuild(reasons) => reasons.iter().find_map(|reason| match reason {
-                Reason::TryAgain(tries) => Some(tries),
+                Reason::Retry(tries) => Some(tries),
                 _ => None,
             }),
-            Self::Wait(Wait::Pause { tries, .. }) => Some(tries),
-            Self::UpToDate(_) | Self::Wait(_) | Self::Leave(_) => None,
+            Self::Wait(Wait::RetryPause { tries, .. }) => Some(tries),
+            Self::UpToDate(_) | Self::Wait(_) | Self::Skip(_) => None,
         }
     }
 
@@ -355,7 +355,7 @@ impl Decision {
             Self::UpToDate(_) => "up-to-date",
             Self::Rebuild(_) => "rebuild",
             Self::Wait(_) => "wait",
-            Self::Leave(_) => "leave",
+            Self::Skip(_) => "leave",
         }
     }
 }
@@ -366,7 +366,7 @@ impl fmt::Display for Decision {
         match self {
             Self::UpToDate(up_to_date) => up_to_date.fmt(f),
             Self::Wait(wait) => wait.fmt(f),
-            Self::Leave(leave) => leave.fmt(f),
+            Self::Skip(leave) => leave.fmt(f),
             Self::Rebuild(reasons) => join(f, reasons, "; "),
         }
     }
@@ -412,18 +412,18 @@ impl fmt::Display for Reason {
             Self::ParentChanged { old: Some(old), new } => {
                 write!(f, "parent image {old} -> {}", new.short())
             }
-            Self::ParentMadeAgain { parent, made } => {
+            Self::ParentRecreated { parent, made } => {
                 write!(f, "parent image {}", parent.short())?;
                 write_made(f, made.as_ref())
             }
             Self::TagMoved { tag, new } => {
                 write!(f, "container tag {} -> {}", one_line(tag), new.short())
             }
-            Self::ComponentMadeAgain { component, made } => {
+            Self::ComponentRecreated { component, made } => {
                 write!(f, "component {}", component.short())?;
                 write_made(f, made.as_ref())
             }
-            Self::RecipeMadeAgain { recipe, made } => {
+            Self::RecipeRecreated { recipe, made } => {
                 write!(f, "recipe {} {}", recipe.name(), recipe.version())?;
                 write_made(f, made.as_ref())
             }
@@ -462,11 +462,11 @@ impl fmt::Display for Reason {
             Self::ParameterChanged { parameter, new, .. } => {
                 write!(f, "parameter {parameter} an earlier value -> {new}")
             }
-            Self::TryAgain(tries) if tries.are_unverified() => tries.fmt(f),
-            Self::TryAgain(Tries { last, count, of, .. }) if count < of => {
+            Self::Retry(tries) if tries.are_unverified() => tries.fmt(f),
+            Self::Retry(Tries { last, count, of, .. }) if count < of => {
                 write!(f, "try {} of {of} after {} failed", count + 1, last.short())
             }
-            Self::TryAgain(Tries { last, count, .. }) => {
+            Self::Retry(Tries { last, count, .. }) => {
                 write!(f, "one more try after {}", last.short())?;
                 match count.saturating_sub(1) {
                     0 => f.write_str(" failed"),
@@ -530,11 +530,11 @@ impl fmt::Display for Wait {
             Self::Building { image, status, behind: _ } => {
                 write!(f, "{} is {status}; decided again when it ends", image.short())
             }
-            Self::ForParent { pipeline } => write!(f, "waits for {}", pipeline.name()),
-            Self::ParentUnknown { pipeline } => {
+            Self::ForAncestor { pipeline } => write!(f, "waits for {}", pipeline.name()),
+            Self::AncestorUnknown { pipeline } => {
                 write!(f, "waits for {}, which could not be observed", pipeline.name())
             }
-            Self::Pause { tries, reasons, not_before } => {
+            Self::RetryPause { tries, reasons, not_before } => {
                 if tries.are_unverified() {
                     join(f, reasons, "; ")?;
                     f.write_str("; ")?;
@@ -556,7 +556,7 @@ impl fmt::Display for Wait {
                 failed.short(),
                 one_line(problem)
             ),
-            Self::ParentLags { resolved, announced } => write!(
+            Self::InconsistentRead { resolved, announced } => write!(
                 f,
                 "{} is AVAILABLE, but its pattern still resolves to {}; asked again on retry",
                 announced.short(),
@@ -566,7 +566,7 @@ impl fmt::Display for Wait {
     }
 }
 
-impl fmt::Display for Leave {
+impl fmt::Display for Skip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Disabled => f.write_str("the pipeline is disabled"),
@@ -584,10 +584,10 @@ impl fmt::Display for Leave {
             Self::ComponentUnresolved { component, problem } => {
                 write!(f, "its component {component} does not resolve: {problem}")
             }
-            Self::NotSelected { reference, image } => {
+            Self::NotMatched { reference, image } => {
                 write!(f, "its parent {} does not select {}", reference.short(), image.build())
             }
-            Self::NeverBack { built_on, now } => write!(
+            Self::BuiltOnNewer { built_on, now } => write!(
                 f,
                 "built on {}, newer than {}, which its recipe resolves to now; never goes back",
                 built_on.short(),

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::decide::observation::Observed;
+use crate::decide::observation::PipelineObservation;
 use crate::model::arn::{ImageArn, PipelineArn, RecipeArn};
 use crate::model::fleet::{Fleet, Member};
 use crate::model::image::{Configurations, Image, ImageSummary};
 use crate::model::parameter::ParameterName;
-use crate::model::parent::{Held, Parameter, ParameterNow, ParentImage};
+use crate::model::parent::{Parameter, ParameterLookup, ParameterValue, ParentImage};
 use crate::model::pipeline::{Pipeline, PipelineStatus};
 use crate::model::recipe::Recipe;
 
@@ -18,12 +18,12 @@ const HEAD: &str = "arn:aws:imagebuilder:us-east-1:123456789012:";
 /// Pipelines and recipes of one account. `image/NAME/VERSION` as a parent means an image of that
 /// account.
 #[derive(Default)]
-pub(crate) struct World {
+pub(crate) struct Fixtures {
     pipelines: Vec<Pipeline>,
     recipes: Vec<Recipe>,
 }
 
-impl World {
+impl Fixtures {
     pub(crate) fn new() -> Self {
         Self::default()
     }
@@ -74,21 +74,21 @@ impl World {
             created: None,
             updated: None,
             last_run: None,
-            marked: false,
-            last_run_was_well: false,
+            has_resume_tag: false,
+            last_run_succeeded: false,
         });
         self
     }
 
     /// What one parameter holds.
-    pub(crate) fn parameters(name: &str, value: &str) -> BTreeMap<ParameterName, ParameterNow> {
+    pub(crate) fn parameters(name: &str, value: &str) -> BTreeMap<ParameterName, ParameterLookup> {
         let name = ParameterName::from(name);
         let value = match Self::parent(value) {
-            ParentImage::Image(reference) => Held::Image(reference),
-            other => Held::Ami(other.to_string().into()),
+            ParentImage::Image(reference) => ParameterValue::Image(reference),
+            other => ParameterValue::Ami(other.to_string().into()),
         };
         let parameter = Parameter { name: name.clone(), value, modified: Self::later() };
-        BTreeMap::from([(name, ParameterNow::Is(parameter))])
+        BTreeMap::from([(name, ParameterLookup::Found(parameter))])
     }
 
     /// An AVAILABLE image of `member`, built on `parent`.
@@ -102,11 +102,11 @@ impl World {
             recipe: member.recipe.as_ref().map(|recipe| recipe.arn.clone()),
             parent: Some(Self::parent(parent)),
             components: Vec::new(),
-            shows_all: true,
+            components_complete: true,
             pipeline: None,
             configurations: Configurations::default(),
             outputs: BTreeSet::new(),
-            writes: BTreeSet::new(),
+            ssm_parameters: BTreeSet::new(),
         }
     }
 
@@ -121,8 +121,8 @@ impl World {
     }
 
     /// A pipeline whose one image is `built`, and nothing else is known of it.
-    pub(crate) fn observed(member: Member, built: Image) -> Observed {
-        Observed {
+    pub(crate) fn observed(member: Member, built: Image) -> PipelineObservation {
+        PipelineObservation {
             member,
             cycle: None,
             parent_now: None,

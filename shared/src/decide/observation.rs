@@ -7,19 +7,19 @@ use jiff::Timestamp;
 use crate::decide::pin::Pin;
 use crate::model::arn::{ComponentArn, ImageArn, RecipeArn};
 use crate::model::fleet::{Cycle, Member};
-use crate::model::image::{Image, ImageSummary, Phase};
+use crate::model::image::{BuildPhase, Image, ImageSummary};
 use crate::model::version::BuildVersion;
 
 /// What was observed of one pipeline.
 #[derive(Debug, Clone)]
-pub struct Observed {
+pub struct PipelineObservation {
     /// The pipeline and the recipe it runs now.
     pub member: Member,
     /// The cycle that it is part of.
     pub cycle: Option<Cycle>,
     /// What its parent reference resolves to now. For a pinned parent, the newest of its family.
     /// `None` where there was no reference to resolve.
-    pub parent_now: Option<ParentNow>,
+    pub parent_now: Option<ResolvedParent>,
     /// When the build of that began, if Image Builder says.
     pub parent_created: Option<Timestamp>,
     /// When that became AVAILABLE, where the decision depended on it: only the workflows of its build
@@ -31,7 +31,7 @@ pub struct Observed {
     /// When this was observed.
     pub now: Timestamp,
     /// What its components resolve to now; empty where that was not asked.
-    pub components_now: Vec<ComponentNow>,
+    pub components_now: Vec<ResolvedComponent>,
     /// What it misses by naming one build as its parent, if it does: an exact build, or an AMI or
     /// container image that one build of Image Builder has produced.
     pub pinned_parent: Option<Pin>,
@@ -51,9 +51,9 @@ pub struct Observed {
 
 /// What one of a recipe's components resolves to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ComponentNow {
+pub enum ResolvedComponent {
     /// This build.
-    Is {
+    Build {
         /// The build.
         arn: ComponentArn,
         /// When it was made, if that is known.
@@ -78,32 +78,32 @@ pub enum ComponentNow {
 
 /// What a parent reference resolves to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ParentNow {
+pub enum ResolvedParent {
     /// This build.
-    Is(ImageArn),
+    Image(ImageArn),
     /// The build that produced a container tag last: several have produced it, so that it moves.
     Tagged(ImageArn),
     /// Nothing that we may see.
     Unresolved(String),
     /// An older build than the one that Image Builder itself has just announced and shows as
     /// AVAILABLE: its answers do not agree yet.
-    Lags {
+    InconsistentRead {
         /// What it still resolves to.
         resolved: ImageArn,
         /// What it should resolve to.
         announced: ImageArn,
     },
     /// The reference is of the announced family, but does not select the announced version.
-    NotSelected {
+    NotMatched {
         /// The announced image.
         announced: ImageArn,
     },
 }
 
-impl Observed {
+impl PipelineObservation {
     /// The newest image that was built.
     pub fn built(&self) -> Option<&Arc<Image>> {
-        self.history.iter().find(|image| image.status.phase() == Phase::Built)
+        self.history.iter().find(|image| image.status.phase() == BuildPhase::Succeeded)
     }
 
     /// The newest build that has not ended.
@@ -112,7 +112,7 @@ impl Observed {
         self.images
             .iter()
             .chain(&self.direct)
-            .filter(|image| image.status.phase() == Phase::InProgress)
+            .filter(|image| image.status.phase() == BuildPhase::InProgress)
             .max_by_key(|image| age_key(&image.arn, recipe))
     }
 
@@ -129,11 +129,11 @@ impl Observed {
 
     /// The components that are not compared, each with the reason.
     pub fn not_compared(&self) -> Vec<String> {
-        let said = |component: &ComponentNow| match component {
-            ComponentNow::Forbidden { what, problem } => {
+        let said = |component: &ResolvedComponent| match component {
+            ResolvedComponent::Forbidden { what, problem } => {
                 Some(format!("{what} is not compared: {problem}"))
             }
-            ComponentNow::Is { .. } | ComponentNow::Unresolved { .. } => None,
+            ResolvedComponent::Build { .. } | ResolvedComponent::Unresolved { .. } => None,
         };
         self.components_now.iter().filter_map(said).collect()
     }
@@ -150,7 +150,7 @@ pub fn age_key<'a>(
     recipe: Option<&RecipeArn>,
 ) -> (bool, BuildVersion, &'a str) {
     let current = recipe.is_some_and(|recipe| {
-        recipe.makes() == *image.family() && recipe.version().exact() == Some(image.version())
+        recipe.produces() == *image.family() && recipe.version().exact() == Some(image.version())
     });
     (current, image.build(), image.family().name())
 }
@@ -158,14 +158,14 @@ pub fn age_key<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::fixtures::World;
+    use crate::decide::fixtures::Fixtures;
 
     #[test]
     fn the_current_recipes_builds_are_the_newest_whatever_their_number() {
         let recipe =
             "arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.0.0".parse().unwrap();
         let mut arns =
-            ["web/1.1.0/1", "web/1.0.0/10", "web/1.0.0/9", "old/3.0.0/1"].map(World::image);
+            ["web/1.1.0/1", "web/1.0.0/10", "web/1.0.0/9", "old/3.0.0/1"].map(Fixtures::image);
         arns.sort_by(|a, b| age_key(a, Some(&recipe)).cmp(&age_key(b, Some(&recipe))));
         let names = arns.each_ref().map(|arn| arn.short().to_string());
         assert_eq!(names, ["web 1.1.0/1", "old 3.0.0/1", "web 1.0.0/9", "web 1.0.0/10"]);

@@ -17,17 +17,17 @@ pub struct Pin {
     pub dependency: String,
     /// What it misses by that.
     #[serde(flatten)]
-    pub misses: Misses,
+    pub status: PinStatus,
 }
 
 /// What is newer than a pin in its family.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "misses", rename_all = "kebab-case", rename_all_fields = "camelCase")]
-pub enum Misses {
+pub enum PinStatus {
     /// It names the newest.
-    Nothing,
+    Current,
     /// There is something newer.
-    Newer {
+    Outdated {
         /// The newest build that can be used.
         newest: Newest,
         /// By how many versions the pin is behind; `None` if that could not be counted.
@@ -57,7 +57,7 @@ pub enum Newest {
 impl Pin {
     /// Whether there is something newer than the pin.
     pub fn is_behind(&self) -> bool {
-        matches!(self.misses, Misses::Newer { .. })
+        matches!(self.status, PinStatus::Outdated { .. })
     }
 }
 
@@ -73,10 +73,10 @@ impl fmt::Display for Newest {
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "pinned to {}, ", self.dependency)?;
-        match &self.misses {
-            Misses::Nothing => f.write_str("misses nothing"),
-            Misses::Unknown { problem } => write!(f, "and what it misses is unknown: {problem}"),
-            Misses::Newer { newest, versions, builds } => {
+        match &self.status {
+            PinStatus::Current => f.write_str("misses nothing"),
+            PinStatus::Unknown { problem } => write!(f, "and what it misses is unknown: {problem}"),
+            PinStatus::Outdated { newest, versions, builds } => {
                 write!(f, "misses {newest}")?;
                 match (versions, builds) {
                     (Some(versions @ 1..), _) => {
@@ -99,14 +99,14 @@ fn plural(count: usize) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::fixtures::World;
+    use crate::decide::fixtures::Fixtures;
 
     #[test]
     fn a_pin_says_what_it_misses_and_by_how_much() {
-        let pin = |misses| Pin { dependency: "gold 1.0.0/1".to_owned(), misses };
+        let pin = |status| Pin { dependency: "gold 1.0.0/1".to_owned(), status };
         let newer = |versions, builds| {
-            let newest = Newest::Image(World::image("gold/1.2.0/1"));
-            pin(Misses::Newer { newest, versions, builds })
+            let newest = Newest::Image(Fixtures::image("gold/1.2.0/1"));
+            pin(PinStatus::Outdated { newest, versions, builds })
         };
         let said = |pin: Pin| format!("{}: {pin}", pin.is_behind());
         insta::assert_snapshot!(
@@ -115,16 +115,16 @@ mod tests {
                 said(newer(Some(1), None)),
                 said(newer(Some(0), Some(3))),
                 said(newer(None, None)),
-                said(pin(Misses::Nothing)),
-                said(pin(Misses::Unknown { problem: "no answer".to_owned() })),
+                said(pin(PinStatus::Current)),
+                said(pin(PinStatus::Unknown { problem: "no answer".to_owned() })),
             ].join("\n"),
             @"
-        true: pinned to gold 1.0.0/1, misses gold 1.2.0/1 (2 versions behind)
-        true: pinned to gold 1.0.0/1, misses gold 1.2.0/1 (1 version behind)
-        true: pinned to gold 1.0.0/1, misses gold 1.2.0/1 (3 builds behind)
-        true: pinned to gold 1.0.0/1, misses gold 1.2.0/1
-        false: pinned to gold 1.0.0/1, misses nothing
-        false: pinned to gold 1.0.0/1, and what it misses is unknown: no answer
+        true: pinned to gold 1.0.0/1, status gold 1.2.0/1 (2 versions behind)
+        true: pinned to gold 1.0.0/1, status gold 1.2.0/1 (1 version behind)
+        true: pinned to gold 1.0.0/1, status gold 1.2.0/1 (3 builds behind)
+        true: pinned to gold 1.0.0/1, status gold 1.2.0/1
+        false: pinned to gold 1.0.0/1, status nothing
+        false: pinned to gold 1.0.0/1, and what it status is unknown: no answer
         "
         );
     }

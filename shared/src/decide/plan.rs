@@ -53,14 +53,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::decide::decision::{Decision, Leave, Wait};
-use crate::decide::observation::{Observed, ParentNow};
+use crate::decide::decision::{Decision, Skip, Wait};
+use crate::decide::observation::{PipelineObservation, ResolvedParent};
 use crate::decide::pin::Pin;
 use crate::decide::rebuild::decide;
 use crate::decide::tries::RetryPolicy;
 use crate::model::arn::{ImageArn, PipelineArn};
 use crate::model::fleet::{Cycle, Fleet};
-use crate::model::parent::Held;
+use crate::model::parent::ParameterValue;
 
 /// The namespace of our client tokens: an arbitrary constant, which must never change.
 const TOKEN_NAMESPACE: Uuid = Uuid::from_u128(0x6f1d_5b0e_96a3_4d0c_8f5e_2a7b_31c4_d988);
@@ -106,22 +106,22 @@ pub struct Start {
 /// pipelines nothing could be observed.
 pub fn plan(
     fleet: &Fleet,
-    observed: &[Observed],
+    observed: &[PipelineObservation],
     unknown: &BTreeSet<PipelineArn>,
     policy: RetryPolicy,
 ) -> Plan {
-    let lines = Lines::of(fleet, observed);
+    let lineage = Lineage::of(fleet, observed);
     let decisions: BTreeMap<&PipelineArn, Decision> = observed
         .iter()
         .map(|observed| {
             let pipeline = &observed.member.pipeline.arn;
             let decision = decide(observed, policy);
-            let circle = match decision {
-                Decision::Rebuild(_) => lines.circle_through(pipeline),
+            let cycle = match decision {
+                Decision::Rebuild(_) => lineage.cycle_through(pipeline),
                 _ => None,
             };
             let refused =
-                circle.map(|circle| Decision::Leave(Leave::Cycle { path: circle.to_string() }));
+                cycle.map(|cycle| Decision::Skip(Skip::Cycle { path: cycle.to_string() }));
             (pipeline, refused.unwrap_or(decision))
         })
         .collect();
@@ -133,7 +133,7 @@ pub fn plan(
             let decided = decisions.get(pipeline)?;
             let decision = match decided {
                 Decision::Rebuild(_) => {
-                    lines.held_up_by(pipeline, &decisions, unknown).map(Decision::Wait)
+                    lineage.blocked_by(pipeline, &decisions, unknown).map(Decision::Wait)
                 }
                 _ => None,
             };
@@ -155,15 +155,15 @@ pub fn plan(
 
 /// Which pipeline stands above which: by what recipes and parameters name, and by the AMIs and
 /// container tags that lead to a pipeline.
-struct Lines<'a> {
+struct Lineage<'a> {
     fleet: &'a Fleet,
     /// The pipelines whose newest image is the parent of another by an AMI in a parameter or by a
     /// container tag. Circles of recipes are refused by then, so that only here may be one.
-    makers: BTreeMap<&'a PipelineArn, &'a PipelineArn>,
+    producers: BTreeMap<&'a PipelineArn, &'a PipelineArn>,
 }
 
 /// The pipelines by what their newest images have produced.
-fn makers(observed: &[Observed]) -> BTreeMap<&str, &PipelineArn> {
+fn producers(observed: &[PipelineObservation]) -> BTreeMap<&str, &PipelineArn> {
     let outputs = observed
         .iter()
         .filter_map(|observed| Some((&observed.built()?.outputs, &observed.member.pipeline.arn)));
@@ -172,36 +172,36 @@ fn makers(observed: &[Observed]) -> BTreeMap<&str, &PipelineArn> {
         .collect()
 }
 
-impl<'a> Lines<'a> {
-    fn of(fleet: &'a Fleet, observed: &'a [Observed]) -> Self {
-        let by_output = makers(observed);
+impl<'a> Lineage<'a> {
+    fn of(fleet: &'a Fleet, observed: &'a [PipelineObservation]) -> Self {
+        let by_output = producers(observed);
         let tags = observed.iter().filter_map(|it| match &it.parent_now {
-            Some(ParentNow::Tagged(_)) => {
+            Some(ResolvedParent::Tagged(_)) => {
                 Some((&it.member.pipeline.arn, it.member.registry_name()?))
             }
             _ => None,
         });
-        let held = fleet.members().filter_map(|member| match member.held() {
-            Some(Held::Ami(id)) => Some((&member.pipeline.arn, &**id)),
+        let parameter_value = fleet.members().filter_map(|member| match member.parameter_value() {
+            Some(ParameterValue::Ami(id)) => Some((&member.pipeline.arn, &**id)),
             _ => None,
         });
-        let makers = tags
-            .chain(held)
+        let producers = tags
+            .chain(parameter_value)
             .filter_map(|(child, output)| Some((child, *by_output.get(output)?)))
             .collect();
-        Self { fleet, makers }
+        Self { fleet, producers }
     }
 
     /// What a pipeline that is behind has to wait for: the nearest one above it that is behind
     /// itself, or of which nothing is known.
-    fn held_up_by(
+    fn blocked_by(
         &self,
         pipeline: &'a PipelineArn,
         decisions: &BTreeMap<&PipelineArn, Decision>,
         unknown: &BTreeSet<PipelineArn>,
     ) -> Option<Wait> {
         let mut seen = vec![pipeline];
-        let mut level = self.above(pipeline);
+        let mut level = self.parents(pipeline);
         while !level.is_empty() {
             level.retain(|parent| !seen.contains(parent));
             level.sort();
@@ -209,26 +209,26 @@ impl<'a> Lines<'a> {
             let behind =
                 |parent: &&&PipelineArn| decisions.get(*parent).is_some_and(Decision::is_behind);
             if let Some(first) = level.iter().find(behind) {
-                return Some(Wait::ForParent { pipeline: (*first).clone() });
+                return Some(Wait::ForAncestor { pipeline: (*first).clone() });
             }
             if let Some(first) = level.iter().find(|parent| unknown.contains(**parent)) {
-                return Some(Wait::ParentUnknown { pipeline: (*first).clone() });
+                return Some(Wait::AncestorUnknown { pipeline: (*first).clone() });
             }
             seen.extend(&level);
-            level = level.iter().flat_map(|parent| self.above(parent)).collect();
+            level = level.iter().flat_map(|parent| self.parents(parent)).collect();
         }
         None
     }
 
     /// The shortest line of parents that leads from a pipeline back to it.
-    fn circle_through(&self, pipeline: &'a PipelineArn) -> Option<Cycle> {
-        if self.makers.is_empty() {
+    fn cycle_through(&self, pipeline: &'a PipelineArn) -> Option<Cycle> {
+        if self.producers.is_empty() {
             return None;
         }
         let mut below: BTreeMap<&PipelineArn, &PipelineArn> = BTreeMap::new();
         let mut open = VecDeque::from([pipeline]);
         while let Some(next) = open.pop_front() {
-            for parent in self.above(next) {
+            for parent in self.parents(next) {
                 if parent == pipeline {
                     // From the top down: the pipeline itself, then whoever is built on it.
                     let line = std::iter::successors(Some(next), |it| below.get(it).copied());
@@ -246,12 +246,12 @@ impl<'a> Lines<'a> {
         None
     }
 
-    fn above(&self, pipeline: &'a PipelineArn) -> Vec<&'a PipelineArn> {
-        self.fleet.parents_of(pipeline).chain(self.makers.get(pipeline).copied()).collect()
+    fn parents(&self, pipeline: &'a PipelineArn) -> Vec<&'a PipelineArn> {
+        self.fleet.parents_of(pipeline).chain(self.producers.get(pipeline).copied()).collect()
     }
 }
 
-fn start(observed: &Observed) -> Start {
+fn start(observed: &PipelineObservation) -> Start {
     let pipeline = &observed.member.pipeline;
     let last = observed.images.iter().filter_map(|image| image.created).max();
     Start {
@@ -284,11 +284,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::decide::fixtures::World;
+    use crate::decide::fixtures::Fixtures;
     use crate::model::image::ImageSummary;
 
     fn world() -> Fleet {
-        World::new()
+        Fixtures::new()
             .pipeline("gold", "image/base/x.x.x")
             .pipeline("java", "image/gold/x.x.x")
             .pipeline("web", "image/gold/x.x.x")
@@ -297,17 +297,18 @@ mod tests {
     }
 
     /// A pipeline whose one image was built on `built_on` while its parent is at `now_at`.
-    fn observed(fleet: &Fleet, name: &str, built_on: &str, now_at: &str) -> Observed {
-        let member = fleet.member(&World::pipeline_arn(name)).unwrap().clone();
-        let built = World::built(&member, &format!("{name}/1.0.0/1"), &format!("image/{built_on}"));
-        Observed {
-            parent_now: Some(ParentNow::Is(World::image(now_at))),
-            parent_created: World::later().filter(|_| built_on != now_at),
-            ..World::observed(member, built)
+    fn observed(fleet: &Fleet, name: &str, built_on: &str, now_at: &str) -> PipelineObservation {
+        let member = fleet.member(&Fixtures::pipeline_arn(name)).unwrap().clone();
+        let built =
+            Fixtures::built(&member, &format!("{name}/1.0.0/1"), &format!("image/{built_on}"));
+        PipelineObservation {
+            parent_now: Some(ResolvedParent::Image(Fixtures::image(now_at))),
+            parent_created: Fixtures::later().filter(|_| built_on != now_at),
+            ..Fixtures::observed(member, built)
         }
     }
 
-    fn planned(fleet: &Fleet, observed: &[Observed]) -> String {
+    fn planned(fleet: &Fleet, observed: &[PipelineObservation]) -> String {
         let plan = plan(fleet, observed, &BTreeSet::new(), RetryPolicy::default());
         plan.steps
             .iter()
@@ -370,7 +371,7 @@ mod tests {
         for (base_now, decision) in [("base/1.1.0/1", "wait"), ("base/1.0.0/1", "rebuild")] {
             let mut gold = observed(&fleet, "gold", "base/1.0.0/1", base_now);
             gold.images.push(ImageSummary {
-                arn: World::image("gold/1.0.0/2"),
+                arn: Fixtures::image("gold/1.0.0/2"),
                 status: "BUILDING".into(),
                 created: None,
             });
@@ -385,7 +386,7 @@ mod tests {
     fn a_parent_of_which_nothing_is_known_causes_waiting() {
         let fleet = world();
         let java = observed(&fleet, "java", "gold/1.0.0/1", "gold/1.0.0/2");
-        let unknown = BTreeSet::from([World::pipeline_arn("gold")]);
+        let unknown = BTreeSet::from([Fixtures::pipeline_arn("gold")]);
         let plan = plan(&fleet, &[java], &unknown, RetryPolicy::default());
         insta::assert_snapshot!(plan.steps[0].decision, @"waits for gold, which could not be observed");
         assert_eq!(plan.steps[0].start, None);
@@ -393,16 +394,16 @@ mod tests {
 
     #[test]
     fn who_has_put_out_what_a_parameter_holds_stands_above() {
-        let fleet = World::new()
+        let fleet = Fixtures::new()
             .pipeline("gold", "image/base/x.x.x")
             .pipeline("web", "ssm:/golden/ami")
             .fleet()
-            .holding(&World::parameters("/golden/ami", "ami-2"));
+            .with_parameters(&Fixtures::parameters("/golden/ami", "ami-2"));
         let mut gold = observed(&fleet, "gold", "base/1.0.0/1", "base/1.1.0/1");
         Arc::make_mut(&mut gold.history[0]).outputs = BTreeSet::from(["ami-2".to_owned()]);
-        let member = fleet.member(&World::pipeline_arn("web")).unwrap().clone();
-        let built = World::built(&member, "web/1.0.0/1", "ami-1");
-        let web = World::observed(member, built);
+        let member = fleet.member(&Fixtures::pipeline_arn("web")).unwrap().clone();
+        let built = Fixtures::built(&member, "web/1.0.0/1", "ami-1");
+        let web = Fixtures::observed(member, built);
         insta::assert_snapshot!(planned(&fleet, &[gold, web.clone()]), @"
         gold: rebuild: parent image base 1.0.0/1 -> 1.1.0/1
         web: wait: waits for gold
@@ -412,19 +413,19 @@ mod tests {
 
     #[test]
     fn a_parameter_that_leads_back_to_its_own_pipeline_is_refused_and_holds_up_nobody() {
-        let fleet = World::new()
+        let fleet = Fixtures::new()
             .pipeline("gold", "ssm:/golden/ami")
             .pipeline("java", "image/gold/x.x.x")
             .pipeline("billing", "image/java/x.x.x")
             .pipeline("web", "image/gold/x.x.x")
             .fleet()
-            .holding(&World::parameters("/golden/ami", "ami-2"));
+            .with_parameters(&Fixtures::parameters("/golden/ami", "ami-2"));
         let mut billing = observed(&fleet, "billing", "java/1.0.0/1", "java/1.0.0/2");
         Arc::make_mut(&mut billing.history[0]).outputs = BTreeSet::from(["ami-2".to_owned()]);
-        let member = fleet.member(&World::pipeline_arn("gold")).unwrap().clone();
-        let built = World::built(&member, "gold/1.0.0/2", "ami-1");
+        let member = fleet.member(&Fixtures::pipeline_arn("gold")).unwrap().clone();
+        let built = Fixtures::built(&member, "gold/1.0.0/2", "ami-1");
         let observed = [
-            World::observed(member, built),
+            Fixtures::observed(member, built),
             observed(&fleet, "java", "gold/1.0.0/2", "gold/1.0.0/2"),
             billing,
             observed(&fleet, "web", "gold/1.0.0/1", "gold/1.0.0/2"),
@@ -439,17 +440,17 @@ mod tests {
 
     #[test]
     fn same_state_causes_the_same_token_and_another_state_another() {
-        let web = World::pipeline_arn("web");
-        let token = |image: &str| successor_token(&web, Some(&World::image(image)), None);
+        let web = Fixtures::pipeline_arn("web");
+        let token = |image: &str| successor_token(&web, Some(&Fixtures::image(image)), None);
         assert_eq!(token("web/1.0.0/1"), token("web/1.0.0/1"));
         assert_ne!(token("web/1.0.0/1"), token("web/1.0.0/2"));
         assert_ne!(token("web/1.0.0/1"), successor_token(&web, None, None));
         assert_ne!(
             successor_token(&web, None, None),
-            successor_token(&World::pipeline_arn("java"), None, None)
+            successor_token(&Fixtures::pipeline_arn("java"), None, None)
         );
         let later = Timestamp::from_second(1).ok();
-        let image = World::image("web/1.0.0/1");
+        let image = Fixtures::image("web/1.0.0/1");
         assert_ne!(
             token("web/1.0.0/1"),
             successor_token(&web, Some(&image), later),
@@ -465,15 +466,15 @@ mod tests {
         let mut web = observed(&fleet, "web", "gold/1.0.0/1", "gold/1.0.0/2");
         let tokens = [None, Some("web/1.0.0/2"), Some("web/1.0.0/10")].map(|failed| {
             web.images.extend(failed.map(|arn| ImageSummary {
-                arn: World::image(arn),
+                arn: Fixtures::image(arn),
                 status: "FAILED".into(),
                 created: None,
             }));
             start(&web).token
         });
-        let arn = World::pipeline_arn("web");
+        let arn = Fixtures::pipeline_arn("web");
         let expected = ["web/1.0.0/1", "web/1.0.0/2", "web/1.0.0/10"].map(|newest| {
-            successor_token(&arn, Some(&World::image(newest)), Some(Timestamp::UNIX_EPOCH))
+            successor_token(&arn, Some(&Fixtures::image(newest)), Some(Timestamp::UNIX_EPOCH))
         });
         assert_eq!(tokens, expected);
     }

@@ -5,75 +5,77 @@
 
 use std::sync::Arc;
 
-use crate::decide::decision::{Decision, Leave, Reason, UpToDate, Wait};
-use crate::decide::observation::{Observed, ParentNow};
+use crate::decide::decision::{Decision, Reason, Skip, UpToDate, Wait};
+use crate::decide::observation::{PipelineObservation, ResolvedParent};
 use crate::decide::staleness::{Difference, Target, differences, parent_is_compared_by_date};
 use crate::decide::tries::{self, RetryPolicy, Verdict, judge};
 use crate::model::arn::{ArnError, ImageReference, Selector};
 use crate::model::fleet::{Cycle, Member};
 use crate::model::image::Image;
-use crate::model::parent::{Held, Parameter, ParameterNow, ParentImage};
+use crate::model::parent::{Parameter, ParameterLookup, ParameterValue, ParentImage};
 use crate::model::pipeline::PipelineStatus;
 
 /// What a pipeline's parent is, before anything is asked about it.
-pub enum Standing<'a> {
+pub enum ParentTracking<'a> {
     /// It follows a family of images: worth observing.
-    Follows(&'a ImageReference),
+    Image(&'a ImageReference),
     /// It follows a parameter.
-    Holds(&'a Parameter),
+    Parameter(&'a Parameter),
     /// Its parent stays what it is, or cannot be compared: only its components or its recipe can move it.
-    Fixed(&'a ParentImage),
+    Untracked(&'a ParentImage),
     /// It is left, whatever is observed.
-    Left(Leave),
+    Excluded(Skip),
 }
 
 /// Where a pipeline stands by its definition alone, so that nothing is asked in vain.
-pub fn standing<'a>(member: &'a Member, cycle: Option<&Cycle>) -> Standing<'a> {
+pub fn parent_tracking<'a>(member: &'a Member, cycle: Option<&Cycle>) -> ParentTracking<'a> {
     if member.pipeline.status == PipelineStatus::Disabled {
-        return Standing::Left(Leave::Disabled);
+        return ParentTracking::Excluded(Skip::Disabled);
     }
     let Some(recipe) = &member.recipe else {
-        return Standing::Left(Leave::RecipeNotFound { recipe: member.pipeline.recipe.clone() });
+        return ParentTracking::Excluded(Skip::RecipeNotFound {
+            recipe: member.pipeline.recipe.clone(),
+        });
     };
     if let Some(cycle) = cycle {
-        return Standing::Left(Leave::Cycle { path: cycle.to_string() });
+        return ParentTracking::Excluded(Skip::Cycle { path: cycle.to_string() });
     }
     match &recipe.parent {
         Ok(parent @ ParentImage::Image(reference)) => match reference.selector() {
-            Selector::Newest(_) => Standing::Follows(reference),
-            Selector::Pinned(_) => Standing::Fixed(parent),
+            Selector::Newest(_) => ParentTracking::Image(reference),
+            Selector::Pinned(_) => ParentTracking::Untracked(parent),
         },
         Ok(ParentImage::Parameter(name)) => match &member.parameter {
-            Some(ParameterNow::Is(parameter)) => Standing::Holds(parameter),
-            unresolved => Standing::Left(Leave::ParameterUnresolved {
+            Some(ParameterLookup::Found(parameter)) => ParentTracking::Parameter(parameter),
+            unresolved => ParentTracking::Excluded(Skip::ParameterUnresolved {
                 parameter: name.clone(),
                 problem: match unresolved {
-                    Some(ParameterNow::Unresolved(problem)) => problem.clone(),
+                    Some(ParameterLookup::Unresolved(problem)) => problem.clone(),
                     _ => "it was not read".to_owned(),
                 },
             }),
         },
-        Ok(parent) => Standing::Fixed(parent),
-        Err(problem) => {
-            Standing::Left(Leave::UnreadableParent { problem: ArnError::to_string(problem) })
-        }
+        Ok(parent) => ParentTracking::Untracked(parent),
+        Err(problem) => ParentTracking::Excluded(Skip::UnreadableParent {
+            problem: ArnError::to_string(problem),
+        }),
     }
 }
 
 /// Decides for one pipeline.
-pub fn decide(observed: &Observed, policy: RetryPolicy) -> Decision {
-    let standing = standing(&observed.member, observed.cycle.as_ref());
-    let target = match target(&standing, observed) {
+pub fn decide(observed: &PipelineObservation, policy: RetryPolicy) -> Decision {
+    let parent_tracking = parent_tracking(&observed.member, observed.cycle.as_ref());
+    let target = match target(&parent_tracking, observed) {
         Ok(target) => target,
         Err(decision) => return *decision,
     };
     let differences = match behind_by(observed, target.as_ref()) {
         Ok(differences) => differences,
-        Err(leave) => return Decision::Leave(*leave),
+        Err(leave) => return Decision::Skip(*leave),
     };
-    match (standing, target, observed.built()) {
-        (Standing::Fixed(parent), None, _) if differences.is_empty() => {
-            Decision::Leave(why_fixed(parent, observed))
+    match (parent_tracking, target, observed.built()) {
+        (ParentTracking::Untracked(parent), None, _) if differences.is_empty() => {
+            Decision::Skip(why_fixed(parent, observed))
         }
         (_, Some(target), Some(built))
             if differences.is_empty() && observed.in_progress().is_none() =>
@@ -92,25 +94,25 @@ pub fn decide(observed: &Observed, policy: RetryPolicy) -> Decision {
 }
 
 /// What has moved since the newest image was built, whatever is done about it.
-pub fn lacks(observed: &Observed) -> Vec<Reason> {
+pub fn lacks(observed: &PipelineObservation) -> Vec<Reason> {
     reasons(&lacked(observed).unwrap_or_default())
 }
 
 /// The same, with what is known of each difference; none if it is skipped whatever has moved.
-fn lacked(observed: &Observed) -> Option<Vec<Difference>> {
-    let standing = standing(&observed.member, observed.cycle.as_ref());
-    let target = target(&standing, observed).ok()?;
+fn lacked(observed: &PipelineObservation) -> Option<Vec<Difference>> {
+    let parent_tracking = parent_tracking(&observed.member, observed.cycle.as_ref());
+    let target = target(&parent_tracking, observed).ok()?;
     behind_by(observed, target.as_ref()).ok()
 }
 
 /// Whether the decision depends on when the parent became AVAILABLE, and that is not known: some
 /// build began after the parent's did, so that a date of the parent's beginning says too little.
-pub fn depends_on_availability(observed: &Observed) -> bool {
+pub fn depends_on_availability(observed: &PipelineObservation) -> bool {
     if observed.parent_available.is_some() {
         return false;
     }
-    let standing = standing(&observed.member, observed.cycle.as_ref());
-    let Ok(Some(target)) = target(&standing, observed) else { return false };
+    let parent_tracking = parent_tracking(&observed.member, observed.cycle.as_ref());
+    let Ok(Some(target)) = target(&parent_tracking, observed) else { return false };
     let is_current = behind_by(observed, Some(&target)).is_ok_and(|it| it.is_empty());
     let by_date = |image: &Arc<Image>| parent_is_compared_by_date(image, &target, observed);
     if is_current && !observed.built().is_some_and(by_date) {
@@ -118,16 +120,18 @@ pub fn depends_on_availability(observed: &Observed) -> bool {
     }
     // What it would be if the parent had become AVAILABLE as soon as its build began, and as late as
     // it can have been.
-    let early = Observed { parent_announced: None, ..observed.clone() };
+    let early = PipelineObservation { parent_announced: None, ..observed.clone() };
     let latest = observed.parent_announced.unwrap_or(observed.now);
-    let late = Observed { parent_available: Some(latest), ..observed.clone() };
+    let late = PipelineObservation { parent_available: Some(latest), ..observed.clone() };
     observed.history.iter().any(|image| {
         let if_early = differences(image, &early, Some(&target));
         let if_late = differences(image, &late, Some(&target));
         let fresh = |it: &Result<Vec<Difference>, _>| {
             let differences = it.as_ref().ok();
             differences.map(|all| {
-                all.iter().map(|it| (it.reason.clone(), it.was_there_at(image.created))).collect()
+                all.iter()
+                    .map(|it| (it.reason.clone(), it.predates_build_at(image.created)))
+                    .collect()
             })
         };
         let (if_early, if_late): (Option<Vec<_>>, Option<Vec<_>>) =
@@ -137,21 +141,21 @@ pub fn depends_on_availability(observed: &Observed) -> bool {
 }
 
 /// Whether older builds have to be read before it can be decided.
-pub fn needs_older_builds(observed: &Observed, policy: RetryPolicy) -> bool {
+pub fn needs_older_builds(observed: &PipelineObservation, policy: RetryPolicy) -> bool {
     if observed.built().is_none() {
         return true;
     }
-    let standing = standing(&observed.member, observed.cycle.as_ref());
-    let Ok(target) = target(&standing, observed) else { return false };
+    let parent_tracking = parent_tracking(&observed.member, observed.cycle.as_ref());
+    let Ok(target) = target(&parent_tracking, observed) else { return false };
     let Ok(differences) = behind_by(observed, target.as_ref()) else { return false };
     tries::needs_older(&differences, observed, target.as_ref(), policy)
 }
 
 /// Why a pipeline whose parent does not move is left, as far as its parent goes.
-fn why_fixed(parent: &ParentImage, observed: &Observed) -> Leave {
+fn why_fixed(parent: &ParentImage, observed: &PipelineObservation) -> Skip {
     match &observed.pinned_parent {
-        Some(pin) => Leave::Pinned(pin.clone()),
-        None => Leave::NotComparable { parent: parent.to_string() },
+        Some(pin) => Skip::Pinned(pin.clone()),
+        None => Skip::NotComparable { parent: parent.to_string() },
     }
 }
 
@@ -159,36 +163,41 @@ fn why_fixed(parent: &ParentImage, observed: &Observed) -> Leave {
 ///
 /// # Errors
 /// What is decided already, since it resolves to nothing.
-fn target(standing: &Standing<'_>, observed: &Observed) -> Result<Option<Target>, Box<Decision>> {
-    let reference = match standing {
-        Standing::Left(leave) => return Err(Box::new(Decision::Leave(leave.clone()))),
-        Standing::Fixed(_) => {
+fn target(
+    parent_tracking: &ParentTracking<'_>,
+    observed: &PipelineObservation,
+) -> Result<Option<Target>, Box<Decision>> {
+    let reference = match parent_tracking {
+        ParentTracking::Excluded(leave) => return Err(Box::new(Decision::Skip(leave.clone()))),
+        ParentTracking::Untracked(_) => {
             return Ok(match &observed.parent_now {
-                Some(ParentNow::Tagged(image)) => Some(Target::Tagged(image.clone())),
+                Some(ResolvedParent::Tagged(image)) => Some(Target::Tagged(image.clone())),
                 _ => None,
             });
         }
-        Standing::Follows(reference) => *reference,
-        Standing::Holds(parameter) => match &parameter.value {
-            Held::Ami(id) => return Ok(Some(Target::Ami(id.clone()))),
-            Held::Image(reference) => reference,
+        ParentTracking::Image(reference) => *reference,
+        ParentTracking::Parameter(parameter) => match &parameter.value {
+            ParameterValue::Ami(id) => return Ok(Some(Target::Ami(id.clone()))),
+            ParameterValue::Image(reference) => reference,
         },
     };
     let reference = reference.clone();
     let unresolved = |problem: String| {
-        Decision::Leave(Leave::ParentUnresolved { reference: reference.clone(), problem })
+        Decision::Skip(Skip::ParentUnresolved { reference: reference.clone(), problem })
     };
     Err(Box::new(match &observed.parent_now {
-        Some(ParentNow::Is(parent)) => return Ok(Some(Target::Image(parent.clone()))),
-        Some(ParentNow::NotSelected { announced }) => {
-            Decision::Leave(Leave::NotSelected { reference, image: announced.clone() })
+        Some(ResolvedParent::Image(parent)) => return Ok(Some(Target::Image(parent.clone()))),
+        Some(ResolvedParent::NotMatched { announced }) => {
+            Decision::Skip(Skip::NotMatched { reference, image: announced.clone() })
         }
-        Some(ParentNow::Lags { resolved, announced }) => Decision::Wait(Wait::ParentLags {
-            resolved: resolved.clone(),
-            announced: announced.clone(),
-        }),
-        Some(ParentNow::Unresolved(problem)) => unresolved(problem.clone()),
-        Some(ParentNow::Tagged(_)) | None => unresolved("nothing was asked".to_owned()),
+        Some(ResolvedParent::InconsistentRead { resolved, announced }) => {
+            Decision::Wait(Wait::InconsistentRead {
+                resolved: resolved.clone(),
+                announced: announced.clone(),
+            })
+        }
+        Some(ResolvedParent::Unresolved(problem)) => unresolved(problem.clone()),
+        Some(ResolvedParent::Tagged(_)) | None => unresolved("nothing was asked".to_owned()),
     }))
 }
 
@@ -196,7 +205,10 @@ fn target(standing: &Standing<'_>, observed: &Observed) -> Result<Option<Target>
 ///
 /// # Errors
 /// Why the pipeline is skipped, whatever has moved.
-fn behind_by(observed: &Observed, target: Option<&Target>) -> Result<Vec<Difference>, Box<Leave>> {
+fn behind_by(
+    observed: &PipelineObservation,
+    target: Option<&Target>,
+) -> Result<Vec<Difference>, Box<Skip>> {
     let Some(built) = observed.built() else {
         let never_built = |target: &Target| Difference {
             reason: Reason::NoImageYet { parent: target.parent() },
@@ -211,7 +223,7 @@ fn behind_by(observed: &Observed, target: Option<&Target>) -> Result<Vec<Differe
 /// Waits for a build that runs, or for the end of a pause, or rebuilds.
 fn wait_or_rebuild(
     differences: &[Difference],
-    observed: &Observed,
+    observed: &PipelineObservation,
     target: Option<&Target>,
     policy: RetryPolicy,
 ) -> Decision {
@@ -230,7 +242,7 @@ fn wait_or_rebuild(
             Decision::Rebuild(reasons)
         }
         Verdict::Pause(tries, not_before) => {
-            Decision::Wait(Wait::Pause { tries, reasons, not_before })
+            Decision::Wait(Wait::RetryPause { tries, reasons, not_before })
         }
         Verdict::Shortage(image, not_before) => Decision::Wait(Wait::Shortage {
             failed: image.arn.clone(),
@@ -252,12 +264,12 @@ mod tests {
     use jiff::{SignedDuration, Timestamp};
 
     use super::*;
-    use crate::decide::fixtures::World;
-    use crate::decide::observation::ComponentNow;
-    use crate::decide::pin::{Misses, Newest, Pin};
+    use crate::decide::fixtures::Fixtures;
+    use crate::decide::observation::ResolvedComponent;
+    use crate::decide::pin::{Newest, Pin, PinStatus};
     use crate::model::arn::ComponentArn;
     use crate::model::fleet::Fleet;
-    use crate::model::image::{Configurations, ImageSummary, Phase};
+    use crate::model::image::{BuildPhase, Configurations, ImageSummary};
 
     const NOW: &str = "2026-11-23T12:00:00Z";
     /// When the newest good image was asked for, and what came before and after that.
@@ -270,7 +282,7 @@ mod tests {
     }
 
     fn image(arn: &str, status: &str, parent: &str) -> Image {
-        let arn = World::image(arn);
+        let arn = Fixtures::image(arn);
         let recipe =
             format!("{}/{}", arn.family(), arn.version()).replace(":image/", ":image-recipe/");
         Image {
@@ -278,14 +290,14 @@ mod tests {
             shortage: None,
             created: Some(NOW.parse().unwrap()),
             recipe: Some(recipe.parse().unwrap()),
-            parent: Some(World::parent(parent)),
+            parent: Some(Fixtures::parent(parent)),
             components: Vec::new(),
-            shows_all: true,
+            components_complete: true,
             pipeline: None,
             configurations: Configurations::default(),
             name: arn.family().name().to_owned(),
             outputs: BTreeSet::new(),
-            writes: BTreeSet::new(),
+            ssm_parameters: BTreeSet::new(),
             arn,
         }
     }
@@ -300,38 +312,39 @@ mod tests {
     }
 
     fn summary(image: &Image) -> ImageSummary {
-        World::summary(image)
+        Fixtures::summary(image)
     }
 
     /// `web`, built on `gold 1.0.0/3`, which is what `gold x.x.x` resolves to.
-    fn up_to_date() -> Observed {
+    fn up_to_date() -> PipelineObservation {
         follows("image/gold/x.x.x")
     }
 
-    fn follows(parent: &str) -> Observed {
-        let fleet = World::new().pipeline("web", parent).fleet();
+    fn follows(parent: &str) -> PipelineObservation {
+        let fleet = Fixtures::new().pipeline("web", parent).fleet();
         follows_in(&fleet)
     }
 
-    fn follows_in(fleet: &Fleet) -> Observed {
+    fn follows_in(fleet: &Fleet) -> PipelineObservation {
         let built = good("web/1.0.0/1", "image/gold/1.0.0/3");
-        Observed {
-            parent_now: Some(ParentNow::Is(World::image("gold/1.0.0/3"))),
+        PipelineObservation {
+            parent_now: Some(ResolvedParent::Image(Fixtures::image("gold/1.0.0/3"))),
             now: now(),
-            ..World::observed(fleet.members().next().unwrap().clone(), built)
+            ..Fixtures::observed(fleet.members().next().unwrap().clone(), built)
         }
     }
 
     /// `web`, whose parent is the parameter `/golden`, which holds `value` since `modified`.
-    fn holds(value: &str, modified: Option<&str>, built_on: &str) -> Observed {
-        let mut parameters = World::parameters("/golden", value);
+    fn holds(value: &str, modified: Option<&str>, built_on: &str) -> PipelineObservation {
+        let mut parameters = Fixtures::parameters("/golden", value);
         for parameter in parameters.values_mut() {
-            if let ParameterNow::Is(parameter) = parameter {
+            if let ParameterLookup::Found(parameter) = parameter {
                 parameter.modified = modified.map(|at| at.parse().unwrap());
             }
         }
-        let fleet = World::new().pipeline("web", "ssm:/golden").fleet().holding(&parameters);
-        Observed {
+        let fleet =
+            Fixtures::new().pipeline("web", "ssm:/golden").fleet().with_parameters(&parameters);
+        PipelineObservation {
             history: vec![good("web/1.0.0/1", built_on).into()],
             parent_created: None,
             parent_now: value.starts_with("image/").then(|| at("gold/1.0.0/4")),
@@ -339,7 +352,10 @@ mod tests {
         }
     }
 
-    fn with_spent(mut observed: Observed, spent: &[(&str, &str, &str)]) -> Observed {
+    fn with_spent(
+        mut observed: PipelineObservation,
+        spent: &[(&str, &str, &str)],
+    ) -> PipelineObservation {
         for (arn, status, parent) in spent.iter().rev() {
             let image = image(arn, status, parent);
             observed.images.push(summary(&image));
@@ -348,11 +364,11 @@ mod tests {
         observed
     }
 
-    fn at(image: &str) -> ParentNow {
-        ParentNow::Is(World::image(image))
+    fn at(image: &str) -> ResolvedParent {
+        ResolvedParent::Image(Fixtures::image(image))
     }
 
-    fn decided(observed: &Observed) -> String {
+    fn decided(observed: &PipelineObservation) -> String {
         let decision = decide(observed, RetryPolicy::default());
         format!("{}: {decision}", decision.kind())
     }
@@ -364,7 +380,7 @@ mod tests {
 
     #[test]
     fn newer_parent_build_causes_rebuild() {
-        let observed = Observed {
+        let observed = PipelineObservation {
             parent_now: Some(at("gold/1.0.0/4")),
             parent_created: after(),
             ..up_to_date()
@@ -374,7 +390,7 @@ mod tests {
 
     #[test]
     fn newer_parent_version_is_newer_by_number() {
-        let observed = Observed {
+        let observed = PipelineObservation {
             parent_now: Some(at("gold/1.0.0/10")),
             parent_created: after(),
             ..up_to_date()
@@ -384,7 +400,7 @@ mod tests {
 
     #[test]
     fn older_parent_never_takes_a_child_back() {
-        let observed = Observed { parent_now: Some(at("gold/1.0.0/2")), ..up_to_date() };
+        let observed = PipelineObservation { parent_now: Some(at("gold/1.0.0/2")), ..up_to_date() };
         insta::assert_snapshot!(decided(&observed), @"leave: built on gold 1.0.0/3, newer than 1.0.0/2, which its recipe resolves to now; never goes back");
     }
 
@@ -392,10 +408,10 @@ mod tests {
     fn another_parent_in_the_recipe_causes_rebuild() {
         // Built by the version before the one that names another parent.
         let by_older = |parent: &str| Image {
-            recipe: Some(World::recipe_arn("web/0.9.0")),
+            recipe: Some(Fixtures::recipe_arn("web/0.9.0")),
             ..good("web/0.9.0/1", parent)
         };
-        let mut observed = Observed {
+        let mut observed = PipelineObservation {
             parent_now: Some(at("platinum/1.0.0/1")),
             ..follows("image/platinum/x.x.x")
         };
@@ -426,7 +442,8 @@ mod tests {
             format!("arn:aws:imagebuilder:us-east-1:{owner}:image/al2023/{version}")
         };
         let mut observed = follows(&amazon("aws", "x.x.x"));
-        observed.parent_now = Some(ParentNow::Is(amazon("aws", "1.0.0/3").parse().unwrap()));
+        observed.parent_now =
+            Some(ResolvedParent::Image(amazon("aws", "1.0.0/3").parse().unwrap()));
         let number = amazon("627945338248", "1.0.0/3");
         observed.history = vec![good("web/1.0.0/1", &number).into()];
         assert_eq!(decide(&observed, RetryPolicy::default()).kind(), "up-to-date");
@@ -434,7 +451,7 @@ mod tests {
 
     #[test]
     fn what_is_younger_than_the_image_built_from_it_is_another_thing_of_that_name() {
-        let mut parent = Observed { parent_created: after(), ..up_to_date() };
+        let mut parent = PipelineObservation { parent_created: after(), ..up_to_date() };
         let mut recipe = up_to_date();
         recipe.member.recipe.as_mut().unwrap().created = after();
         let mut component = with_components(up_to_date(), &["agent/1.0.0/1"], &[]);
@@ -461,7 +478,7 @@ mod tests {
             ..image(&format!("web/1.0.0/{build}"), "AVAILABLE", "image/gold/1.0.0/3")
         };
         let after = |builds: &[(u32, i64)], minutes: i64| {
-            let mut observed = Observed {
+            let mut observed = PipelineObservation {
                 parent_now: Some(at("gold/1.0.0/4")),
                 parent_created: after(),
                 ..up_to_date()
@@ -497,7 +514,7 @@ mod tests {
     #[test]
     fn a_want_of_capacity_is_no_try_and_causes_a_pause_that_does_not_grow() {
         let mut observed = with_spent(
-            Observed {
+            PipelineObservation {
                 parent_now: Some(at("gold/1.0.0/4")),
                 parent_created: after(),
                 ..up_to_date()
@@ -521,7 +538,7 @@ mod tests {
 
     #[test]
     fn dates_that_move_along_cause_no_more_than_four_builds_a_day() {
-        let mut observed = Observed { parent_created: Some(now()), ..up_to_date() };
+        let mut observed = PipelineObservation { parent_created: Some(now()), ..up_to_date() };
         let built = |build: u32| Image {
             created: now().checked_sub(SignedDuration::from_mins(60 - i64::from(build))).ok(),
             ..image(&format!("web/1.0.0/{build}"), "AVAILABLE", "image/gold/1.0.0/3")
@@ -546,7 +563,9 @@ mod tests {
             (&["net/3.1.0/1", "net/3.1.0/1"], &["net/3.1.0/1", "net/3.1.0/1"]),
             (&["net/3.1.0/1", "net/3.1.0/1"], &["net/3.1.0/2", "net/3.1.0/2"]),
         ];
-        let said = cases.map(|(held, now)| decided(&with_components(up_to_date(), held, now)));
+        let said = cases.map(|(parameter_value, now)| {
+            decided(&with_components(up_to_date(), parameter_value, now))
+        });
         insta::assert_snapshot!(said.join("\n"), @"
         up-to-date: web 1.0.0/1 was built on gold 1.0.0/3, which gold x.x.x resolves to
         rebuild: component net 3.1.0/1 -> 3.1.0/2; component net 5.0.0/1 -> 5.0.0/2
@@ -559,7 +578,7 @@ mod tests {
     #[test]
     fn a_forbidden_component_is_not_compared_and_skips_nothing() {
         let mut observed = with_components(
-            Observed {
+            PipelineObservation {
                 parent_now: Some(at("gold/1.0.0/4")),
                 parent_created: after(),
                 ..up_to_date()
@@ -567,7 +586,7 @@ mod tests {
             &["agent/1.0.0/1"],
             &["agent/1.0.0/1"],
         );
-        observed.components_now.push(ComponentNow::Forbidden {
+        observed.components_now.push(ResolvedComponent::Forbidden {
             what: "component stig x.x.x".to_owned(),
             problem: "AccessDeniedException: kms:Decrypt".to_owned(),
         });
@@ -580,7 +599,7 @@ mod tests {
 
     #[test]
     fn no_image_yet_causes_the_first_build() {
-        let observed = Observed { images: vec![], history: vec![], ..up_to_date() };
+        let observed = PipelineObservation { images: vec![], history: vec![], ..up_to_date() };
         insta::assert_snapshot!(decided(&observed), @"rebuild: no image yet; parent image gold 1.0.0/3");
     }
 
@@ -588,8 +607,11 @@ mod tests {
     fn a_build_in_progress_causes_waiting_whether_behind_or_not() {
         for (parent, behind) in [("gold/1.0.0/3", false), ("gold/1.0.0/4", true)] {
             let parent_created = after().filter(|_| behind);
-            let mut observed =
-                Observed { parent_now: Some(at(parent)), parent_created, ..up_to_date() };
+            let mut observed = PipelineObservation {
+                parent_now: Some(at(parent)),
+                parent_created,
+                ..up_to_date()
+            };
             observed.images.push(summary(&image("web/1.0.0/2", "TESTING", "image/gold/1.0.0/3")));
             let decision = decide(&observed, RetryPolicy::default());
             assert_eq!(decision.to_string(), "web 1.0.0/2 is TESTING; decided again when it ends");
@@ -599,7 +621,7 @@ mod tests {
 
     #[test]
     fn an_unknown_status_causes_waiting_and_is_named() {
-        let mut observed = Observed {
+        let mut observed = PipelineObservation {
             parent_now: Some(at("gold/1.0.0/4")),
             parent_created: after(),
             ..up_to_date()
@@ -619,48 +641,55 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_to_start_is_left() {
-        let mut disabled = Observed {
+        let mut disabled = PipelineObservation {
             parent_now: Some(at("gold/1.0.0/4")),
             parent_created: after(),
             ..up_to_date()
         };
         disabled.member.pipeline.status = PipelineStatus::Disabled;
-        let mut circular = Observed {
+        let mut circular = PipelineObservation {
             parent_now: Some(at("gold/1.0.0/4")),
             parent_created: after(),
             ..up_to_date()
         };
-        circular.cycle =
-            Some(Cycle::through(vec![World::pipeline_arn("web"), World::pipeline_arn("gold")]));
+        circular.cycle = Some(Cycle::through(vec![
+            Fixtures::pipeline_arn("web"),
+            Fixtures::pipeline_arn("gold"),
+        ]));
         let pin =
-            |dependency: &str, misses| Some(Pin { dependency: dependency.to_owned(), misses });
-        let newer = |versions, builds| Misses::Newer {
-            newest: Newest::Image(World::image("gold/1.0.0/4")),
+            |dependency: &str, status| Some(Pin { dependency: dependency.to_owned(), status });
+        let newer = |versions, builds| PinStatus::Outdated {
+            newest: Newest::Image(Fixtures::image("gold/1.0.0/4")),
             versions,
             builds,
         };
-        let pinned = Observed {
+        let pinned = PipelineObservation {
             pinned_parent: pin("gold 1.0.0/2", newer(Some(0), Some(2))),
             ..follows("image/gold/1.0.0/2")
         };
-        let pinned_to_newest = Observed {
-            pinned_parent: pin("gold 1.0.0/4", Misses::Nothing),
+        let pinned_to_newest = PipelineObservation {
+            pinned_parent: pin("gold 1.0.0/4", PinStatus::Current),
             ..follows("image/gold/1.0.0/4")
         };
-        let by_ami = Observed {
+        let by_ami = PipelineObservation {
             pinned_parent: pin("ami-0cd12345db678d90f (gold 1.0.0/3)", newer(None, None)),
             ..follows("ami-0cd12345db678d90f")
         };
-        let foreign_ami = Observed { parent_now: None, ..follows("ami-0cd12345db678d90f") };
-        let unread = Observed { parent_now: None, ..follows("ssm:/golden/ami") };
+        let foreign_ami =
+            PipelineObservation { parent_now: None, ..follows("ami-0cd12345db678d90f") };
+        let unread = PipelineObservation { parent_now: None, ..follows("ssm:/golden/ami") };
         let mut no_recipe = up_to_date();
         no_recipe.member.recipe = None;
-        let unresolved = Observed {
-            parent_now: Some(ParentNow::Unresolved("ForbiddenException: not shared".to_owned())),
+        let unresolved = PipelineObservation {
+            parent_now: Some(ResolvedParent::Unresolved(
+                "ForbiddenException: not shared".to_owned(),
+            )),
             ..up_to_date()
         };
-        let not_selected = Observed {
-            parent_now: Some(ParentNow::NotSelected { announced: World::image("gold/2.0.0/1") }),
+        let not_selected = PipelineObservation {
+            parent_now: Some(ResolvedParent::NotMatched {
+                announced: Fixtures::image("gold/2.0.0/1"),
+            }),
             ..follows("image/gold/1.x.x")
         };
         let all = [
@@ -678,9 +707,9 @@ mod tests {
         insta::assert_snapshot!(all.iter().map(decided).collect::<Vec<_>>().join("\n"), @"
         leave: the pipeline is disabled
         leave: built on itself: web -> gold -> web
-        leave: pinned to gold 1.0.0/2, misses gold 1.0.0/4 (2 builds behind)
-        leave: pinned to gold 1.0.0/4, misses nothing
-        leave: pinned to ami-0cd12345db678d90f (gold 1.0.0/3), misses gold 1.0.0/4
+        leave: pinned to gold 1.0.0/2, status gold 1.0.0/4 (2 builds behind)
+        leave: pinned to gold 1.0.0/4, status nothing
+        leave: pinned to ami-0cd12345db678d90f (gold 1.0.0/3), status gold 1.0.0/4
         leave: its parent ami-0cd12345db678d90f cannot be compared
         leave: its parent, the parameter /golden/ami, does not resolve: it was not read
         leave: its recipe arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.0.0 is not found
@@ -708,7 +737,7 @@ mod tests {
             holds("ami-2", None, "ssm:/golden"),
             holds(gold, later, "ami-1"),
             holds(gold, before, "ami-1"),
-            Observed { parent_created: after(), ..holds(gold, before, "ami-1") },
+            PipelineObservation { parent_created: after(), ..holds(gold, before, "ami-1") },
         ];
         insta::assert_snapshot!(cases.iter().map(decided).collect::<Vec<_>>().join("\n"), @"
         up-to-date: web 1.0.0/1 was built on ami-1, which ssm:/golden holds
@@ -740,15 +769,18 @@ mod tests {
 
     #[test]
     fn no_image_yet_causes_the_first_build_from_a_parameter_too() {
-        let observed =
-            Observed { images: vec![], history: vec![], ..holds("ami-2", None, "ami-1") };
+        let observed = PipelineObservation {
+            images: vec![],
+            history: vec![],
+            ..holds("ami-2", None, "ami-1")
+        };
         insta::assert_snapshot!(decided(&observed), @"rebuild: no image yet; parent image ami-2");
     }
 
     #[test]
     fn a_failed_build_is_tried_again_on_a_new_parent_at_once() {
         let observed = with_spent(
-            Observed {
+            PipelineObservation {
                 parent_now: Some(at("gold/1.0.0/5")),
                 parent_created: after(),
                 // The build that failed began while it was being built.
@@ -769,7 +801,7 @@ mod tests {
         ];
         let after = |failures: usize, minutes: i64| {
             let mut observed = with_spent(
-                Observed {
+                PipelineObservation {
                     parent_now: Some(at("gold/1.0.0/4")),
                     parent_created: after(),
                     ..up_to_date()
@@ -798,7 +830,7 @@ mod tests {
         let failed = ["web/1.0.0/4", "web/1.0.0/3", "web/1.0.0/2"];
         let failed = failed.map(|arn| (arn, "FAILED", unresolved));
         let mut observed = with_spent(
-            Observed {
+            PipelineObservation {
                 parent_now: Some(at("gold/1.0.0/4")),
                 parent_created: after(),
                 history: vec![],
@@ -817,14 +849,14 @@ mod tests {
     #[test]
     fn a_failure_by_an_older_recipe_version_does_not_count() {
         let mut observed = with_spent(
-            Observed {
+            PipelineObservation {
                 parent_now: Some(at("gold/1.0.0/4")),
                 parent_created: after(),
                 ..up_to_date()
             },
             &[("web/0.9.0/7", "FAILED", "image/gold/1.0.0/4")],
         );
-        observed.history.retain(|image| image.status.phase() != Phase::Built);
+        observed.history.retain(|image| image.status.phase() != BuildPhase::Succeeded);
         observed.member.recipe.as_mut().unwrap().created = Some(now());
         assert_eq!(decide(&observed, RetryPolicy::default()).kind(), "rebuild");
     }
@@ -833,25 +865,30 @@ mod tests {
         format!("arn:aws:imagebuilder:us-east-1:aws:component/{text}").parse().unwrap()
     }
 
-    fn component_now(text: &str, created: Option<Timestamp>) -> ComponentNow {
-        ComponentNow::Is { arn: component(text), created }
+    fn component_now(text: &str, created: Option<Timestamp>) -> ResolvedComponent {
+        ResolvedComponent::Build { arn: component(text), created }
     }
 
     /// The newest image holds `held`, and the recipe's components resolve to `now`.
-    fn with_components(mut observed: Observed, held: &[&str], now: &[&str]) -> Observed {
+    fn with_components(
+        mut observed: PipelineObservation,
+        parameter_value: &[&str],
+        now: &[&str],
+    ) -> PipelineObservation {
         if let Some(built) = observed.history.first_mut() {
-            Arc::make_mut(built).components = held.iter().map(|text| component(text)).collect();
+            Arc::make_mut(built).components =
+                parameter_value.iter().map(|text| component(text)).collect();
         }
         observed.components_now = now
             .iter()
-            .map(|text| component_now(text, after().filter(|_| !held.contains(text))))
+            .map(|text| component_now(text, after().filter(|_| !parameter_value.contains(text))))
             .collect();
         observed
     }
 
     #[test]
     fn every_component_that_moved_is_a_reason_after_the_parent() {
-        let behind = Observed {
+        let behind = PipelineObservation {
             parent_now: Some(at("gold/1.0.0/4")),
             parent_created: after(),
             ..up_to_date()
@@ -890,12 +927,12 @@ mod tests {
 
     #[test]
     fn an_unresolved_component_causes_leaving_whatever_else_has_moved() {
-        let mut observed = Observed {
+        let mut observed = PipelineObservation {
             parent_now: Some(at("gold/1.0.0/4")),
             parent_created: after(),
             ..up_to_date()
         };
-        observed.components_now.push(ComponentNow::Unresolved {
+        observed.components_now.push(ResolvedComponent::Unresolved {
             component: "stig x.x.x".to_owned(),
             problem: "ForbiddenException: not shared".to_owned(),
         });
@@ -904,10 +941,10 @@ mod tests {
 
     #[test]
     fn an_answer_that_lags_behind_the_announcement_causes_waiting() {
-        let observed = Observed {
-            parent_now: Some(ParentNow::Lags {
-                resolved: World::image("gold/1.0.0/3"),
-                announced: World::image("gold/1.0.0/4"),
+        let observed = PipelineObservation {
+            parent_now: Some(ResolvedParent::InconsistentRead {
+                resolved: Fixtures::image("gold/1.0.0/3"),
+                announced: Fixtures::image("gold/1.0.0/4"),
             }),
             ..up_to_date()
         };
@@ -917,14 +954,14 @@ mod tests {
     #[test]
     fn why_a_parameter_could_not_be_used_is_said() {
         let mut observed = holds("ami-1", None, "ami-1");
-        observed.member.parameter = Some(ParameterNow::Unresolved("it is a secret".to_owned()));
+        observed.member.parameter = Some(ParameterLookup::Unresolved("it is a secret".to_owned()));
         insta::assert_snapshot!(decided(&observed), @"leave: its parent, the parameter /golden, does not resolve: it is a secret");
     }
 
     #[test]
     fn what_is_lacked_is_what_a_build_would_be_started_for() {
         assert_eq!(lacks(&up_to_date()), []);
-        let behind = Observed {
+        let behind = PipelineObservation {
             parent_now: Some(at("gold/1.0.0/4")),
             parent_created: after(),
             ..up_to_date()
@@ -938,7 +975,7 @@ mod tests {
         assert_eq!(decide(&written, RetryPolicy::default()).kind(), "up-to-date");
         let failed = [("web/1.0.0/2", "FAILED", "image/gold/x.x.x")];
         let mut observed = with_spent(
-            Observed {
+            PipelineObservation {
                 parent_now: Some(at("gold/1.0.0/4")),
                 parent_created: after(),
                 history: vec![],
@@ -954,7 +991,7 @@ mod tests {
     fn a_failure_with_an_older_component_does_not_count() {
         let behind = with_components(up_to_date(), &["agent/1.0.0/1"], &["agent/1.1.0/1"]);
         let released = component_now("agent/1.1.0/1", Some(now()));
-        let behind = Observed { components_now: vec![released], ..behind };
+        let behind = PipelineObservation { components_now: vec![released], ..behind };
         let mut observed = with_spent(behind, &[("web/1.0.0/2", "FAILED", "image/gold/1.0.0/3")]);
         Arc::make_mut(&mut observed.history[0]).components = vec![component("agent/1.0.0/1")];
         assert_eq!(decide(&observed, RetryPolicy::default()).kind(), "rebuild");

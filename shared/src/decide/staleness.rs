@@ -11,11 +11,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::decide::decision::{Leave, Reason};
-use crate::decide::observation::{ComponentNow, Observed};
+use crate::decide::decision::{Reason, Skip};
+use crate::decide::observation::{PipelineObservation, ResolvedComponent};
 use crate::model::arn::{BuildArn, ComponentArn, ImageArn, Kind, RecipeArn};
 use crate::model::image::Image;
-use crate::model::parent::{Parameter, ParameterNow, ParentImage};
+use crate::model::parent::{Parameter, ParameterLookup, ParentImage};
 
 /// What a parent that may move resolves to now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Difference {
     /// Whether a build that began at `began` began after everything that the reason names had come
     /// to be, so that it should have removed the reason. Where a date is missing it counts as such
     /// a build: then the next one is only spaced, where otherwise nothing would bound it.
-    pub fn was_there_at(&self, began: Option<Timestamp>) -> bool {
+    pub fn predates_build_at(&self, began: Option<Timestamp>) -> bool {
         !matches!((self.since, began), (Some(since), Some(began)) if since >= began)
     }
 }
@@ -64,18 +64,18 @@ impl Difference {
 /// Why the pipeline is skipped, whatever has moved.
 pub fn differences(
     image: &Image,
-    observed: &Observed,
+    observed: &PipelineObservation,
     target: Option<&Target>,
-) -> Result<Vec<Difference>, Box<Leave>> {
+) -> Result<Vec<Difference>, Box<Skip>> {
     let mut differences = Vec::new();
     if let Some(target) = target {
         differences.extend(parent_difference(image, target, observed)?);
     }
     differences.extend(recipe_difference(image, observed));
     for component in &observed.components_now {
-        if let ComponentNow::Unresolved { component, problem } = component {
+        if let ResolvedComponent::Unresolved { component, problem } = component {
             let (component, problem) = (component.clone(), problem.clone());
-            return Err(Box::new(Leave::ComponentUnresolved { component, problem }));
+            return Err(Box::new(Skip::ComponentUnresolved { component, problem }));
         }
     }
     for difference in component_differences(image, observed) {
@@ -91,7 +91,7 @@ pub fn differences(
 }
 
 /// The account that the pipeline is of, which is never Amazon's.
-fn account(observed: &Observed) -> &str {
+fn account(observed: &PipelineObservation) -> &str {
     observed.member.pipeline.arn.owner()
 }
 
@@ -99,10 +99,10 @@ fn account(observed: &Observed) -> &str {
 fn parent_difference(
     image: &Image,
     target: &Target,
-    observed: &Observed,
-) -> Result<Option<Difference>, Box<Leave>> {
+    observed: &PipelineObservation,
+) -> Result<Option<Difference>, Box<Skip>> {
     match (target, &observed.member.parameter) {
-        (_, Some(ParameterNow::Is(parameter))) => {
+        (_, Some(ParameterLookup::Found(parameter))) => {
             parameter_difference(image, target, parameter, observed)
         }
         (Target::Image(parent), _) => image_difference(image, parent, observed),
@@ -121,8 +121,8 @@ fn parameter_difference(
     image: &Image,
     target: &Target,
     parameter: &Parameter,
-    observed: &Observed,
-) -> Result<Option<Difference>, Box<Leave>> {
+    observed: &PipelineObservation,
+) -> Result<Option<Difference>, Box<Skip>> {
     let since = parameter.modified.max(observed.parent_since());
     let (changed, by_date) = match (target, &image.parent) {
         (Target::Ami(new), Some(ParentImage::Ami(old))) => (old != new, false),
@@ -145,7 +145,11 @@ fn parameter_difference(
 }
 
 /// Whether `image` was built before the last build that produced its parent's tag.
-fn tag_difference(image: &Image, parent: &ImageArn, observed: &Observed) -> Option<Difference> {
+fn tag_difference(
+    image: &Image,
+    parent: &ImageArn,
+    observed: &PipelineObservation,
+) -> Option<Difference> {
     let since = observed.parent_since();
     let tag = observed.member.output().unwrap_or_default().to_owned();
     let reason = Reason::TagMoved { tag, new: parent.clone() };
@@ -160,7 +164,11 @@ fn tag_difference(image: &Image, parent: &ImageArn, observed: &Observed) -> Opti
 }
 
 /// Whether nothing but dates tells whether `image` was built on what its parent resolves to now.
-pub fn parent_is_compared_by_date(image: &Image, target: &Target, observed: &Observed) -> bool {
+pub fn parent_is_compared_by_date(
+    image: &Image,
+    target: &Target,
+    observed: &PipelineObservation,
+) -> bool {
     match target {
         Target::Image(parent) | Target::Tagged(parent) => !exact(image, parent, observed),
         Target::Ami(_) => false,
@@ -168,7 +176,7 @@ pub fn parent_is_compared_by_date(image: &Image, target: &Target, observed: &Obs
 }
 
 /// Whether what Image Builder shows as the parent of `image` is an exact build of `parent`'s family.
-fn exact(image: &Image, parent: &ImageArn, observed: &Observed) -> bool {
+fn exact(image: &Image, parent: &ImageArn, observed: &PipelineObservation) -> bool {
     built_on(image).is_some_and(|old| old.family().is_same(parent.family(), account(observed)))
 }
 
@@ -176,8 +184,8 @@ fn exact(image: &Image, parent: &ImageArn, observed: &Observed) -> bool {
 fn image_difference(
     image: &Image,
     parent: &ImageArn,
-    observed: &Observed,
-) -> Result<Option<Difference>, Box<Leave>> {
+    observed: &PipelineObservation,
+) -> Result<Option<Difference>, Box<Skip>> {
     let since = observed.parent_since();
     let Some(old) = built_on(image).filter(|_| exact(image, parent, observed)) else {
         // Another recipe than the one that built the image may name another parent.
@@ -203,14 +211,14 @@ fn image_difference(
     let made = observed.parent_created;
     let moved = match order(&old, parent, is_younger(made, image, observed)) {
         Order::Same => None,
-        Order::MadeAgain => Some(Reason::ParentMadeAgain { parent: parent.clone(), made }),
+        Order::MadeAgain => Some(Reason::ParentRecreated { parent: parent.clone(), made }),
         Order::Newer => Some(Reason::ParentUpdated { old, new: parent.clone() }),
         Order::Older => {
-            return Err(Box::new(Leave::NeverBack { built_on: old, now: parent.clone() }));
+            return Err(Box::new(Skip::BuiltOnNewer { built_on: old, now: parent.clone() }));
         }
     };
     Ok(moved.map(|reason| {
-        let by_date = matches!(reason, Reason::ParentMadeAgain { .. });
+        let by_date = matches!(reason, Reason::ParentRecreated { .. });
         Difference { reason, since, by_date }
     }))
 }
@@ -242,12 +250,12 @@ const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(10);
 
 /// Whether a date lies in the future. What has such a date has none: every build would be older than
 /// it, and none would end that.
-fn is_to_come(date: Timestamp, observed: &Observed) -> bool {
+fn is_to_come(date: Timestamp, observed: &PipelineObservation) -> bool {
     date.duration_since(observed.now) > CLOCKS_DIFFER
 }
 
 /// Whether something came to be after `image` was asked for.
-fn is_younger(since: Option<Timestamp>, image: &Image, observed: &Observed) -> bool {
+fn is_younger(since: Option<Timestamp>, image: &Image, observed: &PipelineObservation) -> bool {
     let Some((since, built)) = since.zip(image.created) else { return false };
     since > built && !is_to_come(since, observed)
 }
@@ -267,7 +275,10 @@ struct AnotherRecipe<'a> {
 
 /// The recipe that the pipeline runs now, if `image` was built by another version of it, or by one
 /// of the same version that has been deleted and made again.
-fn by_another_recipe<'a>(image: &'a Image, observed: &'a Observed) -> Option<AnotherRecipe<'a>> {
+fn by_another_recipe<'a>(
+    image: &'a Image,
+    observed: &'a PipelineObservation,
+) -> Option<AnotherRecipe<'a>> {
     let recipe = observed.member.recipe.as_ref()?;
     let (old, new) = (image.recipe.as_ref()?, &recipe.arn);
     // What is shown may be the pattern by which the pipeline names its recipe.
@@ -282,10 +293,10 @@ fn by_another_recipe<'a>(image: &'a Image, observed: &'a Observed) -> Option<Ano
     Some(AnotherRecipe { old, new, since, same_version })
 }
 
-fn recipe_difference(image: &Image, observed: &Observed) -> Option<Difference> {
+fn recipe_difference(image: &Image, observed: &PipelineObservation) -> Option<Difference> {
     let AnotherRecipe { old, new, since, same_version } = by_another_recipe(image, observed)?;
     let reason = if same_version {
-        Reason::RecipeMadeAgain { recipe: new.clone(), made: since }
+        Reason::RecipeRecreated { recipe: new.clone(), made: since }
     } else {
         Reason::RecipeUpdated { old: old.clone(), new: new.clone() }
     };
@@ -302,22 +313,22 @@ type Made<'a> = (&'a ComponentArn, Option<Timestamp>);
 /// A recipe may hold several versions of one component side by side, and one build several times
 /// with other parameters. So both sides are multisets: what stands on both is taken off first, and
 /// of what is left each new build is compared with the newest older one of its family.
-fn component_differences(image: &Image, observed: &Observed) -> Vec<Difference> {
+fn component_differences(image: &Image, observed: &PipelineObservation) -> Vec<Difference> {
     let account = account(observed);
-    let mut held: Vec<&ComponentArn> = image.components.iter().collect();
+    let mut parameter_value: Vec<&ComponentArn> = image.components.iter().collect();
     let mut left: Vec<Made<'_>> = Vec::new();
     let mut found = Vec::new();
     for component in &observed.components_now {
-        let ComponentNow::Is { arn, created } = component else { continue };
+        let ResolvedComponent::Build { arn, created } = component else { continue };
         let same = |old: &&ComponentArn| {
             old.build() == arn.build() && old.family().is_same(arn.family(), account)
         };
-        match held.iter().position(same) {
+        match parameter_value.iter().position(same) {
             Some(at) => {
-                held.swap_remove(at);
+                parameter_value.swap_remove(at);
                 if is_younger(*created, image, observed) {
                     let (component, made) = (arn.clone(), *created);
-                    let reason = Reason::ComponentMadeAgain { component, made };
+                    let reason = Reason::ComponentRecreated { component, made };
                     found.push(Difference { reason, since: made, by_date: true });
                 }
             }
@@ -331,7 +342,7 @@ fn component_differences(image: &Image, observed: &Observed) -> Vec<Difference> 
     let mut moved: Vec<(usize, Difference)> = Vec::new();
     for at in order {
         let (new, created) = left[at];
-        let partner = held
+        let partner = parameter_value
             .iter()
             .enumerate()
             .filter(|(_, old)| old.family().is_same(new.family(), account))
@@ -341,12 +352,12 @@ fn component_differences(image: &Image, observed: &Observed) -> Vec<Difference> 
             })
             .max_by_key(|(_, old)| old.build())
             .map(|(at, _)| at);
-        let old = partner.map(|at| held.swap_remove(at).clone());
+        let old = partner.map(|at| parameter_value.swap_remove(at).clone());
         // A recipe never changes: what shows fewer components than it has is incomplete, and then
         // time decides.
         let by_date = old.is_none();
         let is_incomplete = image.components.len() < observed.components_now.len()
-            && !held.iter().any(|old| old.family().is_same(new.family(), account));
+            && !parameter_value.iter().any(|old| old.family().is_same(new.family(), account));
         if !by_date || (is_incomplete && is_younger(created, image, observed)) {
             let reason = Reason::ComponentUpdated { old, new: new.clone() };
             moved.push((at, Difference { reason, since: created, by_date }));
@@ -357,7 +368,7 @@ fn component_differences(image: &Image, observed: &Observed) -> Vec<Difference> 
     found
 }
 
-impl Observed {
+impl PipelineObservation {
     /// When what the parent resolves to now became AVAILABLE: by the workflows of its build, or by its
     /// notification. Where neither is known, when its build began, which is earlier.
     pub fn parent_since(&self) -> Option<Timestamp> {

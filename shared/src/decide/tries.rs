@@ -7,7 +7,7 @@
 //! A build that failed is a try if it has no input that came to be after it. A good one is a try if
 //! it began after everything that the reasons name had come to be, and still lacks it. A build of
 //! the parent says only when it began, so that a child which began meanwhile was rightly built on
-//! the older one: [`Observed::parent_available`] says when it ended, where that makes the difference.
+//! the older one: [`PipelineObservation::parent_available`] says when it ended, where that makes the difference.
 //!
 //! A reason that rests on a date alone is not bounded by that: dates that move along would make
 //! every build too old. So there are no more than four good builds a day that show the same inputs
@@ -18,9 +18,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::decide::decision::{Reason, Tries};
-use crate::decide::observation::Observed;
+use crate::decide::observation::PipelineObservation;
 use crate::decide::staleness::{Difference, Target, differences};
-use crate::model::image::{Image, Phase};
+use crate::model::image::{BuildPhase, Image};
 
 /// The pause after a build that failed for want of capacity or quota.
 const SHORTAGE: SignedDuration = SignedDuration::from_hours(1);
@@ -76,7 +76,7 @@ pub(crate) enum Verdict {
 /// Judges the builds before one that would be for `reasons`.
 pub(crate) fn judge(
     reasons: &[Difference],
-    observed: &Observed,
+    observed: &PipelineObservation,
     target: Option<&Target>,
     policy: RetryPolicy,
 ) -> Verdict {
@@ -125,7 +125,7 @@ pub(crate) fn judge(
         }
     }
     match (tries, shortage) {
-        (Some(tries), _) => Verdict::Again(Reason::TryAgain(tries)),
+        (Some(tries), _) => Verdict::Again(Reason::Retry(tries)),
         (None, Some(image)) => Verdict::Again(Reason::AfterShortage { failed: image.arn.clone() }),
         (None, None) => Verdict::Start,
     }
@@ -134,7 +134,7 @@ pub(crate) fn judge(
 /// Whether older builds have to be read before [`judge`] can say how often it was tried.
 pub(crate) fn needs_older(
     reasons: &[Difference],
-    observed: &Observed,
+    observed: &PipelineObservation,
     target: Option<&Target>,
     policy: RetryPolicy,
 ) -> bool {
@@ -148,11 +148,14 @@ pub(crate) fn needs_older(
 
 /// Good builds that are listed and cannot be read, where no other one can: they are tries, since a
 /// start after each of them would have no end.
-fn unread(observed: &Observed, policy: RetryPolicy) -> Option<(Tries, Option<Timestamp>)> {
+fn unread(
+    observed: &PipelineObservation,
+    policy: RetryPolicy,
+) -> Option<(Tries, Option<Timestamp>)> {
     if observed.built().is_some() {
         return None;
     }
-    let good = observed.images.iter().filter(|image| image.status.phase() == Phase::Built);
+    let good = observed.images.iter().filter(|image| image.status.phase() == BuildPhase::Succeeded);
     let last = good.clone().max_by_key(|image| image.created)?;
     let count = good.count();
     let began = last.created.filter(|began| *began <= observed.now)?;
@@ -181,7 +184,7 @@ enum One {
 fn judge_one(
     image: &Image,
     reasons: &[Difference],
-    observed: &Observed,
+    observed: &PipelineObservation,
     target: Option<&Target>,
 ) -> One {
     let own = match differences(image, observed, target) {
@@ -192,12 +195,13 @@ fn judge_one(
     };
     if is_good(image) {
         let still_shows = |reason: &Difference| {
-            own.iter()
-                .any(|it| it.reason.has_cause_of(&reason.reason) && it.was_there_at(image.created))
+            own.iter().any(|it| {
+                it.reason.has_same_cause_as(&reason.reason) && it.predates_build_at(image.created)
+            })
         };
         return if reasons.iter().all(still_shows) { One::Try } else { One::None };
     }
-    if !own.iter().all(|it| it.was_there_at(image.created)) {
+    if !own.iter().all(|it| it.predates_build_at(image.created)) {
         return One::None;
     }
     if image.shortage.is_some() { One::Shortage } else { One::Try }
@@ -212,7 +216,7 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// The good builds of the last day that show the same inputs as the newest, where nothing but dates
 /// asks for another one, and no notification does.
-fn alike<'a>(reasons: &[Difference], observed: &'a Observed) -> Vec<&'a Arc<Image>> {
+fn alike<'a>(reasons: &[Difference], observed: &'a PipelineObservation) -> Vec<&'a Arc<Image>> {
     let Some(newest) = observed.built() else { return Vec::new() };
     if observed.parent_announced.is_some() || !reasons.iter().all(|reason| reason.by_date) {
         return Vec::new();
@@ -228,7 +232,7 @@ fn alike<'a>(reasons: &[Difference], observed: &'a Observed) -> Vec<&'a Arc<Imag
 }
 
 fn is_good(image: &Image) -> bool {
-    image.status.phase() == Phase::Built
+    image.status.phase() == BuildPhase::Succeeded
 }
 
 /// The builds that are tries, newest first, without another one between them.
@@ -242,7 +246,7 @@ impl Row<'_> {
     ///
     /// The pause is measured from the newest try. One without a date is measured by the pipeline's
     /// last run, and without that too the pause counts as over only while the pauses are short.
-    fn not_before(&self, observed: &Observed, policy: RetryPolicy) -> Option<Timestamp> {
+    fn not_before(&self, observed: &PipelineObservation, policy: RetryPolicy) -> Option<Timestamp> {
         let pause = policy.pause_after(self.images.len())?;
         let began = self.images.first().and_then(|image| image.created);
         // A date to come is none: the pause would last until then.

@@ -266,7 +266,7 @@ impl RecipeArn {
     }
 
     /// The images that this recipe makes: an image bears its recipe's name (FACTS section 3).
-    pub fn makes(&self) -> ImageFamily {
+    pub fn produces(&self) -> ImageFamily {
         Family::new(self.head.clone())
     }
 }

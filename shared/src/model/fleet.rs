@@ -14,7 +14,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use crate::model::arn::{ImageFamily, ImageReference, PipelineArn, RecipeArn};
 use crate::model::parameter::ParameterName;
-use crate::model::parent::{Held, ParameterNow, ParentImage};
+use crate::model::parent::{ParameterLookup, ParameterValue, ParentImage};
 use crate::model::pipeline::Pipeline;
 use crate::model::recipe::Recipe;
 use crate::model::version::Version;
@@ -37,7 +37,7 @@ pub struct Member {
     pub recipe: Option<Recipe>,
     /// What the parameter holds that its recipe names as its parent; `None` if it names none, or
     /// if nobody has looked.
-    pub parameter: Option<ParameterNow>,
+    pub parameter: Option<ParameterLookup>,
 }
 
 impl Member {
@@ -45,9 +45,9 @@ impl Member {
     pub fn reference(&self) -> Option<&ImageReference> {
         match &self.recipe.as_ref()?.parent {
             Ok(ParentImage::Image(reference)) => Some(reference),
-            Ok(ParentImage::Parameter(_)) => match self.held()? {
-                Held::Image(reference) => Some(reference),
-                Held::Ami(_) => None,
+            Ok(ParentImage::Parameter(_)) => match self.parameter_value()? {
+                ParameterValue::Image(reference) => Some(reference),
+                ParameterValue::Ami(_) => None,
             },
             _ => None,
         }
@@ -62,9 +62,9 @@ impl Member {
     }
 
     /// What that parameter holds, if it has been read.
-    pub fn held(&self) -> Option<&Held> {
+    pub fn parameter_value(&self) -> Option<&ParameterValue> {
         match &self.parameter {
-            Some(ParameterNow::Is(parameter)) => Some(&parameter.value),
+            Some(ParameterLookup::Found(parameter)) => Some(&parameter.value),
             _ => None,
         }
     }
@@ -88,9 +88,9 @@ impl Member {
     pub fn output(&self) -> Option<&str> {
         match &self.recipe.as_ref()?.parent {
             Ok(ParentImage::Ami(output) | ParentImage::Registry(output)) => Some(output),
-            Ok(ParentImage::Parameter(_)) => match self.held()? {
-                Held::Ami(id) => Some(id),
-                Held::Image(_) => None,
+            Ok(ParentImage::Parameter(_)) => match self.parameter_value()? {
+                ParameterValue::Ami(id) => Some(id),
+                ParameterValue::Image(_) => None,
             },
             _ => None,
         }
@@ -142,7 +142,10 @@ impl Fleet {
     /// The same fleet, now that it is known what the parameters hold that recipes name as their
     /// parents: they may hold images of the fleet.
     #[must_use]
-    pub fn holding(mut self, parameters: &BTreeMap<ParameterName, ParameterNow>) -> Self {
+    pub fn with_parameters(
+        mut self,
+        parameters: &BTreeMap<ParameterName, ParameterLookup>,
+    ) -> Self {
         for member in self.graph.node_weights_mut() {
             let now = member.parameter_name().and_then(|name| parameters.get(name)).cloned();
             member.parameter = now;
@@ -197,13 +200,13 @@ impl Fleet {
         // Strongly connected components come children first, so their reverse is top down.
         for component in tarjan_scc(&self.graph).into_iter().rev() {
             for &node in &component {
-                let above = self
+                let parents_above = self
                     .graph
                     .neighbors_directed(node, Direction::Incoming)
                     .filter(|parent| !component.contains(parent))
                     .filter_map(|parent| levels.get(&parent))
                     .max();
-                levels.insert(node, above.map_or(0, |level| level + 1));
+                levels.insert(node, parents_above.map_or(0, |level| level + 1));
             }
         }
         levels
@@ -234,19 +237,19 @@ impl Recipes {
 }
 
 fn connect(graph: &mut DiGraph<Member, ()>) {
-    let mut makers: HashMap<ImageFamily, Vec<(Version, NodeIndex)>> = HashMap::new();
+    let mut producers: HashMap<ImageFamily, Vec<(Version, NodeIndex)>> = HashMap::new();
     for node in graph.node_indices() {
         if let Some(recipe) = &graph[node].recipe
             && let Some(version) = recipe.arn.version().exact()
         {
-            makers.entry(recipe.arn.makes()).or_default().push((version, node));
+            producers.entry(recipe.arn.produces()).or_default().push((version, node));
         }
     }
     for child in graph.node_indices() {
         let Some(reference) = graph[child].reference().cloned() else { continue };
-        for (version, maker) in makers.get(reference.family()).into_iter().flatten() {
+        for (version, producer) in producers.get(reference.family()).into_iter().flatten() {
             if reference.follows(reference.family(), *version) {
-                graph.add_edge(*maker, child, ());
+                graph.add_edge(*producer, child, ());
             }
         }
     }
@@ -262,14 +265,14 @@ fn cycles(graph: &DiGraph<Member, ()>) -> HashMap<NodeIndex, Cycle> {
             continue;
         }
         for &node in &members {
-            cycles.insert(node, circle_from(graph, node, &members));
+            cycles.insert(node, cycle_from(graph, node, &members));
         }
     }
     cycles
 }
 
 /// The shortest way from `start` along its children back to itself, within one component.
-fn circle_from(
+fn cycle_from(
     graph: &DiGraph<Member, ()>,
     start: NodeIndex,
     members: &BTreeSet<NodeIndex>,
@@ -303,15 +306,15 @@ fn circle_from(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::fixtures::World;
+    use crate::decide::fixtures::Fixtures;
 
-    fn cycle(world: World, of: &str) -> Option<String> {
-        world.fleet().cycle_of(&World::pipeline_arn(of)).map(ToString::to_string)
+    fn cycle(world: Fixtures, of: &str) -> Option<String> {
+        world.fleet().cycle_of(&Fixtures::pipeline_arn(of)).map(ToString::to_string)
     }
 
     #[test]
     fn children_are_found_through_every_open_form() {
-        let fleet = World::new()
+        let fleet = Fixtures::new()
             .pipeline("gold", "ami-1")
             .pipeline("any", "image/gold/x.x.x")
             .pipeline("major", "image/gold/1.x.x")
@@ -322,47 +325,47 @@ mod tests {
             .pipeline("namesake", "image/golden/x.x.x")
             .fleet();
         let mut children: Vec<&str> =
-            fleet.children_of(&World::pipeline_arn("gold")).map(PipelineArn::name).collect();
+            fleet.children_of(&Fixtures::pipeline_arn("gold")).map(PipelineArn::name).collect();
         children.sort_unstable();
         assert_eq!(children, ["any", "exact", "major", "minor"]);
     }
 
     #[test]
     fn a_pattern_of_recipes_runs_the_newest_by_number() {
-        let fleet = World::new()
+        let fleet = Fixtures::new()
             .recipe("web", "1.9.0", "image/old/x.x.x")
             .recipe("web", "1.10.0", "image/new/x.x.x")
             .recipe("web", "2.0.0", "image/next/x.x.x")
             .pipeline_of("web", "web/1.x.x")
             .fleet();
-        let web = fleet.member(&World::pipeline_arn("web")).unwrap();
+        let web = fleet.member(&Fixtures::pipeline_arn("web")).unwrap();
         assert_eq!(web.recipe.as_ref().unwrap().arn.version(), "1.10.0".parse().unwrap());
     }
 
     #[test]
     fn a_recipe_built_on_its_own_images_is_a_cycle() {
-        let world = World::new().pipeline("gold", "image/gold/x.x.x");
+        let world = Fixtures::new().pipeline("gold", "image/gold/x.x.x");
         assert_eq!(cycle(world, "gold").as_deref(), Some("gold -> gold"));
     }
 
     #[test]
     fn a_newer_recipe_version_built_on_the_older_is_no_cycle() {
-        let world = World::new()
+        let world = Fixtures::new()
             .recipe("gold", "1.0.0", "ami-1")
             .recipe("gold", "2.0.0", "image/gold/1.x.x")
             .pipeline_of("first", "gold/1.0.0")
             .pipeline_of("second", "gold/2.0.0");
         let fleet = world.fleet();
-        assert_eq!(fleet.cycle_of(&World::pipeline_arn("second")), None);
-        assert_eq!(fleet.levels()[&World::pipeline_arn("second")], 1);
+        assert_eq!(fleet.cycle_of(&Fixtures::pipeline_arn("second")), None);
+        assert_eq!(fleet.levels()[&Fixtures::pipeline_arn("second")], 1);
     }
 
     #[test]
     fn two_and_three_in_a_circle_are_named_in_order() {
-        let two = World::new().pipeline("a", "image/b/x.x.x").pipeline("b", "image/a/x.x.x");
+        let two = Fixtures::new().pipeline("a", "image/b/x.x.x").pipeline("b", "image/a/x.x.x");
         assert_eq!(cycle(two, "a").as_deref(), Some("a -> b -> a"));
         let three = || {
-            World::new()
+            Fixtures::new()
                 .pipeline("a", "image/c/x.x.x")
                 .pipeline("b", "image/a/x.x.x")
                 .pipeline("c", "image/b/x.x.x")
@@ -374,25 +377,25 @@ mod tests {
 
     #[test]
     fn a_pin_breaks_a_circle() {
-        let world = World::new().pipeline("a", "image/b/1.0.0/1").pipeline("b", "image/a/x.x.x");
+        let world = Fixtures::new().pipeline("a", "image/b/1.0.0/1").pipeline("b", "image/a/x.x.x");
         assert_eq!(cycle(world, "a"), None);
     }
 
     #[test]
     fn levels_count_the_longest_line() {
-        let levels = World::new()
+        let levels = Fixtures::new()
             .pipeline("gold", "ami-1")
             .pipeline("java", "image/gold/x.x.x")
             .pipeline("billing", "image/java/x.x.x")
             .fleet()
             .levels();
-        let level = |name| levels[&World::pipeline_arn(name)];
+        let level = |name| levels[&Fixtures::pipeline_arn(name)];
         assert_eq!((level("gold"), level("java"), level("billing")), (0, 1, 2));
     }
 
     #[test]
     fn what_a_parent_comes_to_is_the_parameters_value_where_one_is_named() {
-        let fleet = World::new()
+        let fleet = Fixtures::new()
             .pipeline("image", "image/gold/x.x.x")
             .pipeline("ami", "ami-1")
             .pipeline("registry", "amazonlinux:latest")
@@ -411,14 +414,14 @@ mod tests {
         parameter: None None
         registry: None Some("amazonlinux:latest")
         "#);
-        let fleet = fleet.holding(&World::parameters("/golden", "ami-2"));
+        let fleet = fleet.with_parameters(&Fixtures::parameters("/golden", "ami-2"));
         insta::assert_snapshot!(said(&fleet), @r#"
         ami: None Some("ami-1")
         image: Some("gold x.x.x") None
         parameter: None Some("ami-2")
         registry: None Some("amazonlinux:latest")
         "#);
-        let fleet = fleet.holding(&World::parameters("/golden", "image/gold/1.x.x"));
+        let fleet = fleet.with_parameters(&Fixtures::parameters("/golden", "image/gold/1.x.x"));
         insta::assert_snapshot!(said(&fleet), @r#"
         ami: None Some("ami-1")
         image: Some("gold x.x.x") None
@@ -429,7 +432,7 @@ mod tests {
 
     #[test]
     fn a_circle_names_its_pipelines() {
-        let circle = Cycle::through(vec![World::pipeline_arn("a"), World::pipeline_arn("b")]);
-        assert_eq!(circle.pipelines(), [World::pipeline_arn("a"), World::pipeline_arn("b")]);
+        let cycle = Cycle::through(vec![Fixtures::pipeline_arn("a"), Fixtures::pipeline_arn("b")]);
+        assert_eq!(cycle.pipelines(), [Fixtures::pipeline_arn("a"), Fixtures::pipeline_arn("b")]);
     }
 }

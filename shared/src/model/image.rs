@@ -42,22 +42,22 @@ pub enum ImageStatus {
 
 /// What a status means for the pipeline that the image belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub enum BuildPhase {
     /// The build has not ended.
     InProgress,
     /// The build ended well. The image may have been deprecated or disabled since: it still says
     /// what its pipeline was last built from.
-    Built,
+    Succeeded,
     /// The build ended without an image.
-    Spent,
+    Unsuccessful,
     /// The image has been deleted, and says nothing any more.
-    Gone,
+    Deleted,
 }
 
 impl ImageStatus {
     /// What this status means. An unknown one counts as in progress: waiting harms nothing, and
     /// the reason names the status.
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> BuildPhase {
         match self {
             Self::Pending
             | Self::Creating
@@ -65,10 +65,10 @@ impl ImageStatus {
             | Self::Testing
             | Self::Distributing
             | Self::Integrating
-            | Self::Unknown(_) => Phase::InProgress,
-            Self::Available | Self::Deprecated | Self::Disabled => Phase::Built,
-            Self::Cancelled | Self::Failed => Phase::Spent,
-            Self::Deleted => Phase::Gone,
+            | Self::Unknown(_) => BuildPhase::InProgress,
+            Self::Available | Self::Deprecated | Self::Disabled => BuildPhase::Succeeded,
+            Self::Cancelled | Self::Failed => BuildPhase::Unsuccessful,
+            Self::Deleted => BuildPhase::Deleted,
         }
     }
 }
@@ -202,7 +202,7 @@ pub struct Image {
     /// The components that it holds, resolved.
     pub components: Vec<ComponentArn>,
     /// Whether these are all of its components: one that cannot be read is not among them.
-    pub shows_all: bool,
+    pub components_complete: bool,
     /// The pipeline whose execution made it; none for an image of `CreateImage`.
     pub pipeline: Option<PipelineArn>,
     /// Where it was built and where it was distributed to.
@@ -210,7 +210,7 @@ pub struct Image {
     /// What it has put out: AMIs by id, container images by name.
     pub outputs: BTreeSet<String>,
     /// The parameters that its distribution writes the AMI's id to.
-    pub writes: BTreeSet<ParameterName>,
+    pub ssm_parameters: BTreeSet<ParameterName>,
 }
 
 #[cfg(test)]

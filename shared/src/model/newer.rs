@@ -8,7 +8,7 @@ use crate::model::version::Version;
 
 /// A version of an image or a component, or one build of a version, that is newer than another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Release {
+pub struct NewerBuild {
     /// The version.
     pub version: Version,
     /// Whether this is a further build of the version that is compared with, not a new version.
@@ -19,18 +19,18 @@ pub struct Release {
 }
 
 /// How many versions these are, further builds of the same version not counted.
-pub fn versions(releases: &[Release]) -> usize {
+pub fn versions(releases: &[NewerBuild]) -> usize {
     let new = releases.iter().filter(|release| !release.rebuild);
     new.map(|release| release.version).collect::<BTreeSet<_>>().len()
 }
 
 /// How many further builds of the same version.
-pub fn rebuilds(releases: &[Release]) -> usize {
+pub fn rebuilds(releases: &[NewerBuild]) -> usize {
     releases.iter().filter(|release| release.rebuild).count()
 }
 
 /// When the first of these came out.
-pub fn first(releases: &[Release]) -> Option<Timestamp> {
+pub fn first(releases: &[NewerBuild]) -> Option<Timestamp> {
     releases.iter().filter_map(|release| release.created).min()
 }
 
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn versions_and_rebuilds_count_apart_and_the_first_is_the_oldest() {
-        let release = |version: &str, rebuild, second| Release {
+        let release = |version: &str, rebuild, second| NewerBuild {
             version: version.parse().unwrap(),
             rebuild,
             created: Timestamp::from_second(second).ok(),

@@ -27,7 +27,7 @@ pub struct Notification {
     pub sent: Option<Timestamp>,
     /// What is wrong with the pipeline that was named: it is only a hint, so the children are not
     /// made to pay for it.
-    pub unread_pipeline: Option<String>,
+    pub unreadable_pipeline: Option<String>,
 }
 
 /// Why a message is not a notification that can be acted on.
@@ -111,7 +111,7 @@ impl Notification {
         let image = wire.arn.parse().map_err(|error: ArnError| MessageError::Malformed {
             problem: format!("`arn`: {error}"),
         })?;
-        let (pipeline, unread_pipeline) = match wire.source_pipeline_arn {
+        let (pipeline, unreadable_pipeline) = match wire.source_pipeline_arn {
             None | Some(serde_json::Value::Null) => (None, None),
             Some(serde_json::Value::String(arn)) => match arn.parse() {
                 Ok(pipeline) => (Some(pipeline), None),
@@ -120,7 +120,7 @@ impl Notification {
             Some(other) => (None, Some(format!("{other} is no text"))),
         };
         let status = wire.state.status.as_str().into();
-        Ok(Self { image, status, pipeline, names_pipeline: true, sent: None, unread_pipeline })
+        Ok(Self { image, status, pipeline, names_pipeline: true, sent: None, unreadable_pipeline })
     }
 }
 
@@ -154,7 +154,7 @@ impl Notification {
             pipeline: None,
             names_pipeline: false,
             sent,
-            unread_pipeline: None,
+            unreadable_pipeline: None,
         })
     }
 }
@@ -218,7 +218,7 @@ mod tests {
             );
             let notification = Notification::parse(&message).unwrap();
             assert_eq!(notification.pipeline, None);
-            assert!(notification.unread_pipeline.is_some());
+            assert!(notification.unreadable_pipeline.is_some());
         }
     }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::model::arn::ImageArn;
-use crate::model::image::{ImageStatus, Phase};
+use crate::model::image::{BuildPhase, ImageStatus};
 
 /// One build that lists an output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Outputs {
         {
             return None;
         }
-        let good = producers.iter().filter(|it| it.status.phase() == Phase::Built);
+        let good = producers.iter().filter(|it| it.status.phase() == BuildPhase::Succeeded);
         // By date, since a maintained older version may have taken the tag.
         good.max_by_key(|it| (it.created, it.image.build())).map(|it| &it.image)
     }
@@ -74,11 +74,11 @@ fn is_fixed_tag(output: &str, image: &ImageArn) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::fixtures::World;
+    use crate::decide::fixtures::Fixtures;
 
     fn producer(image: &str, status: &str, second: i64) -> Producer {
         let created = Timestamp::from_second(second).ok();
-        Producer { image: World::image(image), status: status.into(), created }
+        Producer { image: Fixtures::image(image), status: status.into(), created }
     }
 
     #[test]
@@ -99,12 +99,12 @@ mod tests {
             outputs.insert("gold:latest".to_owned(), producer(image, status, second));
         }
         for output in fixed {
-            assert_eq!(outputs.only_producer(output), Some(&World::image("gold/1.0.0/1")));
+            assert_eq!(outputs.only_producer(output), Some(&Fixtures::image("gold/1.0.0/1")));
             assert_eq!(outputs.last_producer(output), None);
         }
-        assert_eq!(outputs.last_producer("gold:stable"), Some(&World::image("gold/1.0.0/2")));
+        assert_eq!(outputs.last_producer("gold:stable"), Some(&Fixtures::image("gold/1.0.0/2")));
         assert_eq!(outputs.only_producer("gold:latest"), None);
-        assert_eq!(outputs.last_producer("gold:latest"), Some(&World::image("gold/1.0.0/2")));
+        assert_eq!(outputs.last_producer("gold:latest"), Some(&Fixtures::image("gold/1.0.0/2")));
         assert!(!outputs.has("gold:1.0.0-2"));
     }
 }

@@ -84,21 +84,21 @@ pub struct Parameter {
     /// As the recipe names it.
     pub name: ParameterName,
     /// What it holds.
-    pub value: Held,
+    pub value: ParameterValue,
     /// When it was last written, if the Parameter Store says.
     pub modified: Option<Timestamp>,
 }
 
 /// The value of a parameter that names a parent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Held {
+pub enum ParameterValue {
     /// An AMI, by id.
     Ami(Box<str>),
     /// An image of Image Builder, in any form that a recipe takes.
     Image(ImageReference),
 }
 
-impl Held {
+impl ParameterValue {
     /// Reads a value.
     ///
     /// # Errors
@@ -131,7 +131,7 @@ pub(crate) fn is_ami_id(text: &str) -> bool {
     })
 }
 
-impl fmt::Display for Held {
+impl fmt::Display for ParameterValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ami(id) => f.write_str(id),
@@ -142,9 +142,9 @@ impl fmt::Display for Held {
 
 /// What was found of a parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ParameterNow {
+pub enum ParameterLookup {
     /// This.
-    Is(Parameter),
+    Found(Parameter),
     /// Nothing that we may see, or nothing that names an image.
     Unresolved(String),
 }
@@ -155,8 +155,8 @@ mod tests {
 
     #[test]
     fn a_value_is_an_ami_or_an_image_or_said_to_be_neither() {
-        let read = |value: &str| match Held::parse(value) {
-            Ok(held) => held.to_string(),
+        let read = |value: &str| match ParameterValue::parse(value) {
+            Ok(parameter_value) => parameter_value.to_string(),
             Err(problem) => format!("error: {problem}"),
         };
         insta::assert_snapshot!(

@@ -9,7 +9,7 @@ use crate::model::image::Configurations;
 
 /// The tag that a check leaves on the first pipeline that it has not come to, so that the next one
 /// goes on from there: Image Builder is the only store (`docs/decisions/0005`).
-pub const CONTINUE_HERE: &str = "image-cascade:continue-here";
+pub const RESUME_TAG: &str = "image-cascade:continue-here";
 
 /// Whether a pipeline may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +40,8 @@ pub struct Pipeline {
     pub updated: Option<Timestamp>,
     /// When it ran last, if Image Builder says.
     pub last_run: Option<Timestamp>,
-    /// Whether it bears [`CONTINUE_HERE`].
-    pub marked: bool,
+    /// Whether it bears [`RESUME_TAG`].
+    pub has_resume_tag: bool,
     /// Whether its last run ended with an image, as far as lists show it. Nothing is decided by it.
-    pub last_run_was_well: bool,
+    pub last_run_succeeded: bool,
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
-use super::latest_images::Recent;
+use super::latest_images::LatestImages;
 use crate::aws::image_builder::ImageBuilder;
 use crate::error::RequestError;
 use crate::model::arn::{
@@ -15,32 +15,32 @@ use crate::model::arn::{
 use crate::model::component::Component;
 use crate::model::fleet::Fleet;
 use crate::model::image::Image;
-use crate::model::newer::Release;
+use crate::model::newer::NewerBuild;
 use crate::model::version::BuildVersion;
 
 /// Answers of Image Builder that several pipelines share.
-pub(super) struct Asked<'a, I> {
+pub(super) struct RequestCache<'a, I> {
     pub(super) image_builder: &'a I,
-    images: Answers<ImageReference, Arc<Image>>,
-    components: Answers<ComponentReference, Component>,
-    recipes: Answers<RecipeArn, Vec<String>>,
-    newer_images: Answers<(ImageFamily, BuildVersion), Vec<Release>>,
-    newer_components: Answers<(ComponentFamily, BuildVersion), Vec<Release>>,
-    workflow_ends: Answers<ImageArn, Option<Timestamp>>,
-    recent: OnceCell<Result<Option<Recent>, RequestError>>,
+    images: SingleFlight<ImageReference, Arc<Image>>,
+    components: SingleFlight<ComponentReference, Component>,
+    recipes: SingleFlight<RecipeArn, Vec<String>>,
+    newer_images: SingleFlight<(ImageFamily, BuildVersion), Vec<NewerBuild>>,
+    newer_components: SingleFlight<(ComponentFamily, BuildVersion), Vec<NewerBuild>>,
+    workflow_ends: SingleFlight<ImageArn, Option<Timestamp>>,
+    recent: OnceCell<Result<Option<LatestImages>, RequestError>>,
 }
 
-impl<'a, I: ImageBuilder> Asked<'a, I> {
+impl<'a, I: ImageBuilder> RequestCache<'a, I> {
     /// Nothing yet.
     pub(super) fn of(image_builder: &'a I) -> Self {
         Self {
             image_builder,
-            images: Answers::default(),
-            components: Answers::default(),
-            recipes: Answers::default(),
-            newer_images: Answers::default(),
-            newer_components: Answers::default(),
-            workflow_ends: Answers::default(),
+            images: SingleFlight::default(),
+            components: SingleFlight::default(),
+            recipes: SingleFlight::default(),
+            newer_images: SingleFlight::default(),
+            newer_components: SingleFlight::default(),
+            workflow_ends: SingleFlight::default(),
             recent: OnceCell::new(),
         }
     }
@@ -52,20 +52,23 @@ impl<'a, I: ImageBuilder> Asked<'a, I> {
         let ask = async || {
             let image = Arc::new(self.image_builder.image(reference).await?);
             // A parent is some pipeline's image as well.
-            self.images.know(&image.arn.clone().into(), &image);
+            self.images.insert(&image.arn.clone().into(), &image);
             Ok(image)
         };
         self.images.get(reference, ask).await
     }
 
     /// The newest images of the recipes in `fleet`, if they can be had in one list.
-    pub(super) async fn recent(&self, fleet: &Fleet) -> Option<&Recent> {
+    pub(super) async fn recent(&self, fleet: &Fleet) -> Option<&LatestImages> {
         self.all_images(fleet).await.as_ref().ok()?.as_ref()
     }
 
     /// The same, with the error that has kept us from reading the list.
-    pub(super) async fn all_images(&self, fleet: &Fleet) -> &Result<Option<Recent>, RequestError> {
-        self.recent.get_or_init(|| Recent::look(self, fleet)).await
+    pub(super) async fn all_images(
+        &self,
+        fleet: &Fleet,
+    ) -> &Result<Option<LatestImages>, RequestError> {
+        self.recent.get_or_init(|| LatestImages::scope_kind(self, fleet)).await
     }
 
     pub(super) async fn component(
@@ -94,7 +97,7 @@ impl<'a, I: ImageBuilder> Asked<'a, I> {
         family: &ImageFamily,
         name: &str,
         since: BuildVersion,
-    ) -> Result<Vec<Release>, RequestError> {
+    ) -> Result<Vec<NewerBuild>, RequestError> {
         let ask = || self.image_builder.newer_images(family, name, since);
         self.newer_images.get(&(family.clone(), since), ask).await
     }
@@ -104,24 +107,24 @@ impl<'a, I: ImageBuilder> Asked<'a, I> {
         family: &ComponentFamily,
         name: &str,
         since: BuildVersion,
-    ) -> Result<Vec<Release>, RequestError> {
+    ) -> Result<Vec<NewerBuild>, RequestError> {
         let ask = || self.image_builder.newer_components(family, name, since);
         self.newer_components.get(&(family.clone(), since), ask).await
     }
 }
 
 /// Answers by question. Who asks while the first is still asking waits for that answer.
-struct Answers<K, V>(Mutex<BTreeMap<K, Answer<V>>>);
+struct SingleFlight<K, V>(Mutex<BTreeMap<K, Flight<V>>>);
 
-type Answer<V> = Arc<OnceCell<Result<V, RequestError>>>;
+type Flight<V> = Arc<OnceCell<Result<V, RequestError>>>;
 
-impl<K, V> Default for Answers<K, V> {
+impl<K, V> Default for SingleFlight<K, V> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<K: Ord + Clone, V: Clone> Answers<K, V> {
+impl<K: Ord + Clone, V: Clone> SingleFlight<K, V> {
     async fn get<F: Future<Output = Result<V, RequestError>>>(
         &self,
         question: &K,
@@ -135,7 +138,7 @@ impl<K: Ord + Clone, V: Clone> Answers<K, V> {
     }
 
     /// Takes note of what the answer to a question would be.
-    fn know(&self, question: &K, value: &V) {
+    fn insert(&self, question: &K, value: &V) {
         let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !answers.contains_key(question) {
             let answer = Arc::new(OnceCell::new_with(Some(Ok(value.clone()))));

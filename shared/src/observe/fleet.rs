@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::FutureExt;
 use futures_util::future::{try_join, try_join_all};
 
-use super::cache::Asked;
+use super::cache::RequestCache;
 use crate::aws::image_builder::{
     Filter, ImageBuilder, OWN_IMAGE_RECIPES, OWN_RECIPES, Page, PageRequest, RECIPES, RecipeList,
     VALUES,
@@ -29,11 +29,11 @@ use crate::model::recipe::Recipe;
 use crate::scope::Scope;
 
 /// How many calls a filter of pipelines may take before all of them are listed instead.
-const CHOOSY: usize = 10;
+const MAX_FILTER_CALLS: usize = 10;
 
 /// What an invocation has to know of the fleet.
 pub(super) async fn fleet(
-    asked: &Asked<'_, impl ImageBuilder>,
+    asked: &RequestCache<'_, impl ImageBuilder>,
     scope: Scope<'_>,
 ) -> Result<Fleet, RequestError> {
     let image_builder = asked.image_builder;
@@ -51,7 +51,7 @@ pub(super) async fn fleet(
 
 /// The first page of the lists that every fleet needs.
 struct Lists<'a, 'b, I> {
-    asked: &'a Asked<'b, I>,
+    asked: &'a RequestCache<'b, I>,
     pipelines: Page<Pipeline>,
     /// Of [`OWN_IMAGE_RECIPES`].
     recipes: Page<Recipe>,
@@ -67,14 +67,14 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
         let Self { asked, pipelines, recipes } = self;
         let list = |list| move |request| asked.image_builder.recipes(list, request);
         let pipelines =
-            to_the_end(pipelines, None, |request| asked.image_builder.pipelines(request));
-        let own = to_the_end(recipes, None, list(OWN_IMAGE_RECIPES));
+            remaining_pages(pipelines, None, |request| asked.image_builder.pipelines(request));
+        let own = remaining_pages(recipes, None, list(OWN_IMAGE_RECIPES));
         let (pipelines, mut recipes) = try_join(pipelines, own).await?;
         let others = RECIPES
             .into_iter()
             .filter(|list| *list != OWN_IMAGE_RECIPES)
             .filter(|list| pipelines.iter().any(|pipeline| list_of(pipeline) == *list));
-        let others = others.map(|it| from_the_beginning(None, list(it)).boxed());
+        let others = others.map(|it| all_pages(None, list(it)).boxed());
         recipes.extend(try_join_all(others).await?.concat());
         Ok(Fleet::new(pipelines, recipes))
     }
@@ -111,7 +111,7 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
         let unknown = lists.iter().copied().filter(|list| !is_known(*list));
         let asking = unknown.map(|list| {
             let ask = move |request| self.asked.image_builder.recipes(list, request);
-            from_the_beginning(Some(filter.clone()), ask).boxed()
+            all_pages(Some(filter.clone()), ask).boxed()
         });
         let found = try_join_all(asking).await?;
         recipes.extend(found.into_iter().flatten().map(by_arn));
@@ -138,7 +138,7 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
             // Whoever shares recipes with us makes images of another account with them.
             self.add(&named, &OWN_RECIPES, recipes).await?;
             let makers: Vec<RecipeArn> =
-                recipes.keys().filter(|arn| arn.makes() == family).cloned().collect();
+                recipes.keys().filter(|arn| arn.produces() == family).cloned().collect();
             let Some(found) = self.pipelines_of(&makers).await? else { return Ok(None) };
             // What they run now is what a circle would go through.
             let running = Fleet::new(
@@ -165,14 +165,14 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
         image: &Image,
         recipes: &mut Recipes,
     ) -> Result<Option<Vec<Pipeline>>, RequestError> {
-        let forms = forms_of(image);
-        for values in forms.chunks(VALUES) {
+        let matching_references = references_matching(image);
+        for values in matching_references.chunks(VALUES) {
             let filter = Filter { name: "parentImage", values: values.to_vec() };
             self.add(&filter, &RECIPES, recipes).await?;
         }
         let is_on_it = |recipe: &&Recipe| match &recipe.parent {
             Ok(ParentImage::Image(reference)) => reference.family() == image.arn.family(),
-            Ok(parent) => forms.contains(&parent.to_string()),
+            Ok(parent) => matching_references.contains(&parent.to_string()),
             Err(_) => false,
         };
         let on_it: Vec<RecipeArn> =
@@ -190,18 +190,18 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
             return Ok(None);
         }
         let written: BTreeSet<String> =
-            recipes.iter().flat_map(|recipe| forms(&recipe.to_string())).collect();
+            recipes.iter().flat_map(|recipe| matching_references(&recipe.to_string())).collect();
         let written: Vec<String> = written.into_iter().collect();
         let ask = |request| self.asked.image_builder.pipelines(request);
-        if written.len().div_ceil(VALUES) > CHOOSY {
-            let mut all = to_the_end(self.pipelines.clone(), None, ask).await?;
+        if written.len().div_ceil(VALUES) > MAX_FILTER_CALLS {
+            let mut all = remaining_pages(self.pipelines.clone(), None, ask).await?;
             all.retain(|it| recipes.iter().any(|recipe| it.recipe.selects(recipe)));
             return Ok(Some(all));
         }
         let filters = written.chunks(VALUES);
         let filters =
             filters.map(|values| Filter { name: "imageRecipeArn", values: values.to_vec() });
-        let asking = filters.map(|filter| from_the_beginning(Some(filter), ask).boxed());
+        let asking = filters.map(|filter| all_pages(Some(filter), ask).boxed());
         Ok(Some(try_join_all(asking).await?.concat()))
     }
 
@@ -245,7 +245,7 @@ fn is_of_an_account(family: &ImageFamily) -> bool {
 }
 
 /// All items of a list, or those that a filter gives.
-async fn from_the_beginning<T, F>(
+async fn all_pages<T, F>(
     filter: Option<Filter>,
     ask: impl Fn(PageRequest) -> F,
 ) -> Result<Vec<T>, RequestError>
@@ -253,11 +253,11 @@ where
     F: Future<Output = Result<Page<T>, RequestError>>,
 {
     let first = ask(PageRequest { filter: filter.clone(), from: None }).await?;
-    to_the_end(first, filter, ask).await
+    remaining_pages(first, filter, ask).await
 }
 
 /// All items of a list that begins with a page.
-async fn to_the_end<T, F>(
+async fn remaining_pages<T, F>(
     first: Page<T>,
     filter: Option<Filter>,
     ask: impl Fn(PageRequest) -> F,
@@ -275,17 +275,17 @@ where
 }
 
 /// What a recipe may write to mean an image that is there now.
-fn forms_of(image: &Image) -> Vec<String> {
+fn references_matching(image: &Image) -> Vec<String> {
     let exact = format!("{}/{}", image.arn.family(), image.arn.version());
-    let mut forms = forms(&exact);
-    forms.push(image.arn.to_string());
-    forms.extend(image.outputs.iter().cloned());
-    forms.extend(image.writes.iter().map(|name| format!("ssm:{name}")));
-    forms
+    let mut matching_references = matching_references(&exact);
+    matching_references.push(image.arn.to_string());
+    matching_references.extend(image.outputs.iter().cloned());
+    matching_references.extend(image.ssm_parameters.iter().map(|name| format!("ssm:{name}")));
+    matching_references
 }
 
 /// An ARN that ends with an exact version, and the patterns that select it.
-fn forms(exact: &str) -> Vec<String> {
+fn matching_references(exact: &str) -> Vec<String> {
     let (head, version) = exact.rsplit_once('/').unwrap_or((exact, ""));
     let mut nodes = version.split('.');
     let (major, minor) = (nodes.next().unwrap_or_default(), nodes.next().unwrap_or_default());
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn every_form_that_selects_a_version_is_asked_for() {
         assert_eq!(
-            forms("arn:image/gold/1.2.3"),
+            matching_references("arn:image/gold/1.2.3"),
             [
                 "arn:image/gold/1.2.3",
                 "arn:image/gold/1.2.x",

@@ -9,38 +9,38 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
-use super::cache::Asked;
+use super::cache::RequestCache;
 use crate::aws::image_builder::ImageBuilder;
-use crate::decide::observation::Observed;
-use crate::error::{Chain, Class, RequestError};
+use crate::decide::observation::PipelineObservation;
+use crate::error::{Chain, ErrorKind, RequestError};
 use crate::model::arn::{ImageArn, ImageFamily};
 use crate::model::fleet::{Fleet, Member};
-use crate::model::image::{Image, ImageSummary, Phase};
+use crate::model::image::{BuildPhase, Image, ImageSummary};
 use crate::model::outputs::{Outputs, Producer};
 use crate::model::version::Version;
 
 /// How many more images of a recipe version are looked at than pipelines run it: some of these may
 /// have built again while others did not.
-const SPARE: usize = 2;
+const EXTRA_CANDIDATES: usize = 2;
 
 /// Where an account has more images than this for each pipeline, their list costs half of what it
 /// saves, and is given up.
-const IMAGES_A_PIPELINE: usize = 50;
+const MAX_IMAGES_PER_PIPELINE: usize = 50;
 
 /// The newest images of each recipe version that pipelines run.
 #[derive(Debug)]
-pub(super) struct Recent {
-    newest: BTreeMap<Made, Newest>,
+pub(super) struct LatestImages {
+    newest: BTreeMap<RecipeVersion, Newest>,
     running: Vec<Arc<Image>>,
     container_images: Outputs,
 }
 
 /// What the builds by one recipe version are called.
-type Made = (ImageFamily, Version);
+type RecipeVersion = (ImageFamily, Version);
 
-fn made_by(member: &Member) -> Option<Made> {
+fn recipe_version_of(member: &Member) -> Option<RecipeVersion> {
     let recipe = &member.recipe.as_ref()?.arn;
-    Some((recipe.makes(), recipe.version().exact()?))
+    Some((recipe.produces(), recipe.version().exact()?))
 }
 
 /// The newest of some images, as far as there is room for them.
@@ -51,31 +51,31 @@ struct Newest {
 }
 
 impl Newest {
-    fn see(&mut self, image: ImageSummary) {
+    fn push(&mut self, image: ImageSummary) {
         self.images.push(image);
         // The list has no order, so that any may be the newest.
         if self.images.len() >= 2 * self.room {
-            self.keep();
+            self.truncate();
         }
     }
 
     /// Forgets all but the newest, and has these in order.
-    fn keep(&mut self) {
+    fn truncate(&mut self) {
         self.images.sort_by_key(|image| std::cmp::Reverse(image.arn.build()));
         self.images.truncate(self.room);
     }
 }
 
-impl Recent {
+impl LatestImages {
     /// Reads the list of all images; none if it is too long.
     ///
     /// # Errors
     /// It cannot be had. That costs calls, and only container tags cannot be followed without it.
-    pub(super) async fn look(
-        asked: &Asked<'_, impl ImageBuilder>,
+    pub(super) async fn scope_kind(
+        cache: &RequestCache<'_, impl ImageBuilder>,
         fleet: &Fleet,
     ) -> Result<Option<Self>, RequestError> {
-        let looked = Self::read(asked, fleet).await;
+        let looked = Self::read(cache, fleet).await;
         let report = |error: &RequestError| {
             let error = Chain(error);
             tracing::warn!("each pipeline is asked for its images, since not all at once: {error}");
@@ -84,12 +84,12 @@ impl Recent {
     }
 
     async fn read(
-        asked: &Asked<'_, impl ImageBuilder>,
+        cache: &RequestCache<'_, impl ImageBuilder>,
         fleet: &Fleet,
     ) -> Result<Option<Self>, RequestError> {
-        let mut newest: BTreeMap<Made, Newest> = BTreeMap::new();
-        for made in fleet.members().filter_map(made_by) {
-            let none = || Newest { room: SPARE, images: Vec::new() };
+        let mut newest: BTreeMap<RecipeVersion, Newest> = BTreeMap::new();
+        for made in fleet.members().filter_map(recipe_version_of) {
+            let none = || Newest { room: EXTRA_CANDIDATES, images: Vec::new() };
             newest.entry(made).or_insert_with(none).room += 1;
         }
         let mut running = Vec::new();
@@ -97,9 +97,12 @@ impl Recent {
         let named: BTreeSet<&str> =
             fleet.members().filter_map(Member::own_container_image).collect();
         // Nothing but this list tells which build a container tag means.
-        let mut patience =
-            if named.is_empty() { IMAGES_A_PIPELINE * fleet.members().count() } else { usize::MAX };
-        let see = |image: ImageSummary, names: Vec<String>| {
+        let mut patience = if named.is_empty() {
+            MAX_IMAGES_PER_PIPELINE * fleet.members().count()
+        } else {
+            usize::MAX
+        };
+        let push = |image: ImageSummary, names: Vec<String>| {
             let Some(left) = patience.checked_sub(1) else { return ControlFlow::Break(()) };
             patience = left;
             for name in names.into_iter().filter(|name| named.contains(&**name)) {
@@ -107,20 +110,20 @@ impl Recent {
                 container_images.insert(name, Producer { image: arn, status, created });
             }
             let phase = image.status.phase();
-            if phase == Phase::InProgress {
+            if phase == BuildPhase::InProgress {
                 running.push(image.arn.clone());
             }
             let made = (image.arn.family().clone(), image.arn.version());
-            if let Some(newest) = newest.get_mut(&made).filter(|_| phase != Phase::Gone) {
-                newest.see(image);
+            if let Some(newest) = newest.get_mut(&made).filter(|_| phase != BuildPhase::Deleted) {
+                newest.push(image);
             }
             ControlFlow::Continue(())
         };
-        if asked.image_builder.all_images(see).await?.is_break() {
+        if cache.image_builder.all_images(push).await?.is_break() {
             return Ok(None);
         }
-        newest.values_mut().for_each(Newest::keep);
-        let running = running.iter().map(|image| still_there(asked, image));
+        newest.values_mut().for_each(Newest::truncate);
+        let running = running.iter().map(|image| still_there(cache, image));
         let running = try_join_all(running).await?.into_iter().flatten().collect();
         Ok(Some(Self { newest, running, container_images }))
     }
@@ -132,22 +135,22 @@ impl Recent {
 
     /// The images that no pipeline made and that count as those of `member`: of the newest, and of
     /// those that are not ended.
-    pub(super) async fn made_directly(
+    pub(super) async fn direct_images(
         &self,
-        observed: &Observed,
-        asked: &Asked<'_, impl ImageBuilder>,
+        observed: &PipelineObservation,
+        cache: &RequestCache<'_, impl ImageBuilder>,
     ) -> Vec<Arc<Image>> {
         let member = &observed.member;
-        let running = self.running.iter().filter(|image| counts_as_made_by(image, member));
+        let running = self.running.iter().filter(|image| counts_as_output_of(image, member));
         let mut images: Vec<_> = running.cloned().collect();
-        let newest = made_by(member).and_then(|made| self.newest.get(&made));
+        let newest = recipe_version_of(member).and_then(|made| self.newest.get(&made));
         let is_new = |image: &&ImageSummary| {
-            image.status.phase() != Phase::InProgress
+            image.status.phase() != BuildPhase::InProgress
                 && observed.images.iter().all(|known| known.arn != image.arn)
         };
         for summary in newest.iter().flat_map(|newest| &newest.images).filter(is_new) {
-            if let Ok(image) = asked.image(&summary.arn.clone().into()).await
-                && counts_as_made_by(&image, member)
+            if let Ok(image) = cache.image(&summary.arn.clone().into()).await
+                && counts_as_output_of(&image, member)
             {
                 images.push(image);
             }
@@ -157,8 +160,8 @@ impl Recent {
 
     /// Whether a good image that counts as the pipeline's may be older than all that is kept of its
     /// recipe version, and newer than its own newest one: builds that failed since have taken the room.
-    pub(super) fn may_have_forgotten(&self, observed: &Observed) -> bool {
-        let newest = made_by(&observed.member).and_then(|made| self.newest.get(&made));
+    pub(super) fn may_have_forgotten(&self, observed: &PipelineObservation) -> bool {
+        let newest = recipe_version_of(&observed.member).and_then(|made| self.newest.get(&made));
         let Some(Newest { room, images }) = newest else { return false };
         let Some(oldest) = images.last().filter(|_| images.len() >= *room) else { return false };
         observed.built().is_none_or(|built| oldest.arn.is_newer_than(&built.arn))
@@ -169,20 +172,20 @@ impl Recent {
     pub(super) async fn built_by(
         &self,
         member: &Member,
-        asked: &Asked<'_, impl ImageBuilder>,
+        cache: &RequestCache<'_, impl ImageBuilder>,
     ) -> Option<Arc<Image>> {
         let pipeline = &member.pipeline.arn;
         let is_ours = |image: &Image| {
-            image.pipeline.as_ref() == Some(pipeline) || counts_as_made_by(image, member)
+            image.pipeline.as_ref() == Some(pipeline) || counts_as_output_of(image, member)
         };
         if self.running.iter().any(|image| is_ours(image)) {
             return None;
         }
-        for summary in &self.newest.get(&made_by(member)?)?.images {
+        for summary in &self.newest.get(&recipe_version_of(member)?)?.images {
             // An image that cannot be read may be of any pipeline.
-            let image = asked.image(&summary.arn.clone().into()).await.ok()?;
+            let image = cache.image(&summary.arn.clone().into()).await.ok()?;
             if is_ours(&image) {
-                return Some(image).filter(|image| image.status.phase() == Phase::Built);
+                return Some(image).filter(|image| image.status.phase() == BuildPhase::Succeeded);
             }
         }
         None
@@ -191,12 +194,12 @@ impl Recent {
 
 /// An image's details, if it is still there.
 async fn still_there(
-    asked: &Asked<'_, impl ImageBuilder>,
+    cache: &RequestCache<'_, impl ImageBuilder>,
     image: &ImageArn,
 ) -> Result<Option<Arc<Image>>, RequestError> {
-    match asked.image(&image.clone().into()).await {
+    match cache.image(&image.clone().into()).await {
         Ok(image) => Ok(Some(image)),
-        Err(error) if error.class() == Class::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -204,7 +207,7 @@ async fn still_there(
 /// Whether `CreateImage` made an image as the pipeline would have made it: by the recipe that the
 /// pipeline runs, where it builds and distributes. Such an image is what the pipeline would build
 /// again.
-pub(super) fn counts_as_made_by(image: &Image, member: &Member) -> bool {
+pub(super) fn counts_as_output_of(image: &Image, member: &Member) -> bool {
     image.pipeline.is_none()
         && image.configurations == member.pipeline.configurations
         && member.recipe.as_ref().is_some_and(|recipe| image.recipe.as_ref() == Some(&recipe.arn))

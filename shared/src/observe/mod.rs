@@ -15,8 +15,8 @@ use tokio::task::yield_now;
 use crate::aws::Clients;
 use crate::aws::image_builder::ImageBuilder;
 use crate::aws::parameter_store;
-use crate::deadline::Budget;
-use crate::decide::observation::Observed;
+use crate::deadline::Deadline;
+use crate::decide::observation::PipelineObservation;
 use crate::decide::tries::RetryPolicy;
 use crate::error::{Chain, RequestError};
 use crate::model::arn::PipelineArn;
@@ -24,13 +24,13 @@ use crate::model::fleet::{Fleet, Member};
 use crate::model::image::{Image, ImageStatus};
 use crate::model::notification::Notification;
 use crate::model::outputs::{Outputs, Producer};
-use crate::model::parent::Held;
+use crate::model::parent::ParameterValue;
 use crate::model::pipeline::PipelineStatus;
 use crate::scope::Scope;
 
-use cache::Asked;
+use cache::RequestCache;
 use pipeline::Observer;
-use targets::View;
+use targets::Targets;
 
 /// How many pipelines are read at once, with two calls under way for each that was announced to. The
 /// client slows down by itself where this is too fast; what is under way is refused by then.
@@ -38,11 +38,11 @@ const READS_AT_ONCE: usize = 16;
 
 /// What was seen within a scope.
 #[derive(Debug)]
-pub struct Observation {
+pub struct FleetObservation {
     /// The fleet, as far as lists show it; of a large one, what a notification concerns.
     pub fleet: Fleet,
     /// The pipelines in scope, and those above them that a selection has left out.
-    pub observed: Vec<Observed>,
+    pub observed: Vec<PipelineObservation>,
     /// Of those, the ones that are only looked at, since what is below may have to wait for them.
     pub bystanders: BTreeSet<PipelineArn>,
     /// The pipelines in scope that could not be observed.
@@ -63,9 +63,9 @@ pub async fn observe(
     clients: &Clients,
     scope: Scope<'_>,
     policy: RetryPolicy,
-    budget: Budget,
-) -> Result<Observation, RequestError> {
-    let asked = Asked::of(&clients.image_builder);
+    deadline: Deadline,
+) -> Result<FleetObservation, RequestError> {
+    let asked = RequestCache::of(&clients.image_builder);
     let fleet = fleet::fleet(&asked, scope).boxed().await?;
     let (fleet, unread) = read_parameters(clients, fleet).boxed().await;
     let outputs = match scope {
@@ -76,11 +76,11 @@ pub async fn observe(
         Ok(outputs) => (outputs, None),
         Err(error) => (Outputs::default(), Some(error)),
     };
-    let view = View { fleet: &fleet, scope, outputs: &outputs };
+    let view = Targets { fleet: &fleet, scope, outputs: &outputs };
     let (members, bystanders) = view.members();
     let order: Vec<PipelineArn> =
         members.iter().map(|member| member.pipeline.arn.clone()).collect();
-    let looks = Observer { asked: &asked, view: &view, policy, now: budget.now() };
+    let looks = Observer { asked: &asked, view: &view, policy, now: deadline.now() };
     // The futures are made before they are polled: a closure over borrowed members inside the
     // stream would not be general enough for a future that must be `Send`. What each needs for its
     // work it takes when its turn comes: ten thousand of them at once would be a hundred megabytes.
@@ -101,7 +101,7 @@ pub async fn observe(
     // Reads may be given up half-way. What is in flight then counts as not reached.
     let read: Vec<_> = stream::iter(observing)
         .buffered(READS_AT_ONCE)
-        .take_until(Box::pin(budget.reads_are_over()))
+        .take_until(Box::pin(deadline.until_reads_stop()))
         .collect()
         .await;
     let reached = read.len();
@@ -121,7 +121,7 @@ pub async fn observe(
             Err(error) => failures.push((arn, error)),
         }
     }
-    Ok(Observation { fleet, observed, bystanders, failures, order, reached })
+    Ok(FleetObservation { fleet, observed, bystanders, failures, order, reached })
 }
 
 /// Whether it is decided by what a parameter holds.
@@ -142,7 +142,7 @@ async fn read_parameters(clients: &Clients, fleet: Fleet) -> (Fleet, Option<Requ
         return (fleet, None);
     }
     match parameter_store::read(clients.parameters(), &names).await {
-        Ok(parameters) => (fleet.holding(&parameters), None),
+        Ok(parameters) => (fleet.with_parameters(&parameters), None),
         Err(error) => (fleet, Some(error)),
     }
 }
@@ -152,7 +152,8 @@ async fn read_parameters(clients: &Clients, fleet: Fleet) -> (Fleet, Option<Requ
 fn may_be_produced(member: &Member, scope: Scope<'_>) -> bool {
     match scope {
         Scope::Image(_) => {
-            member.own_container_image().is_some() || matches!(member.held(), Some(Held::Ami(_)))
+            member.own_container_image().is_some()
+                || matches!(member.parameter_value(), Some(ParameterValue::Ami(_)))
         }
         Scope::Fleet(selection) => {
             member.own_container_image().is_some() && selection.selects(&member.pipeline.arn)
@@ -166,7 +167,7 @@ fn may_be_produced(member: &Member, scope: Scope<'_>) -> bool {
 /// # Errors
 /// The list of all images, if another try may succeed.
 async fn container_images(
-    asked: &Asked<'_, impl ImageBuilder>,
+    asked: &RequestCache<'_, impl ImageBuilder>,
     fleet: &Fleet,
 ) -> Result<Outputs, RequestError> {
     if !fleet.members().any(|member| member.own_container_image().is_some()) {
@@ -189,7 +190,7 @@ async fn container_images(
 /// # Errors
 /// It cannot be read, and another try may succeed.
 async fn outputs(
-    asked: &Asked<'_, impl ImageBuilder>,
+    asked: &RequestCache<'_, impl ImageBuilder>,
     fleet: &Fleet,
     notification: &Notification,
 ) -> Result<Outputs, RequestError> {

@@ -5,27 +5,27 @@ use std::sync::Arc;
 use futures_util::future::join;
 use jiff::{SignedDuration, Timestamp};
 
-use super::cache::Asked;
-use super::latest_images::{Recent, counts_as_made_by};
-use super::targets::View;
+use super::cache::RequestCache;
+use super::latest_images::{LatestImages, counts_as_output_of};
+use super::targets::Targets;
 use crate::aws::image_builder::ImageBuilder;
 use crate::decide::decision::Reason;
-use crate::decide::observation::{ComponentNow, Observed, ParentNow, age_key};
-use crate::decide::pin::{Misses, Newest, Pin};
-use crate::decide::rebuild::{Standing, depends_on_availability, lacks, needs_older_builds};
+use crate::decide::observation::{PipelineObservation, ResolvedComponent, ResolvedParent, age_key};
+use crate::decide::pin::{Newest, Pin, PinStatus};
+use crate::decide::rebuild::{ParentTracking, depends_on_availability, lacks, needs_older_builds};
 use crate::decide::tries::RetryPolicy;
-use crate::error::{Chain, Class, RequestError};
+use crate::error::{Chain, ErrorKind, RequestError};
 use crate::model::arn::{
     ArnError, BuildArn, ComponentReference, ImageArn, ImageReference, Kind, Reference, Selector,
 };
 use crate::model::component::Component;
 use crate::model::fleet::Member;
-use crate::model::image::{Image, ImageStatus, ImageSummary, Phase};
-use crate::model::newer::{Release, first, rebuilds, versions};
-use crate::model::parent::{Parameter, ParameterNow, ParentImage};
+use crate::model::image::{BuildPhase, Image, ImageStatus, ImageSummary};
+use crate::model::newer::{NewerBuild, first, rebuilds, versions};
+use crate::model::parent::{Parameter, ParameterLookup, ParentImage};
 
 /// How long the build of a parent of another account is taken to last.
-const USUAL_BUILD: SignedDuration = SignedDuration::from_hours(1);
+const TYPICAL_BUILD: SignedDuration = SignedDuration::from_hours(1);
 
 /// For so long after a notification no image of `CreateImage` is looked for that was built on the
 /// announced image: a build takes longer.
@@ -40,22 +40,22 @@ const DIRECT_IMAGES: usize = 5;
 
 /// Looks at one pipeline after the other.
 pub(super) struct Observer<'a, I> {
-    pub(super) asked: &'a Asked<'a, I>,
-    pub(super) view: &'a View<'a>,
+    pub(super) asked: &'a RequestCache<'a, I>,
+    pub(super) view: &'a Targets<'a>,
     pub(super) policy: RetryPolicy,
     pub(super) now: Timestamp,
 }
 
 /// What a parent comes to.
 struct Parent {
-    now: ParentNow,
+    now: ResolvedParent,
     image: Option<Arc<Image>>,
 }
 
 /// A component as the recipe writes it, and what it comes to.
 struct Listed {
     reference: Option<ComponentReference>,
-    now: ComponentNow,
+    now: ResolvedComponent,
     component: Option<Component>,
 }
 
@@ -66,34 +66,37 @@ impl<I: ImageBuilder> Observer<'_, I> {
         &self,
         member: &Member,
         unread: Option<&RequestError>,
-    ) -> Result<Observed, RequestError> {
+    ) -> Result<PipelineObservation, RequestError> {
         if let Some(error) = unread {
             return Err(error.clone());
         }
         // What has been made is asked for beside the parent, and not after it, where a notification
         // makes it likely to matter, and so is the newest of it: a child waits for two answers less.
         let early = async {
-            if !self.view.was_announced_to(member) {
+            if !self.view.tracks_announced_image(member) {
                 return None;
             }
             let images = self.asked.image_builder.images_of(&member.pipeline.arn);
-            Some(join(images, self.expect_newest(member)).await.0)
+            Some(join(images, self.prefetch_newest(member)).await.0)
         };
         let (parent, early) = join(self.parent(member), early).await;
         let parent = parent?;
         let parent = parent.as_ref();
         let parent_now = parent.map(|parent| &parent.now);
-        let may_be_behind = match self.view.standing(member) {
-            Standing::Follows(_) => matches!(parent_now, Some(ParentNow::Is(_))),
+        let may_be_behind = match self.view.parent_tracking(member) {
+            ParentTracking::Image(_) => matches!(parent_now, Some(ResolvedParent::Image(_))),
             // An AMI's id resolves to nothing further.
-            Standing::Holds(_) => matches!(parent_now, None | Some(ParentNow::Is(_))),
-            // By its components, even if there are none, or by its recipe: where those are looked at.
-            Standing::Fixed(_) => {
-                self.view.looks_at_everything() || matches!(parent_now, Some(ParentNow::Tagged(_)))
+            ParentTracking::Parameter(_) => {
+                matches!(parent_now, None | Some(ResolvedParent::Image(_)))
             }
-            Standing::Left(_) => false,
+            // By its components, even if there are none, or by its recipe: where those are looked at.
+            ParentTracking::Untracked(_) => {
+                self.view.looks_at_everything()
+                    || matches!(parent_now, Some(ResolvedParent::Tagged(_)))
+            }
+            ParentTracking::Excluded(_) => false,
         };
-        if may_be_behind && let Some(current) = self.at_a_glance(member, parent).await {
+        if may_be_behind && let Some(current) = self.fast_path(member, parent).await {
             return Ok(current);
         }
         let listed = self.components(member).await?;
@@ -102,15 +105,16 @@ impl<I: ImageBuilder> Observer<'_, I> {
             Some(images) => images?,
             None => self.asked.image_builder.images_of(&member.pipeline.arn).await?,
         };
-        let mut observed = Observed { images, ..self.observed(member, parent, &listed).await };
+        let mut observed =
+            PipelineObservation { images, ..self.observed(member, parent, &listed).await };
         if may_be_behind {
             let direct = match self.recent().await {
-                Some(recent) => recent.made_directly(&observed, self.asked).await,
+                Some(recent) => recent.direct_images(&observed, self.asked).await,
                 None => Vec::new(),
             };
             self.read_history(&mut observed, parent, direct).await?;
             if self.may_lack_direct_images(&observed).await {
-                let direct = self.made_directly(&observed).await?;
+                let direct = self.direct_images(&observed).await?;
                 if !direct.is_empty() {
                     self.read_history(&mut observed, parent, direct).await?;
                 }
@@ -121,7 +125,7 @@ impl<I: ImageBuilder> Observer<'_, I> {
     }
 
     /// The list of all images, where every pipeline is looked at and there is one.
-    async fn recent(&self) -> Option<&Recent> {
+    async fn recent(&self) -> Option<&LatestImages> {
         if !self.view.looks_at_the_whole_fleet() {
             return None;
         }
@@ -134,8 +138,8 @@ impl<I: ImageBuilder> Observer<'_, I> {
         member: &Member,
         parent: Option<&Parent>,
         listed: &[Listed],
-    ) -> Observed {
-        Observed {
+    ) -> PipelineObservation {
+        PipelineObservation {
             member: member.clone(),
             cycle: self.view.fleet.cycle_of(&member.pipeline.arn).cloned(),
             pinned_parent: self.pinned_parent(member, parent).await,
@@ -161,10 +165,14 @@ impl<I: ImageBuilder> Observer<'_, I> {
     /// of the image is the newest of its family, the recipe's pattern comes to it, too, and no pin
     /// misses anything. Whoever lacks something is looked at in full: a start is decided by the
     /// pipeline's own list of images.
-    async fn at_a_glance(&self, member: &Member, parent: Option<&Parent>) -> Option<Observed> {
+    async fn fast_path(
+        &self,
+        member: &Member,
+        parent: Option<&Parent>,
+    ) -> Option<PipelineObservation> {
         let built = self.built_last(member).await?;
         let recipe = member.recipe.as_ref().map(|recipe| &recipe.arn);
-        if built.recipe.as_ref() != recipe || !built.shows_all {
+        if built.recipe.as_ref() != recipe || !built.components_complete {
             return None;
         }
         let looks_at_them = self.view.looks_at_everything();
@@ -179,12 +187,12 @@ impl<I: ImageBuilder> Observer<'_, I> {
             if newest.arn != *component {
                 return None;
             }
-            let now = ComponentNow::Is { arn: newest.arn, created: newest.created };
+            let now = ResolvedComponent::Build { arn: newest.arn, created: newest.created };
             listed.push(Listed { reference: None, now, component: None });
         }
         let Image { arn, status, created, .. } = &*built;
         let summary = ImageSummary { arn: arn.clone(), status: status.clone(), created: *created };
-        let mut observed = Observed {
+        let mut observed = PipelineObservation {
             images: vec![summary],
             history: vec![built],
             ..self.observed(member, parent, &listed).await
@@ -200,12 +208,13 @@ impl<I: ImageBuilder> Observer<'_, I> {
             return self.recent().await?.built_by(member, self.asked).await;
         }
         // If there is a newer one, that has been built on no less.
-        let announced = self.view.announced().filter(|_| self.view.is_maker(member))?;
-        self.expect_announced().await;
+        let announced =
+            self.view.announced().filter(|_| self.view.built_announced_image(member))?;
+        self.await_announced().await;
         let image = self.asked.image(&announced.clone().into()).await.ok()?;
         let is_ours = image.pipeline.as_ref() == Some(&member.pipeline.arn)
-            || counts_as_made_by(&image, member);
-        (is_ours && image.status.phase() == Phase::Built).then_some(image)
+            || counts_as_output_of(&image, member);
+        (is_ours && image.status.phase() == BuildPhase::Succeeded).then_some(image)
     }
 
     /// What the parent comes to, and whether that agrees with what was announced.
@@ -213,70 +222,70 @@ impl<I: ImageBuilder> Observer<'_, I> {
         let Some(reference) = self.view.reference_to_resolve(member) else { return Ok(None) };
         let of_parent = |now| Ok(Some(Parent { now, image: None }));
         let announced = self.view.announced().filter(|image| image.family() == reference.family());
-        let is_held = matches!(self.view.standing(member), Standing::Holds(_));
+        let is_held = matches!(self.view.parent_tracking(member), ParentTracking::Parameter(_));
         if let Some(announced) = announced
             && !is_held
             && self.view.last_producer(member).is_none()
             && !reference.follows(announced.family(), announced.version())
         {
-            return of_parent(ParentNow::NotSelected { announced: announced.clone() });
+            return of_parent(ResolvedParent::NotMatched { announced: announced.clone() });
         }
         let image = match self.asked.image(&reference).await {
             Ok(image) => image,
             // What is our own, or Amazon's, is hidden by a missing right of the function alone.
             Err(error)
-                if error.class() == Class::Forbidden && !may_be_unshared(member, &reference) =>
+                if error.kind() == ErrorKind::Forbidden && !may_be_unshared(member, &reference) =>
             {
                 return Err(error);
             }
-            Err(error) if error.is_about_the_resource() => {
-                return of_parent(ParentNow::Unresolved(Chain(&error).to_string()));
+            Err(error) if error.is_resource_error() => {
+                return of_parent(ResolvedParent::Unresolved(Chain(&error).to_string()));
             }
             Err(error) => return Err(error),
         };
         if self.view.last_producer(member).is_some() {
             return Ok(Some(Parent {
-                now: ParentNow::Tagged(image.arn.clone()),
+                now: ResolvedParent::Tagged(image.arn.clone()),
                 image: Some(image),
             }));
         }
-        if is_held && image.status.phase() != Phase::Built {
+        if is_held && image.status.phase() != BuildPhase::Succeeded {
             // A parameter may name one build, whatever has become of it.
-            return of_parent(ParentNow::Unresolved(format!("it is {}", image.status)));
+            return of_parent(ResolvedParent::Unresolved(format!("it is {}", image.status)));
         }
         let follows = reference.clone().pinned().is_none();
         if let Some(announced) = announced.filter(|it| follows && it.is_newer_than(&image.arn)) {
             // Either the message is not true (any more), or the patterns lag behind the state.
             let said = match self.asked.image(&announced.clone().into()).await {
                 Ok(said) => Some(said),
-                Err(error) if error.is_about_the_resource() => None,
+                Err(error) if error.is_resource_error() => None,
                 Err(error) => return Err(error),
             };
             if said.is_some_and(|image| image.status == ImageStatus::Available) {
                 let (resolved, announced) = (image.arn.clone(), announced.clone());
-                return of_parent(ParentNow::Lags { resolved, announced });
+                return of_parent(ResolvedParent::InconsistentRead { resolved, announced });
             }
         }
-        Ok(Some(Parent { now: ParentNow::Is(image.arn.clone()), image: Some(image) }))
+        Ok(Some(Parent { now: ResolvedParent::Image(image.arn.clone()), image: Some(image) }))
     }
 
     /// Asks for what most likely is the pipeline's newest image, so that it is known when its list of
     /// images names it: the newest build by the version of the recipe that it runs. If that is
     /// another's, or older than a build that failed, a call was made in vain.
-    async fn expect_newest(&self, member: &Member) {
+    async fn prefetch_newest(&self, member: &Member) {
         let Some(recipe) = &member.recipe else { return };
         if let Some(version) = recipe.arn.version().exact()
-            && member.pipeline.last_run_was_well
+            && member.pipeline.last_run_succeeded
         {
             // Whoever needs it asks for it by its own name, and hears of the error.
-            let _ = self.asked.image(&recipe.arn.makes().version(version)).await;
+            let _ = self.asked.image(&recipe.arn.produces().version(version)).await;
         }
     }
 
     /// Waits for the announced image as some child asks for it, rather than ask for it twice.
-    async fn expect_announced(&self) {
+    async fn await_announced(&self) {
         let mut members = self.view.fleet.members();
-        if let Some(child) = members.find(|member| self.view.was_announced_to(member))
+        if let Some(child) = members.find(|member| self.view.tracks_announced_image(member))
             && let Some(reference) = self.view.reference_to_resolve(child)
         {
             // The child hears of the error.
@@ -289,15 +298,15 @@ impl<I: ImageBuilder> Observer<'_, I> {
         let (Some(recipe), true) = (&member.recipe, self.view.looks_at_everything()) else {
             return Ok(Vec::new());
         };
-        if matches!(self.view.standing(member), Standing::Left(_)) {
+        if matches!(self.view.parent_tracking(member), ParentTracking::Excluded(_)) {
             return Ok(Vec::new());
         }
         let mut listed = Vec::new();
         let written = match self.asked.components_of(&recipe.arn).await {
             Ok(written) => written,
-            Err(error) if error.class() == Class::Forbidden => {
+            Err(error) if error.kind() == ErrorKind::Forbidden => {
                 let what = format!("all of recipe {} {}", recipe.arn.name(), recipe.arn.version());
-                let now = ComponentNow::Forbidden { what, problem: Chain(&error).to_string() };
+                let now = ResolvedComponent::Forbidden { what, problem: Chain(&error).to_string() };
                 return Ok(vec![Listed { reference: None, now, component: None }]);
             }
             Err(error) => return Err(error),
@@ -313,7 +322,7 @@ impl<I: ImageBuilder> Observer<'_, I> {
             Ok(reference) => reference,
             Err(error) => {
                 let problem = ArnError::to_string(&error);
-                let now = ComponentNow::Unresolved { component: written, problem };
+                let now = ResolvedComponent::Unresolved { component: written, problem };
                 return Ok(Listed { reference: None, now, component: None });
             }
         };
@@ -321,24 +330,24 @@ impl<I: ImageBuilder> Observer<'_, I> {
             // Pins are compared with the newest anyway, so that its date costs no call.
             let newest = self.asked.component(&reference.family().newest()).await.ok();
             let created = newest.filter(|newest| newest.arn == pinned).and_then(|it| it.created);
-            let now = ComponentNow::Is { arn: pinned, created };
+            let now = ResolvedComponent::Build { arn: pinned, created };
             return Ok(Listed { reference: Some(reference), now, component: None });
         }
         match self.asked.component(&reference).await {
             Ok(component) => {
                 let (arn, created) = (component.arn.clone(), component.created);
-                let now = ComponentNow::Is { arn, created };
+                let now = ResolvedComponent::Build { arn, created };
                 Ok(Listed { reference: Some(reference), now, component: Some(component) })
             }
-            Err(error) if error.class() == Class::Forbidden => {
-                let now = ComponentNow::Forbidden {
+            Err(error) if error.kind() == ErrorKind::Forbidden => {
+                let now = ResolvedComponent::Forbidden {
                     what: format!("component {}", reference.short()),
                     problem: Chain(&error).to_string(),
                 };
                 Ok(Listed { reference: Some(reference), now, component: None })
             }
-            Err(error) if error.is_about_the_resource() => {
-                let now = ComponentNow::Unresolved {
+            Err(error) if error.is_resource_error() => {
+                let now = ResolvedComponent::Unresolved {
                     component: reference.short().to_string(),
                     problem: Chain(&error).to_string(),
                 };
@@ -352,7 +361,7 @@ impl<I: ImageBuilder> Observer<'_, I> {
     /// are images of `CreateImage` that count as the pipeline's.
     async fn read_history(
         &self,
-        observed: &mut Observed,
+        observed: &mut PipelineObservation,
         parent: Option<&Parent>,
         direct: Vec<Arc<Image>>,
     ) -> Result<(), RequestError> {
@@ -366,15 +375,15 @@ impl<I: ImageBuilder> Observer<'_, I> {
         let recipe = observed.recipe();
         newest_first.sort_by(|a, b| age_key(&b.arn, recipe).cmp(&age_key(&a.arn, recipe)));
         observed.direct =
-            direct.into_iter().filter(|it| it.status.phase() == Phase::InProgress).collect();
+            direct.into_iter().filter(|it| it.status.phase() == BuildPhase::InProgress).collect();
         observed.history.clear();
         let (mut unsuccessful, mut short) = (0, 0);
         for ImageSummary { arn, status, .. } in newest_first {
             let phase = status.phase();
             let counts = match phase {
-                Phase::Built => true,
-                Phase::Spent => unsuccessful < self.policy.tries && short < SHORTAGES,
-                Phase::InProgress | Phase::Gone => false,
+                BuildPhase::Succeeded => true,
+                BuildPhase::Unsuccessful => unsuccessful < self.policy.tries && short < SHORTAGES,
+                BuildPhase::InProgress | BuildPhase::Deleted => false,
             };
             if !counts {
                 continue;
@@ -389,11 +398,11 @@ impl<I: ImageBuilder> Observer<'_, I> {
                 Ok(image) => {
                     let is_short = image.shortage.is_some();
                     short += usize::from(is_short);
-                    unsuccessful += usize::from(phase == Phase::Spent && !is_short);
+                    unsuccessful += usize::from(phase == BuildPhase::Unsuccessful && !is_short);
                     observed.history.push(image);
                 }
                 // Deleted since it was listed: it says nothing any more.
-                Err(error) if error.class() == Class::NotFound => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
@@ -403,7 +412,7 @@ impl<I: ImageBuilder> Observer<'_, I> {
 
     /// Finds out when the parent became AVAILABLE, if the decision depends on it: from the workflows
     /// of its build, which only the account that built it can read.
-    async fn know_availability(&self, observed: &mut Observed, parent: Option<&Parent>) {
+    async fn know_availability(&self, observed: &mut PipelineObservation, parent: Option<&Parent>) {
         let Some(parent) = image_of(parent) else { return };
         let owner = parent.arn.family().owner();
         let is_amazons = !owner.bytes().all(|byte| byte.is_ascii_digit());
@@ -412,7 +421,7 @@ impl<I: ImageBuilder> Observer<'_, I> {
         }
         if owner != observed.member.pipeline.arn.owner() {
             // No account reads another's workflows: a build is given the time that builds take.
-            let usual = parent.created.and_then(|began| began.checked_add(USUAL_BUILD).ok());
+            let usual = parent.created.and_then(|began| began.checked_add(TYPICAL_BUILD).ok());
             let latest = observed.parent_announced.unwrap_or(self.now);
             observed.parent_available = usual.map(|usual| usual.min(latest));
             return;
@@ -430,7 +439,7 @@ impl<I: ImageBuilder> Observer<'_, I> {
 
     /// Whether an image of `CreateImage` that has not been looked for could have what the pipeline
     /// lacks.
-    async fn may_lack_direct_images(&self, observed: &Observed) -> bool {
+    async fn may_lack_direct_images(&self, observed: &PipelineObservation) -> bool {
         if let Some(recent) = self.recent().await
             && !recent.may_have_forgotten(observed)
         {
@@ -445,23 +454,26 @@ impl<I: ImageBuilder> Observer<'_, I> {
     }
 
     /// The newest images of `CreateImage` that count as the pipeline's.
-    async fn made_directly(&self, observed: &Observed) -> Result<Vec<Arc<Image>>, RequestError> {
+    async fn direct_images(
+        &self,
+        observed: &PipelineObservation,
+    ) -> Result<Vec<Arc<Image>>, RequestError> {
         let Some(recipe) = observed.recipe() else { return Ok(Vec::new()) };
         let Some(version) = recipe.version().exact() else { return Ok(Vec::new()) };
-        let mut builds = self.asked.image_builder.builds_of(&recipe.makes(), version).await?;
+        let mut builds = self.asked.image_builder.builds_of(&recipe.produces(), version).await?;
         builds.retain(|build| {
-            build.status.phase() != Phase::Gone
+            build.status.phase() != BuildPhase::Deleted
                 && observed.images.iter().all(|known| known.arn != build.arn)
         });
         // Good ones come before those that failed, which are tries at most.
-        let is_spent = |build: &ImageSummary| build.status.phase() == Phase::Spent;
+        let is_spent = |build: &ImageSummary| build.status.phase() == BuildPhase::Unsuccessful;
         builds.sort_by_key(|build| (is_spent(build), std::cmp::Reverse(build.arn.build())));
         let mut images = Vec::new();
         for build in builds.into_iter().take(DIRECT_IMAGES) {
             match self.asked.image(&build.arn.into()).await {
-                Ok(image) if counts_as_made_by(&image, &observed.member) => images.push(image),
+                Ok(image) if counts_as_output_of(&image, &observed.member) => images.push(image),
                 Ok(_) => {}
-                Err(error) if error.class() == Class::NotFound => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
@@ -470,7 +482,9 @@ impl<I: ImageBuilder> Observer<'_, I> {
 
     /// What a parent that is one build misses: `newest` is of its family then.
     async fn pinned_parent(&self, member: &Member, newest: Option<&Parent>) -> Option<Pin> {
-        let Standing::Fixed(parent) = self.view.standing(member) else { return None };
+        let ParentTracking::Untracked(parent) = self.view.parent_tracking(member) else {
+            return None;
+        };
         let (dependency, pin) = match parent {
             ParentImage::Image(reference) => {
                 (reference.short().to_string(), reference.clone().pinned()?)
@@ -481,14 +495,16 @@ impl<I: ImageBuilder> Observer<'_, I> {
                 (format!("{other} ({})", build.short()), build.clone())
             }
         };
-        let misses = match &newest?.now {
-            ParentNow::Unresolved(problem) => Misses::Unknown { problem: problem.clone() },
-            ParentNow::NotSelected { .. } => Misses::Nothing,
-            ParentNow::Lags { announced, .. } => missed_image(&pin, announced),
-            ParentNow::Is(image) | ParentNow::Tagged(image) => missed_image(&pin, image),
+        let status = match &newest?.now {
+            ResolvedParent::Unresolved(problem) => PinStatus::Unknown { problem: problem.clone() },
+            ResolvedParent::NotMatched { .. } => PinStatus::Current,
+            ResolvedParent::InconsistentRead { announced, .. } => missed_image(&pin, announced),
+            ResolvedParent::Image(image) | ResolvedParent::Tagged(image) => {
+                missed_image(&pin, image)
+            }
         };
         let name = image_of(newest).map_or("", |image| &image.name);
-        Some(Pin { dependency, misses: self.count_images(misses, &pin, name).await })
+        Some(Pin { dependency, status: self.count_images(status, &pin, name).await })
     }
 
     /// What the other exact versions that a recipe names miss, where they miss something.
@@ -500,36 +516,36 @@ impl<I: ImageBuilder> Observer<'_, I> {
         if let Some(reference) = self.view.exact_parent(member)
             && let Some(pin) = last_build_of(reference)
         {
-            let misses = match self.asked.image(&reference.family().newest()).await {
+            let status = match self.asked.image(&reference.family().newest()).await {
                 Ok(newest) => {
-                    let misses = missed_image(&pin, &newest.arn);
-                    self.count_images(misses, &pin, &newest.name).await
+                    let status = missed_image(&pin, &newest.arn);
+                    self.count_images(status, &pin, &newest.name).await
                 }
-                Err(error) => Misses::Unknown { problem: Chain(&error).to_string() },
+                Err(error) => PinStatus::Unknown { problem: Chain(&error).to_string() },
             };
-            pins.push(Pin { dependency: reference.short().to_string(), misses });
+            pins.push(Pin { dependency: reference.short().to_string(), status });
         }
         for reference in listed.iter().filter_map(|listed| listed.reference.as_ref()) {
             let Some(pin) = last_build_of(reference) else { continue };
-            let misses = match self.asked.component(&reference.family().newest()).await {
+            let status = match self.asked.component(&reference.family().newest()).await {
                 Ok(newest) if newest.arn.is_newer_than(&pin) => {
                     let name = &newest.name;
                     let newer = self.asked.newer_components(pin.family(), name, pin.build()).await;
                     newer_than(Newest::Component(newest.arn), counted(newer).as_deref())
                 }
-                Ok(_) => Misses::Nothing,
-                Err(error) => Misses::Unknown { problem: Chain(&error).to_string() },
+                Ok(_) => PinStatus::Current,
+                Err(error) => PinStatus::Unknown { problem: Chain(&error).to_string() },
             };
-            pins.push(Pin { dependency: reference.short().to_string(), misses });
+            pins.push(Pin { dependency: reference.short().to_string(), status });
         }
-        pins.retain(|pin| pin.misses != Misses::Nothing);
+        pins.retain(|pin| pin.status != PinStatus::Current);
         pins
     }
 
     /// Counts by how much a pin is behind, where pins are looked at.
-    async fn count_images(&self, misses: Misses, pin: &ImageArn, name: &str) -> Misses {
-        match misses {
-            Misses::Newer { newest, .. } if self.view.looks_at_everything() => {
+    async fn count_images(&self, status: PinStatus, pin: &ImageArn, name: &str) -> PinStatus {
+        match status {
+            PinStatus::Outdated { newest, .. } if self.view.looks_at_everything() => {
                 let newer = self.asked.newer_images(pin.family(), name, pin.build()).await;
                 newer_than(newest, counted(newer).as_deref())
             }
@@ -540,7 +556,7 @@ impl<I: ImageBuilder> Observer<'_, I> {
     /// Since when the pipeline has lacked what it lacks first.
     async fn behind_since(
         &self,
-        observed: &Observed,
+        observed: &PipelineObservation,
         parent: Option<&Image>,
         listed: &[Listed],
     ) -> Option<Timestamp> {
@@ -572,17 +588,17 @@ impl<I: ImageBuilder> Observer<'_, I> {
                     }
                 }
                 Reason::ParameterChanged { .. } => match &member.parameter {
-                    Some(ParameterNow::Is(Parameter { modified, .. })) => *modified,
+                    Some(ParameterLookup::Found(Parameter { modified, .. })) => *modified,
                     _ => None,
                 },
                 Reason::RecipeUpdated { .. } => recipe_created,
                 Reason::ParentChanged { .. } => recipe_created.max(observed.parent_created),
                 Reason::NoImageYet { .. } => member.pipeline.created.max(observed.parent_created),
                 Reason::TagMoved { .. } => observed.parent_created,
-                Reason::ParentMadeAgain { made, .. }
-                | Reason::RecipeMadeAgain { made, .. }
-                | Reason::ComponentMadeAgain { made, .. } => made,
-                Reason::TryAgain(_) | Reason::AfterShortage { .. } => None,
+                Reason::ParentRecreated { made, .. }
+                | Reason::RecipeRecreated { made, .. }
+                | Reason::ComponentRecreated { made, .. } => made,
+                Reason::Retry(_) | Reason::AfterShortage { .. } => None,
             });
         }
         since.into_iter().flatten().min()
@@ -618,19 +634,19 @@ fn last_build_of<K: Kind>(reference: &Reference<K>) -> Option<BuildArn<K>> {
     Some(reference.family().build(build))
 }
 
-fn missed_image(pin: &ImageArn, newest: &ImageArn) -> Misses {
+fn missed_image(pin: &ImageArn, newest: &ImageArn) -> PinStatus {
     if newest.is_newer_than(pin) {
         newer_than(Newest::Image(newest.clone()), None)
     } else {
-        Misses::Nothing
+        PinStatus::Current
     }
 }
 
-fn newer_than(newest: Newest, newer: Option<&[Release]>) -> Misses {
-    Misses::Newer { newest, versions: newer.map(versions), builds: newer.map(rebuilds) }
+fn newer_than(newest: Newest, newer: Option<&[NewerBuild]>) -> PinStatus {
+    PinStatus::Outdated { newest, versions: newer.map(versions), builds: newer.map(rebuilds) }
 }
 
 /// What is newer, if that could be read. It only tells how much or how long, so nothing fails by it.
-fn counted(newer: Result<Vec<Release>, RequestError>) -> Option<Vec<Release>> {
+fn counted(newer: Result<Vec<NewerBuild>, RequestError>) -> Option<Vec<NewerBuild>> {
     newer.inspect_err(|error| tracing::warn!("not counted: {}", Chain(error))).ok()
 }

@@ -4,28 +4,28 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::decide::rebuild::{Standing, standing};
+use crate::decide::rebuild::{ParentTracking, parent_tracking};
 use crate::model::arn::{ImageArn, ImageFamily, ImageReference, PipelineArn, Selector};
 use crate::model::fleet::{Fleet, Member};
 use crate::model::image::{Image, ImageStatus};
 use crate::model::outputs::Outputs;
-use crate::model::parent::{ParameterNow, ParentImage};
+use crate::model::parent::{ParameterLookup, ParentImage};
 use crate::scope::{Scope, Selection};
 
 /// What one invocation looks at, and from where.
-pub(super) struct View<'a> {
+pub(super) struct Targets<'a> {
     pub(super) fleet: &'a Fleet,
     pub(super) scope: Scope<'a>,
     pub(super) outputs: &'a Outputs,
 }
 
-impl<'a> View<'a> {
+impl<'a> Targets<'a> {
     /// The members to observe, whoever stands above another before it, and which of them are only
     /// bystanders.
     pub(super) fn members(&self) -> (Vec<&'a Member>, BTreeSet<PipelineArn>) {
         match self.scope {
             Scope::Image(_) => {
-                let members = self.fleet.members().filter(|member| self.is_about(member));
+                let members = self.fleet.members().filter(|member| self.is_target(member));
                 (members.collect(), BTreeSet::new())
             }
             Scope::Fleet(selection) => {
@@ -48,10 +48,10 @@ impl<'a> View<'a> {
             .map(|member| &member.pipeline.arn)
             .filter(|arn| selection.selects(arn))
             .collect();
-        let marked = |arn: &&PipelineArn| {
-            self.fleet.member(arn).is_some_and(|member| member.pipeline.marked)
+        let has_resume_tag = |arn: &&PipelineArn| {
+            self.fleet.member(arn).is_some_and(|member| member.pipeline.has_resume_tag)
         };
-        if let Some(first) = chosen.iter().position(marked) {
+        if let Some(first) = chosen.iter().position(has_resume_tag) {
             chosen.rotate_left(first);
         }
         chosen
@@ -77,24 +77,28 @@ impl<'a> View<'a> {
 
     /// Whether a member is one of the image's children, if that is AVAILABLE, or the pipeline
     /// that made it.
-    fn is_about(&self, member: &Member) -> bool {
+    fn is_target(&self, member: &Member) -> bool {
         let is_child = |image: &ImageArn| self.is_child(member, image.family());
-        self.announced().is_some_and(is_child) || self.is_maker(member)
+        self.announced().is_some_and(is_child) || self.built_announced_image(member)
     }
 
     /// Whether a notification is about a build of this pipeline's, which may have waited for it to
     /// end: one that follows nothing never waits. A build that no pipeline made may count as one of
     /// a pipeline that runs its recipe.
-    pub(super) fn is_maker(&self, member: &Member) -> bool {
+    pub(super) fn built_announced_image(&self, member: &Member) -> bool {
         let Some(notification) = self.scope.notification() else { return false };
         let made_it = match &notification.pipeline {
             Some(pipeline) => *pipeline == member.pipeline.arn,
             None => member.recipe.as_ref().is_some_and(|recipe| {
-                recipe.arn.makes() == *notification.image.family()
+                recipe.arn.produces() == *notification.image.family()
                     && recipe.arn.version().exact() == Some(notification.image.version())
             }),
         };
-        made_it && matches!(self.standing(member), Standing::Follows(_) | Standing::Holds(_))
+        made_it
+            && matches!(
+                self.parent_tracking(member),
+                ParentTracking::Image(_) | ParentTracking::Parameter(_)
+            )
     }
 
     /// Whether the recipe names the image's family as its parent, in whatever form.
@@ -103,7 +107,7 @@ impl<'a> View<'a> {
             || member.output().is_some_and(|output| self.outputs.has(output))
             // The parameter may hold this very image; nobody knows until it can be read.
             || (member.parameter_name().is_some()
-                && !matches!(member.parameter, Some(ParameterNow::Is(_))))
+                && !matches!(member.parameter, Some(ParameterLookup::Found(_))))
     }
 
     /// The one build that has produced the parent, if that is an AMI or a container image.
@@ -133,10 +137,10 @@ impl<'a> View<'a> {
     }
 
     /// Whether a notification has said that the pipeline's parent has moved.
-    pub(super) fn was_announced_to(&self, member: &Member) -> bool {
+    pub(super) fn tracks_announced_image(&self, member: &Member) -> bool {
         let Some(announced) = self.announced() else { return false };
-        match self.standing(member) {
-            Standing::Follows(reference) => {
+        match self.parent_tracking(member) {
+            ParentTracking::Image(reference) => {
                 reference.follows(announced.family(), announced.version())
             }
             _ => false,
@@ -144,21 +148,23 @@ impl<'a> View<'a> {
     }
 
     /// Where a member stands by its definition alone.
-    pub(super) fn standing<'m>(&self, member: &'m Member) -> Standing<'m> {
-        standing(member, self.fleet.cycle_of(&member.pipeline.arn))
+    pub(super) fn parent_tracking<'m>(&self, member: &'m Member) -> ParentTracking<'m> {
+        parent_tracking(member, self.fleet.cycle_of(&member.pipeline.arn))
     }
 
     /// The reference whose resolution the decision about `member` needs: its parent's, or for a
     /// pin the newest of the family that it is pinned to.
     pub(super) fn reference_to_resolve(&self, member: &Member) -> Option<ImageReference> {
-        match self.standing(member) {
-            Standing::Follows(_) | Standing::Holds(_) => member.reference().cloned(),
-            Standing::Fixed(ParentImage::Image(reference)) => Some(reference.family().newest()),
-            Standing::Fixed(_) => match self.last_producer(member) {
+        match self.parent_tracking(member) {
+            ParentTracking::Image(_) | ParentTracking::Parameter(_) => member.reference().cloned(),
+            ParentTracking::Untracked(ParentImage::Image(reference)) => {
+                Some(reference.family().newest())
+            }
+            ParentTracking::Untracked(_) => match self.last_producer(member) {
                 Some(last) => Some(last.clone().into()),
                 None => Some(self.only_producer(member)?.family().newest()),
             },
-            Standing::Left(_) => None,
+            ParentTracking::Excluded(_) => None,
         }
     }
 
@@ -176,8 +182,8 @@ impl<'a> View<'a> {
     /// The parent of `member` by its exact version without a build, which may be behind although
     /// it is followed.
     pub(super) fn exact_parent<'m>(&self, member: &'m Member) -> Option<&'m ImageReference> {
-        match self.standing(member) {
-            Standing::Follows(reference) => {
+        match self.parent_tracking(member) {
+            ParentTracking::Image(reference) => {
                 Some(reference).filter(|reference| match reference.selector() {
                     Selector::Newest(pattern) => pattern.exact().is_some(),
                     Selector::Pinned(_) => false,

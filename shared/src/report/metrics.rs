@@ -120,14 +120,14 @@ fn io_error(error: IoStreamError) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::decision::{Decision, Leave, Wait};
-    use crate::decide::fixtures::World;
+    use crate::decide::decision::{Decision, Skip, Wait};
+    use crate::decide::fixtures::Fixtures;
     use crate::report::{Behind, Event, Failed, Line, Outcome, Tick};
     use jiff::SignedDuration;
 
     fn line(name: &str, decision: Decision, outcome: Outcome) -> Line {
         Line {
-            pipeline: World::pipeline_arn(name),
+            pipeline: Fixtures::pipeline_arn(name),
             sentence: decision.to_string(),
             decision: Some(decision),
             pins: Vec::new(),
@@ -139,15 +139,15 @@ mod tests {
 
     /// One started, one failed, and three skipped for two reasons.
     fn event() -> Event {
-        let started = Outcome::Started { image: World::image("web/1.0.0/2") };
-        let waits = |name| Wait::ForParent { pipeline: World::pipeline_arn(name) };
+        let started = Outcome::Started { image: Fixtures::image("web/1.0.0/2") };
+        let waits = |name| Wait::ForAncestor { pipeline: Fixtures::pipeline_arn(name) };
         let mut event = Event::ignored("gold 1.0.0/2 is AVAILABLE", "");
         event.pipelines = vec![
             line("web", Decision::Rebuild(Vec::new()), started),
-            line("api", Decision::Rebuild(Vec::new()), Outcome::Failed(Failed::for_good("no"))),
+            line("api", Decision::Rebuild(Vec::new()), Outcome::Failed(Failed::permanent("no"))),
             line("billing", Decision::Wait(waits("web")), Outcome::None),
             line("payments", Decision::Wait(waits("api")), Outcome::None),
-            line("intranet", Decision::Leave(Leave::Disabled), Outcome::None),
+            line("intranet", Decision::Skip(Skip::Disabled), Outcome::None),
         ];
         event.pipelines[2].behind = Some(Behind { since: Timestamp::UNIX_EPOCH, seconds: 7_200 });
         event

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::aws::image_builder::Started;
-use crate::decide::decision::{Decision, Leave, Reason, Tries, Wait};
+use crate::decide::decision::{Decision, Reason, Skip, Tries, Wait};
 use crate::decide::pin::Pin;
 use crate::decide::plan::{Plan, Step};
 use crate::error::{Chain, RequestError};
@@ -82,7 +82,7 @@ pub struct Event {
     pub failed: Option<Failed>,
     /// How far it came, if its time was over before it came to the end.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub stopped: Option<Stopped>,
+    pub stopped: Option<Interrupted>,
     /// Each pipeline in scope.
     pub pipelines: Vec<Line>,
     /// How many more there were, of whom an answer is silent since Lambda takes no longer one.
@@ -90,7 +90,7 @@ pub struct Event {
     pub omitted: Option<usize>,
     /// What was looked at.
     #[serde(skip)]
-    look: Look,
+    scope_kind: ScopeKind,
     /// Of a routine look: which one it is.
     #[serde(skip)]
     tick: Option<Tick>,
@@ -101,7 +101,7 @@ pub struct Event {
 
 /// What kind of look an event brought about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
+enum ScopeKind {
     /// At what one message is about.
     Message,
     /// At a selection of the fleet. It is taken again and again: what is left is no news.
@@ -135,7 +135,7 @@ impl Tick {
 
 /// How far a look came that ran out of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Stopped {
+pub struct Interrupted {
     /// How many pipelines were decided, and started where that was decided.
     pub done: usize,
     /// Of how many.
@@ -144,7 +144,7 @@ pub struct Stopped {
     pub next: PipelineArn,
 }
 
-impl fmt::Display for Stopped {
+impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { done, of, next } = self;
         write!(
@@ -223,13 +223,13 @@ pub enum Outcome {
     /// It would have been started, were this not a dry run.
     WouldStart,
     /// Somebody else has started this very successor.
-    StartedByAnother,
+    AlreadyStarted,
     /// Image Builder would not start it while it is in use; the invocation is retried.
     InUse,
     /// The pipeline is gone since it was observed.
-    Gone,
+    PipelineDeleted,
     /// The time was over before it was looked at or started.
-    PutOff,
+    Deferred,
     /// It could not be observed or started.
     Failed(Failed),
 }
@@ -241,10 +241,10 @@ impl Outcome {
             Self::None => "none",
             Self::Started { .. } => "started",
             Self::WouldStart => "would-start",
-            Self::StartedByAnother => "started-by-another",
+            Self::AlreadyStarted => "started-by-another",
             Self::InUse => "in-use",
-            Self::Gone => "gone",
-            Self::PutOff => "put-off",
+            Self::PipelineDeleted => "gone",
+            Self::Deferred => "put-off",
             Self::Failed(_) => "failed",
         }
     }
@@ -261,7 +261,7 @@ pub struct Failed {
 
 impl Failed {
     /// A failure that another try does not mend. The text may be foreign.
-    pub fn for_good(error: &str) -> Self {
+    pub fn permanent(error: &str) -> Self {
         Self { error: one_line(error), retryable: false }
     }
 }
@@ -282,7 +282,7 @@ impl Event {
             stopped: None,
             pipelines: Vec::new(),
             omitted: None,
-            look: Look::Message,
+            scope_kind: ScopeKind::Message,
             tick: None,
             latency: None,
         }
@@ -301,8 +301,8 @@ impl Event {
     /// The same, as a look that is taken again and again, at the whole fleet or a selection of it.
     #[must_use]
     pub fn routine(self, whole_fleet: bool, tick: Tick) -> Self {
-        let look = if whole_fleet { Look::Fleet } else { Look::Selection };
-        Self { look, tick: Some(tick), ..self }
+        let scope_kind = if whole_fleet { ScopeKind::Fleet } else { ScopeKind::Selection };
+        Self { scope_kind, tick: Some(tick), ..self }
     }
 
     /// The same, with how long it took from its announcement until now, if it started something.
@@ -315,7 +315,7 @@ impl Event {
     }
 
     fn is_routine(&self) -> bool {
-        self.look != Look::Message
+        self.scope_kind != ScopeKind::Message
     }
 
     /// A plan and what came of it; `outcomes` are absent in a dry run. `now` is the time of the
@@ -338,7 +338,7 @@ impl Event {
                     (Some(_), Some(outcomes)) => match outcomes.remove(&step.pipeline) {
                         Some(Ok(started)) => started.into(),
                         Some(Err(error)) => Outcome::Failed((&error).into()),
-                        None => Outcome::PutOff,
+                        None => Outcome::Deferred,
                     },
                 },
                 pins: step.pins,
@@ -356,7 +356,7 @@ impl Event {
 
     /// The same, with how far it came, if it did not come to the end.
     #[must_use]
-    pub fn stopped_at(self, stopped: Option<Stopped>) -> Self {
+    pub fn stopped_at(self, stopped: Option<Interrupted>) -> Self {
         Self { stopped, ..self }
     }
 
@@ -364,7 +364,7 @@ impl Event {
     #[must_use]
     pub fn without_reaching<'a>(self, pipelines: impl Iterator<Item = &'a PipelineArn>) -> Self {
         let put_off = pipelines.map(|pipeline| {
-            Line::undecided(pipeline, "was not reached before the deadline", Outcome::PutOff)
+            Line::undecided(pipeline, "was not reached before the deadline", Outcome::Deferred)
         });
         Self { pipelines: self.pipelines.into_iter().chain(put_off).collect(), ..self }
     }
@@ -387,9 +387,9 @@ impl From<Started> for Outcome {
     fn from(started: Started) -> Self {
         match started {
             Started::Build(image) => Self::Started { image },
-            Started::ByAnother => Self::StartedByAnother,
+            Started::AlreadyStarted => Self::AlreadyStarted,
             Started::InUse => Self::InUse,
-            Started::Gone => Self::Gone,
+            Started::PipelineDeleted => Self::PipelineDeleted,
         }
     }
 }
@@ -421,7 +421,7 @@ impl Line {
     /// Whether the recipe misses something by naming exact versions.
     fn is_pinned(&self) -> bool {
         let parent = match &self.decision {
-            Some(Decision::Leave(Leave::Pinned(pin))) => Some(pin),
+            Some(Decision::Skip(Skip::Pinned(pin))) => Some(pin),
             _ => None,
         };
         self.pins.iter().chain(parent).any(Pin::is_behind)
@@ -433,12 +433,12 @@ impl Line {
             (Outcome::Failed(_), _) => "failed",
             (Outcome::Started { .. }, _) => "started",
             (Outcome::WouldStart, _) => "would start",
-            (Outcome::StartedByAnother, _) => "was started",
+            (Outcome::AlreadyStarted, _) => "was started",
             (Outcome::InUse, _) => "in use",
-            (Outcome::Gone, _) => "gone",
-            (Outcome::PutOff, _) => "put off",
+            (Outcome::PipelineDeleted, _) => "gone",
+            (Outcome::Deferred, _) => "put off",
             (Outcome::None, Some(Decision::Wait(_))) => "waits",
-            (Outcome::None, Some(Decision::Leave(_))) => "left",
+            (Outcome::None, Some(Decision::Skip(_))) => "left",
             (Outcome::None, _) => "up to date",
         }
     }
@@ -462,7 +462,7 @@ impl Line {
             _ => false,
         }) && !reasons
             .iter()
-            .any(|reason| matches!(reason, Reason::TryAgain(_) | Reason::AfterShortage { .. }))
+            .any(|reason| matches!(reason, Reason::Retry(_) | Reason::AfterShortage { .. }))
     }
 
     /// Whether a person has not been told yet that it failed, or not for a day.
@@ -485,8 +485,8 @@ impl Line {
     fn is_unfinished(&self, routine: bool) -> bool {
         matches!(self.outcome, Outcome::InUse)
             || matches!(&self.outcome, Outcome::Failed(failed) if failed.retryable)
-            || (self.outcome == Outcome::PutOff && !routine)
-            || matches!(self.decision, Some(Decision::Wait(Wait::ParentLags { .. })))
+            || (self.outcome == Outcome::Deferred && !routine)
+            || matches!(self.decision, Some(Decision::Wait(Wait::InconsistentRead { .. })))
     }
 }
 
@@ -507,13 +507,15 @@ impl Report {
                 *match (&line.outcome, &line.decision) {
                     (Outcome::Failed(_), _) => &mut totals.failed,
                     (
-                        Outcome::Started { .. } | Outcome::WouldStart | Outcome::StartedByAnother,
+                        Outcome::Started { .. } | Outcome::WouldStart | Outcome::AlreadyStarted,
                         _,
                     ) => &mut totals.started,
-                    (Outcome::InUse | Outcome::PutOff, _) | (_, Some(Decision::Wait(_))) => {
+                    (Outcome::InUse | Outcome::Deferred, _) | (_, Some(Decision::Wait(_))) => {
                         &mut totals.waiting
                     }
-                    (Outcome::Gone, _) | (_, Some(Decision::Leave(_))) => &mut totals.left,
+                    (Outcome::PipelineDeleted, _) | (_, Some(Decision::Skip(_))) => {
+                        &mut totals.left
+                    }
                     (Outcome::None, _) => &mut totals.up_to_date,
                 } += 1;
             }
@@ -552,10 +554,10 @@ impl Report {
     /// A pipeline whose parent is a parameter that cannot be read is not known to have to do with the image at all,
     /// and a routine look finds the same pipelines left each time: both are in the report, and no
     /// reason for one.
-    pub fn is_worth_telling(&self) -> bool {
+    pub fn should_publish(&self) -> bool {
         let news = |line: &Line| match &line.decision {
-            Some(Decision::Leave(Leave::ParameterUnresolved { .. })) => false,
-            Some(Decision::Leave(_)) => true,
+            Some(Decision::Skip(Skip::ParameterUnresolved { .. })) => false,
+            Some(Decision::Skip(_)) => true,
             _ => false,
         };
         let left = self
@@ -576,7 +578,7 @@ impl Report {
     /// How many pipelines a check of the whole fleet has found behind a build that a notification
     /// should have told of.
     pub fn found_by_check(&self) -> usize {
-        let fleet = self.events.iter().filter(|event| event.look == Look::Fleet);
+        let fleet = self.events.iter().filter(|event| event.scope_kind == ScopeKind::Fleet);
         fleet
             .flat_map(|event| &event.pipelines)
             .filter(|line| line.should_have_come_by_notification())
@@ -585,7 +587,7 @@ impl Report {
 
     /// Whether every pipeline of the account and Region was looked at.
     pub fn is_of_the_whole_fleet(&self) -> bool {
-        self.events.iter().any(|event| event.look == Look::Fleet)
+        self.events.iter().any(|event| event.scope_kind == ScopeKind::Fleet)
     }
 
     /// How long it took from the announcement to the last start; of several, the longest.
@@ -719,21 +721,21 @@ impl fmt::Display for Report {
 mod tests {
     use super::*;
     use crate::decide::decision::UpToDate;
-    use crate::decide::fixtures::World;
+    use crate::decide::fixtures::Fixtures;
 
     fn line(index: usize, is_current: bool) -> Line {
         let current = UpToDate {
-            image: World::image("web/1.0.0/1"),
-            parent: World::parent("image/gold/1.0.0/1"),
-            reference: World::parent("image/gold/x.x.x"),
+            image: Fixtures::image("web/1.0.0/1"),
+            parent: Fixtures::parent("image/gold/1.0.0/1"),
+            reference: Fixtures::parent("image/gold/x.x.x"),
         };
-        let pinned = Leave::NotComparable { parent: "ami-1".to_owned() };
+        let pinned = Skip::NotComparable { parent: "ami-1".to_owned() };
         Line {
-            pipeline: World::pipeline_arn(&format!("web-{index}")),
+            pipeline: Fixtures::pipeline_arn(&format!("web-{index}")),
             decision: Some(if is_current {
                 Decision::UpToDate(current)
             } else {
-                Decision::Leave(pinned)
+                Decision::Skip(pinned)
             }),
             sentence: "why".to_owned(),
             pins: Vec::new(),

@@ -70,15 +70,15 @@ fn structured(report: &Report, omitted: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::decision::{Decision, Leave};
-    use crate::decide::fixtures::World;
+    use crate::decide::decision::{Decision, Skip};
+    use crate::decide::fixtures::Fixtures;
     use crate::report::{Event, Line, Outcome};
 
     fn report(pipelines: usize) -> Report {
         let line = |index| Line {
-            pipeline: World::pipeline_arn(&format!("pipeline-{index}")),
-            sentence: Decision::Leave(Leave::Disabled).to_string(),
-            decision: Some(Decision::Leave(Leave::Disabled)),
+            pipeline: Fixtures::pipeline_arn(&format!("pipeline-{index}")),
+            sentence: Decision::Skip(Skip::Disabled).to_string(),
+            decision: Some(Decision::Skip(Skip::Disabled)),
             pins: Vec::new(),
             not_compared: Vec::new(),
             behind: None,

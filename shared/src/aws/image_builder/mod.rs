@@ -19,7 +19,7 @@ use crate::model::arn::{
 };
 use crate::model::component::Component;
 use crate::model::image::{Image, ImageSummary};
-use crate::model::newer::Release;
+use crate::model::newer::NewerBuild;
 use crate::model::outputs::Outputs;
 use crate::model::pipeline::Pipeline;
 use crate::model::recipe::Recipe;
@@ -93,7 +93,7 @@ pub trait ImageBuilder: Sync {
         family: &ImageFamily,
         name: &str,
         since: BuildVersion,
-    ) -> impl Future<Output = Result<Vec<Release>, RequestError>> + Send;
+    ) -> impl Future<Output = Result<Vec<NewerBuild>, RequestError>> + Send;
 
     /// What is newer than `since` in a component's family. `name` is the component's name as it
     /// was given.
@@ -102,7 +102,7 @@ pub trait ImageBuilder: Sync {
         family: &ComponentFamily,
         name: &str,
         since: BuildVersion,
-    ) -> impl Future<Output = Result<Vec<Release>, RequestError>> + Send;
+    ) -> impl Future<Output = Result<Vec<NewerBuild>, RequestError>> + Send;
 
     /// Which builds have produced which AMI (by id) or container image (by name), for all builds of
     /// this family. `name` is the images' name as it was given.
@@ -117,15 +117,17 @@ pub trait ImageBuilder: Sync {
     /// Starting twice with the same token starts one build.
     ///
     /// # Errors
-    /// Class `InUse` and `TokenReused` are outcomes, not errors: see [`Started`].
+    /// Class `InUse` and `IdempotencyMismatch` are outcomes, not errors: see [`Started`].
     fn start(&self, start: &Start) -> impl Future<Output = Result<Started, RequestError>> + Send;
 
-    /// Puts [`CONTINUE_HERE`](crate::model::pipeline::CONTINUE_HERE) on a pipeline.
-    fn mark(&self, pipeline: &PipelineArn)
-    -> impl Future<Output = Result<(), RequestError>> + Send;
+    /// Puts [`RESUME_TAG`](crate::model::pipeline::RESUME_TAG) on a pipeline.
+    fn add_resume_tag(
+        &self,
+        pipeline: &PipelineArn,
+    ) -> impl Future<Output = Result<(), RequestError>> + Send;
 
     /// Takes that tag off a pipeline.
-    fn unmark(
+    fn remove_resume_tag(
         &self,
         pipeline: &PipelineArn,
     ) -> impl Future<Output = Result<(), RequestError>> + Send;
@@ -191,9 +193,9 @@ pub enum Started {
     /// This build runs: by this request, or by one with the same token before it.
     Build(ImageArn),
     /// Somebody else has used the token: the successor of this state exists already.
-    ByAnother,
+    AlreadyStarted,
     /// The pipeline is in use; the next observation will show its build.
     InUse,
     /// There is no such pipeline any more.
-    Gone,
+    PipelineDeleted,
 }

@@ -17,22 +17,24 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 
 use super::{Filter, ImageBuilder, Page, PageRequest, RecipeList, Started};
-use crate::aws::rate_limited::{Paced, SIGNED};
+use crate::aws::rate_limited::{RateLimited, SIGNED};
 use crate::aws::request_error;
 use crate::decide::plan::Start;
-use crate::error::{Cause, Class, RequestError};
+use crate::error::{Cause, ErrorKind, RequestError};
 use crate::foreign_text::one_line;
 use crate::model::arn::{
     ArnError, ComponentArn, ComponentFamily, ComponentReference, Family, ImageArn, ImageFamily,
     ImageReference, Kind, PipelineArn, RecipeArn, RecipeKind,
 };
 use crate::model::component::Component;
-use crate::model::image::{Configurations, Image, ImageStatus, ImageSummary, Phase, is_shortage};
-use crate::model::newer::Release;
+use crate::model::image::{
+    BuildPhase, Configurations, Image, ImageStatus, ImageSummary, is_shortage,
+};
+use crate::model::newer::NewerBuild;
 use crate::model::outputs::{Outputs, Producer};
 use crate::model::parameter::ParameterName;
 use crate::model::parent::{ParentImage, is_ami_id};
-use crate::model::pipeline::{CONTINUE_HERE, Pipeline, PipelineStatus};
+use crate::model::pipeline::{Pipeline, PipelineStatus, RESUME_TAG};
 use crate::model::recipe::Recipe;
 use crate::model::version::{BuildVersion, Version};
 
@@ -52,8 +54,9 @@ pub fn client(config: &SdkConfig, most: Option<u32>) -> Client {
     // before the SDK sees it.
     let stalls = StalledStreamProtectionConfig::disabled();
     // Without one no call can be made at all; the client says so itself.
-    let paced =
-        config.http_client().map(|inner| SharedHttpClient::new(Paced::new(inner, most, SIGNED)));
+    let paced = config
+        .http_client()
+        .map(|inner| SharedHttpClient::new(RateLimited::new(inner, most, SIGNED)));
     let mut builder = Config::from(config)
         .to_builder()
         .retry_config(retries)
@@ -168,7 +171,7 @@ impl ImageBuilder for Client {
             operation: OPERATION,
             subject: reference.to_string(),
             cause: Cause {
-                class: Class::Unreadable,
+                kind: ErrorKind::Unreadable,
                 code: None,
                 message: "the answer holds no image".to_owned(),
             },
@@ -240,14 +243,14 @@ impl ImageBuilder for Client {
         family: &ImageFamily,
         name: &str,
         since: BuildVersion,
-    ) -> Result<Vec<Release>, RequestError> {
+    ) -> Result<Vec<NewerBuild>, RequestError> {
         let versions = versions_of(self, family, name).await?;
         let versions = versions.iter().map(|it| (it.version(), it.date_created()));
         let mut releases = newer_versions(since, versions);
         let version = format!("{family}/{}", since.version);
         for build in list_builds(self, &version).await? {
             let arn: ImageArn = read(build.arn()).map_err(|error| unreadable(BUILDS, &error))?;
-            if read_status(build.state()).phase() == Phase::Built {
+            if read_status(build.state()).phase() == BuildPhase::Succeeded {
                 releases.extend(newer_build(since, arn.build(), build.date_created()));
             }
         }
@@ -259,7 +262,7 @@ impl ImageBuilder for Client {
         family: &ComponentFamily,
         name: &str,
         since: BuildVersion,
-    ) -> Result<Vec<Release>, RequestError> {
+    ) -> Result<Vec<NewerBuild>, RequestError> {
         const OPERATION: &str = "list builds of component";
         let versions = component_versions(self, family, name).await?;
         let versions = versions.iter().map(|it| (it.version(), it.date_created()));
@@ -314,36 +317,36 @@ impl ImageBuilder for Client {
             Ok(answer) => read(answer.image_build_version_arn())
                 .map(Started::Build)
                 .map_err(|error| unreadable(OPERATION, &error)),
-            Err(error) => match error.class() {
-                Class::TokenReused => Ok(Started::ByAnother),
-                Class::InUse => Ok(Started::InUse),
-                Class::NotFound => Ok(Started::Gone),
-                Class::Throttled
-                | Class::Transient
-                | Class::Forbidden
-                | Class::Rejected
-                | Class::Quota
-                | Class::Unreadable
-                | Class::Unknown => Err(error),
+            Err(error) => match error.kind() {
+                ErrorKind::IdempotencyMismatch => Ok(Started::AlreadyStarted),
+                ErrorKind::InUse => Ok(Started::InUse),
+                ErrorKind::NotFound => Ok(Started::PipelineDeleted),
+                ErrorKind::Throttled
+                | ErrorKind::Transient
+                | ErrorKind::Forbidden
+                | ErrorKind::Rejected
+                | ErrorKind::Quota
+                | ErrorKind::Unreadable
+                | ErrorKind::Unknown => Err(error),
             },
         }
     }
 
-    async fn mark(&self, pipeline: &PipelineArn) -> Result<(), RequestError> {
-        let marked = self
+    async fn add_resume_tag(&self, pipeline: &PipelineArn) -> Result<(), RequestError> {
+        let has_resume_tag = self
             .tag_resource()
             .resource_arn(pipeline.to_string())
-            .tags(CONTINUE_HERE, "true")
+            .tags(RESUME_TAG, "true")
             .send()
             .await;
-        marked.map(drop).map_err(|error| request_error("tag pipeline", pipeline, &error))
+        has_resume_tag.map(drop).map_err(|error| request_error("tag pipeline", pipeline, &error))
     }
 
-    async fn unmark(&self, pipeline: &PipelineArn) -> Result<(), RequestError> {
+    async fn remove_resume_tag(&self, pipeline: &PipelineArn) -> Result<(), RequestError> {
         let unmarked = self
             .untag_resource()
             .resource_arn(pipeline.to_string())
-            .tag_keys(CONTINUE_HERE)
+            .tag_keys(RESUME_TAG)
             .send()
             .await;
         unmarked.map(drop).map_err(|error| request_error("untag pipeline", pipeline, &error))
@@ -438,18 +441,26 @@ async fn list_builds(
 fn newer_versions<'a>(
     since: BuildVersion,
     versions: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>,
-) -> Vec<Release> {
+) -> Vec<NewerBuild> {
     versions
         .filter_map(|(version, created)| Some((version?.parse::<Version>().ok()?, created)))
         .filter(|(version, _)| *version > since.version)
-        .map(|(version, created)| Release { version, rebuild: false, created: read_date(created) })
+        .map(|(version, created)| NewerBuild {
+            version,
+            rebuild: false,
+            created: read_date(created),
+        })
         .collect()
 }
 
 /// A build of the version of `since`, if it is newer.
-fn newer_build(since: BuildVersion, build: BuildVersion, created: Option<&str>) -> Option<Release> {
+fn newer_build(
+    since: BuildVersion,
+    build: BuildVersion,
+    created: Option<&str>,
+) -> Option<NewerBuild> {
     let created = read_date(created);
-    (build > since).then_some(Release { version: since.version, rebuild: true, created })
+    (build > since).then_some(NewerBuild { version: since.version, rebuild: true, created })
 }
 
 /// A page's filter, as the API has it.
@@ -491,8 +502,8 @@ fn read_pipeline(pipeline: &types::ImagePipeline) -> Result<Pipeline, ArnError> 
         created: read_date(pipeline.date_created()),
         updated: read_date(pipeline.date_updated()),
         last_run: read_date(pipeline.date_last_run()),
-        marked: pipeline.tags().is_some_and(|tags| tags.contains_key(CONTINUE_HERE)),
-        last_run_was_well: pipeline.last_run_status() == Some(&types::ImageStatus::Available),
+        has_resume_tag: pipeline.tags().is_some_and(|tags| tags.contains_key(RESUME_TAG)),
+        last_run_succeeded: pipeline.last_run_status() == Some(&types::ImageStatus::Available),
     })
 }
 
@@ -594,7 +605,7 @@ fn read_image(image: &types::Image) -> Result<Image, ArnError> {
         created: read_date(image.date_created()),
         recipe: recipe_arn.and_then(|arn| arn.parse().ok()),
         parent: parent.and_then(|text| read_parent(text, container.is_some())),
-        shows_all: components.len() == listed.len(),
+        components_complete: components.len() == listed.len(),
         components,
         pipeline: image.source_pipeline_arn().and_then(|arn| arn.parse().ok()),
         configurations: Configurations {
@@ -602,7 +613,7 @@ fn read_image(image: &types::Image) -> Result<Image, ArnError> {
             distribution: distribution.map(folded),
         },
         outputs: read_outputs(image.output_resources()).collect(),
-        writes: read_parameters(image.distribution_configuration()),
+        ssm_parameters: read_parameters(image.distribution_configuration()),
     })
 }
 
@@ -639,7 +650,7 @@ fn read_shortage(image: &types::Image) -> Option<String> {
 /// An answer about a recipe that has none.
 fn no_recipe(recipe: &RecipeArn) -> RequestError {
     let message = "the answer holds no recipe".to_owned();
-    let cause = Cause { class: Class::Unreadable, code: None, message };
+    let cause = Cause { kind: ErrorKind::Unreadable, code: None, message };
     RequestError { operation: "get recipe", subject: recipe.to_string(), cause }
 }
 
@@ -647,6 +658,6 @@ fn unreadable(operation: &'static str, error: &ArnError) -> RequestError {
     RequestError {
         operation,
         subject: "and read the answer".to_owned(),
-        cause: Cause { class: Class::Unreadable, code: None, message: error.to_string() },
+        cause: Cause { kind: ErrorKind::Unreadable, code: None, message: error.to_string() },
     }
 }
