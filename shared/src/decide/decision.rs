@@ -64,7 +64,7 @@ pub enum Reason {
         /// The parent.
         parent: ImageArn,
         /// When.
-        made: Option<Timestamp>,
+        created: Option<Timestamp>,
     },
     /// The container tag that its recipe names as its parent has moved to another build.
     TagMoved {
@@ -85,7 +85,7 @@ pub enum Reason {
         /// The component.
         component: ComponentArn,
         /// When.
-        made: Option<Timestamp>,
+        created: Option<Timestamp>,
     },
     /// It runs another version of its recipe than the one it was built by.
     RecipeUpdated {
@@ -99,7 +99,7 @@ pub enum Reason {
         /// The recipe.
         recipe: RecipeArn,
         /// When.
-        made: Option<Timestamp>,
+        created: Option<Timestamp>,
     },
     /// The parameter that its recipe names as its parent holds another image than the one that it
     /// was built on.
@@ -383,11 +383,11 @@ fn join(f: &mut fmt::Formatter<'_>, items: &[impl fmt::Display], between: &str) 
     Ok(())
 }
 
-/// When something was made, as far as that is known.
-fn write_made(f: &mut fmt::Formatter<'_>, made: Option<&Timestamp>) -> fmt::Result {
-    match made {
-        Some(made) => write!(f, " was made again at {made:.0}"),
-        None => f.write_str(" was made again"),
+/// When something was deleted and created again, as far as that is known.
+fn write_recreated(f: &mut fmt::Formatter<'_>, created: Option<&Timestamp>) -> fmt::Result {
+    match created {
+        Some(created) => write!(f, " was recreated at {created:.0}"),
+        None => f.write_str(" was recreated"),
     }
 }
 
@@ -412,20 +412,20 @@ impl fmt::Display for Reason {
             Self::ParentChanged { old: Some(old), new } => {
                 write!(f, "parent image {old} -> {}", new.short())
             }
-            Self::ParentRecreated { parent, made } => {
+            Self::ParentRecreated { parent, created } => {
                 write!(f, "parent image {}", parent.short())?;
-                write_made(f, made.as_ref())
+                write_recreated(f, created.as_ref())
             }
             Self::TagMoved { tag, new } => {
                 write!(f, "container tag {} -> {}", one_line(tag), new.short())
             }
-            Self::ComponentRecreated { component, made } => {
+            Self::ComponentRecreated { component, created } => {
                 write!(f, "component {}", component.short())?;
-                write_made(f, made.as_ref())
+                write_recreated(f, created.as_ref())
             }
-            Self::RecipeRecreated { recipe, made } => {
+            Self::RecipeRecreated { recipe, created } => {
                 write!(f, "recipe {} {}", recipe.name(), recipe.version())?;
-                write_made(f, made.as_ref())
+                write_recreated(f, created.as_ref())
             }
             Self::ParentChanged { old: None, new } => {
                 write!(f, "parent image unknown -> {}", new.short())

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::decide::observation::PipelineObservation;
 use crate::model::arn::{ImageArn, PipelineArn, RecipeArn};
 use crate::model::fleet::{Fleet, Member};
-use crate::model::image::{Configurations, Image, ImageSummary};
+use crate::model::image::{Configurations, Image};
 use crate::model::parameter::ParameterName;
 use crate::model::parent::{Parameter, ParameterLookup, ParameterValue, ParentImage};
 use crate::model::pipeline::{Pipeline, PipelineStatus};
@@ -115,11 +115,6 @@ impl Fixtures {
         Timestamp::from_second(1).ok()
     }
 
-    pub(crate) fn summary(image: &Image) -> ImageSummary {
-        let Image { arn, status, created, .. } = image;
-        ImageSummary { arn: arn.clone(), status: status.clone(), created: *created }
-    }
-
     /// A pipeline whose one image is `built`, and nothing else is known of it.
     pub(crate) fn observed(member: Member, built: Image) -> PipelineObservation {
         PipelineObservation {
@@ -134,10 +129,15 @@ impl Fixtures {
             pinned_parent: None,
             pins: Vec::new(),
             behind_since: None,
-            images: vec![Self::summary(&built)],
+            images: vec![built.summary()],
             direct: Vec::new(),
             history: vec![built.into()],
         }
+    }
+
+    /// The pipelines and recipes, as lists show them.
+    pub(crate) fn lists(self) -> (Vec<Pipeline>, Vec<Recipe>) {
+        (self.pipelines, self.recipes)
     }
 
     pub(crate) fn fleet(self) -> Fleet {

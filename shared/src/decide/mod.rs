@@ -10,4 +10,6 @@ pub mod plan;
 pub mod rebuild;
 pub mod staleness;
 pub mod start;
+pub mod sufficiency;
+pub mod tracking;
 pub mod tries;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::tracking::ParentTracking;
 use crate::decide::pin::Pin;
 use crate::model::arn::{ComponentArn, ImageArn, RecipeArn};
 use crate::model::fleet::{Cycle, Member};
@@ -101,6 +102,11 @@ pub enum ResolvedParent {
 }
 
 impl PipelineObservation {
+    /// How the parent is tracked, by the definition of the pipeline alone.
+    pub fn tracking(&self) -> ParentTracking<'_> {
+        ParentTracking::of(&self.member, self.cycle.as_ref())
+    }
+
     /// The newest image that was built.
     pub fn built(&self) -> Option<&Arc<Image>> {
         self.history.iter().find(|image| image.status.phase() == BuildPhase::Succeeded)

@@ -1,81 +1,29 @@
-//! Is one pipeline behind, and what is done about it?
+//! Is one pipeline behind, and what happens to it?
 //!
-//! The decision compares what the pipeline's newest image was built from with what its recipe
-//! resolves to now. It is made from values alone: no I/O, no clock, no randomness.
+//! The decision compares what the pipeline's newest image was built from with what its recipe resolves
+//! to now.
 
-use std::sync::Arc;
-
-use crate::decide::decision::{Decision, Reason, Skip, UpToDate, Wait};
-use crate::decide::observation::{PipelineObservation, ResolvedParent};
-use crate::decide::staleness::{Difference, Target, differences, parent_is_compared_by_date};
-use crate::decide::tries::{self, RetryPolicy, Verdict, judge};
-use crate::model::arn::{ArnError, ImageReference, Selector};
-use crate::model::fleet::{Cycle, Member};
-use crate::model::image::Image;
-use crate::model::parent::{Parameter, ParameterLookup, ParameterValue, ParentImage};
-use crate::model::pipeline::PipelineStatus;
-
-/// What a pipeline's parent is, before anything is asked about it.
-pub enum ParentTracking<'a> {
-    /// It follows a family of images: worth observing.
-    Image(&'a ImageReference),
-    /// It follows a parameter.
-    Parameter(&'a Parameter),
-    /// Its parent stays what it is, or cannot be compared: only its components or its recipe can move it.
-    Untracked(&'a ParentImage),
-    /// It is left, whatever is observed.
-    Excluded(Skip),
-}
-
-/// Where a pipeline stands by its definition alone, so that nothing is asked in vain.
-pub fn parent_tracking<'a>(member: &'a Member, cycle: Option<&Cycle>) -> ParentTracking<'a> {
-    if member.pipeline.status == PipelineStatus::Disabled {
-        return ParentTracking::Excluded(Skip::Disabled);
-    }
-    let Some(recipe) = &member.recipe else {
-        return ParentTracking::Excluded(Skip::RecipeNotFound {
-            recipe: member.pipeline.recipe.clone(),
-        });
-    };
-    if let Some(cycle) = cycle {
-        return ParentTracking::Excluded(Skip::Cycle { path: cycle.to_string() });
-    }
-    match &recipe.parent {
-        Ok(parent @ ParentImage::Image(reference)) => match reference.selector() {
-            Selector::Newest(_) => ParentTracking::Image(reference),
-            Selector::Pinned(_) => ParentTracking::Untracked(parent),
-        },
-        Ok(ParentImage::Parameter(name)) => match &member.parameter {
-            Some(ParameterLookup::Found(parameter)) => ParentTracking::Parameter(parameter),
-            unresolved => ParentTracking::Excluded(Skip::ParameterUnresolved {
-                parameter: name.clone(),
-                problem: match unresolved {
-                    Some(ParameterLookup::Unresolved(problem)) => problem.clone(),
-                    _ => "it was not read".to_owned(),
-                },
-            }),
-        },
-        Ok(parent) => ParentTracking::Untracked(parent),
-        Err(problem) => ParentTracking::Excluded(Skip::UnreadableParent {
-            problem: ArnError::to_string(problem),
-        }),
-    }
-}
+use super::decision::{Decision, Reason, Skip, UpToDate, Wait};
+use super::observation::{PipelineObservation, ResolvedParent};
+use super::staleness::{Difference, Target, differences};
+use super::tracking::ParentTracking;
+use super::tries::{RetryPolicy, Verdict, judge};
+use crate::model::parent::{ParameterValue, ParentImage};
 
 /// Decides for one pipeline.
 pub fn decide(observed: &PipelineObservation, policy: RetryPolicy) -> Decision {
-    let parent_tracking = parent_tracking(&observed.member, observed.cycle.as_ref());
-    let target = match target(&parent_tracking, observed) {
+    let tracking = observed.tracking();
+    let target = match target(&tracking, observed) {
         Ok(target) => target,
         Err(decision) => return *decision,
     };
-    let differences = match behind_by(observed, target.as_ref()) {
+    let differences = match differences_since_build(observed, target.as_ref()) {
         Ok(differences) => differences,
-        Err(leave) => return Decision::Skip(*leave),
+        Err(skip) => return Decision::Skip(*skip),
     };
-    match (parent_tracking, target, observed.built()) {
+    match (tracking, target, observed.built()) {
         (ParentTracking::Untracked(parent), None, _) if differences.is_empty() => {
-            Decision::Skip(why_fixed(parent, observed))
+            Decision::Skip(why_untracked(parent, observed))
         }
         (_, Some(target), Some(built))
             if differences.is_empty() && observed.in_progress().is_none() =>
@@ -93,82 +41,24 @@ pub fn decide(observed: &PipelineObservation, policy: RetryPolicy) -> Decision {
     }
 }
 
-/// What has moved since the newest image was built, whatever is done about it.
-pub fn lacks(observed: &PipelineObservation) -> Vec<Reason> {
-    reasons(&lacked(observed).unwrap_or_default())
-}
-
-/// The same, with what is known of each difference; none if it is skipped whatever has moved.
-fn lacked(observed: &PipelineObservation) -> Option<Vec<Difference>> {
-    let parent_tracking = parent_tracking(&observed.member, observed.cycle.as_ref());
-    let target = target(&parent_tracking, observed).ok()?;
-    behind_by(observed, target.as_ref()).ok()
-}
-
-/// Whether the decision depends on when the parent became AVAILABLE, and that is not known: some
-/// build began after the parent's did, so that a date of the parent's beginning says too little.
-pub fn depends_on_availability(observed: &PipelineObservation) -> bool {
-    if observed.parent_available.is_some() {
-        return false;
-    }
-    let parent_tracking = parent_tracking(&observed.member, observed.cycle.as_ref());
-    let Ok(Some(target)) = target(&parent_tracking, observed) else { return false };
-    let is_current = behind_by(observed, Some(&target)).is_ok_and(|it| it.is_empty());
-    let by_date = |image: &Arc<Image>| parent_is_compared_by_date(image, &target, observed);
-    if is_current && !observed.built().is_some_and(by_date) {
-        return false;
-    }
-    // What it would be if the parent had become AVAILABLE as soon as its build began, and as late as
-    // it can have been.
-    let early = PipelineObservation { parent_announced: None, ..observed.clone() };
-    let latest = observed.parent_announced.unwrap_or(observed.now);
-    let late = PipelineObservation { parent_available: Some(latest), ..observed.clone() };
-    observed.history.iter().any(|image| {
-        let if_early = differences(image, &early, Some(&target));
-        let if_late = differences(image, &late, Some(&target));
-        let fresh = |it: &Result<Vec<Difference>, _>| {
-            let differences = it.as_ref().ok();
-            differences.map(|all| {
-                all.iter()
-                    .map(|it| (it.reason.clone(), it.predates_build_at(image.created)))
-                    .collect()
-            })
-        };
-        let (if_early, if_late): (Option<Vec<_>>, Option<Vec<_>>) =
-            (fresh(&if_early), fresh(&if_late));
-        if_early != if_late
-    })
-}
-
-/// Whether older builds have to be read before it can be decided.
-pub fn needs_older_builds(observed: &PipelineObservation, policy: RetryPolicy) -> bool {
-    if observed.built().is_none() {
-        return true;
-    }
-    let parent_tracking = parent_tracking(&observed.member, observed.cycle.as_ref());
-    let Ok(target) = target(&parent_tracking, observed) else { return false };
-    let Ok(differences) = behind_by(observed, target.as_ref()) else { return false };
-    tries::needs_older(&differences, observed, target.as_ref(), policy)
-}
-
-/// Why a pipeline whose parent does not move is left, as far as its parent goes.
-fn why_fixed(parent: &ParentImage, observed: &PipelineObservation) -> Skip {
+/// Why a pipeline whose parent never moves is skipped, as far as its parent goes.
+fn why_untracked(parent: &ParentImage, observed: &PipelineObservation) -> Skip {
     match &observed.pinned_parent {
         Some(pin) => Skip::Pinned(pin.clone()),
         None => Skip::NotComparable { parent: parent.to_string() },
     }
 }
 
-/// What the parent resolves to, if it may move.
+/// What the parent resolves to now, if it can move.
 ///
 /// # Errors
-/// What is decided already, since it resolves to nothing.
-fn target(
-    parent_tracking: &ParentTracking<'_>,
+/// The decision, if the parent resolves to nothing.
+pub(super) fn target(
+    tracking: &ParentTracking<'_>,
     observed: &PipelineObservation,
 ) -> Result<Option<Target>, Box<Decision>> {
-    let reference = match parent_tracking {
-        ParentTracking::Excluded(leave) => return Err(Box::new(Decision::Skip(leave.clone()))),
+    let reference = match tracking {
+        ParentTracking::Excluded(skip) => return Err(Box::new(Decision::Skip(skip.clone()))),
         ParentTracking::Untracked(_) => {
             return Ok(match &observed.parent_now {
                 Some(ResolvedParent::Tagged(image)) => Some(Target::Tagged(image.clone())),
@@ -197,15 +87,15 @@ fn target(
             })
         }
         Some(ResolvedParent::Unresolved(problem)) => unresolved(problem.clone()),
-        Some(ResolvedParent::Tagged(_)) | None => unresolved("nothing was asked".to_owned()),
+        Some(ResolvedParent::Tagged(_)) | None => unresolved("it was not read".to_owned()),
     }))
 }
 
-/// What the pipeline's newest image lacks, or that there is none.
+/// What has moved since the newest image was built, or that there is no image.
 ///
 /// # Errors
 /// Why the pipeline is skipped, whatever has moved.
-fn behind_by(
+pub(super) fn differences_since_build(
     observed: &PipelineObservation,
     target: Option<&Target>,
 ) -> Result<Vec<Difference>, Box<Skip>> {
@@ -220,7 +110,7 @@ fn behind_by(
     differences(built, observed, target)
 }
 
-/// Waits for a build that runs, or for the end of a pause, or rebuilds.
+/// Waits for a running build or for the end of a pause, or rebuilds.
 fn wait_or_rebuild(
     differences: &[Difference],
     observed: &PipelineObservation,
@@ -234,7 +124,8 @@ fn wait_or_rebuild(
             behind: !differences.is_empty(),
         });
     }
-    let mut reasons = reasons(differences);
+    let mut reasons: Vec<Reason> =
+        differences.iter().map(|difference| difference.reason.clone()).collect();
     match judge(differences, observed, target, policy) {
         Verdict::Start => Decision::Rebuild(reasons),
         Verdict::Again(reason) => {
@@ -253,13 +144,10 @@ fn wait_or_rebuild(
     }
 }
 
-fn reasons(differences: &[Difference]) -> Vec<Reason> {
-    differences.iter().map(|difference| difference.reason.clone()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::sync::Arc;
 
     use jiff::{SignedDuration, Timestamp};
 
@@ -267,9 +155,13 @@ mod tests {
     use crate::decide::fixtures::Fixtures;
     use crate::decide::observation::ResolvedComponent;
     use crate::decide::pin::{Newest, Pin, PinStatus};
+    use crate::decide::sufficiency::reasons;
     use crate::model::arn::ComponentArn;
+    use crate::model::fleet::Cycle;
     use crate::model::fleet::Fleet;
-    use crate::model::image::{BuildPhase, Configurations, ImageSummary};
+    use crate::model::image::{BuildPhase, Configurations, Image, ImageSummary};
+    use crate::model::parent::ParameterLookup;
+    use crate::model::pipeline::PipelineStatus;
 
     const NOW: &str = "2026-11-23T12:00:00Z";
     /// When the newest good image was asked for, and what came before and after that.
@@ -312,7 +204,7 @@ mod tests {
     }
 
     fn summary(image: &Image) -> ImageSummary {
-        Fixtures::summary(image)
+        image.summary()
     }
 
     /// `web`, built on `gold 1.0.0/3`, which is what `gold x.x.x` resolves to.
@@ -458,9 +350,9 @@ mod tests {
         component.components_now = vec![component_now("agent/1.0.0/1", after())];
         let decisions = [&parent, &recipe, &component].map(decided);
         insta::assert_snapshot!(decisions.join("\n"), @"
-        rebuild: parent image gold 1.0.0/3 was made again at 2026-11-23T11:00:00Z
-        rebuild: recipe web 1.0.0 was made again at 2026-11-23T11:00:00Z
-        rebuild: component agent 1.0.0/1 was made again at 2026-11-23T11:00:00Z
+        rebuild: parent image gold 1.0.0/3 was recreated at 2026-11-23T11:00:00Z
+        rebuild: recipe web 1.0.0 was recreated at 2026-11-23T11:00:00Z
+        rebuild: component agent 1.0.0/1 was recreated at 2026-11-23T11:00:00Z
         ");
         // The numbers have begun again.
         parent.parent_now = Some(at("gold/1.0.0/1"));
@@ -547,7 +439,7 @@ mod tests {
             observed.history = (1..=builds).rev().map(|build| built(build).into()).collect();
             assert_eq!(decide(&observed, RetryPolicy::default()).kind(), kind, "{builds}");
         }
-        insta::assert_snapshot!(decided(&observed), @"wait: parent image gold 1.0.0/3 was made again at 2026-11-23T12:00:00Z; 4 builds of one day show the same inputs, and dates alone ask for another one; next try not before 2026-11-24T11:01:00Z");
+        insta::assert_snapshot!(decided(&observed), @"wait: parent image gold 1.0.0/3 was recreated at 2026-11-23T12:00:00Z; 4 builds of one day show the same inputs, and dates alone ask for another one; next try not before 2026-11-24T11:01:00Z");
     }
 
     #[test]
@@ -960,13 +852,13 @@ mod tests {
 
     #[test]
     fn what_is_lacked_is_what_a_build_would_be_started_for() {
-        assert_eq!(lacks(&up_to_date()), []);
+        assert_eq!(reasons(&up_to_date()), []);
         let behind = PipelineObservation {
             parent_now: Some(at("gold/1.0.0/4")),
             parent_created: after(),
             ..up_to_date()
         };
-        assert_eq!(lacks(&behind).len(), 1);
+        assert_eq!(reasons(&behind).len(), 1);
     }
 
     #[test]

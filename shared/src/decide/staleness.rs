@@ -208,10 +208,10 @@ fn image_difference(
             by_date,
         }));
     };
-    let made = observed.parent_created;
-    let moved = match order(&old, parent, is_younger(made, image, observed)) {
+    let created = observed.parent_created;
+    let moved = match order(&old, parent, is_younger(created, image, observed)) {
         Order::Same => None,
-        Order::MadeAgain => Some(Reason::ParentRecreated { parent: parent.clone(), made }),
+        Order::Recreated => Some(Reason::ParentRecreated { parent: parent.clone(), created }),
         Order::Newer => Some(Reason::ParentUpdated { old, new: parent.clone() }),
         Order::Older => {
             return Err(Box::new(Skip::BuiltOnNewer { built_on: old, now: parent.clone() }));
@@ -227,7 +227,7 @@ fn image_difference(
 enum Order {
     Same,
     /// The same name and number, and younger than the image: it was deleted and made again.
-    MadeAgain,
+    Recreated,
     Newer,
     Older,
 }
@@ -237,7 +237,7 @@ enum Order {
 fn order<K: Kind>(old: &BuildArn<K>, now: &BuildArn<K>, is_younger: bool) -> Order {
     let same_version = old.version() == now.version();
     if old.build() == now.build() {
-        if is_younger { Order::MadeAgain } else { Order::Same }
+        if is_younger { Order::Recreated } else { Order::Same }
     } else if now.build() > old.build() || (same_version && is_younger) {
         Order::Newer
     } else {
@@ -296,7 +296,7 @@ fn by_another_recipe<'a>(
 fn recipe_difference(image: &Image, observed: &PipelineObservation) -> Option<Difference> {
     let AnotherRecipe { old, new, since, same_version } = by_another_recipe(image, observed)?;
     let reason = if same_version {
-        Reason::RecipeRecreated { recipe: new.clone(), made: since }
+        Reason::RecipeRecreated { recipe: new.clone(), created: since }
     } else {
         Reason::RecipeUpdated { old: old.clone(), new: new.clone() }
     };
@@ -327,9 +327,9 @@ fn component_differences(image: &Image, observed: &PipelineObservation) -> Vec<D
             Some(at) => {
                 parameter_value.swap_remove(at);
                 if is_younger(*created, image, observed) {
-                    let (component, made) = (arn.clone(), *created);
-                    let reason = Reason::ComponentRecreated { component, made };
-                    found.push(Difference { reason, since: made, by_date: true });
+                    let (component, created) = (arn.clone(), *created);
+                    let reason = Reason::ComponentRecreated { component, created };
+                    found.push(Difference { reason, since: created, by_date: true });
                 }
             }
             None => left.push((arn, *created)),

@@ -213,6 +213,14 @@ pub struct Image {
     pub ssm_parameters: BTreeSet<ParameterName>,
 }
 
+impl Image {
+    /// The image as a list shows it.
+    pub fn summary(&self) -> ImageSummary {
+        let Self { arn, status, created, .. } = self;
+        ImageSummary { arn: arn.clone(), status: status.clone(), created: *created }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,4 @@
-//! What has been asked already? Nothing is asked twice in one invocation.
+//! What has been requested already? Nothing is requested twice in one invocation.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,19 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
-use super::latest_images::LatestImages;
 use crate::aws::image_builder::ImageBuilder;
 use crate::error::RequestError;
 use crate::model::arn::{
     ComponentFamily, ComponentReference, ImageArn, ImageFamily, ImageReference, RecipeArn,
 };
 use crate::model::component::Component;
-use crate::model::fleet::Fleet;
 use crate::model::image::Image;
 use crate::model::newer::NewerBuild;
 use crate::model::version::BuildVersion;
 
-/// Answers of Image Builder that several pipelines share.
+/// Responses of Image Builder that several pipelines share.
 pub(super) struct RequestCache<'a, I> {
     pub(super) image_builder: &'a I,
     images: SingleFlight<ImageReference, Arc<Image>>,
@@ -27,11 +25,10 @@ pub(super) struct RequestCache<'a, I> {
     newer_images: SingleFlight<(ImageFamily, BuildVersion), Vec<NewerBuild>>,
     newer_components: SingleFlight<(ComponentFamily, BuildVersion), Vec<NewerBuild>>,
     workflow_ends: SingleFlight<ImageArn, Option<Timestamp>>,
-    recent: OnceCell<Result<Option<LatestImages>, RequestError>>,
 }
 
 impl<'a, I: ImageBuilder> RequestCache<'a, I> {
-    /// Nothing yet.
+    /// An empty cache.
     pub(super) fn of(image_builder: &'a I) -> Self {
         Self {
             image_builder,
@@ -41,7 +38,6 @@ impl<'a, I: ImageBuilder> RequestCache<'a, I> {
             newer_images: SingleFlight::default(),
             newer_components: SingleFlight::default(),
             workflow_ends: SingleFlight::default(),
-            recent: OnceCell::new(),
         }
     }
 
@@ -49,26 +45,13 @@ impl<'a, I: ImageBuilder> RequestCache<'a, I> {
         &self,
         reference: &ImageReference,
     ) -> Result<Arc<Image>, RequestError> {
-        let ask = async || {
+        let request = async || {
             let image = Arc::new(self.image_builder.image(reference).await?);
             // A parent is some pipeline's image as well.
             self.images.insert(&image.arn.clone().into(), &image);
             Ok(image)
         };
-        self.images.get(reference, ask).await
-    }
-
-    /// The newest images of the recipes in `fleet`, if they can be had in one list.
-    pub(super) async fn recent(&self, fleet: &Fleet) -> Option<&LatestImages> {
-        self.all_images(fleet).await.as_ref().ok()?.as_ref()
-    }
-
-    /// The same, with the error that has kept us from reading the list.
-    pub(super) async fn all_images(
-        &self,
-        fleet: &Fleet,
-    ) -> &Result<Option<LatestImages>, RequestError> {
-        self.recent.get_or_init(|| LatestImages::scope_kind(self, fleet)).await
+        self.images.get(reference, request).await
     }
 
     pub(super) async fn component(
@@ -98,8 +81,8 @@ impl<'a, I: ImageBuilder> RequestCache<'a, I> {
         name: &str,
         since: BuildVersion,
     ) -> Result<Vec<NewerBuild>, RequestError> {
-        let ask = || self.image_builder.newer_images(family, name, since);
-        self.newer_images.get(&(family.clone(), since), ask).await
+        let request = || self.image_builder.newer_images(family, name, since);
+        self.newer_images.get(&(family.clone(), since), request).await
     }
 
     pub(super) async fn newer_components(
@@ -108,12 +91,12 @@ impl<'a, I: ImageBuilder> RequestCache<'a, I> {
         name: &str,
         since: BuildVersion,
     ) -> Result<Vec<NewerBuild>, RequestError> {
-        let ask = || self.image_builder.newer_components(family, name, since);
-        self.newer_components.get(&(family.clone(), since), ask).await
+        let request = || self.image_builder.newer_components(family, name, since);
+        self.newer_components.get(&(family.clone(), since), request).await
     }
 }
 
-/// Answers by question. Who asks while the first is still asking waits for that answer.
+/// Responses by key. A second request for a key waits for the response to the first.
 struct SingleFlight<K, V>(Mutex<BTreeMap<K, Flight<V>>>);
 
 type Flight<V> = Arc<OnceCell<Result<V, RequestError>>>;
@@ -127,22 +110,22 @@ impl<K, V> Default for SingleFlight<K, V> {
 impl<K: Ord + Clone, V: Clone> SingleFlight<K, V> {
     async fn get<F: Future<Output = Result<V, RequestError>>>(
         &self,
-        question: &K,
-        ask: impl FnOnce() -> F,
+        key: &K,
+        request: impl FnOnce() -> F,
     ) -> Result<V, RequestError> {
-        let answer = {
-            let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(answers.entry(question.clone()).or_default())
+        let flight = {
+            let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(flights.entry(key.clone()).or_default())
         };
-        answer.get_or_init(ask).await.clone()
+        flight.get_or_init(request).await.clone()
     }
 
-    /// Takes note of what the answer to a question would be.
-    fn insert(&self, question: &K, value: &V) {
-        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !answers.contains_key(question) {
-            let answer = Arc::new(OnceCell::new_with(Some(Ok(value.clone()))));
-            answers.insert(question.clone(), answer);
+    /// Records the response to a request that need not be made.
+    fn insert(&self, key: &K, value: &V) {
+        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !flights.contains_key(key) {
+            let flight = Arc::new(OnceCell::new_with(Some(Ok(value.clone()))));
+            flights.insert(key.clone(), flight);
         }
     }
 }

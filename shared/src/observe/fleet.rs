@@ -33,14 +33,14 @@ const MAX_FILTER_CALLS: usize = 10;
 
 /// What an invocation has to know of the fleet.
 pub(super) async fn fleet(
-    asked: &RequestCache<'_, impl ImageBuilder>,
+    cache: &RequestCache<'_, impl ImageBuilder>,
     scope: Scope<'_>,
 ) -> Result<Fleet, RequestError> {
-    let image_builder = asked.image_builder;
+    let image_builder = cache.image_builder;
     let pipelines = image_builder.pipelines(PageRequest::default());
     let recipes = image_builder.recipes(OWN_IMAGE_RECIPES, PageRequest::default());
     let (pipelines, recipes) = try_join(pipelines, recipes).await?;
-    let lists = Lists { asked, pipelines, recipes };
+    let lists = Lists { cache, pipelines, recipes };
     if let (Scope::Image(notification), true) = (scope, lists.pipelines.next.is_some())
         && let Some(fleet) = lists.around(notification).boxed().await?
     {
@@ -51,7 +51,7 @@ pub(super) async fn fleet(
 
 /// The first page of the lists that every fleet needs.
 struct Lists<'a, 'b, I> {
-    asked: &'a RequestCache<'b, I>,
+    cache: &'a RequestCache<'b, I>,
     pipelines: Page<Pipeline>,
     /// Of [`OWN_IMAGE_RECIPES`].
     recipes: Page<Recipe>,
@@ -61,13 +61,13 @@ struct Lists<'a, 'b, I> {
 type Recipes = BTreeMap<RecipeArn, Recipe>;
 
 impl<I: ImageBuilder> Lists<'_, '_, I> {
-    /// The whole fleet. What no pipeline runs is not asked for: container recipes, and recipes of
+    /// The whole fleet. What no pipeline runs is not cache for: container recipes, and recipes of
     /// other accounts.
     async fn all(self) -> Result<Fleet, RequestError> {
-        let Self { asked, pipelines, recipes } = self;
-        let list = |list| move |request| asked.image_builder.recipes(list, request);
+        let Self { cache, pipelines, recipes } = self;
+        let list = |list| move |request| cache.image_builder.recipes(list, request);
         let pipelines =
-            remaining_pages(pipelines, None, |request| asked.image_builder.pipelines(request));
+            remaining_pages(pipelines, None, |request| cache.image_builder.pipelines(request));
         let own = remaining_pages(recipes, None, list(OWN_IMAGE_RECIPES));
         let (pipelines, mut recipes) = try_join(pipelines, own).await?;
         let others = RECIPES
@@ -81,7 +81,7 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
 
     /// What a notification's image concerns; none if filters do not tell.
     async fn around(&self, notification: &Notification) -> Result<Option<Fleet>, RequestError> {
-        let Ok(image) = self.asked.image(&notification.image.clone().into()).await else {
+        let Ok(image) = self.cache.image(&notification.image.clone().into()).await else {
             return Ok(None);
         };
         let mut recipes: Recipes = self.recipes.items.iter().cloned().map(by_arn).collect();
@@ -110,7 +110,7 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
         let is_known = |list| list == OWN_IMAGE_RECIPES && self.recipes.next.is_none();
         let unknown = lists.iter().copied().filter(|list| !is_known(*list));
         let asking = unknown.map(|list| {
-            let ask = move |request| self.asked.image_builder.recipes(list, request);
+            let ask = move |request| self.cache.image_builder.recipes(list, request);
             all_pages(Some(filter.clone()), ask).boxed()
         });
         let found = try_join_all(asking).await?;
@@ -148,7 +148,7 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
             for reference in running.members().filter_map(Member::reference) {
                 // What does not resolve makes nothing.
                 if is_of_an_account(reference.family())
-                    && let Ok(parent) = self.asked.image(reference).await
+                    && let Ok(parent) = self.cache.image(reference).await
                 {
                     open.push((reference.family().clone(), parent.name.clone()));
                 }
@@ -192,7 +192,7 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
         let written: BTreeSet<String> =
             recipes.iter().flat_map(|recipe| matching_references(&recipe.to_string())).collect();
         let written: Vec<String> = written.into_iter().collect();
-        let ask = |request| self.asked.image_builder.pipelines(request);
+        let ask = |request| self.cache.image_builder.pipelines(request);
         if written.len().div_ceil(VALUES) > MAX_FILTER_CALLS {
             let mut all = remaining_pages(self.pipelines.clone(), None, ask).await?;
             all.retain(|it| recipes.iter().any(|recipe| it.recipe.selects(recipe)));
@@ -302,7 +302,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_that_selects_a_version_is_asked_for() {
+    fn every_form_that_selects_a_version_is_cache_for() {
         assert_eq!(
             matching_references("arn:image/gold/1.2.3"),
             [

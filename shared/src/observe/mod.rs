@@ -1,13 +1,22 @@
 //! What has to be read of AWS, and what does it say?
 
+mod age;
 mod cache;
+mod context;
+mod draft;
+mod fast_path;
 mod fleet;
+mod history;
 mod latest_images;
+mod outputs;
+mod pins;
 mod pipeline;
+mod resolve;
 mod targets;
 
 use std::collections::BTreeSet;
 
+use futures_util::future::try_join;
 use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::Mutex;
 use tokio::task::yield_now;
@@ -17,87 +26,98 @@ use crate::aws::image_builder::ImageBuilder;
 use crate::deadline::Deadline;
 use crate::decide::observation::PipelineObservation;
 use crate::decide::tries::RetryPolicy;
-use crate::error::{Chain, RequestError};
+use crate::error::RequestError;
 use crate::model::arn::PipelineArn;
 use crate::model::fleet::{Fleet, Member};
-use crate::model::image::{Image, ImageStatus};
-use crate::model::notification::Notification;
-use crate::model::outputs::{Outputs, Producer};
-use crate::model::parent::ParameterValue;
+use crate::model::outputs::Outputs;
 use crate::model::pipeline::PipelineStatus;
 use crate::scope::Scope;
 
 use cache::RequestCache;
-use pipeline::Observer;
-use targets::Targets;
+use context::Context;
+use latest_images::AllImages;
+use outputs::{may_be_produced, outputs};
+use pipeline::observe_pipeline;
+use targets::{Planner, Targets};
 
-/// How many pipelines are read at once, with two calls under way for each that was announced to. The
-/// client slows down by itself where this is too fast; what is under way is refused by then.
+/// How many pipelines are read at once, each with two calls under way if the notification concerns it.
+/// The rate limiter slows down where this is too fast, and the calls under way by then are throttled.
 const READS_AT_ONCE: usize = 16;
 
-/// What was seen within a scope.
+/// What was observed within a scope.
 #[derive(Debug)]
 pub struct FleetObservation {
     /// The fleet, as far as lists show it; of a large one, what a notification concerns.
     pub fleet: Fleet,
-    /// The pipelines in scope, and those above them that a selection has left out.
+    /// The pipelines in scope, and their ancestors outside the selection.
     pub observed: Vec<PipelineObservation>,
-    /// Of those, the ones that are only looked at, since what is below may have to wait for them.
+    /// The ancestors outside the selection: they are observed because a selected descendant may have to
+    /// wait for them.
     pub bystanders: BTreeSet<PipelineArn>,
     /// The pipelines in scope that could not be observed.
     pub failures: Vec<(PipelineArn, RequestError)>,
-    /// The pipelines in scope in the order in which they are looked at: whoever stands above
-    /// another comes before it, bystanders included.
+    /// The pipelines in scope and the bystanders in the order in which they are read, ancestors first.
     pub order: Vec<PipelineArn>,
-    /// How many of these were reached before the time for reads was over.
+    /// How many of these were read before the time for reads was over.
     pub reached: usize,
 }
 
-/// Observes what is in scope, as far as the time for reads goes.
+/// Observes the scope, as far as the time for reads allows.
 ///
 /// # Errors
-/// The lists, without which nobody knows the fleet. A read that concerns one pipeline is a failure
-/// of that pipeline alone.
+/// The lists, without which the fleet is not known. An error that concerns one pipeline is a failure of
+/// that pipeline alone.
 pub async fn observe(
     clients: &Clients,
     scope: Scope<'_>,
     policy: RetryPolicy,
     deadline: Deadline,
 ) -> Result<FleetObservation, RequestError> {
-    let asked = RequestCache::of(&clients.image_builder);
-    let fleet = fleet::fleet(&asked, scope).boxed().await?;
+    let cache = RequestCache::of(&clients.image_builder);
+    let fleet = fleet::fleet(&cache, scope).boxed();
+    let (fleet, producing_pipeline) = try_join(fleet, producing_pipeline(&cache, scope)).await?;
     let (fleet, unread) = read_parameters(clients, fleet).boxed().await;
-    let outputs = match scope {
-        Scope::Image(notification) => outputs(&asked, &fleet, notification).boxed().await,
-        Scope::Fleet(_) => container_images(&asked, &fleet).boxed().await,
-    };
-    let (outputs, unknown_outputs) = match outputs {
+    let all_images = AllImages::default();
+    let (outputs, unknown_outputs) = match outputs(&cache, &all_images, &fleet, scope).boxed().await
+    {
         Ok(outputs) => (outputs, None),
         Err(error) => (Outputs::default(), Some(error)),
     };
-    let view = Targets { fleet: &fleet, scope, outputs: &outputs };
-    let (members, bystanders) = view.members();
+    let producing_pipeline = producing_pipeline.as_ref();
+    let planner = Planner { fleet: &fleet, scope, outputs: &outputs, producing_pipeline };
+    let Targets { plans, bystanders } = planner.targets();
     let order: Vec<PipelineArn> =
-        members.iter().map(|member| member.pipeline.arn.clone()).collect();
-    let looks = Observer { asked: &asked, view: &view, policy, now: deadline.now() };
-    // The futures are made before they are polled: a closure over borrowed members inside the
-    // stream would not be general enough for a future that must be `Send`. What each needs for its
-    // work it takes when its turn comes: ten thousand of them at once would be a hundred megabytes.
+        plans.iter().map(|plan| plan.member.pipeline.arn.clone()).collect();
+    let context = Context {
+        cache: &cache,
+        all_images: &all_images,
+        fleet: &fleet,
+        scope,
+        announced_reference: plans
+            .iter()
+            .find(|plan| plan.tracks_announced)
+            .and_then(|plan| plan.reference.clone()),
+        policy,
+        now: deadline.now(),
+    };
+    // The futures are made before they are polled: a closure over borrowed members inside the stream
+    // would not be general enough for a future that must be `Send`. Each allocates what it needs when
+    // its turn comes: for ten thousand at once that would be a hundred megabytes.
     let turn = Mutex::new(());
     let mut observing = Vec::new();
-    for member in members {
-        let unread = unread.as_ref().filter(|_| waits_for_parameter(member));
-        let (looks, turn) = (&looks, &turn);
+    for plan in plans {
+        let unread = unread.as_ref().filter(|_| needs_parameter(plan.member));
+        let (context, turn) = (&context, &turn);
         observing.push(async move {
-            // While one gets its calls ready, those of the one before are on their way.
+            // While the calls of one pipeline are prepared, those of the one before are under way.
             let turn = turn.lock().await;
             yield_now().await;
             drop(turn);
-            let one = looks.at(member, unread).boxed();
-            (member.pipeline.arn.clone(), one.await)
+            let observed = observe_pipeline(context, &plan, unread).boxed().await;
+            (plan.member.pipeline.arn.clone(), observed)
         });
     }
-    // Reads may be given up half-way. What is in flight then counts as not reached.
+    // A pipeline whose reads are abandoned half-way counts as not reached.
     let read: Vec<_> = stream::iter(observing)
         .buffered(READS_AT_ONCE)
         .take_until(Box::pin(deadline.until_reads_stop()))
@@ -123,17 +143,37 @@ pub async fn observe(
     Ok(FleetObservation { fleet, observed, bystanders, failures, order, reached })
 }
 
-/// Whether it is decided by what a parameter holds.
-fn waits_for_parameter(member: &Member) -> bool {
+/// The pipeline that built a notification's image, if one did: the message of SNS names it, an event
+/// of EventBridge does not.
+///
+/// # Errors
+/// The image cannot be read. If it was deleted meanwhile, no pipeline waits for it.
+async fn producing_pipeline(
+    cache: &RequestCache<'_, impl ImageBuilder>,
+    scope: Scope<'_>,
+) -> Result<Option<PipelineArn>, RequestError> {
+    let Some(notification) = scope.notification() else { return Ok(None) };
+    if notification.names_pipeline {
+        return Ok(notification.pipeline.clone());
+    }
+    match cache.image(&notification.image.clone().into()).await {
+        Ok(image) => Ok(image.pipeline.clone()),
+        Err(error) if error.is_resource_error() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the decision depends on the value of a parameter.
+fn needs_parameter(member: &Member) -> bool {
     member.pipeline.status == PipelineStatus::Enabled && member.parameter_name().is_some()
 }
 
-/// The fleet with what its parameters hold; or with the error that has kept us from reading them,
-/// which then is one of each pipeline that needs them.
+/// The fleet with the values of its parameters; or with the error that kept them from being read, which
+/// is then a failure of each pipeline that needs one.
 async fn read_parameters(clients: &Clients, fleet: Fleet) -> (Fleet, Option<RequestError>) {
     let names: BTreeSet<_> = fleet
         .members()
-        .filter(|member| waits_for_parameter(member))
+        .filter(|member| needs_parameter(member))
         .filter_map(Member::parameter_name)
         .cloned()
         .collect();
@@ -143,82 +183,5 @@ async fn read_parameters(clients: &Clients, fleet: Fleet) -> (Fleet, Option<Requ
     match clients.parameters(&names).await {
         Ok(parameters) => (fleet.with_parameters(&parameters), None),
         Err(error) => (fleet, Some(error)),
-    }
-}
-
-/// Whether a pipeline's parent can be an output of a build, so that nothing can be said of it where
-/// the builds are not known.
-fn may_be_produced(member: &Member, scope: Scope<'_>) -> bool {
-    match scope {
-        Scope::Image(_) => {
-            member.own_container_image().is_some()
-                || matches!(member.parameter_value(), Some(ParameterValue::Ami(_)))
-        }
-        Scope::Fleet(selection) => {
-            member.own_container_image().is_some() && selection.selects(&member.pipeline.arn)
-        }
-    }
-}
-
-/// Which builds have produced the container images that recipes name as their parents, if any
-/// recipe does.
-///
-/// # Errors
-/// The list of all images, if another try may succeed.
-async fn container_images(
-    asked: &RequestCache<'_, impl ImageBuilder>,
-    fleet: &Fleet,
-) -> Result<Outputs, RequestError> {
-    if !fleet.members().any(|member| member.own_container_image().is_some()) {
-        return Ok(Outputs::default());
-    }
-    match asked.all_images(fleet).await {
-        Ok(recent) => {
-            Ok(recent.as_ref().map(|it| it.container_images().clone()).unwrap_or_default())
-        }
-        Err(error) if error.is_retryable() => Err(error.clone()),
-        Err(_) => Ok(Outputs::default()),
-    }
-}
-
-/// What builds of the announced family have produced, if any recipe could mean one of them.
-///
-/// It names the pipelines that are pinned to it, and finds those whose parameter or container tag
-/// leads to it.
-///
-/// # Errors
-/// It cannot be read, and another try may succeed.
-async fn outputs(
-    asked: &RequestCache<'_, impl ImageBuilder>,
-    fleet: &Fleet,
-    notification: &Notification,
-) -> Result<Outputs, RequestError> {
-    let matters = |member: &Member| member.output().is_some();
-    if notification.status != ImageStatus::Available || !fleet.members().any(matters) {
-        return Ok(Outputs::default());
-    }
-    let family = notification.image.family();
-    let read = async {
-        // The name as it was given, which the message may show otherwise.
-        let image = asked.image(&notification.image.clone().into()).await?;
-        let mut outputs = asked.image_builder.outputs_of(family, &image.name).await?;
-        // Lists may not show it yet.
-        let Image { arn, status, created, .. } = &*image;
-        let producer = Producer { image: arn.clone(), status: status.clone(), created: *created };
-        for output in &image.outputs {
-            outputs.insert(output.clone(), producer.clone());
-        }
-        Ok(outputs)
-    };
-    match read.await {
-        Err(error) if !RequestError::is_retryable(&error) => {
-            tracing::warn!(
-                "pipelines that name an output of {} are not found: {}",
-                family.name(),
-                Chain(&error)
-            );
-            Ok(Outputs::default())
-        }
-        read => read,
     }
 }

@@ -1,48 +1,143 @@
-//! Which pipelines are looked at, and in which order?
+//! Which pipelines are read, in which order, and what of each?
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-
-use crate::decide::rebuild::{ParentTracking, parent_tracking};
-use crate::model::arn::{ImageArn, ImageFamily, ImageReference, PipelineArn, Selector};
-use crate::model::fleet::{Fleet, Member};
-use crate::model::image::{Image, ImageStatus};
+use super::context::announced;
+use crate::decide::tracking::ParentTracking;
+use crate::model::arn::{ImageArn, ImageReference, PipelineArn, Selector};
+use crate::model::fleet::{Cycle, Fleet, Member};
 use crate::model::outputs::Outputs;
 use crate::model::parent::{ParameterLookup, ParentImage};
 use crate::scope::{Scope, Selection};
 
-/// What one invocation looks at, and from where.
+/// What has to be read of one pipeline, decided before the first read.
+#[derive(Debug)]
+pub(super) struct ReadPlan<'a> {
+    pub(super) member: &'a Member,
+    pub(super) cycle: Option<&'a Cycle>,
+    pub(super) tracking: ParentTracking<'a>,
+    /// The reference that is resolved: the parent's, or, for a pin, the newest of the pinned family.
+    pub(super) reference: Option<ImageReference>,
+    /// The one build that produced the parent, if the parent is an AMI or a container image.
+    pub(super) only_producer: Option<&'a ImageArn>,
+    /// The last build that produced the parent, if the parent is a container tag that moves.
+    pub(super) last_producer: Option<&'a ImageArn>,
+    /// Whether the announced image can be what the parent resolves to now.
+    pub(super) tracks_announced: bool,
+    /// Whether the pipeline built the announced image.
+    pub(super) built_announced: bool,
+}
+
+/// The pipelines that are read.
+#[derive(Debug)]
 pub(super) struct Targets<'a> {
+    /// One plan for each, ancestors before descendants.
+    pub(super) plans: Vec<ReadPlan<'a>>,
+    /// Those outside the selection, which are read because a selected descendant may have to wait for
+    /// them.
+    pub(super) bystanders: BTreeSet<PipelineArn>,
+}
+
+/// What the plans are made from.
+#[derive(Clone, Copy)]
+pub(super) struct Planner<'a> {
     pub(super) fleet: &'a Fleet,
     pub(super) scope: Scope<'a>,
     pub(super) outputs: &'a Outputs,
+    /// The pipeline that built the announced image, if one did.
+    pub(super) producing_pipeline: Option<&'a PipelineArn>,
 }
 
-impl<'a> Targets<'a> {
-    /// The members to observe, whoever stands above another before it, and which of them are only
-    /// bystanders.
-    pub(super) fn members(&self) -> (Vec<&'a Member>, BTreeSet<PipelineArn>) {
+impl<'a> Planner<'a> {
+    /// The pipelines in scope.
+    pub(super) fn targets(self) -> Targets<'a> {
         match self.scope {
             Scope::Image(_) => {
-                let members = self.fleet.members().filter(|member| self.is_target(member));
-                (members.collect(), BTreeSet::new())
+                let plans = self.fleet.members().map(|member| self.plan(member));
+                let plans = plans.filter(|plan| self.is_target(plan)).collect();
+                Targets { plans, bystanders: BTreeSet::new() }
             }
             Scope::Fleet(selection) => {
-                let chosen = self.chosen(selection);
-                let order = self.lines(&chosen);
-                let chosen: BTreeSet<&PipelineArn> = chosen.into_iter().collect();
-                let bystanders =
-                    order.iter().filter(|arn| !chosen.contains(*arn)).map(|it| (*it).clone());
-                let bystanders = bystanders.collect();
-                (order.into_iter().filter_map(|arn| self.fleet.member(arn)).collect(), bystanders)
+                let selected = self.selected(selection);
+                let order = self.ancestors_first(&selected);
+                let selected: BTreeSet<&PipelineArn> = selected.into_iter().collect();
+                let bystanders = order.iter().filter(|arn| !selected.contains(*arn));
+                let bystanders = bystanders.map(|arn| (*arn).clone()).collect();
+                let members = order.into_iter().filter_map(|arn| self.fleet.member(arn));
+                Targets { plans: members.map(|member| self.plan(member)).collect(), bystanders }
             }
         }
     }
 
-    /// The selected pipelines, from the one on where the check before this one ran out of time.
-    fn chosen(&self, selection: &Selection) -> Vec<&'a PipelineArn> {
-        let mut chosen: Vec<&PipelineArn> = self
+    fn plan(self, member: &'a Member) -> ReadPlan<'a> {
+        let cycle = self.fleet.cycle_of(&member.pipeline.arn);
+        let tracking = ParentTracking::of(member, cycle);
+        let only_producer = member.output().and_then(|it| self.outputs.only_producer(it));
+        let last_producer = member.registry_name().and_then(|it| self.outputs.last_producer(it));
+        let reference = match &tracking {
+            ParentTracking::Image(_) | ParentTracking::Parameter(_) => member.reference().cloned(),
+            ParentTracking::Untracked(ParentImage::Image(reference)) => {
+                Some(reference.family().newest())
+            }
+            ParentTracking::Untracked(_) => match last_producer {
+                Some(last) => Some(last.clone().into()),
+                None => only_producer.map(|only| only.family().newest()),
+            },
+            ParentTracking::Excluded(_) => None,
+        };
+        let tracks_announced = match (&tracking, announced(self.scope)) {
+            (ParentTracking::Image(reference), Some(announced)) => {
+                reference.follows(announced.family(), announced.version())
+            }
+            _ => false,
+        };
+        let built_announced = self.built_announced_image(member, &tracking);
+        ReadPlan {
+            member,
+            cycle,
+            tracking,
+            reference,
+            only_producer,
+            last_producer,
+            tracks_announced,
+            built_announced,
+        }
+    }
+
+    /// Whether a notification's scope has this pipeline: a child of the image, if that is AVAILABLE, or
+    /// the pipeline that built it.
+    fn is_target(self, plan: &ReadPlan<'_>) -> bool {
+        let is_child = |image: &ImageArn| self.is_child(plan.member, image);
+        announced(self.scope).is_some_and(is_child) || plan.built_announced
+    }
+
+    /// Whether the recipe names the image's family as its parent, in whatever form.
+    fn is_child(self, member: &Member, image: &ImageArn) -> bool {
+        member.reference().is_some_and(|reference| reference.family() == image.family())
+            || member.output().is_some_and(|output| self.outputs.has(output))
+            // A parameter that could not be read may hold this very image.
+            || (member.parameter_name().is_some()
+                && !matches!(member.parameter, Some(ParameterLookup::Found(_))))
+    }
+
+    /// Whether a notification is about a build of this pipeline, which may have waited for that build
+    /// to end: a pipeline whose parent is not tracked never waits. A build without a pipeline may count
+    /// as one of a pipeline that runs its recipe.
+    fn built_announced_image(self, member: &Member, tracking: &ParentTracking<'_>) -> bool {
+        let Some(notification) = self.scope.notification() else { return false };
+        let built_it = match self.producing_pipeline {
+            Some(pipeline) => *pipeline == member.pipeline.arn,
+            None => member.recipe.as_ref().is_some_and(|recipe| {
+                recipe.arn.produces() == *notification.image.family()
+                    && recipe.arn.version().exact() == Some(notification.image.version())
+            }),
+        };
+        built_it && matches!(tracking, ParentTracking::Image(_) | ParentTracking::Parameter(_))
+    }
+
+    /// The selected pipelines, from the one on at which the previous check was interrupted.
+    fn selected(self, selection: &Selection) -> Vec<&'a PipelineArn> {
+        let mut selected: Vec<&PipelineArn> = self
             .fleet
             .members()
             .map(|member| &member.pipeline.arn)
@@ -51,17 +146,17 @@ impl<'a> Targets<'a> {
         let has_resume_tag = |arn: &&PipelineArn| {
             self.fleet.member(arn).is_some_and(|member| member.pipeline.has_resume_tag)
         };
-        if let Some(first) = chosen.iter().position(has_resume_tag) {
-            chosen.rotate_left(first);
+        if let Some(first) = selected.iter().position(has_resume_tag) {
+            selected.rotate_left(first);
         }
-        chosen
+        selected
     }
 
-    /// The chosen pipelines, each after those that stand above it.
-    fn lines(&self, chosen: &[&'a PipelineArn]) -> Vec<&'a PipelineArn> {
+    /// The selected pipelines and all their ancestors, each after its own ancestors.
+    fn ancestors_first(self, selected: &[&'a PipelineArn]) -> Vec<&'a PipelineArn> {
         let mut order = Vec::new();
         let mut seen = BTreeSet::new();
-        for &first in chosen {
+        for &first in selected {
             let mut open = vec![(first, false)];
             while let Some((arn, parents_are_done)) = open.pop() {
                 if parents_are_done {
@@ -74,122 +169,172 @@ impl<'a> Targets<'a> {
         }
         order
     }
+}
 
-    /// Whether a member is one of the image's children, if that is AVAILABLE, or the pipeline
-    /// that made it.
-    fn is_target(&self, member: &Member) -> bool {
-        let is_child = |image: &ImageArn| self.is_child(member, image.family());
-        self.announced().is_some_and(is_child) || self.built_announced_image(member)
+impl<'a> ReadPlan<'a> {
+    /// The parent by its exact version without a build: the reference is tracked, and may still be
+    /// behind its family.
+    pub(super) fn exact_parent(&self) -> Option<&'a ImageReference> {
+        let ParentTracking::Image(reference) = self.tracking else { return None };
+        match reference.selector() {
+            Selector::Newest(pattern) if pattern.exact().is_some() => Some(reference),
+            Selector::Newest(_) | Selector::Pinned(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+    use crate::model::notification::Notification;
+    use crate::model::outputs::Producer;
+    use crate::model::pipeline::PipelineStatus;
+
+    fn notification(image: &str, status: &str) -> Notification {
+        Notification {
+            image: Fixtures::image(image),
+            status: status.into(),
+            pipeline: None,
+            names_pipeline: true,
+            sent: None,
+            unreadable_pipeline: None,
+        }
     }
 
-    /// Whether a notification is about a build of this pipeline's, which may have waited for it to
-    /// end: one that follows nothing never waits. A build that no pipeline made may count as one of
-    /// a pipeline that runs its recipe.
-    pub(super) fn built_announced_image(&self, member: &Member) -> bool {
-        let Some(notification) = self.scope.notification() else { return false };
-        let made_it = match &notification.pipeline {
-            Some(pipeline) => *pipeline == member.pipeline.arn,
-            None => member.recipe.as_ref().is_some_and(|recipe| {
-                recipe.arn.produces() == *notification.image.family()
-                    && recipe.arn.version().exact() == Some(notification.image.version())
-            }),
+    fn said(targets: &Targets<'_>) -> String {
+        let of_one = |plan: &ReadPlan<'_>| {
+            let reference = plan.reference.as_ref().map(|it| it.short().to_string());
+            let mut said = format!(
+                "{}: {}",
+                plan.member.pipeline.arn.name(),
+                reference.unwrap_or_else(|| "nothing".to_owned())
+            );
+            for (holds, word) in [
+                (plan.tracks_announced, ", announced"),
+                (plan.built_announced, ", built it"),
+                (targets.bystanders.contains(&plan.member.pipeline.arn), ", bystander"),
+            ] {
+                said.push_str(if holds { word } else { "" });
+            }
+            said
         };
-        made_it
-            && matches!(
-                self.parent_tracking(member),
-                ParentTracking::Image(_) | ParentTracking::Parameter(_)
-            )
+        targets.plans.iter().map(of_one).collect::<Vec<_>>().join("\n")
     }
 
-    /// Whether the recipe names the image's family as its parent, in whatever form.
-    fn is_child(&self, member: &Member, family: &ImageFamily) -> bool {
-        member.reference().is_some_and(|reference| reference.family() == family)
-            || member.output().is_some_and(|output| self.outputs.has(output))
-            // The parameter may hold this very image; nobody knows until it can be read.
-            || (member.parameter_name().is_some()
-                && !matches!(member.parameter, Some(ParameterLookup::Found(_))))
+    fn children() -> Fleet {
+        Fixtures::new()
+            .pipeline("gold", "image/base/x.x.x")
+            .pipeline("any", "image/gold/x.x.x")
+            .pipeline("other-major", "image/gold/2.x.x")
+            .pipeline("pinned", "image/gold/1.0.0/1")
+            .pipeline("ami", "ami-0cd12345db678d90f")
+            .pipeline("tag", "123456789012.dkr.ecr.us-east-1.amazonaws.com/gold:latest")
+            .pipeline("parameter", "ssm:/golden")
+            .pipeline("foreign", "image/silver/x.x.x")
+            .fleet()
     }
 
-    /// The one build that has produced the parent, if that is an AMI or a container image.
-    pub(super) fn only_producer(&self, member: &Member) -> Option<&'a ImageArn> {
-        self.outputs.only_producer(member.output()?)
+    fn outputs() -> Outputs {
+        let mut outputs = Outputs::default();
+        let mut insert = |output: &str, image: &str| {
+            let status = "AVAILABLE".into();
+            let image = Fixtures::image(image);
+            outputs.insert(output.to_owned(), Producer { image, status, created: None });
+        };
+        insert("ami-0cd12345db678d90f", "gold/1.0.0/1");
+        insert("123456789012.dkr.ecr.us-east-1.amazonaws.com/gold:latest", "gold/1.0.0/2");
+        outputs
     }
 
-    /// The last of several builds that have produced the parent, if that is a container image whose
-    /// tag goes from build to build.
-    pub(super) fn last_producer(&self, member: &Member) -> Option<&'a ImageArn> {
-        self.outputs.last_producer(member.registry_name()?)
+    #[test]
+    fn given_an_available_image_then_its_children_in_every_form_and_its_pipeline_are_read() {
+        let (fleet, outputs) = (children(), outputs());
+        let notification = notification("gold/1.0.0/2", "AVAILABLE");
+        let gold = Fixtures::pipeline_arn("gold");
+        let planner = Planner {
+            fleet: &fleet,
+            scope: Scope::Image(&notification),
+            outputs: &outputs,
+            producing_pipeline: Some(&gold),
+        };
+        insta::assert_snapshot!(said(&planner.targets()), @"
+        ami: gold x.x.x
+        any: gold x.x.x, announced
+        gold: base x.x.x, built it
+        other-major: gold 2.x.x
+        parameter: nothing
+        pinned: gold x.x.x
+        tag: gold 1.0.0/2
+        ");
     }
 
-    /// The image that a notification says is there.
-    pub(super) fn announced(&self) -> Option<&'a ImageArn> {
-        let notification = self.scope.notification()?;
-        (notification.status == ImageStatus::Available).then_some(&notification.image)
+    #[test]
+    fn given_a_failed_image_then_only_its_pipeline_is_read() {
+        let (fleet, outputs) = (children(), Outputs::default());
+        let notification = notification("gold/1.0.0/2", "FAILED");
+        // Without a pipeline, the one that runs the image's recipe counts.
+        let planner = Planner {
+            fleet: &fleet,
+            scope: Scope::Image(&notification),
+            outputs: &outputs,
+            producing_pipeline: None,
+        };
+        assert_eq!(said(&planner.targets()), "gold: base x.x.x, built it");
     }
 
-    /// When a notification said that `image` is there, if it is about that: not before its build
-    /// began, whatever the message says.
-    pub(super) fn announced_at(&self, image: &Image, now: Timestamp) -> Option<Timestamp> {
-        let sent = self.scope.notification()?.sent?;
-        let is_announced = self.announced() == Some(&image.arn);
-        let sent = sent.min(now);
-        is_announced.then(|| image.created.map_or(sent, |created| sent.max(created)))
+    #[test]
+    fn given_a_selection_then_ancestors_come_first_as_bystanders() {
+        let fleet = Fixtures::new()
+            .pipeline("gold", "image/base/x.x.x")
+            .pipeline("java", "image/gold/x.x.x")
+            .pipeline("billing", "image/java/x.x.x")
+            .pipeline("web", "image/gold/x.x.x")
+            .fleet();
+        let outputs = Outputs::default();
+        let selection = Selection::parse(&["billing".to_owned()]).unwrap();
+        let planner = Planner {
+            fleet: &fleet,
+            scope: Scope::Fleet(&selection),
+            outputs: &outputs,
+            producing_pipeline: None,
+        };
+        insta::assert_snapshot!(said(&planner.targets()), @"
+        gold: base x.x.x, bystander
+        java: gold x.x.x, bystander
+        billing: java x.x.x
+        ");
     }
 
-    /// Whether a notification has said that the pipeline's parent has moved.
-    pub(super) fn tracks_announced_image(&self, member: &Member) -> bool {
-        let Some(announced) = self.announced() else { return false };
-        match self.parent_tracking(member) {
-            ParentTracking::Image(reference) => {
-                reference.follows(announced.family(), announced.version())
-            }
-            _ => false,
-        }
+    #[test]
+    fn given_a_resume_tag_then_a_check_begins_there_and_ends_before_it() {
+        let fixtures =
+            Fixtures::new().pipeline("a", "ami-1").pipeline("b", "ami-1").pipeline("c", "ami-1");
+        let (mut pipelines, recipes) = fixtures.lists();
+        pipelines[1].has_resume_tag = true;
+        let fleet = Fleet::new(pipelines, recipes);
+        let (selection, outputs) = (Selection::default(), Outputs::default());
+        let planner = Planner {
+            fleet: &fleet,
+            scope: Scope::Fleet(&selection),
+            outputs: &outputs,
+            producing_pipeline: None,
+        };
+        assert_eq!(said(&planner.targets()), "b: nothing\nc: nothing\na: nothing");
     }
 
-    /// Where a member stands by its definition alone.
-    pub(super) fn parent_tracking<'m>(&self, member: &'m Member) -> ParentTracking<'m> {
-        parent_tracking(member, self.fleet.cycle_of(&member.pipeline.arn))
-    }
-
-    /// The reference whose resolution the decision about `member` needs: its parent's, or for a
-    /// pin the newest of the family that it is pinned to.
-    pub(super) fn reference_to_resolve(&self, member: &Member) -> Option<ImageReference> {
-        match self.parent_tracking(member) {
-            ParentTracking::Image(_) | ParentTracking::Parameter(_) => member.reference().cloned(),
-            ParentTracking::Untracked(ParentImage::Image(reference)) => {
-                Some(reference.family().newest())
-            }
-            ParentTracking::Untracked(_) => match self.last_producer(member) {
-                Some(last) => Some(last.clone().into()),
-                None => Some(self.only_producer(member)?.family().newest()),
-            },
-            ParentTracking::Excluded(_) => None,
-        }
-    }
-
-    /// Whether components, pins and ages are looked at. A notification says nothing of them, and
-    /// the check looks at them anyway.
-    pub(super) fn looks_at_everything(&self) -> bool {
-        matches!(self.scope, Scope::Fleet(_))
-    }
-
-    /// Whether every pipeline is looked at, so that a list of all images pays.
-    pub(super) fn looks_at_the_whole_fleet(&self) -> bool {
-        matches!(self.scope, Scope::Fleet(selection) if selection.is_everything())
-    }
-
-    /// The parent of `member` by its exact version without a build, which may be behind although
-    /// it is followed.
-    pub(super) fn exact_parent<'m>(&self, member: &'m Member) -> Option<&'m ImageReference> {
-        match self.parent_tracking(member) {
-            ParentTracking::Image(reference) => {
-                Some(reference).filter(|reference| match reference.selector() {
-                    Selector::Newest(pattern) => pattern.exact().is_some(),
-                    Selector::Pinned(_) => false,
-                })
-            }
-            _ => None,
-        }
+    #[test]
+    fn given_a_pipeline_that_is_skipped_then_nothing_is_resolved_for_it() {
+        let (mut pipelines, recipes) = Fixtures::new().pipeline("web", "image/gold/x.x.x").lists();
+        pipelines[0].status = PipelineStatus::Disabled;
+        let fleet = Fleet::new(pipelines, recipes);
+        let (selection, outputs) = (Selection::default(), Outputs::default());
+        let planner = Planner {
+            fleet: &fleet,
+            scope: Scope::Fleet(&selection),
+            outputs: &outputs,
+            producing_pipeline: None,
+        };
+        assert_eq!(said(&planner.targets()), "web: nothing");
     }
 }
