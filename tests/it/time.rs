@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use emulator::faults::{Fault, Kind};
 use emulator::pace::Pace;
-use image_cascade::pipeline::CONTINUE_HERE;
+use image_cascade::model::pipeline::RESUME_TAG;
 
 use crate::lab::{AMAZON, Lab, said_of};
 
@@ -31,7 +31,7 @@ async fn marked(lab: &Lab) -> Vec<String> {
     let fleet = lab.client.list_image_pipelines().into_paginator().items().send();
     let fleet = fleet.try_collect().await.unwrap();
     let marked =
-        fleet.iter().filter(|it| it.tags().is_some_and(|tags| tags.contains_key(CONTINUE_HERE)));
+        fleet.iter().filter(|it| it.tags().is_some_and(|tags| tags.contains_key(RESUME_TAG)));
     marked.map(|it| it.name().unwrap().to_owned()).collect()
 }
 
