@@ -3,10 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
 use thiserror::Error;
-
-use crate::foreign_text::one_line;
 
 /// A request to an AWS service that did not succeed.
 #[derive(Debug, Clone, Error)]
@@ -18,14 +15,14 @@ pub struct RequestError {
     pub subject: String,
     /// What the service, or the way to it, answered.
     #[source]
-    pub cause: Cause,
+    pub cause: ServiceError,
 }
 
-/// Why a request did not succeed.
+/// What a service answered in place of a result.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}{message}", .code.as_deref().map(|code| format!("{code}: ")).unwrap_or_default())]
-pub struct Cause {
-    /// The class that callers decide by.
+pub struct ServiceError {
+    /// What callers decide by.
     pub kind: ErrorKind,
     /// The service's own error code.
     pub code: Option<String>,
@@ -60,7 +57,7 @@ pub enum ErrorKind {
 }
 
 impl RequestError {
-    /// The class that callers decide by.
+    /// What callers decide by.
     pub fn kind(&self) -> ErrorKind {
         self.cause.kind
     }
@@ -84,71 +81,6 @@ impl RequestError {
             | ErrorKind::Quota
             | ErrorKind::Unreadable => false,
         }
-    }
-}
-
-/// The codes that say that a resource is not there.
-const NOT_FOUND: [&str; 4] =
-    ["ResourceNotFoundException", "NotFound", "NotFoundException", "ParameterNotFound"];
-
-/// The codes that say that a resource is not for us.
-const FORBIDDEN: [&str; 6] = [
-    "ForbiddenException",
-    "AccessDeniedException",
-    "AccessDenied",
-    "AuthorizationError",
-    "AuthorizationErrorException",
-    "UnauthorizedOperation",
-];
-
-/// The codes that say that a request is not acceptable for its resource.
-const REJECTED: [&str; 11] = [
-    "ClientException",
-    "InvalidRequestException",
-    "InvalidParameter",
-    "InvalidParameterException",
-    "InvalidParameterValue",
-    "InvalidParameterValueException",
-    "InvalidParameterCombinationException",
-    "InvalidVersionNumberException",
-    "ResourceDependencyException",
-    "ValidationError",
-    "ValidationException",
-];
-
-/// The codes of throttles that the SDK's own list lacks: Image Builder's.
-const THROTTLED: &str = "CallRateLimitExceededException";
-
-/// Whether an error code is a throttle's, whatever the service and the HTTP status: Image Builder
-/// answers 429, the Parameter Store 400, EC2 503.
-pub(crate) fn is_throttle(code: &str) -> bool {
-    code == THROTTLED || THROTTLING_ERRORS.contains(&code)
-}
-
-impl Cause {
-    /// Takes a service's code and words once.
-    ///
-    /// The class is by code, by closed lists: the SDK models few of the codes (`Get*` has no
-    /// `ResourceNotFoundException`), and a status alone says too little (403 is a missing right
-    /// as well as an expired session). What no list has is [`ErrorKind::Unknown`], and not a property
-    /// of the resource.
-    pub fn new(code: Option<&str>, status: Option<u16>, message: &str) -> Self {
-        let kind = match (code, status) {
-            (Some(code), _) if is_throttle(code) => ErrorKind::Throttled,
-            (_, Some(429)) => ErrorKind::Throttled,
-            // A server in trouble says nothing of the resource.
-            (_, Some(500..)) => ErrorKind::Transient,
-            (Some(code), _) if TRANSIENT_ERRORS.contains(&code) => ErrorKind::Transient,
-            (Some(code), _) if NOT_FOUND.contains(&code) => ErrorKind::NotFound,
-            (Some(code), _) if FORBIDDEN.contains(&code) => ErrorKind::Forbidden,
-            (Some(code), _) if REJECTED.contains(&code) => ErrorKind::Rejected,
-            (Some("ResourceInUseException"), _) => ErrorKind::InUse,
-            (Some("IdempotentParameterMismatchException"), _) => ErrorKind::IdempotencyMismatch,
-            (Some("ServiceQuotaExceededException"), _) => ErrorKind::Quota,
-            (_, Some(400..=499)) => ErrorKind::Unknown,
-            _ => ErrorKind::Transient,
-        };
-        Self { kind, code: code.map(one_line), message: one_line(message) }
     }
 }
 
@@ -182,7 +114,11 @@ mod tests {
         let error = RequestError {
             operation: "get image",
             subject: "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x".to_owned(),
-            cause: Cause::new(Some("CallRateLimitExceededException"), Some(429), "slow\ndown"),
+            cause: ServiceError {
+                kind: ErrorKind::Throttled,
+                code: Some("CallRateLimitExceededException".to_owned()),
+                message: "slow down".to_owned(),
+            },
         };
         assert_eq!(error.kind(), ErrorKind::Throttled);
         assert_eq!(
@@ -190,35 +126,5 @@ mod tests {
             "failed to get image arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x: \
              CallRateLimitExceededException: slow down"
         );
-    }
-
-    #[test]
-    fn a_code_is_classified_by_closed_lists_whatever_its_status() {
-        let kind = |code, status| Cause::new(code, status, "").kind;
-        for (code, status) in [
-            ("ThrottlingException", 400),
-            ("Throttling", 400),
-            ("RequestLimitExceeded", 503),
-            ("TooManyRequestsException", 400),
-            ("CallRateLimitExceededException", 429),
-        ] {
-            assert_eq!(kind(Some(code), Some(status)), ErrorKind::Throttled, "{code}");
-        }
-        for (code, status) in [
-            ("ExpiredTokenException", 403),
-            ("UnrecognizedClientException", 403),
-            ("InvalidSignatureException", 403),
-            ("RequestExpired", 400),
-            ("SomethingNew", 404),
-        ] {
-            let error = Cause::new(Some(code), Some(status), "");
-            assert_eq!(error.kind, ErrorKind::Unknown, "{code}");
-        }
-        assert_eq!(kind(Some("AccessDeniedException"), Some(400)), ErrorKind::Forbidden);
-        assert_eq!(kind(Some("ValidationException"), Some(400)), ErrorKind::Rejected);
-        assert_eq!(kind(None, Some(403)), ErrorKind::Unknown);
-        assert_eq!(kind(None, None), ErrorKind::Transient, "a connection that was reset");
-        assert_eq!(kind(Some("ServiceException"), Some(500)), ErrorKind::Transient);
-        assert_eq!(kind(Some("AccessDeniedException"), Some(503)), ErrorKind::Transient);
     }
 }

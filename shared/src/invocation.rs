@@ -189,7 +189,7 @@ async fn publish_report(
     let Some(topic) = settings.report_topic.as_deref().filter(|_| report.should_publish()) else {
         return Ok(());
     };
-    let told = publish(clients.sns(), topic, report).await;
+    let told = publish(clients, topic, report).await;
     if let Err(error) = &told {
         tracing::error!(topic.arn = topic, "the report was not published: {}", Chain(error));
     }

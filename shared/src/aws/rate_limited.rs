@@ -1,10 +1,9 @@
-//! How does every call keep to the pace?
+//! How does every call keep to the rate limit?
 //!
-//! Between the SDK and the connection, so that what the SDK tries again waits for its turn as well, and
-//! so that waiting counts against no call's own time. What is throttled waits for another
-//! turn here: the SDK's six attempts are for what goes wrong, and this is a matter of time only. (Its
-//! adaptive retries find the rate too slowly: they took 22 seconds for what 50 calls a second allow in
-//! 4.)
+//! Between the SDK and its HTTP client, so that the SDK's own retries are limited too, and so that
+//! time spent waiting does not count as the call's own. A throttled call is repeated here: the SDK's
+//! six attempts are for failures, and throttling is a matter of time. (The SDK's adaptive retries find
+//! the rate too slowly: they took 22 seconds where 50 calls a second allow 4.)
 
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
@@ -26,18 +25,22 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::rate_limiter::RateLimiter;
-use crate::aws::RESPONSE_TIMEOUT;
-use crate::error::is_throttle;
+use super::request_error::is_throttle;
 
-/// For how long a call that is throttled is made again. A signature is good for five minutes (AWS
-/// General Reference, "Signature Version 4"), and by then it is not our pace that is wrong.
-pub(crate) const SIGNED: Duration = Duration::from_mins(2);
+/// How long the response to a call may take. An API answers within a second or not at all; a call
+/// that hangs must not use up the invocation's own time.
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a throttled call is repeated. A signature is valid for five minutes (AWS General
+/// Reference, "Signature Version 4"), and a call throttled that long is not throttled because of this
+/// client.
+pub(super) const SIGNATURE_LIFETIME: Duration = Duration::from_mins(2);
 
 /// HTTP's "Too Many Requests".
 const TOO_MANY_REQUESTS: u16 = 429;
 
-/// Whether an answer is a throttle: by its status, or by its error code, since services answer
-/// throttles with 400 and 503, too. The code is in a header or in the body, as `Name` or as
+/// Whether a response says that the call was throttled: by its status, or by its error code, since
+/// services throttle with 400 and 503, too. The code is in a header or in the body, as `Name` or as
 /// `namespace#Name:where`.
 fn is_throttled(answer: &HttpResponse) -> bool {
     let status = answer.status().as_u16();
@@ -65,20 +68,25 @@ fn code_of(body: &[u8]) -> Option<String> {
     kind.or(code)
 }
 
-/// A client whose calls keep to one pace, all together.
+/// An HTTP client whose calls share one rate limit.
 #[derive(Debug)]
-pub(crate) struct RateLimited {
+pub(super) struct RateLimited {
     inner: SharedHttpClient,
-    turns: Arc<Queue>,
-    again_for: Duration,
+    queue: Arc<Queue>,
+    throttled_for: Duration,
 }
 
 impl RateLimited {
-    /// A client of `inner` that makes no more than `most` calls a second, and fewer where some are
-    /// throttled. What is throttled is made again here for so long, beside the retries of the SDK.
-    pub(crate) fn new(inner: SharedHttpClient, most: Option<u32>, again_for: Duration) -> Self {
-        let pace = Lock::new(RateLimiter::new(most, Instant::now()));
-        Self { inner, turns: Arc::new(Queue { queue: Mutex::new(()), pace }), again_for }
+    /// Limits `inner` to `calls_per_second` calls, and to fewer once a call is throttled. For
+    /// `throttled_for` a throttled call is repeated here, before the SDK retries it.
+    pub(super) fn new(
+        inner: SharedHttpClient,
+        calls_per_second: Option<u32>,
+        throttled_for: Duration,
+    ) -> Self {
+        let limiter = Lock::new(RateLimiter::new(calls_per_second, Instant::now()));
+        let queue = Arc::new(Queue { front: Mutex::new(()), limiter });
+        Self { inner, queue, throttled_for }
     }
 }
 
@@ -89,8 +97,8 @@ impl HttpClient for RateLimited {
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
         let inner = self.inner.http_connector(settings, components);
-        let (turns, again_for) = (Arc::clone(&self.turns), self.again_for);
-        SharedHttpConnector::new(Connector { inner, turns, again_for })
+        let (queue, throttled_for) = (Arc::clone(&self.queue), self.throttled_for);
+        SharedHttpConnector::new(Connector { inner, queue, throttled_for })
     }
 
     fn validate_base_client_config(
@@ -117,27 +125,27 @@ impl HttpClient for RateLimited {
 #[derive(Debug)]
 struct Connector {
     inner: SharedHttpConnector,
-    turns: Arc<Queue>,
-    again_for: Duration,
+    queue: Arc<Queue>,
+    throttled_for: Duration,
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (inner, turns) = (self.inner.clone(), Arc::clone(&self.turns));
-        let again_for = self.again_for;
+        let (inner, queue) = (self.inner.clone(), Arc::clone(&self.queue));
+        let throttled_for = self.throttled_for;
         HttpConnectorFuture::new(async move {
             let began = Instant::now();
             let mut request = request;
             loop {
-                turns.wait().await;
+                queue.wait().await;
                 let sent = Instant::now();
                 let copy = request.try_clone();
                 let answer = timeout(RESPONSE_TIMEOUT, inner.call(request)).await;
                 let answer = answer.map_err(|late| ConnectorError::timeout(late.into()))?;
                 let is_throttled = answer.as_ref().is_ok_and(is_throttled);
-                turns.answered(sent, is_throttled);
+                queue.answered(sent, is_throttled);
                 match copy {
-                    Some(copy) if is_throttled && began.elapsed() < again_for => request = copy,
+                    Some(copy) if is_throttled && began.elapsed() < throttled_for => request = copy,
                     _ => return answer,
                 }
             }
@@ -145,31 +153,31 @@ impl HttpConnector for Connector {
     }
 }
 
-/// Whose turn it is.
+/// The order in which calls are sent.
 #[derive(Debug)]
 struct Queue {
-    /// Held by whoever goes next, until he may. The others do not know their time yet: it may come
-    /// later than it seems now.
-    queue: Mutex<()>,
-    pace: Lock<RateLimiter>,
+    /// Held by the call at the front until it may be sent. Those behind it have no time yet: a
+    /// throttled call may delay them.
+    front: Mutex<()>,
+    limiter: Lock<RateLimiter>,
 }
 
 impl Queue {
     async fn wait(&self) {
-        let _first = self.queue.lock().await;
+        let _front = self.front.lock().await;
         let now = Instant::now();
-        let at = self.pace.lock().unwrap_or_else(PoisonError::into_inner).next(now);
+        let at = self.limiter.lock().unwrap_or_else(PoisonError::into_inner).next(now);
         if at > now {
             sleep_until(at).await;
         }
     }
 
     fn answered(&self, sent: Instant, is_throttled: bool) {
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(rate) = pace.answered(sent, Instant::now(), is_throttled) {
+        let mut limiter = self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(rate) = limiter.answered(sent, Instant::now(), is_throttled) {
             tracing::info!(
                 calls_per_second = rate,
-                "a call was throttled: from now on {rate:.1} a second"
+                "a call was throttled; the rate is now {rate:.1} calls a second"
             );
         }
     }
@@ -182,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_throttle_is_known_by_status_or_code_in_header_or_body() {
+    fn given_a_throttle_then_its_status_or_its_code_in_header_or_body_says_so() {
         let answer = |status: u16, code: Option<&str>, body: &'static str| {
             let mut answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
             if let Some(code) = code {

@@ -3,9 +3,11 @@
 pub mod decision;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod lineage;
 pub mod observation;
 pub mod pin;
 pub mod plan;
 pub mod rebuild;
 pub mod staleness;
+pub mod start;
 pub mod tries;

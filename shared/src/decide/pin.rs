@@ -119,12 +119,12 @@ mod tests {
                 said(pin(PinStatus::Unknown { problem: "no answer".to_owned() })),
             ].join("\n"),
             @"
-        true: pinned to gold 1.0.0/1, status gold 1.2.0/1 (2 versions behind)
-        true: pinned to gold 1.0.0/1, status gold 1.2.0/1 (1 version behind)
-        true: pinned to gold 1.0.0/1, status gold 1.2.0/1 (3 builds behind)
-        true: pinned to gold 1.0.0/1, status gold 1.2.0/1
-        false: pinned to gold 1.0.0/1, status nothing
-        false: pinned to gold 1.0.0/1, and what it status is unknown: no answer
+        true: pinned to gold 1.0.0/1, misses gold 1.2.0/1 (2 versions behind)
+        true: pinned to gold 1.0.0/1, misses gold 1.2.0/1 (1 version behind)
+        true: pinned to gold 1.0.0/1, misses gold 1.2.0/1 (3 builds behind)
+        true: pinned to gold 1.0.0/1, misses gold 1.2.0/1
+        false: pinned to gold 1.0.0/1, misses nothing
+        false: pinned to gold 1.0.0/1, and what it misses is unknown: no answer
         "
         );
     }

@@ -1,108 +1,93 @@
-//! Which pipelines start now, which wait for another, and under which token?
+//! Which pipelines start now, and which wait for another?
 //!
-//! The plan is a value: executing it needs no further choice. It is where the races meet, so here
-//! they are by name, with the choice made for each.
+//! The plan is a value: executing it needs no further decision. The races meet here, so they are listed
+//! by name, with the decision for each.
 //!
-//! **The same notification twice, or two invocations at once.** Both observe the same newest image
-//! of a pipeline, so both ask for the same successor: the client token is a `UUIDv5` of the
-//! pipeline's ARN, that image's ARN and the date of the last image. Image Builder runs one and answers both. Once the
-//! successor is listed the state has moved on, and a later duplicate decides `Wait` or `UpToDate`.
+//! **The same notification twice, or two invocations at once.** Both observe the same newest image of a
+//! pipeline, so both request the same successor: the client token is a `UUIDv5` of the pipeline's ARN,
+//! that image's ARN and the date of the last image. Image Builder runs one build and answers both. Once
+//! the successor is listed the state has changed, and a later duplicate decides `Wait` or `UpToDate`.
 //!
-//! **The function dies between two starts.** The retry observes again. What was started is
-//! building, and waits; what was not is behind, and starts.
+//! **The function dies between two starts.** The retry observes again. A pipeline that was started is
+//! building, and waits; one that was not is behind, and starts.
 //!
-//! **A start whose answer is lost.** The retry sees the build, or, if the list is stale, asks with
-//! the same token and is told of the same build.
+//! **A start whose response is lost.** The retry sees the build, or, if the list is stale, sends the
+//! same token and receives the same build.
 //!
-//! **Two causes at once** (two notifications, or a notification and the dependency check). The
-//! token knows the state, not the cause: one build, which is built from what holds when it starts.
+//! **Two causes at once** (two notifications, or a notification and a dependency check). The token is
+//! made from the state, not from the cause: one build, from the inputs at the time it starts.
 //!
-//! **An image becomes available while its child is building.** The child may have resolved its
-//! parent before or after. It waits; its own notification brings us back to it, whichever way the
-//! build ends, and then its built-from says whether it is behind.
+//! **An image becomes available while its child is building.** The child may have resolved its parent
+//! before or after. It waits; the notification of its own build decides it again, however that build
+//! ends, and what it was built from then shows whether it is behind.
 //!
-//! **A parent and its child are behind at once.** Starting both would build the child twice. Only
-//! the topmost starts; what is below waits for it, and its notification starts them. That holds,
-//! too, while the parent is already building what it lacks: otherwise a duplicate that comes a
-//! second later would decide otherwise than the first. A parent that builds again although it
-//! lacks nothing (somebody ran it by hand) holds nobody up. A parent that could not be observed may
-//! be behind: its children wait, and the invocation is retried.
+//! **A parent and its child are behind at once.** Starting both would build the child twice. Only the
+//! topmost pipeline starts; its descendants wait for it, and its notification starts them. The same
+//! holds while the parent already builds what it lacks: otherwise a duplicate a second later would
+//! decide differently from the first. A parent that builds although it lacks nothing (an operator ran
+//! it) blocks no pipeline. A parent that could not be observed may be behind: its children wait, and the
+//! invocation is retried.
 //!
-//! **A parameter names the parent.** The pipeline whose newest image has put out the AMI that the
-//! parameter holds stands above the child, as if the recipe had named its image.
+//! **A parameter names the parent.** The pipeline whose newest image produced the AMI in the parameter
+//! is the child's parent, as if the recipe had named its image.
 //!
-//! **A parameter leads a pipeline back to itself.** Where its AMI was put out by a descendant, each
-//! would wait for the other for ever, or, where a distribution writes the parameter, each build
-//! would bring about the next. It is a circle like one of recipes, and refused by name.
+//! **A parameter leads a pipeline back to itself.** If a descendant produced its AMI, each would wait
+//! for the other without end, or, if a distribution writes the parameter, each build would cause the
+//! next. It is a cycle like one of recipes, and skipped with its path.
 //!
-//! **The parent that they wait for fails.** Then no AVAILABLE notification comes, and a FAILED one
-//! starts nothing below. The next dependency check starts what is still behind.
+//! **The parent that a pipeline waits for fails.** Then no AVAILABLE notification comes, and a FAILED
+//! one starts no descendant. The next dependency check starts what is still behind.
 //!
-//! **A late notification of an older image.** Nothing is read from it but where to look. What is
-//! newest is asked of Image Builder, and a child built on something newer is left.
+//! **A late notification of an older image.** The notification says only where to look. Image Builder
+//! says what is newest, and a child built on something newer is skipped.
 //!
-//! **AVAILABLE is announced before the patterns resolve to it.** Starting would build the child on
+//! **AVAILABLE is announced before patterns resolve to the image.** Starting would build the child on
 //! the old parent once more. It waits, and the invocation is retried.
 //!
-//! **Somebody starts the same pipeline by hand between observing and starting.** Image Builder
-//! either refuses (in use: retried, then it waits) or builds twice; no client can prevent the
-//! latter, and the image says `USER_INITIATED` for both.
+//! **An operator starts the same pipeline between observing and starting.** Image Builder either
+//! refuses (in use: retried, then it waits) or builds twice; no client can prevent the latter, and the
+//! image says `USER_INITIATED` for both.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use uuid::Uuid;
 
-use crate::decide::decision::{Decision, Skip, Wait};
-use crate::decide::observation::{PipelineObservation, ResolvedParent};
-use crate::decide::pin::Pin;
-use crate::decide::rebuild::decide;
-use crate::decide::tries::RetryPolicy;
-use crate::model::arn::{ImageArn, PipelineArn};
-use crate::model::fleet::{Cycle, Fleet};
-use crate::model::parent::ParameterValue;
+use super::decision::{Decision, Skip};
+use super::lineage::Lineage;
+use super::observation::PipelineObservation;
+use super::pin::Pin;
+use super::rebuild::decide;
+use super::start::Start;
+use super::tries::RetryPolicy;
+use crate::model::arn::PipelineArn;
+use crate::model::fleet::Fleet;
 
-/// The namespace of our client tokens: an arbitrary constant, which must never change.
-const TOKEN_NAMESPACE: Uuid = Uuid::from_u128(0x6f1d_5b0e_96a3_4d0c_8f5e_2a7b_31c4_d988);
-
-/// What to do about each observed pipeline.
+/// What happens to each observed pipeline.
 #[derive(Debug, Clone, Default)]
-#[must_use = "a plan that nobody executes changes nothing"]
+#[must_use = "a plan has no effect until it is executed"]
 pub struct Plan {
     /// One step for each pipeline, parents before children, then by name.
     pub steps: Vec<Step>,
 }
 
-/// What to do about one pipeline.
+/// What happens to one pipeline.
 #[derive(Debug, Clone)]
 pub struct Step {
     /// The pipeline.
     pub pipeline: PipelineArn,
     /// What was decided, and why.
     pub decision: Decision,
-    /// What its recipe misses by naming exact versions, besides the build of its parent.
+    /// The exact versions that its recipe names, beside the build of its parent.
     pub pins: Vec<Pin>,
     /// The components that could not be compared, each with the reason.
     pub not_compared: Vec<String>,
-    /// Since when it has lacked something.
+    /// Since when it has been behind.
     pub behind_since: Option<Timestamp>,
-    /// The start that carries it out, if it is [`Decision::Rebuild`].
+    /// The request that starts it, if the decision is [`Decision::Rebuild`].
     pub start: Option<Start>,
 }
 
-/// One request to start a pipeline, complete.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Start {
-    /// The pipeline to start.
-    pub pipeline: PipelineArn,
-    /// Names the one successor of the state that was observed.
-    pub token: Uuid,
-    /// Tags for the new image: the pipeline's own for its images. Part of what Image Builder
-    /// compares under one token, so they hold nothing of the cause.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// Decides every observed pipeline, and which of those that are behind come first. Of `unknown`
+/// Decides every observed pipeline, and which of those that are behind start first. Of `unknown`
 /// pipelines nothing could be observed.
 pub fn plan(
     fleet: &Fleet,
@@ -120,9 +105,9 @@ pub fn plan(
                 Decision::Rebuild(_) => lineage.cycle_through(pipeline),
                 _ => None,
             };
-            let refused =
+            let skipped =
                 cycle.map(|cycle| Decision::Skip(Skip::Cycle { path: cycle.to_string() }));
-            (pipeline, refused.unwrap_or(decision))
+            (pipeline, skipped.unwrap_or(decision))
         })
         .collect();
     let levels = fleet.levels();
@@ -131,14 +116,12 @@ pub fn plan(
         .filter_map(|observed| {
             let pipeline = &observed.member.pipeline.arn;
             let decided = decisions.get(pipeline)?;
-            let decision = match decided {
-                Decision::Rebuild(_) => {
-                    lineage.blocked_by(pipeline, &decisions, unknown).map(Decision::Wait)
-                }
+            let blocked = match decided {
+                Decision::Rebuild(_) => lineage.blocked_by(pipeline, &decisions, unknown),
                 _ => None,
             };
-            let decision = decision.unwrap_or_else(|| decided.clone());
-            let start = matches!(decision, Decision::Rebuild(_)).then(|| start(observed));
+            let decision = blocked.map_or_else(|| decided.clone(), Decision::Wait);
+            let start = matches!(decision, Decision::Rebuild(_)).then(|| Start::of(observed));
             Some(Step {
                 pipeline: pipeline.clone(),
                 decision,
@@ -153,138 +136,13 @@ pub fn plan(
     Plan { steps }
 }
 
-/// Which pipeline stands above which: by what recipes and parameters name, and by the AMIs and
-/// container tags that lead to a pipeline.
-struct Lineage<'a> {
-    fleet: &'a Fleet,
-    /// The pipelines whose newest image is the parent of another by an AMI in a parameter or by a
-    /// container tag. Circles of recipes are refused by then, so that only here may be one.
-    producers: BTreeMap<&'a PipelineArn, &'a PipelineArn>,
-}
-
-/// The pipelines by what their newest images have produced.
-fn producers(observed: &[PipelineObservation]) -> BTreeMap<&str, &PipelineArn> {
-    let outputs = observed
-        .iter()
-        .filter_map(|observed| Some((&observed.built()?.outputs, &observed.member.pipeline.arn)));
-    outputs
-        .flat_map(|(outputs, maker)| outputs.iter().map(move |output| (&**output, maker)))
-        .collect()
-}
-
-impl<'a> Lineage<'a> {
-    fn of(fleet: &'a Fleet, observed: &'a [PipelineObservation]) -> Self {
-        let by_output = producers(observed);
-        let tags = observed.iter().filter_map(|it| match &it.parent_now {
-            Some(ResolvedParent::Tagged(_)) => {
-                Some((&it.member.pipeline.arn, it.member.registry_name()?))
-            }
-            _ => None,
-        });
-        let parameter_value = fleet.members().filter_map(|member| match member.parameter_value() {
-            Some(ParameterValue::Ami(id)) => Some((&member.pipeline.arn, &**id)),
-            _ => None,
-        });
-        let producers = tags
-            .chain(parameter_value)
-            .filter_map(|(child, output)| Some((child, *by_output.get(output)?)))
-            .collect();
-        Self { fleet, producers }
-    }
-
-    /// What a pipeline that is behind has to wait for: the nearest one above it that is behind
-    /// itself, or of which nothing is known.
-    fn blocked_by(
-        &self,
-        pipeline: &'a PipelineArn,
-        decisions: &BTreeMap<&PipelineArn, Decision>,
-        unknown: &BTreeSet<PipelineArn>,
-    ) -> Option<Wait> {
-        let mut seen = vec![pipeline];
-        let mut level = self.parents(pipeline);
-        while !level.is_empty() {
-            level.retain(|parent| !seen.contains(parent));
-            level.sort();
-            level.dedup();
-            let behind =
-                |parent: &&&PipelineArn| decisions.get(*parent).is_some_and(Decision::is_behind);
-            if let Some(first) = level.iter().find(behind) {
-                return Some(Wait::ForAncestor { pipeline: (*first).clone() });
-            }
-            if let Some(first) = level.iter().find(|parent| unknown.contains(**parent)) {
-                return Some(Wait::AncestorUnknown { pipeline: (*first).clone() });
-            }
-            seen.extend(&level);
-            level = level.iter().flat_map(|parent| self.parents(parent)).collect();
-        }
-        None
-    }
-
-    /// The shortest line of parents that leads from a pipeline back to it.
-    fn cycle_through(&self, pipeline: &'a PipelineArn) -> Option<Cycle> {
-        if self.producers.is_empty() {
-            return None;
-        }
-        let mut below: BTreeMap<&PipelineArn, &PipelineArn> = BTreeMap::new();
-        let mut open = VecDeque::from([pipeline]);
-        while let Some(next) = open.pop_front() {
-            for parent in self.parents(next) {
-                if parent == pipeline {
-                    // From the top down: the pipeline itself, then whoever is built on it.
-                    let line = std::iter::successors(Some(next), |it| below.get(it).copied());
-                    let line: Vec<PipelineArn> = line.cloned().collect();
-                    let (this, descendants) = line.split_last()?;
-                    let line = [std::slice::from_ref(this), descendants].concat();
-                    return Some(Cycle::through(line));
-                }
-                if !below.contains_key(parent) {
-                    below.insert(parent, next);
-                    open.push_back(parent);
-                }
-            }
-        }
-        None
-    }
-
-    fn parents(&self, pipeline: &'a PipelineArn) -> Vec<&'a PipelineArn> {
-        self.fleet.parents_of(pipeline).chain(self.producers.get(pipeline).copied()).collect()
-    }
-}
-
-fn start(observed: &PipelineObservation) -> Start {
-    let pipeline = &observed.member.pipeline;
-    let last = observed.images.iter().filter_map(|image| image.created).max();
-    Start {
-        pipeline: pipeline.arn.clone(),
-        token: successor_token(&pipeline.arn, observed.newest().map(|it| &it.arn), last),
-        tags: pipeline.image_tags.clone(),
-    }
-}
-
-/// The client token of the one successor of `newest`. 36 characters, the shortest limit that AWS
-/// has documented for it.
-///
-/// `last` is when the last of the pipeline's images was asked for: build numbers may begin again
-/// where images were deleted, and then the same number is another state.
-pub fn successor_token(
-    pipeline: &PipelineArn,
-    newest: Option<&ImageArn>,
-    last: Option<Timestamp>,
-) -> Uuid {
-    let newest = newest.map_or_else(|| "no image yet".to_owned(), ToString::to_string);
-    let state = match last {
-        Some(last) => format!("{pipeline}\n{newest}\n{last}"),
-        None => format!("{pipeline}\n{newest}"),
-    };
-    Uuid::new_v5(&TOKEN_NAMESPACE, state.as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
     use crate::decide::fixtures::Fixtures;
+    use crate::decide::observation::ResolvedParent;
     use crate::model::image::ImageSummary;
 
     fn world() -> Fleet {
@@ -436,46 +294,5 @@ mod tests {
         web: rebuild: parent image gold 1.0.0/1 -> 1.0.0/2
         billing: leave: built on itself: billing -> gold -> java -> billing
         ");
-    }
-
-    #[test]
-    fn same_state_causes_the_same_token_and_another_state_another() {
-        let web = Fixtures::pipeline_arn("web");
-        let token = |image: &str| successor_token(&web, Some(&Fixtures::image(image)), None);
-        assert_eq!(token("web/1.0.0/1"), token("web/1.0.0/1"));
-        assert_ne!(token("web/1.0.0/1"), token("web/1.0.0/2"));
-        assert_ne!(token("web/1.0.0/1"), successor_token(&web, None, None));
-        assert_ne!(
-            successor_token(&web, None, None),
-            successor_token(&Fixtures::pipeline_arn("java"), None, None)
-        );
-        let later = Timestamp::from_second(1).ok();
-        let image = Fixtures::image("web/1.0.0/1");
-        assert_ne!(
-            token("web/1.0.0/1"),
-            successor_token(&web, Some(&image), later),
-            "the same number, another image"
-        );
-        // The value itself is a promise: a new release meets the builds of the one before it.
-        insta::assert_snapshot!(token("web/1.0.0/1"), @"9e483a94-196e-52f4-99b0-993f48253e6a");
-    }
-
-    #[test]
-    fn the_newest_image_of_any_state_names_the_successor() {
-        let fleet = world();
-        let mut web = observed(&fleet, "web", "gold/1.0.0/1", "gold/1.0.0/2");
-        let tokens = [None, Some("web/1.0.0/2"), Some("web/1.0.0/10")].map(|failed| {
-            web.images.extend(failed.map(|arn| ImageSummary {
-                arn: Fixtures::image(arn),
-                status: "FAILED".into(),
-                created: None,
-            }));
-            start(&web).token
-        });
-        let arn = Fixtures::pipeline_arn("web");
-        let expected = ["web/1.0.0/1", "web/1.0.0/2", "web/1.0.0/10"].map(|newest| {
-            successor_token(&arn, Some(&Fixtures::image(newest)), Some(Timestamp::UNIX_EPOCH))
-        });
-        assert_eq!(tokens, expected);
     }
 }

@@ -707,9 +707,9 @@ mod tests {
         insta::assert_snapshot!(all.iter().map(decided).collect::<Vec<_>>().join("\n"), @"
         leave: the pipeline is disabled
         leave: built on itself: web -> gold -> web
-        leave: pinned to gold 1.0.0/2, status gold 1.0.0/4 (2 builds behind)
-        leave: pinned to gold 1.0.0/4, status nothing
-        leave: pinned to ami-0cd12345db678d90f (gold 1.0.0/3), status gold 1.0.0/4
+        leave: pinned to gold 1.0.0/2, misses gold 1.0.0/4 (2 builds behind)
+        leave: pinned to gold 1.0.0/4, misses nothing
+        leave: pinned to ami-0cd12345db678d90f (gold 1.0.0/3), misses gold 1.0.0/4
         leave: its parent ami-0cd12345db678d90f cannot be compared
         leave: its parent, the parameter /golden/ami, does not resolve: it was not read
         leave: its recipe arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.0.0 is not found

@@ -14,7 +14,6 @@ use tokio::task::yield_now;
 
 use crate::aws::Clients;
 use crate::aws::image_builder::ImageBuilder;
-use crate::aws::parameter_store;
 use crate::deadline::Deadline;
 use crate::decide::observation::PipelineObservation;
 use crate::decide::tries::RetryPolicy;
@@ -141,7 +140,7 @@ async fn read_parameters(clients: &Clients, fleet: Fleet) -> (Fleet, Option<Requ
     if names.is_empty() {
         return (fleet, None);
     }
-    match parameter_store::read(clients.parameters(), &names).await {
+    match clients.parameters(&names).await {
         Ok(parameters) => (fleet.with_parameters(&parameters), None),
         Err(error) => (fleet, Some(error)),
     }

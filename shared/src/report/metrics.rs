@@ -171,7 +171,7 @@ mod tests {
         insta::assert_snapshot!(metrics(event, false), @r#"
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Starts","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"NotificationToStart","Unit":"Seconds"}]}],"Timestamp":0},"Starts":1,"Failures":1,"NotificationToStart":1.5,"FunctionName":"stack-GoldCascade-1"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-parent"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-ancestor"}
         "#);
     }
 
@@ -180,7 +180,7 @@ mod tests {
         insta::assert_snapshot!(metrics(event().routine(true, tick()), true), @r#"
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"WouldStart","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"FoundByCheck","Unit":"Count"},{"Name":"OldestStalenessHours"}]}],"Timestamp":0},"WouldStart":1,"Failures":1,"PipelinesBehind":1,"PipelinesPinned":0,"Unverified":0,"FoundByCheck":0,"OldestStalenessHours":2,"FunctionName":"stack-GoldCascade-1"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-parent"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-ancestor"}
         "#);
     }
 

@@ -2,40 +2,27 @@
 
 use std::fmt::Write as _;
 
-use aws_sdk_sns::Client;
-
-use crate::aws::request_error;
+use super::Report;
+use crate::aws::Clients;
 use crate::error::RequestError;
 use crate::foreign_text::on_one_line;
-use crate::report::Report;
 
-/// What SNS takes for one message, less room for its own wrapping.
-const LIMIT_BYTES: usize = 250_000;
+/// The limit of SNS for one message, less some room for its own envelope.
+const MAX_BYTES: usize = 250_000;
 
 /// Publishes a report: as text to mail subscribers, as JSON to all others.
 ///
 /// # Errors
-/// SNS's own, after the client's retries.
-pub async fn publish(client: &Client, topic: &str, report: &Report) -> Result<(), RequestError> {
-    let answer = client
-        .publish()
-        .topic_arn(topic)
-        .subject(report.subject())
-        .message_structure("json")
-        .message(message(report))
-        .send()
-        .await;
-    match answer {
-        Ok(_) => Ok(()),
-        Err(error) => Err(request_error("publish the report to", topic, &error)),
-    }
+/// Those of SNS, after the client's retries.
+pub async fn publish(clients: &Clients, topic: &str, report: &Report) -> Result<(), RequestError> {
+    clients.publish(topic, report.subject(), message(report)).await
 }
 
 /// The message in SNS's own structure: `default` for programs, `email` for people. A report that
 /// is too long for SNS keeps its totals and as many lines as fit, and says what it lacks.
 fn message(report: &Report) -> String {
     let whole = structured(report, 0);
-    if whole.len() <= LIMIT_BYTES {
+    if whole.len() <= MAX_BYTES {
         return whole;
     }
     let lines: usize = report.events.iter().map(|event| event.pipelines.len()).sum();
@@ -49,7 +36,7 @@ fn message(report: &Report) -> String {
             room -= event.pipelines.len();
         }
         let message = structured(&shortened, lines - keep);
-        if message.len() <= LIMIT_BYTES || keep == 0 {
+        if message.len() <= MAX_BYTES || keep == 0 {
             return message;
         }
     }
@@ -106,7 +93,7 @@ mod tests {
     #[test]
     fn a_report_too_long_for_sns_is_cut_and_says_so() {
         let message = message(&report(5_000));
-        assert!(message.len() <= LIMIT_BYTES);
+        assert!(message.len() <= MAX_BYTES);
         let (json, text) = parts(&message);
         let kept = json["events"][0]["pipelines"].as_array().unwrap().len();
         assert_eq!(json["omittedPipelines"], 5_000 - kept);

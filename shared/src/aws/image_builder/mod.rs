@@ -4,6 +4,7 @@
 //! what Image Builder says, to the last page; writes start a pipeline, or note where a check that
 //! ran out of time goes on.
 
+mod convert;
 pub mod sdk;
 
 use std::future::Future;
@@ -11,7 +12,7 @@ use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 
-use crate::decide::plan::Start;
+use crate::decide::start::Start;
 use crate::error::RequestError;
 use crate::model::arn::{
     ComponentFamily, ComponentReference, ImageArn, ImageFamily, ImageReference, PipelineArn,

@@ -1,69 +1,47 @@
-//! How does the port speak to AWS?
+//! Which call of the API does each method of the port make?
 //!
-//! The only file that names a type of `aws_sdk_imagebuilder`. What the API answers is parsed here;
-//! an answer that cannot be parsed is an error that names it.
+//! A response that cannot be read is an error that names the call and its subject.
 
-use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use aws_config::SdkConfig;
 pub use aws_sdk_imagebuilder::Client;
 use aws_sdk_imagebuilder::Config;
-use aws_sdk_imagebuilder::config::StalledStreamProtectionConfig;
-use aws_sdk_imagebuilder::config::retry::{RetryConfig, RetryPartition};
+use aws_sdk_imagebuilder::config::retry::RetryPartition;
 use aws_sdk_imagebuilder::types;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 
+use super::convert::{
+    component_arns, newer_build, newer_versions, read, read_container_images, read_date,
+    read_image, read_outputs, read_pipeline, read_recipe, read_status, read_summary, readable,
+};
 use super::{Filter, ImageBuilder, Page, PageRequest, RecipeList, Started};
-use crate::aws::rate_limited::{RateLimited, SIGNED};
-use crate::aws::request_error;
-use crate::decide::plan::Start;
-use crate::error::{Cause, ErrorKind, RequestError};
-use crate::foreign_text::one_line;
+use crate::aws::rate_limited::SIGNATURE_LIFETIME;
+use crate::aws::request_error::{request_error, unreadable};
+use crate::aws::service_config::service_config;
+use crate::decide::start::Start;
+use crate::error::{ErrorKind, RequestError};
 use crate::model::arn::{
     ArnError, ComponentArn, ComponentFamily, ComponentReference, Family, ImageArn, ImageFamily,
     ImageReference, Kind, PipelineArn, RecipeArn, RecipeKind,
 };
 use crate::model::component::Component;
-use crate::model::image::{
-    BuildPhase, Configurations, Image, ImageStatus, ImageSummary, is_shortage,
-};
+use crate::model::image::{BuildPhase, Image, ImageSummary};
 use crate::model::newer::NewerBuild;
 use crate::model::outputs::{Outputs, Producer};
-use crate::model::parameter::ParameterName;
-use crate::model::parent::{ParentImage, is_ami_id};
-use crate::model::pipeline::{Pipeline, PipelineStatus, RESUME_TAG};
+use crate::model::pipeline::{Pipeline, RESUME_TAG};
 use crate::model::recipe::Recipe;
 use crate::model::version::{BuildVersion, Version};
 
 /// The most that a list gives on one page.
 const PAGE: i32 = 100;
 
-/// A client that tries passing failures again: six attempts, with jitter, from a quarter of a second.
-/// Once it has been throttled it asks more slowly, by as much as it takes, and never more often than
-/// `most` times a second if that is given; a throttle counts as no attempt.
-///
-/// Its budget of retries and its pace are its own, and not those of every client of the process.
-pub fn client(config: &SdkConfig, most: Option<u32>) -> Client {
-    let retries = RetryConfig::standard()
-        .with_max_attempts(6)
-        .with_initial_backoff(Duration::from_millis(250));
-    // Whoever waits for its turn sends nothing, and is not stalled; and an answer is read to its end
-    // before the SDK sees it.
-    let stalls = StalledStreamProtectionConfig::disabled();
-    // Without one no call can be made at all; the client says so itself.
-    let paced = config
-        .http_client()
-        .map(|inner| SharedHttpClient::new(RateLimited::new(inner, most, SIGNED)));
-    let mut builder = Config::from(config)
-        .to_builder()
-        .retry_config(retries)
-        .stalled_stream_protection(stalls)
-        .retry_partition(RetryPartition::custom("image-cascade").build());
-    builder.set_http_client(paced);
-    Client::from_conf(builder.build())
+/// A client with its own retry budget and rate limiter, not shared with the other clients of the
+/// process: see [`service_config`]. A throttled call is repeated for as long as its signature counts.
+pub(in crate::aws) fn client(aws: &SdkConfig, calls_per_second: Option<u32>) -> Client {
+    let config = service_config(aws, calls_per_second, SIGNATURE_LIFETIME);
+    let partition = RetryPartition::custom("image-cascade").build();
+    Client::from_conf(Config::from(&config).to_builder().retry_partition(partition).build())
 }
 
 impl ImageBuilder for Client {
@@ -138,7 +116,7 @@ impl ImageBuilder for Client {
             .await
             .map_err(|error| request_error(OPERATION, pipeline, &error))?;
         let read: Result<_, ArnError> = images.iter().map(read_summary).collect();
-        read.map_err(|error| unreadable(OPERATION, &error))
+        read.map_err(|error| unreadable(OPERATION, pipeline, &error))
     }
 
     async fn all_images(
@@ -151,7 +129,8 @@ impl ImageBuilder for Client {
         while let Some(image) = images.next().await {
             let image =
                 image.map_err(|error| request_error(OPERATION, "of this account", &error))?;
-            let summary = read_summary(&image).map_err(|error| unreadable(OPERATION, &error))?;
+            let summary = read_summary(&image)
+                .map_err(|error| unreadable(OPERATION, "of this account", &error))?;
             if see(summary, read_container_images(image.output_resources()).collect()).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -167,16 +146,10 @@ impl ImageBuilder for Client {
             .send()
             .await
             .map_err(|error| request_error(OPERATION, reference, &error))?;
-        let image = answer.image().ok_or_else(|| RequestError {
-            operation: OPERATION,
-            subject: reference.to_string(),
-            cause: Cause {
-                kind: ErrorKind::Unreadable,
-                code: None,
-                message: "the answer holds no image".to_owned(),
-            },
-        })?;
-        read_image(image).map_err(|error| unreadable(OPERATION, &error))
+        let image = answer
+            .image()
+            .ok_or_else(|| unreadable(OPERATION, reference, "the answer holds no image"))?;
+        read_image(image).map_err(|error| unreadable(OPERATION, reference, &error))
     }
 
     async fn builds_of(
@@ -186,7 +159,7 @@ impl ImageBuilder for Client {
     ) -> Result<Vec<ImageSummary>, RequestError> {
         let builds = list_builds(self, &format!("{family}/{version}")).await?;
         let read: Result<_, ArnError> = builds.iter().map(read_summary).collect();
-        read.map_err(|error| unreadable(BUILDS, &error))
+        read.map_err(|error| unreadable(BUILDS, &family, &error))
     }
 
     async fn last_workflow_end(&self, image: &ImageArn) -> Result<Option<Timestamp>, RequestError> {
@@ -207,7 +180,10 @@ impl ImageBuilder for Client {
                     .send()
                     .await
                     .map_err(|error| request_error(OPERATION, recipe, &error))?;
-                answer.image_recipe.ok_or_else(|| no_recipe(recipe))?.components
+                answer
+                    .image_recipe
+                    .ok_or_else(|| unreadable(OPERATION, recipe, "the answer holds no recipe"))?
+                    .components
             }
             RecipeKind::Container => {
                 let request = self.get_container_recipe().container_recipe_arn(recipe.to_string());
@@ -215,7 +191,10 @@ impl ImageBuilder for Client {
                     .send()
                     .await
                     .map_err(|error| request_error(OPERATION, recipe, &error))?;
-                answer.container_recipe.ok_or_else(|| no_recipe(recipe))?.components
+                answer
+                    .container_recipe
+                    .ok_or_else(|| unreadable(OPERATION, recipe, "the answer holds no recipe"))?
+                    .components
             }
         };
         Ok(component_arns(&components.unwrap_or_default()).map(str::to_owned).collect())
@@ -232,7 +211,7 @@ impl ImageBuilder for Client {
         let component = answer.component();
         Ok(Component {
             arn: read(component.and_then(types::Component::arn))
-                .map_err(|error| unreadable(OPERATION, &error))?,
+                .map_err(|error| unreadable(OPERATION, reference, &error))?,
             name: component.and_then(types::Component::name).unwrap_or_default().to_owned(),
             created: read_date(component.and_then(types::Component::date_created)),
         })
@@ -249,7 +228,8 @@ impl ImageBuilder for Client {
         let mut releases = newer_versions(since, versions);
         let version = format!("{family}/{}", since.version);
         for build in list_builds(self, &version).await? {
-            let arn: ImageArn = read(build.arn()).map_err(|error| unreadable(BUILDS, &error))?;
+            let arn: ImageArn =
+                read(build.arn()).map_err(|error| unreadable(BUILDS, &version, &error))?;
             if read_status(build.state()).phase() == BuildPhase::Succeeded {
                 releases.extend(newer_build(since, arn.build(), build.date_created()));
             }
@@ -280,7 +260,7 @@ impl ImageBuilder for Client {
             .map_err(|error| request_error(OPERATION, &version, &error))?;
         for build in builds {
             let arn: ComponentArn =
-                read(build.arn()).map_err(|error| unreadable(OPERATION, &error))?;
+                read(build.arn()).map_err(|error| unreadable(OPERATION, &version, &error))?;
             releases.extend(newer_build(since, arn.build(), build.date_created()));
         }
         Ok(releases)
@@ -291,7 +271,7 @@ impl ImageBuilder for Client {
         for version in versions_of(self, family, name).await? {
             for build in list_builds(self, version.arn().unwrap_or_default()).await? {
                 let ImageSummary { arn: image, status, created } =
-                    read_summary(&build).map_err(|error| unreadable(BUILDS, &error))?;
+                    read_summary(&build).map_err(|error| unreadable(BUILDS, &family, &error))?;
                 let producer = Producer { image, status, created };
                 for output in read_outputs(build.output_resources()) {
                     outputs.insert(output, producer.clone());
@@ -316,7 +296,7 @@ impl ImageBuilder for Client {
         match answer {
             Ok(answer) => read(answer.image_build_version_arn())
                 .map(Started::Build)
-                .map_err(|error| unreadable(OPERATION, &error)),
+                .map_err(|error| unreadable(OPERATION, pipeline, &error)),
             Err(error) => match error.kind() {
                 ErrorKind::IdempotencyMismatch => Ok(Started::AlreadyStarted),
                 ErrorKind::InUse => Ok(Started::InUse),
@@ -437,227 +417,8 @@ async fn list_builds(
     pages.try_collect().await.map_err(|error| request_error(BUILDS, version, &error))
 }
 
-/// Of versions and their dates, those that are newer than `since`.
-fn newer_versions<'a>(
-    since: BuildVersion,
-    versions: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>,
-) -> Vec<NewerBuild> {
-    versions
-        .filter_map(|(version, created)| Some((version?.parse::<Version>().ok()?, created)))
-        .filter(|(version, _)| *version > since.version)
-        .map(|(version, created)| NewerBuild {
-            version,
-            rebuild: false,
-            created: read_date(created),
-        })
-        .collect()
-}
-
-/// A build of the version of `since`, if it is newer.
-fn newer_build(
-    since: BuildVersion,
-    build: BuildVersion,
-    created: Option<&str>,
-) -> Option<NewerBuild> {
-    let created = read_date(created);
-    (build > since).then_some(NewerBuild { version: since.version, rebuild: true, created })
-}
-
 /// A page's filter, as the API has it.
 fn filters(filter: Option<Filter>) -> Option<Vec<types::Filter>> {
     let Filter { name, values } = filter?;
     Some(vec![types::Filter::builder().name(name).set_values(Some(values)).build()])
-}
-
-/// Reads an ARN that an answer must hold; an absent one reads as the empty text.
-fn read<T: std::str::FromStr<Err = ArnError>>(arn: Option<&str>) -> Result<T, ArnError> {
-    arn.unwrap_or_default().parse()
-}
-
-/// The items of a list that can be read. One that cannot be harms no other: it is named, and left
-/// out.
-fn readable<T>(kind: &str, items: impl Iterator<Item = Result<T, ArnError>>) -> Vec<T> {
-    let report = |error: &ArnError| tracing::warn!("a {kind} is left out of the fleet: {error}");
-    items.filter_map(|item| item.inspect_err(report).ok()).collect()
-}
-
-fn read_pipeline(pipeline: &types::ImagePipeline) -> Result<Pipeline, ArnError> {
-    let recipe = pipeline.image_recipe_arn().or(pipeline.container_recipe_arn());
-    Ok(Pipeline {
-        arn: read(pipeline.arn())?,
-        status: match pipeline.status() {
-            Some(types::PipelineStatus::Disabled) => PipelineStatus::Disabled,
-            // A status of its own invention would not stop Image Builder's scheduler either.
-            _ => PipelineStatus::Enabled,
-        },
-        recipe: read(recipe)?,
-        image_tags: pipeline
-            .image_tags()
-            .map(|tags| tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
-            .unwrap_or_default(),
-        configurations: Configurations {
-            infrastructure: pipeline.infrastructure_configuration_arn().map(folded),
-            distribution: pipeline.distribution_configuration_arn().map(folded),
-        },
-        created: read_date(pipeline.date_created()),
-        updated: read_date(pipeline.date_updated()),
-        last_run: read_date(pipeline.date_last_run()),
-        has_resume_tag: pipeline.tags().is_some_and(|tags| tags.contains_key(RESUME_TAG)),
-        last_run_succeeded: pipeline.last_run_status() == Some(&types::ImageStatus::Available),
-    })
-}
-
-fn read_recipe(
-    arn: Option<&str>,
-    name: Option<&str>,
-    parent: Option<&str>,
-    created: Option<&str>,
-) -> Result<Recipe, ArnError> {
-    Ok(Recipe {
-        arn: read(arn)?,
-        name: name.unwrap_or_default().to_owned(),
-        parent: ParentImage::parse(parent.unwrap_or_default()),
-        created: read_date(created),
-    })
-}
-
-fn read_summary(image: &types::ImageSummary) -> Result<ImageSummary, ArnError> {
-    Ok(ImageSummary {
-        arn: read(image.arn())?,
-        status: read_status(image.state()),
-        created: read_date(image.date_created()),
-    })
-}
-
-/// A date. One that cannot be read is none: it only makes a pause or an age less exact.
-fn read_date(text: Option<&str>) -> Option<Timestamp> {
-    text?.parse().ok()
-}
-
-/// An ARN that is only compared, in the case that Image Builder makes ARNs in.
-fn folded(arn: &str) -> Box<str> {
-    arn.to_ascii_lowercase().into()
-}
-
-/// The container images that a build has produced.
-fn read_container_images(
-    resources: Option<&types::OutputResources>,
-) -> impl Iterator<Item = String> {
-    let containers = resources.map(types::OutputResources::containers).unwrap_or_default();
-    containers.iter().flat_map(types::Container::image_uris).cloned()
-}
-
-/// What a build has produced: AMIs by id, container images by name.
-fn read_outputs(resources: Option<&types::OutputResources>) -> impl Iterator<Item = String> {
-    let amis = resources.map(types::OutputResources::amis).unwrap_or_default();
-    let amis = amis.iter().filter_map(types::Ami::image).map(str::to_owned);
-    amis.chain(read_container_images(resources))
-}
-
-/// The parameters that a distribution writes AMI ids to, by name.
-fn read_parameters(
-    configuration: Option<&types::DistributionConfiguration>,
-) -> BTreeSet<ParameterName> {
-    let distributions =
-        configuration.map(types::DistributionConfiguration::distributions).unwrap_or_default();
-    distributions
-        .iter()
-        .flat_map(types::Distribution::ssm_parameter_configurations)
-        .map(|parameter| ParameterName::from(parameter.parameter_name()))
-        .collect()
-}
-
-fn component_arns(components: &[types::ComponentConfiguration]) -> impl Iterator<Item = &str> {
-    components.iter().map(types::ComponentConfiguration::component_arn)
-}
-
-fn read_status(state: Option<&types::ImageState>) -> ImageStatus {
-    state
-        .and_then(types::ImageState::status)
-        .map_or_else(|| ImageStatus::Unknown("no status".into()), |status| status.as_str().into())
-}
-
-fn read_image(image: &types::Image) -> Result<Image, ArnError> {
-    let recipe = image.image_recipe();
-    let container = image.container_recipe();
-    let recipe_arn = recipe
-        .and_then(types::ImageRecipe::arn)
-        .or(container.and_then(types::ContainerRecipe::arn));
-    let parent = recipe
-        .and_then(types::ImageRecipe::parent_image)
-        .or(container.and_then(types::ContainerRecipe::parent_image));
-    let listed = recipe
-        .map(types::ImageRecipe::components)
-        .or(container.map(types::ContainerRecipe::components))
-        .unwrap_or_default();
-    // What cannot be read is not compared: an unusual spelling in an answer must not keep the
-    // pipeline from being decided.
-    let components: Vec<_> = component_arns(listed).filter_map(|arn| arn.parse().ok()).collect();
-    let infrastructure =
-        image.infrastructure_configuration().and_then(types::InfrastructureConfiguration::arn);
-    let distribution =
-        image.distribution_configuration().and_then(types::DistributionConfiguration::arn);
-    Ok(Image {
-        arn: read::<ImageArn>(image.arn())?,
-        name: image.name().unwrap_or_default().to_owned(),
-        status: read_status(image.state()),
-        shortage: read_shortage(image),
-        created: read_date(image.date_created()),
-        recipe: recipe_arn.and_then(|arn| arn.parse().ok()),
-        parent: parent.and_then(|text| read_parent(text, container.is_some())),
-        components_complete: components.len() == listed.len(),
-        components,
-        pipeline: image.source_pipeline_arn().and_then(|arn| arn.parse().ok()),
-        configurations: Configurations {
-            infrastructure: infrastructure.map(folded),
-            distribution: distribution.map(folded),
-        },
-        outputs: read_outputs(image.output_resources()).collect(),
-        ssm_parameters: read_parameters(image.distribution_configuration()),
-    })
-}
-
-/// The parent that is shown of an image. Of an image whose recipe names a parameter, every text that
-/// is not plainly an image's name may be the parameter's value, which is never shown; only a
-/// container's parent may be a name in a registry.
-fn read_parent(text: &str, is_container: bool) -> Option<ParentImage> {
-    match ParentImage::parse(text).ok()? {
-        parent @ ParentImage::Image(_) => Some(parent),
-        ParentImage::Ami(id) => is_ami_id(&id).then_some(ParentImage::Ami(id)),
-        parent @ ParentImage::Registry(_) if is_container => Some(parent),
-        ParentImage::Registry(_) | ParentImage::Parameter(_) | ParentImage::Product(_) => None,
-    }
-}
-
-/// Why a build failed for want of capacity or quota, if it did. A component's own output may hold
-/// any word, so that a failure in a component is none.
-fn read_shortage(image: &types::Image) -> Option<String> {
-    let context = image.state().and_then(types::ImageState::failure_context);
-    if context.is_some_and(|context| context.component_failure().is_some()) {
-        return None;
-    }
-    let reason = image.state().and_then(types::ImageState::reason);
-    let failure = context.and_then(types::ImageFailureContext::distribution_failure);
-    let distribution = failure.and_then(types::DistributionFailureContext::error_message);
-    let regions = failure.map(types::DistributionFailureContext::region_failures);
-    let regions =
-        regions.unwrap_or_default().iter().filter_map(types::RegionFailure::error_message);
-    let mut shown = reason.into_iter().chain(distribution).chain(regions);
-    let shown = shown.find(|text| is_shortage(text));
-    shown.map(one_line)
-}
-
-/// An answer about a recipe that has none.
-fn no_recipe(recipe: &RecipeArn) -> RequestError {
-    let message = "the answer holds no recipe".to_owned();
-    let cause = Cause { kind: ErrorKind::Unreadable, code: None, message };
-    RequestError { operation: "get recipe", subject: recipe.to_string(), cause }
-}
-
-fn unreadable(operation: &'static str, error: &ArnError) -> RequestError {
-    RequestError {
-        operation,
-        subject: "and read the answer".to_owned(),
-        cause: Cause { kind: ErrorKind::Unreadable, code: None, message: error.to_string() },
-    }
 }
