@@ -132,7 +132,7 @@ proptest! {
     }
 }
 
-/// > A message of another topic than the one that is named starts nothing, and is said to be that.
+/// > A message from another topic than the configured one starts nothing, and the report says why.
 #[tokio::test(start_paused = true)]
 async fn a_message_of_another_topic_starts_nothing_and_says_so() {
     let ours = "arn:aws:sns:us-east-1:123456789012:the-one-that-we-hear";

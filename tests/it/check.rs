@@ -35,7 +35,7 @@ async fn a_lost_notification_is_made_up_for() {
     assert_eq!(lab.count("web"), 2, "a check after that finds nothing to do");
 }
 
-/// > The check starts the topmost pipeline of each line that is behind; the cascade brings the others along.
+/// > The check starts the topmost pipeline of each line that is behind; the cascade starts its descendants.
 #[tokio::test(start_paused = true)]
 async fn the_topmost_starts_and_the_cascade_brings_the_others() {
     let lab = Lab::new().await;
@@ -66,7 +66,7 @@ async fn without_any_notification_a_check_converges_a_level_a_round() {
     assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
 }
 
-/// > Whoever is below a pipeline that is behind waits for it by name, however far below.
+/// > A pipeline waits for any ancestor that is behind, however distant, and the reason names it.
 #[tokio::test(start_paused = true)]
 async fn who_is_below_waits_by_name() {
     let lab = Lab::silent(&[]).await;
@@ -121,7 +121,7 @@ async fn a_check_that_starts_nothing_publishes_nothing() {
     assert!(lab.published_reports().is_empty());
 }
 
-/// > The check compares components, too: a start says which one moved, from where to where.
+/// > The check compares components, too: the reason says which one moved, from which build to which.
 #[tokio::test(start_paused = true)]
 async fn a_new_component_starts_whoever_holds_the_old_one() {
     let lab = Lab::silent(&[]).await;
@@ -216,7 +216,7 @@ async fn a_component_that_is_gone_harms_its_pipelines_alone() {
     assert!(said_of(&report, "plain").starts_with("rebuild"), "{report}");
 }
 
-/// > A component that may not be read is not compared, is named with the reason, and skips no pipeline.
+/// > A component that the function is not allowed to read is not compared, is named with the reason, and skips no pipeline.
 #[tokio::test(start_paused = true)]
 async fn given_a_forbidden_component_then_its_pipeline_follows_its_parent_all_the_same() {
     let lab = Lab::silent(&[]).await;
@@ -258,7 +258,7 @@ async fn a_check_and_a_notification_cause_one_build() {
     assert_eq!(lab.count("web"), 1);
 }
 
-/// > A pipeline below one that could not be observed waits for it by name, and the retry decides.
+/// > A pipeline waits for an ancestor that could not be observed, the reason names it, and the retry decides.
 #[tokio::test(start_paused = true)]
 async fn who_is_below_the_unknown_waits() {
     let lab = Lab::silent(&[]).await;

@@ -47,7 +47,7 @@ async fn alone_each_level_waits_for_a_schedule_of_its_own() {
     }
 }
 
-/// > With Image Builder's own schedules beside ours, nothing is built twice for one cause.
+/// > Beside Image Builder's own schedules, nothing is built twice for one cause.
 #[tokio::test(start_paused = true)]
 async fn together_the_whole_line_is_current_at_once_and_sunday_finds_nothing_to_do() {
     let lab = Lab::new().await;

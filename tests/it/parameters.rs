@@ -5,7 +5,7 @@ use emulator::faults::{Fault, Kind};
 
 use crate::lab::{AMAZON, Lab, message, said_of};
 
-/// > A parent that a parameter names is followed: when the parameter comes to another image, the pipeline starts, whether it holds an AMI's id or an image's ARN.
+/// > A parent that a parameter names is tracked: when the parameter changes to another image, the pipeline starts, whether it holds an AMI id or an image ARN.
 #[tokio::test(start_paused = true)]
 async fn a_parameter_that_changes_starts_its_pipelines() {
     let lab = Lab::silent(&[]).await;
@@ -175,7 +175,7 @@ async fn a_parameter_store_that_is_down_holds_up_who_needs_it_and_nobody_else() 
     assert_eq!(lab.count("web"), 2, "the retry does what was left");
 }
 
-/// > A parameter that leads a pipeline back to its own images is refused by name, as a circle of recipes is.
+/// > A parameter that leads a pipeline back to its own images is refused by name, as a cycle of recipes is.
 #[tokio::test(start_paused = true)]
 async fn a_parameter_that_leads_back_to_its_own_pipeline_is_refused_by_name() {
     let lab = Lab::new().await;

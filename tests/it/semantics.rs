@@ -130,7 +130,7 @@ async fn death_at_any_call_causes_no_loss_and_no_second_build() {
     }
 }
 
-/// > A start that is throttled is tried again, and what cannot be done in the end is visible in the dead-letter queue, the log and the report.
+/// > A throttled start is retried, and what fails in the end is visible in the dead-letter queue, the log and the report.
 #[tokio::test(start_paused = true)]
 async fn throttled_starts_happen_in_the_end() {
     let lab = Lab::new().await;
@@ -147,7 +147,7 @@ async fn throttled_starts_happen_in_the_end() {
     assert_eq!(lab.dead_letters(), 0);
 }
 
-/// > What no other try mends fails no invocation: it is reported when it begins, and once a day from then on.
+/// > A failure that a retry cannot fix fails no invocation: it is reported when it begins, and then once a day.
 #[tokio::test(start_paused = true)]
 async fn given_a_start_that_is_refused_for_good_then_it_is_reported_and_not_retried() {
     let lab = Lab::new().await;
@@ -197,7 +197,7 @@ async fn an_up_to_date_child_is_not_started() {
     assert_eq!(lab.count("web"), 1);
 }
 
-/// > What a parent reference resolves to is asked of Image Builder, never read from the message.
+/// > What a parent reference resolves to is read from Image Builder, never from the message.
 #[tokio::test(start_paused = true)]
 async fn a_message_of_an_image_that_is_not_there_causes_nothing() {
     let lab = Lab::silent(&[]).await;
@@ -371,7 +371,7 @@ async fn every_decision_has_its_sentence_everywhere() {
     "#);
 }
 
-/// > A recipe that pins its parent (an exact build, an AMI id) is never started for a newer one: it is left as pinned, with what it misses.
+/// > A pipeline whose recipe pins its parent (an exact build, an AMI id) is never started for a newer one: it is skipped as pinned, with what it misses.
 #[tokio::test(start_paused = true)]
 async fn a_pinned_child_is_left_with_what_it_misses() {
     let lab = Lab::silent(&[]).await;
@@ -418,7 +418,7 @@ async fn a_cycle_is_refused_by_name() {
     );
 }
 
-/// > A DISABLED pipeline is left alone, although the API would start it.
+/// > A DISABLED pipeline is skipped, although the API would start it.
 #[tokio::test(start_paused = true)]
 async fn a_disabled_pipeline_is_left() {
     let lab = Lab::new().await;
@@ -472,7 +472,7 @@ async fn an_unreadable_message_harms_no_other() {
     insta::assert_snapshot!(error, @"1 not finished: message message-0: the message is not JSON: expected ident at line 1 column 2");
 }
 
-/// > A message that is somebody else's is ignored, and the report says so.
+/// > A message that is not about an image is ignored, and the report says so.
 #[tokio::test(start_paused = true)]
 async fn a_foreign_message_is_ignored() {
     let lab = Lab::silent(&[]).await;
@@ -531,7 +531,7 @@ async fn a_building_child_is_decided_again_at_its_end() {
     assert!(waited, "{:?}", lab.reports());
 }
 
-/// > A build that failed is tried again at once on a new parent.
+/// > A failed build is retried at once on a new parent.
 #[tokio::test(start_paused = true)]
 async fn a_failed_build_is_tried_on_a_new_parent() {
     let lab = Lab::new().await;
@@ -555,7 +555,7 @@ async fn a_failed_build_is_tried_on_a_new_parent() {
     );
 }
 
-/// > From the same inputs a build is tried again after an hour, then after two, and once a day from then on.
+/// > From the same inputs a failed build is retried after an hour, then after two, then once a day.
 #[tokio::test(start_paused = true)]
 async fn the_same_inputs_are_not_hammered() {
     let lab = Lab::new().await;
@@ -606,7 +606,7 @@ async fn a_pipeline_without_an_image_starts() {
     );
 }
 
-/// > Where a pipeline and its child are behind at once, only the upper one starts; the child waits for it by name.
+/// > When a pipeline and its child are both behind, only the parent pipeline starts; the child waits, and the reason names the parent pipeline.
 #[tokio::test(start_paused = true)]
 async fn a_child_waits_for_a_parent_that_is_behind_itself() {
     let lab = Lab::silent(&[]).await;

@@ -35,7 +35,7 @@ async fn marked(lab: &Lab) -> Vec<String> {
     marked.map(|it| it.name().unwrap().to_owned()).collect()
 }
 
-/// > A check that runs short of time stops before its deadline, says how far it came, and the next one goes on from there.
+/// > A check that runs short of time stops before its deadline and reports how far it got, and the next one resumes there.
 #[tokio::test(start_paused = true)]
 async fn a_check_that_runs_short_of_time_is_gone_on_with() {
     let lab = Lab::within(SHORT, &[]).await;
@@ -200,7 +200,7 @@ async fn a_throttled_check_slows_down_as_far_as_it_has_to() {
     }
 }
 
-/// > Whoever is told how often he may ask is not throttled.
+/// > With `CALLS_PER_SECOND` at or below the account's rate, no call is throttled.
 #[tokio::test(start_paused = true)]
 async fn calls_per_second_that_are_let_through_cause_no_throttle() {
     let (calls, refused, took) = throttled(&[("CALLS_PER_SECOND", "50")], 50, 100).await;

@@ -33,7 +33,7 @@ async fn image_events_alone_carry_the_cascade_to_the_last_level() {
     assert_eq!(lab.dead_letters(), 0);
 }
 
-/// > News of images and parameters that come through EventBridge are followed as the topic's are, and with both triggers on nothing is built twice.
+/// > Events from EventBridge about images and parameters are handled like notifications, and with both triggers enabled nothing is built twice.
 #[tokio::test(start_paused = true)]
 async fn both_triggers_and_duplicates_build_nothing_twice() {
     let lab = lab(true).await;
