@@ -24,6 +24,14 @@ impl<'a> Scope<'a> {
             Self::Fleet(_) => None,
         }
     }
+
+    /// Why there is nothing to look at, if no pipeline is in scope.
+    pub fn why_empty(self) -> &'static str {
+        match self {
+            Self::Image(_) => "no pipeline of this account and Region is built on it",
+            Self::Fleet(_) => "there is no such pipeline",
+        }
+    }
 }
 
 /// Pipelines by ARN or by name, where `*` stands for any text. An empty selection is everything.

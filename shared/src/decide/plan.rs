@@ -289,10 +289,10 @@ mod tests {
             observed(&fleet, "web", "gold/1.0.0/1", "gold/1.0.0/2"),
         ];
         insta::assert_snapshot!(planned(&fleet, &observed), @"
-        gold: leave: built on itself: gold -> java -> billing -> gold
+        gold: skip: built on itself: gold -> java -> billing -> gold
         java: up-to-date: java 1.0.0/1 was built on gold 1.0.0/2, which gold x.x.x resolves to
         web: rebuild: parent image gold 1.0.0/1 -> 1.0.0/2
-        billing: leave: built on itself: billing -> gold -> java -> billing
+        billing: skip: built on itself: billing -> gold -> java -> billing
         ");
     }
 }

@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn older_parent_never_takes_a_child_back() {
         let observed = PipelineObservation { parent_now: Some(at("gold/1.0.0/2")), ..up_to_date() };
-        insta::assert_snapshot!(decided(&observed), @"leave: built on gold 1.0.0/3, newer than 1.0.0/2, which its recipe resolves to now; never goes back");
+        insta::assert_snapshot!(decided(&observed), @"skip: built on gold 1.0.0/3, newer than 1.0.0/2, which its recipe resolves to now; never goes back");
     }
 
     #[test]
@@ -597,16 +597,16 @@ mod tests {
             not_selected,
         ];
         insta::assert_snapshot!(all.iter().map(decided).collect::<Vec<_>>().join("\n"), @"
-        leave: the pipeline is disabled
-        leave: built on itself: web -> gold -> web
-        leave: pinned to gold 1.0.0/2, misses gold 1.0.0/4 (2 builds behind)
-        leave: pinned to gold 1.0.0/4, misses nothing
-        leave: pinned to ami-0cd12345db678d90f (gold 1.0.0/3), misses gold 1.0.0/4
-        leave: its parent ami-0cd12345db678d90f cannot be compared
-        leave: its parent, the parameter /golden/ami, does not resolve: it was not read
-        leave: its recipe arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.0.0 is not found
-        leave: its parent gold x.x.x does not resolve: ForbiddenException: not shared
-        leave: its parent gold 1.x.x does not select 2.0.0/1
+        skip: the pipeline is disabled
+        skip: built on itself: web -> gold -> web
+        skip: pinned to gold 1.0.0/2, misses gold 1.0.0/4 (2 builds behind)
+        skip: pinned to gold 1.0.0/4, misses nothing
+        skip: pinned to ami-0cd12345db678d90f (gold 1.0.0/3), misses gold 1.0.0/4
+        skip: its parent ami-0cd12345db678d90f cannot be compared
+        skip: its parent, the parameter /golden/ami, does not resolve: it was not read
+        skip: its recipe arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.0.0 is not found
+        skip: its parent gold x.x.x does not resolve: ForbiddenException: not shared
+        skip: its parent gold 1.x.x does not select 2.0.0/1
         ");
     }
 
@@ -637,7 +637,7 @@ mod tests {
         rebuild: parameter /golden ami-1 -> ami-2; built once for this, and still shows ami-1
         up-to-date: web 1.0.0/1 was built on gold 1.0.0/4, which ssm:/golden holds
         rebuild: parameter /golden gold 1.0.0/3 -> gold 1.0.0/4; built once for this since 2026-11-23T09:00:00Z, and still shows gold 1.0.0/3
-        leave: built on gold 1.0.0/5, newer than 1.0.0/4, which its recipe resolves to now; never goes back
+        skip: built on gold 1.0.0/5, newer than 1.0.0/4, which its recipe resolves to now; never goes back
         rebuild: parameter /golden platinum 1.0.0/1 -> gold 1.0.0/4; built once for this since 2026-11-23T09:00:00Z, and still shows platinum 1.0.0/1
         up-to-date: web 1.0.0/1 was built on ami-2, which ssm:/golden holds
         rebuild: parameter /golden an earlier value -> ami-2
@@ -809,7 +809,7 @@ mod tests {
     fn a_moved_component_causes_rebuild_whatever_cannot_be_compared_of_the_parent() {
         for parent in ["ami-0cd12345db678d90f", "prod-abcdefghijklm", "amazonlinux:latest"] {
             let still = with_components(follows(parent), &["stig/1.0.0/1"], &["stig/1.0.0/1"]);
-            assert_eq!(decide(&still, RetryPolicy::default()).kind(), "leave", "{parent}");
+            assert_eq!(decide(&still, RetryPolicy::default()).kind(), "skip", "{parent}");
             let mut moved = with_components(follows(parent), &["stig/1.0.0/1"], &["stig/1.1.0/1"]);
             assert_eq!(decided(&moved), "rebuild: component stig 1.0.0/1 -> 1.1.0/1", "{parent}");
             moved.images.push(summary(&image("web/1.0.0/2", "BUILDING", "image/gold/1.0.0/3")));
@@ -828,7 +828,7 @@ mod tests {
             component: "stig x.x.x".to_owned(),
             problem: "ForbiddenException: not shared".to_owned(),
         });
-        insta::assert_snapshot!(decided(&observed), @"leave: its component stig x.x.x does not resolve: ForbiddenException: not shared");
+        insta::assert_snapshot!(decided(&observed), @"skip: its component stig x.x.x does not resolve: ForbiddenException: not shared");
     }
 
     #[test]
@@ -847,7 +847,7 @@ mod tests {
     fn why_a_parameter_could_not_be_used_is_said() {
         let mut observed = holds("ami-1", None, "ami-1");
         observed.member.parameter = Some(ParameterLookup::Unresolved("it is a secret".to_owned()));
-        insta::assert_snapshot!(decided(&observed), @"leave: its parent, the parameter /golden, does not resolve: it is a secret");
+        insta::assert_snapshot!(decided(&observed), @"skip: its parent, the parameter /golden, does not resolve: it is a secret");
     }
 
     #[test]
