@@ -33,7 +33,7 @@ fn code(text: &str) -> &str {
 
 /// Only the adapters name types of the SDKs.
 #[test]
-fn only_the_adapters_know_the_sdks() {
+fn given_shared_then_only_the_adapters_name_sdk_types() {
     for (path, text) in sources(&root().join("shared/src")) {
         if !path.ends_with("image_builder/sdk.rs") {
             assert!(!code(&text).contains("aws_sdk_imagebuilder::"), "{}", path.display());
@@ -46,7 +46,7 @@ fn only_the_adapters_know_the_sdks() {
 
 /// What decides does no I/O: nothing asynchronous, no client, no log, no clock.
 #[test]
-fn what_decides_does_no_io() {
+fn given_the_deciding_modules_then_they_do_no_io() {
     let pure = [
         "version",
         "arn",
@@ -91,7 +91,7 @@ fn what_decides_does_no_io() {
 
 /// Production code does not know that the emulator exists.
 #[test]
-fn production_code_knows_no_emulator() {
+fn given_production_code_then_it_does_not_mention_the_emulator() {
     for folder in ["shared/src", "functions"] {
         for (path, text) in sources(&root().join(folder)) {
             assert!(!text.to_lowercase().contains("emulator"), "{}", path.display());
@@ -101,7 +101,7 @@ fn production_code_knows_no_emulator() {
 
 /// The simulation's oracle shares no code with the product.
 #[test]
-fn the_oracle_knows_no_product() {
+fn given_the_oracle_then_it_uses_no_code_of_the_product() {
     let text = fs::read_to_string(root().join("tests/src/simulation/oracle.rs")).unwrap();
     for crate_name in ["image_cascade", "gold_cascade", "dependency_check"] {
         assert!(!text.contains(crate_name), "oracle.rs uses {crate_name}");
@@ -110,7 +110,7 @@ fn the_oracle_knows_no_product() {
 
 /// Each setting of the code has its row in the README, and each row its setting.
 #[test]
-fn the_readme_lists_every_setting() {
+fn given_the_readme_then_it_lists_every_setting() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let table = readme.split("## Settings").nth(1).unwrap().split("\n## ").next().unwrap();
     let listed: Vec<&str> =
@@ -120,7 +120,7 @@ fn the_readme_lists_every_setting() {
 
 /// The template hands every setting to both functions, and nothing that is none.
 #[test]
-fn the_template_hands_over_every_setting() {
+fn given_the_template_then_it_passes_every_setting() {
     let template = fs::read_to_string(root().join("template.yaml")).unwrap();
     let variables = template.split("      Variables:\n").nth(1).unwrap();
     let given = variables.lines().map_while(|line| line.strip_prefix("        "));
@@ -134,7 +134,7 @@ fn the_template_hands_over_every_setting() {
 /// Whatever the template accepts for a setting, the functions accept: else a deployed stack could have
 /// functions that end at their start.
 #[test]
-fn the_template_accepts_no_value_that_a_function_refuses() {
+fn given_a_value_that_the_template_accepts_then_the_functions_accept_it() {
     let template = Template::ours().unwrap();
     let probes = "0 1 10 11 1000 1001 true false yes info warn fatal never 0h 1h 24h 999999h 0m 30m \
                   59m 60m 90m 0s 3599s 3600s 24 1d -1h \
@@ -180,7 +180,7 @@ fn accepts(parameter: &Value, value: &str) -> bool {
 
 /// The commands of the README are the ones that CI runs.
 #[test]
-fn ci_runs_the_readmes_test_command() {
+fn given_the_readmes_test_command_then_ci_runs_it() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let ci = fs::read_to_string(root().join(".ci/run")).unwrap();
     let command = "cargo test --workspace";

@@ -77,7 +77,7 @@ async fn announced(certified: &CertifiedKey<KeyPair>, roots: &Roots) -> (Cloud, 
 }
 
 #[tokio::test]
-async fn given_a_server_that_a_root_vouches_for_then_children_start() {
+async fn given_a_trusted_server_certificate_then_children_start() {
     let certified = certified();
     let (_, invoked) = announced(&certified, &Roots::of("known", &certified.cert.pem())).await;
     assert!(!invoked.failed, "{}", invoked.log);
@@ -85,7 +85,7 @@ async fn given_a_server_that_a_root_vouches_for_then_children_start() {
 }
 
 #[tokio::test]
-async fn given_a_server_that_nobody_vouches_for_then_it_is_asked_nothing_and_the_log_says_why() {
+async fn given_an_untrusted_server_certificate_then_nothing_is_sent_and_the_log_says_why() {
     let another = Roots::of("another", &certified().cert.pem());
     let (cloud, invoked) = announced(&certified(), &another).await;
     assert!(invoked.failed, "{}", invoked.log);
@@ -94,7 +94,7 @@ async fn given_a_server_that_nobody_vouches_for_then_it_is_asked_nothing_and_the
 }
 
 #[tokio::test]
-async fn given_a_system_without_roots_then_nothing_is_asked_and_the_log_says_so() {
+async fn given_a_system_without_root_certificates_then_nothing_is_sent_and_the_log_says_why() {
     let (cloud, invoked) = announced(&certified(), &Roots::of("none", "")).await;
     assert!(invoked.failed, "{}", invoked.log);
     let why = "no certificate can be verified: no root trust anchors were provided";

@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 
-use crate::lab::{envelope, message, pipeline_arn};
+use emulator::fleet::pipeline_arn;
+
+use crate::lab::{envelope, message};
 
 const BUILD_TIME: Duration = Duration::from_millis(200);
 
@@ -129,7 +131,7 @@ fn log_of(cloud: &Cloud) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn the_whole_cascade_runs_on_the_real_binary_and_the_log_says_why() {
+async fn given_the_real_binary_then_the_whole_cascade_runs_and_the_log_says_why() {
     let cloud = up(&[]).await;
     fleet::move_bases(&cloud, "2026.11.2");
     fleet::run_golds(&cloud).await.unwrap();
@@ -153,7 +155,7 @@ async fn the_whole_cascade_runs_on_the_real_binary_and_the_log_says_why() {
 }
 
 #[tokio::test]
-async fn a_killed_process_causes_no_loss_and_no_second_build() {
+async fn given_a_killed_process_then_no_build_is_lost_or_doubled() {
     for kind in [Kind::KillBefore, Kind::KillAfter] {
         let cloud = up(&[]).await;
         fleet::move_bases(&cloud, "2026.11.2");
@@ -176,7 +178,7 @@ async fn a_killed_process_causes_no_loss_and_no_second_build() {
 }
 
 #[tokio::test]
-async fn fifty_copies_at_once_cause_one_build_each() {
+async fn given_fifty_copies_at_once_then_each_child_is_built_once() {
     let cloud = up(&[]).await;
     let event = unheard(&cloud).await;
     for _ in 0..50 {
@@ -191,7 +193,7 @@ async fn fifty_copies_at_once_cause_one_build_each() {
 const GOLDS_CHILDREN: [&str; 4] = ["java-21", "node-22", "legacy-crm", "kiosk"];
 
 #[tokio::test]
-async fn death_at_every_call_of_the_real_binary_causes_no_loss_and_no_second_build() {
+async fn given_a_process_killed_at_any_call_then_no_build_is_lost_or_doubled() {
     for kind in [Kind::KillBefore, Kind::KillAfter] {
         for after in 0.. {
             let cloud = up(&[]).await;
@@ -212,7 +214,7 @@ async fn death_at_every_call_of_the_real_binary_causes_no_loss_and_no_second_bui
 
 /// Image Builder is away for a while, with all that it knows.
 #[tokio::test]
-async fn services_that_are_away_and_come_back_cause_no_loss_and_no_second_build() {
+async fn given_services_that_fail_and_recover_then_no_build_is_lost_or_doubled() {
     let (cloud, address, server) = up_on("127.0.0.1:0", &[], deploy::TIMEOUT).await;
     let event = unheard(&cloud).await;
     let slow = Fault::new("ListImagePipelineImages", Kind::Slow, 100);
@@ -239,7 +241,8 @@ async fn services_that_are_away_and_come_back_cause_no_loss_and_no_second_build(
 }
 
 #[tokio::test]
-async fn a_thousand_notifications_in_a_burst_cause_one_build_each_in_bounded_memory() {
+async fn given_a_burst_of_a_thousand_notifications_then_each_child_is_built_once_in_bounded_memory()
+{
     const MOST_MIB: u64 = 64;
     let (cloud, address, _) = up_on("127.0.0.1:0", &[], deploy::TIMEOUT).await;
     let event = unheard(&cloud).await;
@@ -261,7 +264,7 @@ async fn a_thousand_notifications_in_a_burst_cause_one_build_each_in_bounded_mem
 }
 
 #[tokio::test]
-async fn no_process_is_left_behind() {
+async fn given_the_end_of_the_emulator_then_no_process_is_left() {
     let (cloud, address, server) = up_on("127.0.0.1:0", &[], deploy::TIMEOUT).await;
     let event = unheard(&cloud).await;
     cloud.lambda().invoke("gold-cascade", &event).await.unwrap();
@@ -275,7 +278,7 @@ async fn no_process_is_left_behind() {
 }
 
 #[tokio::test]
-async fn an_unreadable_message_is_tried_three_times_and_kept() {
+async fn given_an_unreadable_message_then_it_is_tried_three_times_and_kept() {
     let cloud = up(&[]).await;
     cloud.lambda().invoke_later("gold-cascade", envelope(&["not JSON"]));
     while cloud.lambda().pending() > 0 || cloud.state().sqs.letters(DEAD_LETTERS).is_empty() {
@@ -289,7 +292,7 @@ async fn an_unreadable_message_is_tried_three_times_and_kept() {
 }
 
 #[tokio::test]
-async fn an_overrun_deadline_ends_the_process_and_the_retry_does_the_work() {
+async fn given_an_overrun_deadline_then_the_process_ends_and_the_retry_does_the_work() {
     let cloud = up_with_timeout(&[], Duration::from_secs(2)).await;
     cloud.state().image_builder.set_build_time(Duration::ZERO);
     fleet::build_golds_unheard(&cloud).await.unwrap();
@@ -308,7 +311,7 @@ async fn an_overrun_deadline_ends_the_process_and_the_retry_does_the_work() {
 }
 
 #[tokio::test]
-async fn a_bad_setting_is_named_at_the_start() {
+async fn given_a_bad_setting_then_the_process_names_it_and_ends() {
     let cloud = up(&[("DRY_RUN", "perhaps")]).await;
     let result = cloud.lambda().invoke("gold-cascade", &json!({ "Records": [] })).await.unwrap();
     assert!(result.failed);
@@ -321,7 +324,7 @@ async fn a_bad_setting_is_named_at_the_start() {
 
 /// The real binary knows its deadline, stops before it, and the next one goes on.
 #[tokio::test]
-async fn a_check_stops_before_the_deadline_that_lambda_gives() {
+async fn given_lambdas_deadline_then_a_check_stops_before_it() {
     let cloud = up_with_timeout(&[], Duration::from_secs(5)).await;
     fleet::release_stig(&cloud, "1.1.0");
     let slow = Fault::new("GetComponent", Kind::Slow, u32::MAX).lasting(Duration::from_secs(3));

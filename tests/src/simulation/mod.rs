@@ -20,6 +20,7 @@ use emulator::clock::Clock;
 use emulator::cloud::{ACCOUNT, Cloud, REGION};
 use emulator::deploy::{self, DEAD_LETTERS, FUNCTIONS, GOLD_TOPIC, REPORT_TOPIC};
 use emulator::faults::Kind;
+use emulator::fleet::Fleet;
 use emulator::iam::Role;
 use emulator::lambda::{Code, Deployment, Handler};
 use emulator::pace::Pace;
@@ -31,7 +32,7 @@ use serde_json::Value;
 use draw::{Play, SHORTAGES, Step, Triggers};
 use oracle::Verdict;
 use watch::{HIDE_THE_PARENT, Watch};
-use world::World;
+use world::{Fleets, World};
 
 use crate::wire;
 
@@ -78,7 +79,7 @@ pub fn run(seed: u64, tracing: bool) -> Outcome {
 
 async fn played(play: &Play, tracing: bool) -> Outcome {
     match set_up(play, tracing) {
-        Ok((cloud, watch)) => go_on(play, &cloud, &watch).await,
+        Ok((cloud, watch, fleets)) => go_on(play, &cloud, &watch, fleets).await,
         Err(error) => Outcome {
             violations: vec![format!("the cloud cannot be set up: {error}")],
             trace: String::new(),
@@ -96,7 +97,7 @@ fn topic(name: &str) -> String {
 fn set_up(
     play: &Play,
     tracing: bool,
-) -> Result<(Cloud, Watch), Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<(Cloud, Watch, Fleets), Box<dyn std::error::Error + Send + Sync>> {
     let cloud = Cloud::new(Clock::starting_at("2026-11-23T12:00:00Z".parse()?), Duration::ZERO)?;
     let ahead = SignedDuration::from_secs(play.skew_seconds);
     let watch = Watch::new(cloud.now(), cloud.state().parameters.clone(), ahead, tracing);
@@ -127,7 +128,12 @@ fn set_up(
             dead_letter_queue: Some(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTERS}")),
         });
     }
-    Ok((cloud, watch))
+    let topic = topic(GOLD_TOPIC);
+    let fleets = Fleets {
+        fleet: Fleet::new(&cloud, "standard", Some(&topic))?,
+        elsewhere: Fleet::new(&cloud, "elsewhere", Some(&topic))?,
+    };
+    Ok((cloud, watch, fleets))
 }
 
 /// A handler whose invocations are seen to begin and to end, however they end.
@@ -154,9 +160,9 @@ fn watched(handler: Handler, cloud: &Cloud, watch: &Watch) -> Handler {
     })
 }
 
-async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch) -> Outcome {
+async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch, fleets: Fleets) -> Outcome {
     let topic = topic(GOLD_TOPIC);
-    let mut world = World::new(cloud, watch, play, topic.clone());
+    let mut world = World::new(cloud, watch, play, topic.clone(), fleets);
     let mut wired = Ok(());
     if play.triggers != Triggers::Rules {
         wired = deploy::subscribe(cloud, &topic);
