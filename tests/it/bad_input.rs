@@ -1,4 +1,4 @@
-//! Input that nobody meant: no text and no JSON brings a function down or makes it say nothing, and
+//! Unintended input: no text and no JSON brings a function down or makes it say nothing, and
 //! nothing foreign can pass for a line of ours.
 
 use emulator::fleet::{arn, pipeline};

@@ -3,9 +3,10 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use emulator::deploy;
+
+use crate::eventually::eventually;
 
 fn program() -> Command {
     let folder = deploy::build_functions().unwrap();
@@ -99,8 +100,8 @@ fn given_help_then_it_names_each_command() {
 
 /// Ends `serve` as a terminal's Ctrl-C and as a supervisor would, while a function is there.
 #[cfg(target_os = "linux")]
-#[test]
-fn given_an_interrupt_then_no_process_is_left() {
+#[tokio::test]
+async fn given_an_interrupt_then_no_process_is_left() {
     for signal in ["-INT", "-TERM"] {
         let mut serve = program()
             .args(["serve", "--empty", "--port", "0"])
@@ -113,11 +114,8 @@ fn given_an_interrupt_then_no_process_is_left() {
         assert_eq!(functions.len(), 1, "the function is there");
         Command::new("kill").args([signal, &serve.id().to_string()]).status().unwrap();
         serve.wait().unwrap();
-        let patience = Instant::now() + Duration::from_secs(10);
-        while PathBuf::from(format!("/proc/{}", functions[0])).exists() {
-            assert!(Instant::now() < patience, "the function is still there after {signal}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let process = PathBuf::from(format!("/proc/{}", functions[0]));
+        eventually(&format!("no function is left after {signal}"), || !process.exists()).await;
     }
 }
 

@@ -26,27 +26,10 @@ where
 }
 
 async fn runs(lab: &Lab, image: &str) -> Vec<WorkflowExecutionMetadata> {
-    let mut runs = Vec::new();
-    let mut token = None;
-    loop {
-        let page = lab
-            .client
-            .list_workflow_executions()
-            .image_build_version_arn(image)
-            .max_results(2)
-            .set_next_token(token)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(page.image_build_version_arn(), Some(image));
-        runs.extend(page.workflow_executions.unwrap_or_default());
-        token = page.next_token;
-        if token.is_none() {
-            break;
-        }
-    }
-    runs.sort_by(|one, other| one.start_time.cmp(&other.start_time));
-    runs
+    let request = lab.client.list_workflow_executions().image_build_version_arn(image);
+    let pages = request.max_results(2).into_paginator().send().try_collect().await.unwrap();
+    assert!(pages.iter().all(|page| page.image_build_version_arn() == Some(image)));
+    pages.into_iter().flat_map(|page| page.workflow_executions.unwrap_or_default()).collect()
 }
 
 /// `BUILD COMPLETED 12:00:24-12:06:00`

@@ -1,5 +1,5 @@
-//! The real binary and services that it reaches over TLS: whom does it believe, and what does it say
-//! if it believes nobody?
+//! The real binary and services that it reaches over TLS: which certificates does it trust,
+//! and what does it log where it trusts none?
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::processes::{unheard, up_at};
+use crate::processes::{built_without_notice, up_at};
 
 fn certified() -> CertifiedKey<KeyPair> {
     generate_simple_self_signed(["localhost".to_owned()]).unwrap()
 }
 
-/// Shows a certificate to whoever comes, and passes on what is within.
+/// Serves with a certificate, and forwards what is within.
 async fn shown(certified: &CertifiedKey<KeyPair>, to: String) -> String {
     let key = PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
     let config = ServerConfig::builder()
@@ -35,10 +35,10 @@ async fn shown(certified: &CertifiedKey<KeyPair>, to: String) -> String {
             let (stream, _) = listener.accept().await.unwrap();
             let (acceptor, to) = (acceptor.clone(), to.clone());
             tokio::spawn(async move {
-                // Who is not believed is told so, and hears nothing else.
+                // A client that does not trust the certificate ends the handshake.
                 let Ok(mut stream) = acceptor.accept(stream).await else { return };
                 let mut service = TcpStream::connect(to).await.unwrap();
-                // Either may have enough at any time.
+                // Either side may close at any time.
                 let _ = copy_bidirectional(&mut stream, &mut service).await;
             });
         }
@@ -70,7 +70,7 @@ async fn announced(certified: &CertifiedKey<KeyPair>, roots: &Roots) -> (Cloud, 
     let endpoint = shown(certified, listener.local_addr().unwrap().to_string()).await;
     let settings = [("SSL_CERT_FILE", roots.0.to_str().unwrap())];
     let (cloud, _) = up_at(endpoint, listener, &settings, deploy::TIMEOUT).await;
-    let event = unheard(&cloud).await;
+    let event = built_without_notice(&cloud).await;
     cloud.state().calls.clear();
     let invoked = cloud.lambda().invoke("gold-cascade", &event).await.unwrap();
     (cloud, invoked)

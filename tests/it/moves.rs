@@ -21,7 +21,7 @@ enum Parent {
     Base,
     /// The parameter.
     Parameter,
-    /// An AMI, for ever.
+    /// An AMI, which never changes.
     Ami,
     /// Another pipeline's image, by this form.
     Pipeline(usize, &'static str),
@@ -131,7 +131,7 @@ fn proptest_given_lost_notifications_then_every_change_is_built_once_by_each_pip
             }
             // No more checks than there are levels bring everybody along, whatever is lost.
             for checks in 0.. {
-                prop_assert!(checks <= fleet.len(), "the checks do not come to an end");
+                prop_assert!(checks <= fleet.len(), "the checks do not end");
                 let report = lab.check().await.unwrap();
                 lab.rest().await;
                 if report["totals"]["started"] == 0 {

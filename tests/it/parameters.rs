@@ -29,7 +29,7 @@ async fn given_a_changed_parameter_then_its_pipelines_start() {
     insta::assert_snapshot!(said_of(&report, "by-name"), @"up-to-date: by-name 1.0.0/2 was built on ami-2, which ssm:/golden/ami holds");
 }
 
-/// Nobody knows whether Image Builder shows the parameter or what it held: either way each change
+/// It is not documented whether Image Builder shows the parameter or what it held: either way each change
 /// causes one build.
 #[tokio::test(start_paused = true)]
 async fn given_either_form_of_the_shown_parent_then_each_change_causes_one_build() {
@@ -80,7 +80,7 @@ async fn given_a_parameter_of_a_gold_image_then_its_children_are_built() {
         "{said}"
     );
     assert_eq!(["gold", "web", "billing"].map(|it| lab.count(it)), [1, 2, 1]);
-    // Nothing happens for a parameter that holds somebody else's AMI.
+    // Nothing happens for a parameter that holds another owner's AMI.
     lab.put_parameter("/imagebuilder/gold/latest", "ami-0ef98765ba432f01d");
     lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
     assert_eq!(lab.count("web"), 2);
@@ -107,7 +107,7 @@ async fn given_a_parameter_with_an_image_arn_then_its_pipeline_is_a_child() {
     insta::assert_snapshot!(said_of(&report, "one"), @"leave: built on gold 1.0.0/2, newer than 1.0.0/1, which its recipe resolves to now; never goes back");
 }
 
-/// The gold pipeline stands above whoever names its AMI through a parameter.
+/// The gold pipeline is the parent of each pipeline that names its AMI through a parameter.
 #[tokio::test(start_paused = true)]
 async fn given_a_parameter_whose_producer_is_behind_then_the_producer_starts_first() {
     let lab = Lab::silent(&[]).await;

@@ -26,7 +26,7 @@ async fn check_to_rest(lab: &Lab) -> Vec<String> {
     names
 }
 
-const NOBODY: [&str; 0] = [];
+const NOTHING: [&str; 0] = [];
 
 mod docker_tools {
     use super::*;
@@ -39,7 +39,7 @@ mod docker_tools {
             pipeline("windows").on("aws:image/windows-server-2025-english-full-base-x86/x.x.x"),
         )
         .await;
-        assert_eq!(check_to_rest(&lab).await, NOBODY, "no base has moved");
+        assert_eq!(check_to_rest(&lab).await, NOTHING, "no base has moved");
         lab.move_base("2026.11.2");
         assert_eq!(check_to_rest(&lab).await, ["gold"]);
     }
@@ -74,7 +74,7 @@ mod docker_tools {
         lab.move_base("2026.11.2");
         lab.release_agent("1.1.0", "name: agent 1.1");
         assert_eq!(check_to_rest(&lab).await, ["gold"]);
-        assert_eq!(check_to_rest(&lab).await, NOBODY);
+        assert_eq!(check_to_rest(&lab).await, NOTHING);
     }
 
     #[tokio::test(start_paused = true)]
@@ -90,7 +90,7 @@ mod docker_tools {
         lab.build(pipeline("gold").on(AMAZON)).await;
         let image = lab.run_to_rest("gold").await;
         lab.client.delete_image().image_build_version_arn(image).send().await.unwrap();
-        assert_eq!(check_to_rest(&lab).await, NOBODY, "the one before it is as good");
+        assert_eq!(check_to_rest(&lab).await, NOTHING, "the one before it is as good");
         lab.client
             .delete_image()
             .image_build_version_arn(arn("image/gold/1.0.0/1"))
@@ -175,7 +175,7 @@ mod kpack {
         let lab = Lab::silent(&[]).await;
         lab.build(pipeline("gold").on(AMAZON)).await;
         lab.release_agent("1.1.0", "name: agent 1.1");
-        assert_eq!(check_to_rest(&lab).await, NOBODY);
+        assert_eq!(check_to_rest(&lab).await, NOTHING);
     }
 
     #[tokio::test(start_paused = true)]
@@ -195,7 +195,7 @@ mod kpack {
         lab.build(pipeline("gold").on(AMAZON).component(AGENT)).await;
         lab.break_agent();
         assert_eq!(check_to_rest(&lab).await, ["gold"]);
-        assert_eq!(check_to_rest(&lab).await, NOBODY);
+        assert_eq!(check_to_rest(&lab).await, NOTHING);
     }
 
     #[tokio::test(start_paused = true)]
@@ -277,7 +277,7 @@ mod openshift {
         lab.add(pipeline("gold").on(AMAZON));
         lab.run_to_rest("gold").await;
         lab.add(pipeline("web").on("image/gold/x.x.x").disabled());
-        assert_eq!(check_to_rest(&lab).await, NOBODY);
+        assert_eq!(check_to_rest(&lab).await, NOTHING);
     }
 }
 
@@ -356,7 +356,7 @@ mod konflux {
         leave: built on itself: one -> two -> one
         leave: built on itself: two -> one -> two
         ");
-        // A circle of three, one of whose members has a way out that nobody takes.
+        // A circle of three, one of whose members has an unused way out.
         insta::assert_snapshot!(
             refused(&[
                 ("one", "image/three/x.x.x"), ("two", "image/one/1.x.x"), ("three", "image/two/1.0.0"),
@@ -385,7 +385,7 @@ mod konflux {
         let theirs = "arn:aws:imagebuilder:us-east-1:210987654321:image/gold/x.x.x";
         recipe_and_pipeline(&lab, "gold", theirs).await;
         assert_eq!(check_to_rest(&lab).await, ["gold"]);
-        assert_eq!(check_to_rest(&lab).await, NOBODY);
+        assert_eq!(check_to_rest(&lab).await, NOTHING);
         lab.pass(Duration::from_hours(3)).await;
         let now = lab.cloud.now();
         lab.cloud.state().image_builder.publish_image("210987654321", "gold", "1.1.0", now);

@@ -117,7 +117,7 @@ fn parent_that_is_followed(fleet: &[Drawn], index: usize) -> Option<usize> {
 }
 
 /// Each pipeline that a new image of pipeline 0 reaches in the end: going up from it through
-/// followed parents one comes to 0, and meets nothing that is disabled.
+/// tracked parents the path reaches 0 and meets nothing that is disabled.
 fn reached(fleet: &[Drawn], index: usize) -> bool {
     let mut at = index;
     for _ in 0..=fleet.len() {
@@ -162,7 +162,7 @@ fn proptest_given_a_random_fleet_then_the_cascade_builds_what_the_oracle_says_on
 #[test]
 fn proptest_given_a_fleet_of_hundreds_then_one_message_starts_exactly_the_children() {
     on_fleets(4, 400, async |mut fleet| {
-        // A flat fleet: whoever has a parent in the fleet is built on the first pipeline.
+        // A flat fleet: each pipeline with a parent in the fleet is built on the first.
         for it in &mut fleet {
             it.parent = it.parent.map(|(_, form)| (0, form));
         }
@@ -238,7 +238,7 @@ fn on_fleets(cases: u32, size: usize, test: impl AsyncFn(Vec<Drawn>) -> Result<(
     on(cases, fleets(size), test);
 }
 
-/// How many cases are tried: `usual`, or more if somebody has the time.
+/// How many cases are tried: `usual`, or more if the environment asks for them.
 pub(crate) fn cases(usual: u32) -> u32 {
     if std::env::var_os("IMAGE_CASCADE_CASES").is_some() { 200 } else { usual }
 }

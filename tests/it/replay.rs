@@ -13,7 +13,7 @@ pub(crate) fn sample(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// The fleet that the samples speak of: two golds with two images each, of which nobody has heard,
+/// The fleet that the samples speak of: two golds with two images each, none of which was announced,
 /// and a child of each.
 async fn fleet() -> Lab {
     let lab = Lab::silent(&[]).await;

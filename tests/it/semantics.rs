@@ -780,19 +780,8 @@ async fn given_image_tags_of_a_pipeline_then_each_start_has_them() {
 /// Every numbered sentence of the document stands above a test.
 #[test]
 fn given_a_promise_then_a_test_quotes_it() {
-    let tests = [
-        include_str!("semantics.rs"),
-        include_str!("check.rs"),
-        include_str!("parameters.rs"),
-        include_str!("report.rs"),
-        include_str!("time.rs"),
-        include_str!("native.rs"),
-        include_str!("triggers.rs"),
-        include_str!("bad_input.rs"),
-        include_str!("identity.rs"),
-        include_str!("tries.rs"),
-    ]
-    .concat();
+    let sources = crate::sources::below("tests/it", &["rs"]);
+    let tests: String = sources.into_iter().map(|source| source.text).collect();
     let promises = include_str!("../../docs/semantics.md").lines().filter_map(|line| {
         let (number, sentence) = line.split_once(". ")?;
         number.parse::<u32>().ok().map(|_| sentence)

@@ -195,7 +195,7 @@ async fn given_a_cancelled_build_then_it_is_retried_in_place_and_only_its_end_is
     insta::assert_snapshot!(refusal(lab.client.retry_image().image_build_version_arn(&arn).send().await), @"InvalidRequestException: The value supplied for parameter 'imageBuildVersionArn' is not valid. Only AMI images in state FAILED or CANCELLED can be retried.");
 }
 
-/// Dates in answers end at the millisecond; whoever asks what was built since a moment within one
+/// Dates in answers end at the millisecond; a query for what was built since a moment within one
 /// must still be told.
 #[tokio::test(start_paused = true)]
 async fn regression_given_a_build_then_it_is_not_older_than_the_moment_before_it() {

@@ -93,7 +93,7 @@ fn topic(name: &str) -> String {
     format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}")
 }
 
-/// The functions, deployed with the template's rights, and nobody subscribed yet.
+/// The functions, deployed with the template's rights, without a subscription yet.
 fn set_up(
     play: &Play,
     tracing: bool,
@@ -200,8 +200,8 @@ async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch, fleets: Fleets) -> Out
             world.act(Step::Truth(*kind));
         }
     }
-    come_to_rest(play, cloud, watch).await;
-    // Without a subscriber nobody hears it.
+    play_to_rest(play, cloud, watch).await;
+    // Without a subscription no function gets it.
     let heard = play.triggers != Triggers::Rules;
     tell(play, cloud, watch, if heard { &world.garbage } else { &[] })
 }
@@ -218,7 +218,7 @@ async fn stand_still(cloud: &Cloud, watch: &Watch) {
 }
 
 /// Waits until nothing happens by itself any more. The longest delay of a message is two days.
-/// Nobody waits for a play that is lost: pipelines that start one another for ever never rest.
+/// A lost play is not waited for: pipelines that start one another without end never rest.
 async fn rest(cloud: &Cloud, watch: &Watch) {
     let until = cloud.now() + Duration::from_hours(24 * 4);
     while !cloud.is_at_rest() && !watch.seen().is_lost() {
@@ -244,7 +244,7 @@ async fn check(play: &Play, cloud: &Cloud, watch: &Watch) -> Option<Value> {
         watch.seen().violation(cloud.now(), what);
         return None;
     }
-    // Nothing waits for a try that there was not: a build from before its reason came to be is none.
+    // Nothing waits for a try that there was not: a build from before its reason is none.
     // Where nothing but dates tells what an image lacks, four good images a day are the bound,
     // whatever they were built for: a fifth waits. Where the record of a parent's workflows is gone,
     // a build that began while the parent's ran counts as a try, and the next one is later for it.
@@ -354,7 +354,7 @@ fn tells(verdict: &Verdict, said: &str) -> bool {
 
 /// A bounded number of checks makes every pipeline that can be current, current, and the last
 /// report says the truth of every other one.
-async fn come_to_rest(play: &Play, cloud: &Cloud, watch: &Watch) {
+async fn play_to_rest(play: &Play, cloud: &Cloud, watch: &Watch) {
     let mut last = Value::Null;
     for round in 0.. {
         let Some(report) = check(play, cloud, watch).await else { return };

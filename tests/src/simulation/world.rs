@@ -47,7 +47,7 @@ pub struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    /// The fleet as it begins, with an image for each pipeline that has one. Nobody hears of it.
+    /// The fleet as it begins, with an image for each pipeline that has one. None is announced.
     pub fn new(
         cloud: &'a Cloud,
         watch: &'a Watch,
@@ -287,7 +287,7 @@ impl<'a> World<'a> {
         self.call("UpdateImagePipeline", update);
     }
 
-    /// Takes Image Builder's own schedules away, so that the world comes to rest.
+    /// Takes Image Builder's own schedules away, so that the world can rest.
     pub fn end_schedules(&mut self) {
         for index in 0..self.play.pipelines.len() {
             if self.play.pipelines[index].schedule.is_some() {

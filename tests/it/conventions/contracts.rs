@@ -1,45 +1,23 @@
-//! What ARCHITECTURE.md and README.md say of the code, held against the code.
+//! Do README, template and CI agree with the code?
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use emulator::template::Template;
 use image_cascade::settings::Settings;
 use regex::Regex;
 use serde_json::Value;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            found.push((path, text));
-        }
-    }
-    found
-}
-
-/// The part of a source file that is not its tests.
-fn code(text: &str) -> &str {
-    text.split("#[cfg(test)]\nmod tests").next().unwrap()
-}
+use crate::sources::{Source, below, root};
 
 /// Only the adapters name types of the SDKs.
 #[test]
 fn given_shared_then_only_the_adapters_name_sdk_types() {
-    for (path, text) in sources(&root().join("shared/src")) {
-        if !path.ends_with("image_builder/sdk.rs") {
-            assert!(!code(&text).contains("aws_sdk_imagebuilder::"), "{}", path.display());
+    for source in below("shared/src", &["rs"]) {
+        if !source.path.ends_with("image_builder/sdk.rs") {
+            assert!(!source.code().contains("aws_sdk_imagebuilder::"), "{}", source.path);
         }
-        if !(path.ends_with("parameter_store.rs") || path.ends_with("aws.rs")) {
-            assert!(!code(&text).contains("aws_sdk_ssm::"), "{}", path.display());
+        if !(source.path.ends_with("parameter_store.rs") || source.path.ends_with("aws.rs")) {
+            assert!(!source.code().contains("aws_sdk_ssm::"), "{}", source.path);
         }
     }
 }
@@ -70,8 +48,10 @@ fn given_the_deciding_modules_then_they_do_no_io() {
         "report",
         "scope",
     ];
+    let sources = below("shared/src", &["rs"]);
     for name in pure {
-        let text = fs::read_to_string(root().join(format!("shared/src/{name}.rs"))).unwrap();
+        let path = format!("{name}.rs");
+        let source = sources.iter().find(|it| it.path == path).unwrap();
         for forbidden in [
             "async ",
             "std::fs",
@@ -84,7 +64,7 @@ fn given_the_deciding_modules_then_they_do_no_io() {
             "aws_sdk",
             "tokio",
         ] {
-            assert!(!code(&text).contains(forbidden), "{name}.rs has {forbidden}");
+            assert!(!source.code().contains(forbidden), "{name}.rs has {forbidden}");
         }
     }
 }
@@ -93,8 +73,8 @@ fn given_the_deciding_modules_then_they_do_no_io() {
 #[test]
 fn given_production_code_then_it_does_not_mention_the_emulator() {
     for folder in ["shared/src", "functions"] {
-        for (path, text) in sources(&root().join(folder)) {
-            assert!(!text.to_lowercase().contains("emulator"), "{}", path.display());
+        for Source { path, text } in below(folder, &["rs"]) {
+            assert!(!text.to_lowercase().contains("emulator"), "{folder}/{path}");
         }
     }
 }
