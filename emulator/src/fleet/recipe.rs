@@ -36,7 +36,7 @@ impl Recipe {
     /// Its version.
     #[must_use]
     pub fn version(mut self, version: impl AsRef<str>) -> Self {
-        self.version = version.as_ref().to_owned();
+        version.as_ref().clone_into(&mut self.version);
         self
     }
 

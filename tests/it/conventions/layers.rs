@@ -26,7 +26,7 @@ const IO: &[&str] = &[
 ];
 
 /// What reads the time.
-const CLOCK: &[&str] = &["::now()", "SystemTime", "Instant"];
+const CLOCK: &[&str] = &["::now()"];
 
 /// The crates that the AWS SDK consists of.
 const SDK: &[&str] = &["aws_config", "aws_runtime", "aws_sdk_", "aws_smithy_", "aws_types"];

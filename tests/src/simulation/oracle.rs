@@ -200,7 +200,7 @@ impl Oracle<'_> {
         }
     }
 
-    /// The images that count as a pipeline's: those of its executions, and those of CreateImage
+    /// The images that count as a pipeline's: those of its executions, and those of `CreateImage`
     /// without it from the recipe that it runs and the configurations that it names.
     fn images(&mut self, pipeline: &Value, recipe: &Value) -> Vec<Value> {
         let arn = text(pipeline, "arn");
@@ -220,7 +220,7 @@ impl Oracle<'_> {
     }
 
     /// The builds of a pipeline that run, each with when it was asked for: those of its executions,
-    /// and those of CreateImage without it and that will bring what it lacks.
+    /// and those of `CreateImage` without it and that will bring what it lacks.
     pub fn running(&mut self, pipeline: &str) -> Vec<(String, Timestamp)> {
         let since = self.parts(pipeline).into_iter().filter_map(|part| part.since).max();
         let Some(pipeline) = self.pipeline(pipeline) else { return Vec::new() };
