@@ -136,7 +136,7 @@ proptest! {
 /// > A message of another topic than the one that is named starts nothing, and is said to be that.
 #[tokio::test(start_paused = true)]
 async fn given_a_message_of_another_topic_then_nothing_starts_and_the_report_says_so() {
-    let ours = "arn:aws:sns:us-east-1:123456789012:the-one-that-we-hear";
+    let ours = "arn:aws:sns:us-east-1:123456789012:the-configured-one";
     let lab = Lab::with_settings(&[("GOLD_TOPIC_ARN", ours)]).await;
     lab.add(pipeline("gold").on(AMAZON));
     lab.add(pipeline("web").on("image/gold/x.x.x"));

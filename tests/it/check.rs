@@ -121,6 +121,18 @@ async fn given_a_check_that_starts_nothing_then_nothing_is_published() {
     assert!(lab.published_reports().is_empty());
 }
 
+/// The setting makes every check a dry run, whatever its event asks for.
+#[tokio::test(start_paused = true)]
+async fn given_the_setting_of_a_dry_run_then_no_event_turns_it_off() {
+    let lab = Lab::silent(&[("DRY_RUN", "true")]).await;
+    lab.add(pipeline("gold").on(AMAZON));
+    for event in [json!({}), json!({ "dryRun": false }), json!({ "pipelines": ["gold"] })] {
+        let report = lab.check_by(&event).await.unwrap();
+        assert_eq!(report["dryRun"], true, "{event}");
+    }
+    assert_eq!(lab.count("gold"), 0);
+}
+
 /// > The check compares components, too: a start says which one moved, from where to where.
 #[tokio::test(start_paused = true)]
 async fn given_a_new_component_then_pipelines_with_the_old_one_start() {

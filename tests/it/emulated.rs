@@ -29,7 +29,10 @@ async fn runs(lab: &Lab, image: &str) -> Vec<WorkflowExecutionMetadata> {
     let request = lab.client.list_workflow_executions().image_build_version_arn(image);
     let pages = request.max_results(2).into_paginator().send().try_collect().await.unwrap();
     assert!(pages.iter().all(|page| page.image_build_version_arn() == Some(image)));
-    pages.into_iter().flat_map(|page| page.workflow_executions.unwrap_or_default()).collect()
+    let mut runs: Vec<WorkflowExecutionMetadata> =
+        pages.into_iter().flat_map(|page| page.workflow_executions.unwrap_or_default()).collect();
+    runs.sort_by(|one, other| one.start_time.cmp(&other.start_time));
+    runs
 }
 
 /// `BUILD COMPLETED 12:00:24-12:06:00`

@@ -1,4 +1,4 @@
-//! The example stack: does a newcomer who deploys it beside ours see the cascade?
+//! The example stack: does its fleet show the cascade?
 
 use std::time::Duration;
 

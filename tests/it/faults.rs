@@ -28,9 +28,9 @@ where
     }
 }
 
-/// What a plain client of each service is told when a fault of this kind strikes: Image Builder, the
+/// The error that a plain client of each service gets when a fault of this kind strikes: Image Builder, the
 /// Parameter Store, SNS.
-async fn told(cloud: &Cloud, kind: Kind) -> [String; 3] {
+async fn answers(cloud: &Cloud, kind: Kind) -> [String; 3] {
     let config =
         sdk_config(cloud, "plain").into_builder().retry_config(RetryConfig::disabled()).build();
     let add = |operation: &str| cloud.state().faults.add(Fault::new(operation, kind, 1));
@@ -61,7 +61,7 @@ async fn given_a_fault_of_each_service_then_it_answers_as_that_service_does() {
         Kind::UnknownRefusal,
         Kind::Error,
     ] {
-        lines.push(format!("{kind:?}: {}", told(&lab.cloud, kind).await.join(" | ")));
+        lines.push(format!("{kind:?}: {}", answers(&lab.cloud, kind).await.join(" | ")));
     }
     insta::assert_snapshot!(lines.join("\n"), @r"
     Throttle: 429 CallRateLimitExceededException | 400 ThrottlingException | 400 Throttling

@@ -1,7 +1,7 @@
 //! Dependencies that move at random, notifications that are lost, and how often each pipeline may
 //! build by that.
 //!
-//! The oracle knows what was drawn and what has moved: a pipeline builds once for all that has
+//! The oracle has what was drawn and what has moved: a pipeline builds once for all that has
 //! moved since the fleet was last at rest, if anything did that it follows, or a pipeline above it.
 
 use emulator::faults::{Fault, Kind};

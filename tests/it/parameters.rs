@@ -29,6 +29,30 @@ async fn given_a_changed_parameter_then_its_pipelines_start() {
     insta::assert_snapshot!(said_of(&report, "by-name"), @"up-to-date: by-name 1.0.0/2 was built on ami-2, which ssm:/golden/ami holds");
 }
 
+/// Both are read in one request, whose answer has them in any order.
+#[tokio::test(start_paused = true)]
+async fn given_parameters_whose_names_begin_alike_then_each_has_its_own_value() {
+    let lab = Lab::silent(&[]).await;
+    let parameters = ["/golden/ami", "/golden/ami-arm", "/golden/ami-arm/beta", "/golden/ami:1"];
+    for (value, parameter) in parameters[..3].iter().enumerate() {
+        lab.put_parameter(parameter, &format!("ami-{value}"));
+    }
+    lab.put_parameter("/golden/ami", "ami-9");
+    for (index, parameter) in parameters.iter().enumerate() {
+        lab.add(pipeline(format!("web-{index}")).on(format!("ssm:{parameter}")));
+    }
+    lab.check().await.unwrap();
+    lab.rest().await;
+    let report = lab.check().await.unwrap();
+    let sentences = [0, 1, 2, 3].map(|index| said_of(&report, &format!("web-{index}")));
+    insta::assert_snapshot!(sentences.join("\n"), @"
+    up-to-date: web-0 1.0.0/1 was built on ami-9, which ssm:/golden/ami holds
+    up-to-date: web-1 1.0.0/1 was built on ami-1, which ssm:/golden/ami-arm holds
+    up-to-date: web-2 1.0.0/1 was built on ami-2, which ssm:/golden/ami-arm/beta holds
+    up-to-date: web-3 1.0.0/1 was built on ami-0, which ssm:/golden/ami:1 holds
+    ");
+}
+
 /// It is not documented whether Image Builder shows the parameter or what it held: either way each change
 /// causes one build.
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 //!
 //! The tables are those of dotnet/docker-tools (stale images, queue), docker-library's queue,
 //! kpack's build decision, `OpenShift`'s image-trigger controller, Freshmaker's parent images and
-//! Konflux's nudge graph; each row is told anew on this fleet, and none of their code or fixtures
+//! Konflux's nudge graph; each row is restated for this fleet, and none of their code or fixtures
 //! is here.
 
 use std::time::Duration;
@@ -301,7 +301,7 @@ mod freshmaker {
         );
     }
 
-    /// A child whose build began before its parent was there is not taken for current.
+    /// A child whose build began before its parent was there does not count as up to date.
     #[tokio::test(start_paused = true)]
     async fn given_a_child_that_ends_on_the_old_parent_then_it_is_built_again() {
         let lab = Lab::new().await;
@@ -356,7 +356,7 @@ mod konflux {
         leave: built on itself: one -> two -> one
         leave: built on itself: two -> one -> two
         ");
-        // A circle of three, one of whose members has an unused way out.
+        // A cycle of three, one of whose members has an unused way out.
         insta::assert_snapshot!(
             refused(&[
                 ("one", "image/three/x.x.x"), ("two", "image/one/1.x.x"), ("three", "image/two/1.0.0"),

@@ -211,7 +211,7 @@ async fn given_a_process_killed_at_any_call_then_no_build_is_lost_or_doubled() {
     }
 }
 
-/// Image Builder is away for a while, with all that it knows.
+/// Image Builder is unreachable for a while.
 #[tokio::test]
 async fn given_services_that_fail_and_recover_then_no_build_is_lost_or_doubled() {
     let (cloud, address, server) = up_on("127.0.0.1:0", &[], deploy::TIMEOUT).await;
@@ -319,7 +319,7 @@ async fn given_a_bad_setting_then_the_process_names_it_and_ends() {
     );
 }
 
-/// The real binary knows its deadline, stops before it, and the next one goes on.
+/// The real binary stops before its deadline, and the next check resumes.
 #[tokio::test]
 async fn given_lambdas_deadline_then_a_check_stops_before_it() {
     let cloud = up_with_timeout(&[], Duration::from_secs(5)).await;

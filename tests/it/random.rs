@@ -1,6 +1,6 @@
 //! Random fleets, and what a brute-force oracle says of them.
 //!
-//! The oracle knows the fleet only as it was drawn, compares versions as text with wildcards, and
+//! The oracle has the fleet only as it was drawn, compares versions as text with wildcards, and
 //! shares no line with the product.
 
 use emulator::fleet::{pipeline, pipeline_arn};
@@ -132,7 +132,7 @@ fn reached(fleet: &[Drawn], index: usize) -> bool {
             None => return false,
         }
     }
-    // More steps than pipelines: a circle.
+    // More steps than pipelines: a cycle.
     false
 }
 

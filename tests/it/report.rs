@@ -1,5 +1,6 @@
-//! What a check tells of pipelines that it does not start: what they miss, and for how long.
+//! What does a check report of pipelines that it does not start: what they miss, and for how long.
 
+use emulator::faults::{Fault, Kind};
 use emulator::fleet::{pipeline, pipeline_arn, recipe};
 use std::time::Duration;
 
@@ -63,6 +64,36 @@ async fn given_pins_then_they_are_reported_and_start_nothing() {
     let after =
         ["by-build", "by-version", "by-component", "by-component-version"].map(|it| lab.count(it));
     assert_eq!(before, after);
+}
+
+/// An image of this account with the same name does not hide what a pin to another account's misses.
+#[tokio::test(start_paused = true)]
+async fn given_a_namesake_of_this_account_then_a_pin_to_a_shared_image_misses_the_shared_one() {
+    let lab = Lab::silent(&[]).await;
+    lab.build(pipeline("gold").on(AMAZON)).await;
+    let publish = |version: &str| {
+        let now = lab.cloud.now();
+        lab.cloud.state().image_builder.publish_image("210987654321", "gold", version, now);
+    };
+    publish("1.0.0");
+    let theirs = "arn:aws:imagebuilder:us-east-1:210987654321:image/gold/1.0.0/1";
+    lab.build(pipeline("web").on(theirs)).await;
+    publish("1.1.0");
+    let report = lab.check().await.unwrap();
+    insta::assert_snapshot!(said_of(&report, "web"), @"leave: pinned to gold 1.0.0/1, misses gold 1.1.0/1 (1 version behind)");
+}
+
+/// A report that was not published fails the invocation; its retry starts nothing twice.
+#[tokio::test(start_paused = true)]
+async fn given_a_report_that_cannot_be_published_then_the_invocation_fails() {
+    let lab = Lab::silent(&[]).await;
+    lab.add(pipeline("gold").on(AMAZON));
+    lab.cloud.state().faults.add(Fault::new("sns:Publish", Kind::Forbidden, u32::MAX));
+    let error = lab.check().await.unwrap_err();
+    assert!(error.starts_with("failed to publish the report to arn:aws:sns:"), "{error}");
+    lab.cloud.state().faults.clear();
+    lab.check().await.unwrap();
+    assert_eq!(lab.count("gold"), 1);
 }
 
 /// > The report says since when and for how long each pipeline has been behind.

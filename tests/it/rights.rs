@@ -58,7 +58,12 @@ async fn refused(function: &str, role: Option<Role>) -> BTreeSet<String> {
         let _ = lab.check().await;
     }
     let state = lab.cloud.state();
-    state.refused.iter().filter(|(who, _)| who == function).map(|(_, what)| what.clone()).collect()
+    state
+        .refused
+        .iter()
+        .filter(|(caller, _)| caller == function)
+        .map(|(_, what)| what.clone())
+        .collect()
 }
 
 /// Rights that no call of ours needs, and why each is there.

@@ -101,6 +101,32 @@ async fn given_stale_lists_then_no_second_build_starts() {
     assert_eq!(lab.count("web"), 2);
 }
 
+/// The token of a start is that of the state, so that another caller's start of the same state with
+/// other tags counts as ours.
+#[tokio::test(start_paused = true)]
+async fn given_a_start_by_another_caller_with_other_tags_then_nothing_fails() {
+    let lab = Lab::silent(&[]).await;
+    lab.add(pipeline("gold").on(AMAZON));
+    lab.add(pipeline("web").on("image/gold/x.x.x").image_tag("team", "web"));
+    lab.run_to_rest("gold").await;
+    lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
+    let web = lab.shown("web").await;
+    let request = lab.client.update_image_pipeline().image_pipeline_arn(pipeline_arn("web"));
+    request
+        .set_image_recipe_arn(web.image_recipe_arn)
+        .set_infrastructure_configuration_arn(web.infrastructure_configuration_arn)
+        .image_tags("team", "platform")
+        .send()
+        .await
+        .unwrap();
+    // The lists show the state before the first start.
+    lab.cloud.state().faults.add(Fault::new("ListImagePipelineImages", Kind::Stale, 1));
+    let report = lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
+    assert!(said_of(&report, "web").starts_with("rebuild: "), "{report}");
+    assert_eq!(report["totals"]["failed"], 0, "{report}");
+    assert_eq!(lab.count("web"), 1);
+}
+
 /// > Wherever the function is killed, the retry starts what was not started, and nothing twice.
 #[tokio::test(start_paused = true)]
 async fn given_an_invocation_killed_at_any_call_then_no_build_is_lost_or_doubled() {
@@ -727,6 +753,34 @@ async fn given_a_parent_that_does_not_resolve_then_it_is_named() {
     lab.add(pipeline("web").on("image/gold/x.x.x"));
     let report = lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
     insta::assert_snapshot!(said_of(&report, "web"), @"leave: its parent gold x.x.x does not resolve: failed to get image arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x: ResourceNotFoundException: The resource with ARN 'arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x' does not exist.");
+}
+
+/// Of a fleet beyond a page only what concerns the image is listed, by filters: each form in which a
+/// recipe may name the image, and each version of a recipe that a pipeline names by pattern.
+#[tokio::test(start_paused = true)]
+async fn given_a_fleet_beyond_a_page_then_a_notification_finds_every_kind_of_child() {
+    let lab = Lab::silent(&[]).await;
+    lab.build(pipeline("gold").on(AMAZON).writes_parameter("/golden")).await;
+    let ami = lab.cloud.state().parameters.value("/golden").unwrap();
+    for index in 0..3 {
+        lab.add(pipeline(format!("other-{index}")).on(AMAZON));
+    }
+    lab.add(pipeline("by-image").on("image/gold/1.x.x"));
+    lab.add(pipeline("by-parameter").on("ssm:/golden"));
+    lab.add(pipeline("by-ami").on(ami));
+    lab.add(pipeline("moved-away").on("image/gold/x.x.x").runs("moved-away/x.x.x"));
+    lab.add_recipe(recipe("moved-away").version("1.1.0").on(AMAZON));
+    lab.cloud.state().longest_page = Some(2);
+    let report = lab.notify(&message_of_pipeline("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
+    let names = ["by-image", "by-parameter", "by-ami", "moved-away", "other-0"];
+    let sentences = names.map(|name| format!("{name}: {}", said_of(&report, name)));
+    insta::assert_snapshot!(sentences.join("\n"), @"
+    by-image: rebuild: no image yet; parent image gold 1.0.0/1
+    by-parameter: rebuild: no image yet; parent image ami-0f68d14af00407e4d
+    by-ami: leave: pinned to ami-0f68d14af00407e4d (gold 1.0.0/1), misses nothing
+    moved-away: not in the report
+    other-0: not in the report
+    ");
 }
 
 /// Paging, whole and short, changes nothing.

@@ -196,7 +196,7 @@ async fn given_a_cancelled_build_then_it_is_retried_in_place_and_only_its_end_is
 }
 
 /// Dates in answers end at the millisecond; a query for what was built since a moment within one
-/// must still be told.
+/// must still list it.
 #[tokio::test(start_paused = true)]
 async fn regression_given_a_build_then_it_is_not_older_than_the_moment_before_it() {
     let lab = Lab::silent(&[]).await;

@@ -94,6 +94,61 @@ async fn given_a_check_that_reaches_nothing_then_the_report_says_so() {
     assert_eq!((&event["stopped"]["done"], &event["stopped"]["of"]), (&0.into(), &3.into()));
 }
 
+/// A check that stops again where it began keeps the tag there.
+#[tokio::test(start_paused = true)]
+async fn given_two_checks_that_stop_at_one_pipeline_then_it_keeps_the_tag() {
+    let lab = Lab::within(Duration::from_secs(20), &[]).await;
+    behind(&lab, 3).await;
+    for _ in 0..2 {
+        let slow = Fault::new("GetImage", Kind::Slow, 3).lasting(Duration::from_secs(30));
+        lab.cloud.state().faults.add(slow);
+        let report = lab.check().await.unwrap();
+        assert_eq!(report["events"][0]["stopped"]["done"], 0, "{report}");
+        lab.cloud.state().faults.clear();
+        assert_eq!(marked(&lab).await, ["web-000"]);
+    }
+}
+
+/// Only a check of the whole fleet moves or removes the tag.
+#[tokio::test(start_paused = true)]
+async fn given_a_narrowed_check_then_the_resume_tag_stays() {
+    let lab = Lab::within(SHORT, &[]).await;
+    behind(&lab, 100).await;
+    slow_down(&lab);
+    lab.check().await.unwrap();
+    lab.cloud.state().faults.clear();
+    let before = marked(&lab).await;
+    assert_eq!(before.len(), 1);
+    lab.check_by(&serde_json::json!({ "pipelines": ["web-000"] })).await.unwrap();
+    assert_eq!(marked(&lab).await, before);
+}
+
+/// A pipeline's other tags are not the resume tag.
+#[tokio::test(start_paused = true)]
+async fn given_pipelines_with_other_tags_then_a_check_removes_no_tag() {
+    let lab = Lab::silent(&[]).await;
+    lab.build(pipeline("web").on(AMAZON)).await;
+    let web = lab.client.tag_resource().resource_arn(emulator::fleet::pipeline_arn("web"));
+    web.tags("team", "web").send().await.unwrap();
+    lab.calls();
+    lab.check().await.unwrap();
+    assert_eq!(lab.calls().get("UntagResource"), None);
+}
+
+/// Starts that take long stop before the deadline, too; the rest is deferred to the next check.
+#[tokio::test(start_paused = true)]
+async fn given_slow_starts_then_the_check_stops_starting_before_its_deadline() {
+    let lab = Lab::within(SHORT, &[]).await;
+    behind(&lab, 300).await;
+    let slow = Fault::new("StartImagePipelineExecution", Kind::Slow, u32::MAX);
+    lab.cloud.state().faults.add(slow.lasting(Duration::from_secs(9)));
+    let report = lab.check().await.unwrap();
+    let started = report["totals"]["started"].as_u64().unwrap();
+    assert!((1..300).contains(&started), "{}", report["totals"]);
+    assert_eq!(report["events"][0]["stopped"]["done"], started);
+    assert_eq!(marked(&lab).await.len(), 1);
+}
+
 /// The order in which pipelines are looked at never lets a child overtake its parent.
 #[tokio::test(start_paused = true)]
 async fn given_a_resumed_check_then_ancestors_are_observed_first() {
@@ -189,7 +244,7 @@ async fn throttled(settings: &[(&str, &str)], rate: u32, burst: u32) -> (u64, u6
 /// > Reads and starts slow down when they are throttled, until none fails.
 #[tokio::test(start_paused = true)]
 async fn given_a_throttled_check_then_it_slows_down_to_the_rate() {
-    // At two calls a second the last of those who ask at once waits for sixteen.
+    // At two calls a second the last of the concurrent calls waits for sixteen.
     for (rate, burst) in [(2, 10), (5, 10), (20, 100), (50, 100)] {
         let (calls, refused, took) = throttled(&[], rate, burst).await;
         #[expect(clippy::cast_precision_loss, reason = "counts of calls are small")]
