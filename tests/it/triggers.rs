@@ -34,6 +34,21 @@ async fn given_image_events_alone_then_the_cascade_reaches_the_last_level() {
     assert_eq!(lab.dead_letters(), 0);
 }
 
+/// An event of EventBridge does not name the pipeline that built the image; the image does.
+#[tokio::test(start_paused = true)]
+async fn given_a_base_that_moves_during_a_build_then_the_builds_own_event_starts_the_next() {
+    let lab = lab(false).await;
+    lab.add(pipeline("gold").on(AMAZON));
+    lab.run("gold").await;
+    lab.pass(Duration::from_mins(5)).await;
+    lab.move_base("2026.11.2");
+    lab.rest().await;
+    assert_eq!(
+        lab.builds("gold").last().unwrap(),
+        "gold 1.0.0/2 AVAILABLE on amazon-linux-2023-x86 2026.11.2/1"
+    );
+}
+
 /// > News of images and parameters that come through EventBridge are followed as the topic's are, and with both triggers on nothing is built twice.
 #[tokio::test(start_paused = true)]
 async fn given_both_triggers_and_duplicates_then_nothing_is_built_twice() {
