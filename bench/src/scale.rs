@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use emulator::fleet::{arn, pipeline_arn};
 use image_cascade::decide::observation::{PipelineObservation, ResolvedParent};
 use image_cascade::decide::plan::plan;
 use image_cascade::decide::tries::RetryPolicy;
@@ -17,7 +18,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::Failure;
-use crate::fleet::{amazons, own};
+use crate::fleet::amazons;
 use crate::table::{self, Spread};
 
 /// Deciding for a whole fleet.
@@ -93,13 +94,13 @@ fn check(pipelines: usize, calls_a_pipeline: f64) -> Check {
 fn fleet(pipelines: usize) -> Result<(Vec<Pipeline>, Vec<Recipe>), Failure> {
     let (mut members, mut recipes) = (Vec::new(), Vec::new());
     for index in 0..pipelines {
-        let recipe: RecipeArn = own(&format!("image-recipe/image-{index}/1.0.0")).parse()?;
+        let recipe: RecipeArn = arn(&format!("image-recipe/image-{index}/1.0.0")).parse()?;
         let parent = match above(index) {
-            Some(above) => own(&format!("image/image-{above}/x.x.x")),
+            Some(above) => arn(&format!("image/image-{above}/x.x.x")),
             None => amazons(),
         };
         members.push(Pipeline {
-            arn: own(&format!("image-pipeline/image-{index}")).parse()?,
+            arn: pipeline_arn(&format!("image-{index}")).parse()?,
             status: PipelineStatus::Enabled,
             recipe: recipe.clone(),
             image_tags: BTreeMap::new(),
@@ -129,7 +130,7 @@ fn above(index: usize) -> Option<usize> {
 fn observe(fleet: &Fleet) -> Result<Vec<PipelineObservation>, Failure> {
     let observe = |member: &Member| {
         let name = member.pipeline.arn.name();
-        let arn: ImageArn = own(&format!("image/{name}/1.0.0/1")).parse()?;
+        let image: ImageArn = arn(&format!("image/{name}/1.0.0/1")).parse()?;
         let reference = member.reference().ok_or("a member without a parent")?;
         let family = reference.family();
         let newest = format!("{family}/1.0.0/2").parse()?;
@@ -146,13 +147,13 @@ fn observe(fleet: &Fleet) -> Result<Vec<PipelineObservation>, Failure> {
             pins: Vec::new(),
             behind_since: None,
             images: vec![ImageSummary {
-                arn: arn.clone(),
+                arn: image.clone(),
                 status: ImageStatus::Available,
                 created: Some(Timestamp::UNIX_EPOCH),
             }],
             direct: Vec::new(),
             history: vec![Arc::new(Image {
-                arn,
+                arn: image,
                 name: name.to_owned(),
                 status: ImageStatus::Available,
                 shortage: None,

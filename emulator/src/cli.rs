@@ -102,7 +102,7 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn given_the_command_line_then_its_definition_is_sound() {
         Cli::command().debug_assert();
     }
 }

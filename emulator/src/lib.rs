@@ -9,6 +9,7 @@ pub mod connector;
 pub mod deploy;
 pub mod events;
 pub mod faults;
+pub mod fleet;
 pub mod http;
 pub mod iam;
 pub mod image_builder;

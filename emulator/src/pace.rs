@@ -44,7 +44,7 @@ mod tests {
     use jiff::SignedDuration;
 
     #[test]
-    fn a_burst_passes_and_then_the_rate() {
+    fn given_a_burst_then_it_passes_and_the_rate_follows() {
         let mut pace = Pace::new(5, 10);
         let at = |milliseconds| Timestamp::UNIX_EPOCH + SignedDuration::from_millis(milliseconds);
         assert_eq!((0..20).filter(|_| pace.lets_pass(at(0))).count(), 10);

@@ -4,10 +4,11 @@
 //! with the product or the emulator.
 
 use aws_sdk_imagebuilder::types::{ResourceState, ResourceStatus};
+use emulator::fleet::{arn, pipeline, recipe};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::lab::{Lab, full, said_of};
+use crate::lab::{AGENT, AMAZON, Lab, said_of};
 use crate::random::on;
 
 const VERSIONS: [&str; 8] =
@@ -54,8 +55,8 @@ const FATES: [Fate; 9] = [
 async fn build(lab: &Lab, version: &str, fate: Fate, count: usize) -> u32 {
     // Whether the agent lets builds fail is decided anew for each.
     let command = if fate == Fate::Failed { "\n  - exit 1" } else { "" };
-    lab.release_agent("1.0.0", &format!("name: agent {count}{command}")).await;
-    let arn = lab.create_image(&format!("image-recipe/gold/{version}")).await;
+    lab.release_agent("1.0.0", &format!("name: agent {count}{command}"));
+    let arn = lab.create_image(&format!("image-recipe/gold/{version}"));
     let number = arn.rsplit('/').next().unwrap().parse().unwrap();
     if fate == Fate::Cancelled {
         lab.client.cancel_image_creation().image_build_version_arn(&arn).send().await.unwrap();
@@ -93,19 +94,19 @@ fn oracle(builds: &[(&'static str, u32, Fate)], pattern: &str) -> Option<String>
 }
 
 #[test]
-fn proptest_every_pattern_resolves_to_what_the_oracle_says() {
+fn proptest_given_any_pattern_then_it_resolves_to_what_the_oracle_says() {
     let histories = proptest::collection::vec((select(&VERSIONS), select(&FATES)), 0..14);
     on(20, histories, async |history| {
         let lab = Lab::silent(&[]).await;
         for version in VERSIONS {
-            lab.recipe_version_with_agent("gold", version).await;
+            lab.add_recipe(recipe("gold").version(version).on(AMAZON).component(AGENT));
         }
         let mut builds = Vec::new();
         for (count, (version, fate)) in history.into_iter().enumerate() {
             builds.push((version, build(&lab, version, fate, count).await, fate));
         }
         for (index, pattern) in PATTERNS.iter().enumerate() {
-            lab.pipeline(&format!("web-{index}"), &format!("image/gold/{pattern}")).await;
+            lab.add(pipeline(format!("web-{index}")).on(format!("image/gold/{pattern}")));
         }
         let report = lab.check().await.unwrap();
         for (index, pattern) in PATTERNS.iter().enumerate() {
@@ -130,7 +131,7 @@ fn proptest_every_pattern_resolves_to_what_the_oracle_says() {
 }
 
 #[test]
-fn proptest_every_component_pattern_resolves_to_what_the_oracle_says() {
+fn proptest_given_any_component_pattern_then_it_resolves_to_what_the_oracle_says() {
     let releases = proptest::collection::vec(select(&VERSIONS), 1..14);
     on(20, releases, async |releases| {
         let lab = Lab::silent(&[]).await;
@@ -139,12 +140,16 @@ fn proptest_every_component_pattern_resolves_to_what_the_oracle_says() {
         let mut held = Vec::new();
         for pattern in ["x.x.x", "1.x.x", "1.0.x", "1.0.0"] {
             let name = format!("web-{}", held.len());
-            lab.built(&name, "ami-0cd12345db678d90f", &[&format!("component/agent/{pattern}")])
-                .await;
+            lab.build(
+                pipeline(&name)
+                    .on("ami-0cd12345db678d90f")
+                    .component(format!("component/agent/{pattern}")),
+            )
+            .await;
             held.push((name, pattern));
         }
         for (count, version) in releases.into_iter().enumerate() {
-            lab.release_agent(version, &format!("name: agent {count}")).await;
+            lab.release_agent(version, &format!("name: agent {count}"));
             let before = builds.iter().filter(|(known, ..)| *known == version).count();
             builds.push((version, u32::try_from(before).unwrap() + 1, Fate::Available));
         }
@@ -166,25 +171,24 @@ fn proptest_every_component_pattern_resolves_to_what_the_oracle_says() {
 /// Our own choice among recipe versions, too: the newest by number that the pipeline's pattern
 /// selects.
 #[test]
-fn proptest_every_recipe_pattern_runs_what_the_oracle_says() {
+fn proptest_given_any_recipe_pattern_then_it_runs_what_the_oracle_says() {
     let versions = proptest::collection::btree_set(select(&VERSIONS), 1..8);
     on(20, versions, async |versions| {
         let lab = Lab::silent(&[]).await;
-        lab.pipeline("base", "ami-0cd12345db678d90f").await;
+        lab.add(pipeline("base").on("ami-0cd12345db678d90f"));
         lab.run_to_rest("base").await;
         let versions: Vec<&'static str> = versions.into_iter().collect();
         for version in &versions {
-            lab.recipe("gold", version, "image/base/x.x.x").await;
+            lab.add_recipe(recipe("gold").version(version).on("image/base/x.x.x"));
         }
         let all: Vec<_> = versions.iter().map(|version| (*version, 0, Fate::Available)).collect();
         let fitting = PATTERNS.iter().filter(|pattern| oracle(&all, pattern).is_some());
         for (index, pattern) in fitting.enumerate() {
             let name = format!("web-{index}");
-            let status = aws_sdk_imagebuilder::types::PipelineStatus::Enabled;
-            lab.pipeline_of(&name, &format!("gold/{pattern}"), status).await;
+            lab.add(pipeline(&name).runs(format!("gold/{pattern}")));
             lab.check_by(&serde_json::json!({ "pipelines": [name] })).await.unwrap();
             let expected = oracle(&all, pattern).unwrap();
-            let expected = full(&format!("image/gold/{}", expected.trim_end_matches("/0")));
+            let expected = arn(&format!("image/gold/{}", expected.trim_end_matches("/0")));
             let execution = lab.executions().pop().unwrap();
             prop_assert!(
                 execution.image.starts_with(&format!("{expected}/")),

@@ -1,10 +1,11 @@
 //! Which items of a list does one request get?
 
 use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use jiff::Timestamp;
 use regex::Regex;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::error::ApiError;
 use super::model::Input;
@@ -51,7 +52,14 @@ impl List<'_> {
         let limit = if bend.short_pages { limit.div_ceil(2) } else { limit };
         let limit = bend.longest_page.map_or(limit, |longest| limit.min(longest));
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let start = self.start(input)?;
+        let request = fingerprint(input);
+        let (start, was_empty) = self.start(input, request)?;
+        if bend.short_pages && !was_empty {
+            // A page may be empty and not the last.
+            let token = format!("{operation}.{request}.{start}.{EMPTY}");
+            let none = ((*member).to_owned(), Value::Array(Vec::new()));
+            return Ok(Doc::from_iter([none, ("nextToken".to_owned(), token.into())]));
+        }
         let (page, more) = if filters.is_empty() && bend.as_of.is_none() {
             cut(items, start, limit, render)
         } else {
@@ -67,17 +75,24 @@ impl List<'_> {
         };
         let mut output = Doc::from_iter([((*member).to_owned(), Value::Array(page))]);
         if more {
-            output.insert("nextToken".to_owned(), json!(format!("{operation}.{}", start + limit)));
+            let token = format!("{operation}.{request}.{}", start + limit);
+            output.insert("nextToken".to_owned(), token.into());
         }
         Ok(output)
     }
 
-    fn start(&self, input: &Input) -> Result<usize, ApiError> {
-        let Some(token) = input.get("nextToken").and_then(Value::as_str) else { return Ok(0) };
+    /// Where a page begins, and whether the one before it was empty.
+    fn start(&self, input: &Input, request: u64) -> Result<(usize, bool), ApiError> {
+        let Some(token) = input.get("nextToken").and_then(Value::as_str) else {
+            return Ok((0, false));
+        };
+        // A token is good for the request that it was given to, and for no other filter.
         token
-            .strip_prefix(self.operation)
-            .and_then(|rest| rest.strip_prefix('.'))
-            .and_then(|start| start.parse().ok())
+            .strip_prefix(&format!("{}.{request}.", self.operation))
+            .and_then(|rest| {
+                let start = rest.strip_suffix(EMPTY).and_then(|it| it.strip_suffix('.'));
+                Some((start.unwrap_or(rest).parse().ok()?, start.is_some()))
+            })
             .ok_or_else(|| {
                 ApiError::new(
                     "InvalidPaginationTokenException",
@@ -86,6 +101,21 @@ impl List<'_> {
             })
     }
 }
+
+/// How a token ends whose page was empty.
+const EMPTY: &str = "empty";
+
+/// What a request asks for, whichever page.
+fn fingerprint(input: &Input) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for (name, value) in input.iter().filter(|(name, _)| !PAGING.contains(&name.as_str())) {
+        (name, value.to_string()).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// The members that say which page is asked for.
+const PAGING: [&str; 2] = ["maxResults", "nextToken"];
 
 /// The page that begins at `start`, and whether there is more behind it.
 fn cut<T>(

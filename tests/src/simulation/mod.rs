@@ -20,6 +20,7 @@ use emulator::clock::Clock;
 use emulator::cloud::{ACCOUNT, Cloud, REGION};
 use emulator::deploy::{self, DEAD_LETTERS, FUNCTIONS, GOLD_TOPIC, REPORT_TOPIC};
 use emulator::faults::Kind;
+use emulator::fleet::Fleet;
 use emulator::iam::Role;
 use emulator::lambda::{Code, Deployment, Handler};
 use emulator::pace::Pace;
@@ -31,7 +32,7 @@ use serde_json::Value;
 use draw::{Play, SHORTAGES, Step, Triggers};
 use oracle::Verdict;
 use watch::{HIDE_THE_PARENT, Watch};
-use world::World;
+use world::{Fleets, World};
 
 use crate::wire;
 
@@ -78,7 +79,7 @@ pub fn run(seed: u64, tracing: bool) -> Outcome {
 
 async fn played(play: &Play, tracing: bool) -> Outcome {
     match set_up(play, tracing) {
-        Ok((cloud, watch)) => go_on(play, &cloud, &watch).await,
+        Ok((cloud, watch, fleets)) => go_on(play, &cloud, &watch, fleets).await,
         Err(error) => Outcome {
             violations: vec![format!("the cloud cannot be set up: {error}")],
             trace: String::new(),
@@ -92,11 +93,11 @@ fn topic(name: &str) -> String {
     format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}")
 }
 
-/// The functions, deployed with the template's rights, and nobody subscribed yet.
+/// The functions, deployed with the template's rights, without a subscription yet.
 fn set_up(
     play: &Play,
     tracing: bool,
-) -> Result<(Cloud, Watch), Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<(Cloud, Watch, Fleets), Box<dyn std::error::Error + Send + Sync>> {
     let cloud = Cloud::new(Clock::starting_at("2026-11-23T12:00:00Z".parse()?), Duration::ZERO)?;
     let ahead = SignedDuration::from_secs(play.skew_seconds);
     let watch = Watch::new(cloud.now(), cloud.state().parameters.clone(), ahead, tracing);
@@ -127,7 +128,12 @@ fn set_up(
             dead_letter_queue: Some(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTERS}")),
         });
     }
-    Ok((cloud, watch))
+    let topic = topic(GOLD_TOPIC);
+    let fleets = Fleets {
+        fleet: Fleet::new(&cloud, "standard", Some(&topic))?,
+        elsewhere: Fleet::new(&cloud, "elsewhere", Some(&topic))?,
+    };
+    Ok((cloud, watch, fleets))
 }
 
 /// A handler whose invocations are seen to begin and to end, however they end.
@@ -154,9 +160,9 @@ fn watched(handler: Handler, cloud: &Cloud, watch: &Watch) -> Handler {
     })
 }
 
-async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch) -> Outcome {
+async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch, fleets: Fleets) -> Outcome {
     let topic = topic(GOLD_TOPIC);
-    let mut world = World::new(cloud, watch, play, topic.clone());
+    let mut world = World::new(cloud, watch, play, topic.clone(), fleets);
     let mut wired = Ok(());
     if play.triggers != Triggers::Rules {
         wired = deploy::subscribe(cloud, &topic);
@@ -194,8 +200,8 @@ async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch) -> Outcome {
             world.act(Step::Truth(*kind));
         }
     }
-    come_to_rest(play, cloud, watch).await;
-    // Without a subscriber nobody hears it.
+    play_to_rest(play, cloud, watch).await;
+    // Without a subscription no function gets it.
     let heard = play.triggers != Triggers::Rules;
     tell(play, cloud, watch, if heard { &world.garbage } else { &[] })
 }
@@ -212,7 +218,7 @@ async fn stand_still(cloud: &Cloud, watch: &Watch) {
 }
 
 /// Waits until nothing happens by itself any more. The longest delay of a message is two days.
-/// Nobody waits for a play that is lost: pipelines that start one another for ever never rest.
+/// A lost play is not waited for: pipelines that start one another without end never rest.
 async fn rest(cloud: &Cloud, watch: &Watch) {
     let until = cloud.now() + Duration::from_hours(24 * 4);
     while !cloud.is_at_rest() && !watch.seen().is_lost() {
@@ -238,7 +244,7 @@ async fn check(play: &Play, cloud: &Cloud, watch: &Watch) -> Option<Value> {
         watch.seen().violation(cloud.now(), what);
         return None;
     }
-    // Nothing waits for a try that there was not: a build from before its reason came to be is none.
+    // Nothing waits for a try that there was not: a build from before its reason is none.
     // Where nothing but dates tells what an image lacks, four good images a day are the bound,
     // whatever they were built for: a fifth waits. Where the record of a parent's workflows is gone,
     // a build that began while the parent's ran counts as a try, and the next one is later for it.
@@ -348,7 +354,7 @@ fn tells(verdict: &Verdict, said: &str) -> bool {
 
 /// A bounded number of checks makes every pipeline that can be current, current, and the last
 /// report says the truth of every other one.
-async fn come_to_rest(play: &Play, cloud: &Cloud, watch: &Watch) {
+async fn play_to_rest(play: &Play, cloud: &Cloud, watch: &Watch) {
     let mut last = Value::Null;
     for round in 0.. {
         let Some(report) = check(play, cloud, watch).await else { return };

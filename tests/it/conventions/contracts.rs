@@ -1,52 +1,30 @@
-//! What ARCHITECTURE.md and README.md say of the code, held against the code.
+//! Do README, template and CI agree with the code?
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use emulator::template::Template;
 use image_cascade::settings::Settings;
 use regex::Regex;
 use serde_json::Value;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            found.push((path, text));
-        }
-    }
-    found
-}
-
-/// The part of a source file that is not its tests.
-fn code(text: &str) -> &str {
-    text.split("#[cfg(test)]\nmod tests").next().unwrap()
-}
+use crate::sources::{Source, below, root};
 
 /// Only the adapters name types of the SDKs.
 #[test]
-fn only_the_adapters_know_the_sdks() {
-    for (path, text) in sources(&root().join("shared/src")) {
-        if !path.ends_with("image_builder/sdk.rs") {
-            assert!(!code(&text).contains("aws_sdk_imagebuilder::"), "{}", path.display());
+fn given_shared_then_only_the_adapters_name_sdk_types() {
+    for source in below("shared/src", &["rs"]) {
+        if !source.path.ends_with("image_builder/sdk.rs") {
+            assert!(!source.code().contains("aws_sdk_imagebuilder::"), "{}", source.path);
         }
-        if !(path.ends_with("parameter_store.rs") || path.ends_with("aws.rs")) {
-            assert!(!code(&text).contains("aws_sdk_ssm::"), "{}", path.display());
+        if !(source.path.ends_with("parameter_store.rs") || source.path.ends_with("aws.rs")) {
+            assert!(!source.code().contains("aws_sdk_ssm::"), "{}", source.path);
         }
     }
 }
 
 /// What decides does no I/O: nothing asynchronous, no client, no log, no clock.
 #[test]
-fn what_decides_does_no_io() {
+fn given_the_deciding_modules_then_they_do_no_io() {
     let pure = [
         "version",
         "arn",
@@ -70,8 +48,10 @@ fn what_decides_does_no_io() {
         "report",
         "scope",
     ];
+    let sources = below("shared/src", &["rs"]);
     for name in pure {
-        let text = fs::read_to_string(root().join(format!("shared/src/{name}.rs"))).unwrap();
+        let path = format!("{name}.rs");
+        let source = sources.iter().find(|it| it.path == path).unwrap();
         for forbidden in [
             "async ",
             "std::fs",
@@ -84,24 +64,24 @@ fn what_decides_does_no_io() {
             "aws_sdk",
             "tokio",
         ] {
-            assert!(!code(&text).contains(forbidden), "{name}.rs has {forbidden}");
+            assert!(!source.code().contains(forbidden), "{name}.rs has {forbidden}");
         }
     }
 }
 
 /// Production code does not know that the emulator exists.
 #[test]
-fn production_code_knows_no_emulator() {
+fn given_production_code_then_it_does_not_mention_the_emulator() {
     for folder in ["shared/src", "functions"] {
-        for (path, text) in sources(&root().join(folder)) {
-            assert!(!text.to_lowercase().contains("emulator"), "{}", path.display());
+        for Source { path, text } in below(folder, &["rs"]) {
+            assert!(!text.to_lowercase().contains("emulator"), "{folder}/{path}");
         }
     }
 }
 
 /// The simulation's oracle shares no code with the product.
 #[test]
-fn the_oracle_knows_no_product() {
+fn given_the_oracle_then_it_uses_no_code_of_the_product() {
     let text = fs::read_to_string(root().join("tests/src/simulation/oracle.rs")).unwrap();
     for crate_name in ["image_cascade", "gold_cascade", "dependency_check"] {
         assert!(!text.contains(crate_name), "oracle.rs uses {crate_name}");
@@ -110,7 +90,7 @@ fn the_oracle_knows_no_product() {
 
 /// Each setting of the code has its row in the README, and each row its setting.
 #[test]
-fn the_readme_lists_every_setting() {
+fn given_the_readme_then_it_lists_every_setting() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let table = readme.split("## Settings").nth(1).unwrap().split("\n## ").next().unwrap();
     let listed: Vec<&str> =
@@ -120,7 +100,7 @@ fn the_readme_lists_every_setting() {
 
 /// The template hands every setting to both functions, and nothing that is none.
 #[test]
-fn the_template_hands_over_every_setting() {
+fn given_the_template_then_it_passes_every_setting() {
     let template = fs::read_to_string(root().join("template.yaml")).unwrap();
     let variables = template.split("      Variables:\n").nth(1).unwrap();
     let given = variables.lines().map_while(|line| line.strip_prefix("        "));
@@ -134,7 +114,7 @@ fn the_template_hands_over_every_setting() {
 /// Whatever the template accepts for a setting, the functions accept: else a deployed stack could have
 /// functions that end at their start.
 #[test]
-fn the_template_accepts_no_value_that_a_function_refuses() {
+fn given_a_value_that_the_template_accepts_then_the_functions_accept_it() {
     let template = Template::ours().unwrap();
     let probes = "0 1 10 11 1000 1001 true false yes info warn fatal never 0h 1h 24h 999999h 0m 30m \
                   59m 60m 90m 0s 3599s 3600s 24 1d -1h \
@@ -180,7 +160,7 @@ fn accepts(parameter: &Value, value: &str) -> bool {
 
 /// The commands of the README are the ones that CI runs.
 #[test]
-fn ci_runs_the_readmes_test_command() {
+fn given_the_readmes_test_command_then_ci_runs_it() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let ci = fs::read_to_string(root().join(".ci/run")).unwrap();
     let command = "cargo test --workspace";
