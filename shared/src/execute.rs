@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 
-use crate::arn::PipelineArn;
+use crate::aws::image_builder::{ImageBuilder, Started};
+use crate::decide::plan::Plan;
 use crate::error::RequestError;
-use crate::image_builder::{ImageBuilder, Started};
-use crate::plan::Plan;
+use crate::model::arn::PipelineArn;
 
 /// How many starts are under way at once. Image Builder's request rates are undocumented; the client
 /// slows down by itself where this is too fast.

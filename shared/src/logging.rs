@@ -8,7 +8,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::error::is_deceptive;
+use crate::foreign_text::is_deceptive;
 
 /// From here on, one JSON object a line on standard output, from `level` on. Lambda's runtime is
 /// silenced: it would log every failure a second time.

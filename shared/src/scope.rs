@@ -4,8 +4,8 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::arn::{ArnError, PipelineArn};
-use crate::notification::Notification;
+use crate::model::arn::{ArnError, PipelineArn};
+use crate::model::notification::Notification;
 
 /// What an invocation is about. The two functions differ in this alone.
 #[derive(Debug, Clone, Copy)]
@@ -128,12 +128,12 @@ impl fmt::Display for Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::World;
+    use crate::decide::fixtures::Fixtures;
     use proptest::prelude::*;
 
     fn selects(texts: &[&str], name: &str) -> bool {
         let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
-        Selection::parse(&texts).unwrap().selects(&World::pipeline_arn(name))
+        Selection::parse(&texts).unwrap().selects(&Fixtures::pipeline_arn(name))
     }
 
     #[test]
@@ -143,7 +143,7 @@ mod tests {
         assert!(selects(&["web*"], "web-2") && !selects(&["web*"], "my-web"));
         assert!(selects(&["*web"], "my-web") && selects(&["m*w*b"], "my-web"));
         assert!(!selects(&["web*web"], "web"), "the ends may not overlap");
-        assert!(selects(&[&World::pipeline_arn("web").to_string()], "web"));
+        assert!(selects(&[&Fixtures::pipeline_arn("web").to_string()], "web"));
         for name in ["Web Server", "web_server", "WEB-SERVER", "Web S*"] {
             assert!(selects(&[name], "web-server") && selects(&[name], "web_server"), "{name}");
         }

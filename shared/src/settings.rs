@@ -6,8 +6,8 @@
 use jiff::SignedDuration;
 use thiserror::Error;
 
-use crate::check_schedule;
-use crate::tries::RetryPolicy;
+use crate::decide::tries::RetryPolicy;
+use crate::report::check_schedule;
 
 /// The names of all settings.
 pub const ALL: [&str; 10] = [

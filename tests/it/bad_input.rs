@@ -133,7 +133,7 @@ proptest! {
     }
 }
 
-/// > A message of another topic than the one that is named starts nothing, and is said to be that.
+/// > A message from another topic than the configured one starts nothing, and the report says why.
 #[tokio::test(start_paused = true)]
 async fn given_a_message_of_another_topic_then_nothing_starts_and_the_report_says_so() {
     // The second one is the beginning of the topic that the message comes from.

@@ -35,7 +35,7 @@ async fn given_a_lost_notification_then_the_next_check_starts_the_child() {
     assert_eq!(lab.count("web"), 2, "a check after that finds nothing to do");
 }
 
-/// > The check starts the topmost pipeline of each line that is behind; the cascade brings the others along.
+/// > The check starts the topmost pipeline of each line that is behind; the cascade starts its descendants.
 #[tokio::test(start_paused = true)]
 async fn given_a_line_that_is_behind_then_the_topmost_starts_and_the_cascade_builds_the_others() {
     let lab = Lab::new().await;
@@ -66,7 +66,7 @@ async fn given_no_notifications_then_each_check_builds_one_level() {
     assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
 }
 
-/// > Whoever is below a pipeline that is behind waits for it by name, however far below.
+/// > A pipeline waits for any ancestor that is behind, however distant, and the reason names it.
 #[tokio::test(start_paused = true)]
 async fn given_an_ancestor_that_is_behind_then_its_descendants_wait_for_it_by_name() {
     let lab = Lab::silent(&[]).await;
@@ -133,7 +133,7 @@ async fn given_the_setting_of_a_dry_run_then_no_event_turns_it_off() {
     assert_eq!(lab.count("gold"), 0);
 }
 
-/// > The check compares components, too: a start says which one moved, from where to where.
+/// > The check compares components, too: the reason says which one moved, from which build to which.
 #[tokio::test(start_paused = true)]
 async fn given_a_new_component_then_pipelines_with_the_old_one_start() {
     let lab = Lab::silent(&[]).await;
@@ -225,7 +225,7 @@ async fn given_a_deleted_component_then_only_its_pipelines_are_skipped() {
     assert!(said_of(&report, "plain").starts_with("rebuild"), "{report}");
 }
 
-/// > A component that may not be read is not compared, is named with the reason, and skips no pipeline.
+/// > A component that the function is not allowed to read is not compared, is named with the reason, and skips no pipeline.
 #[tokio::test(start_paused = true)]
 async fn given_a_forbidden_component_then_its_pipeline_follows_its_parent_all_the_same() {
     let lab = Lab::silent(&[]).await;
@@ -266,7 +266,7 @@ async fn given_a_check_and_a_notification_at_once_then_there_is_one_build() {
     assert_eq!(lab.count("web"), 1);
 }
 
-/// > A pipeline below one that could not be observed waits for it by name, and the retry decides.
+/// > A pipeline waits for an ancestor that could not be observed, the reason names it, and the retry decides.
 #[tokio::test(start_paused = true)]
 async fn given_an_ancestor_that_could_not_be_observed_then_its_descendants_wait() {
     let lab = Lab::silent(&[]).await;

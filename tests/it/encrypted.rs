@@ -97,7 +97,7 @@ async fn given_an_untrusted_server_certificate_then_nothing_is_sent_and_the_log_
 async fn given_a_system_without_root_certificates_then_nothing_is_sent_and_the_log_says_why() {
     let (cloud, invoked) = announced(&certified(), &Roots::of("none", "")).await;
     assert!(invoked.failed, "{}", invoked.log);
-    let why = "no certificate can be verified: no root trust anchors were provided";
-    assert!(invoked.log.contains(why), "{}", invoked.log);
+    // The SDK's client says so by an assertion; a release build reports an unknown issuer instead.
+    assert!(invoked.log.contains("no valid root certificates"), "{}", invoked.log);
     assert!(cloud.state().calls.is_empty(), "{:?}", cloud.state().calls);
 }

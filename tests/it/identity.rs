@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::lab::{AGENT, AMAZON, Lab, message_of_pipeline, said_of};
 
-/// > What a recipe holds several times is compared as often: two versions of one component side by side are no difference.
+/// > A component that a recipe holds several times is compared as many times: two versions of it side by side are not a difference.
 #[tokio::test(start_paused = true)]
 async fn given_two_versions_of_one_component_then_only_what_moves_starts_the_pipeline() {
     let lab = Lab::silent(&[]).await;
@@ -32,7 +32,7 @@ async fn given_two_versions_of_one_component_then_only_what_moves_starts_the_pip
     assert!(said_of(&report, "gold").starts_with("wait: gold 1.0.0/3 is FAILED"), "{report}");
 }
 
-/// > A recipe, a parent or a component that is younger than the image built from it is another one of that name, and starts the pipeline.
+/// > A recipe, a parent or a component that is younger than the image built from it was recreated under its name, and starts the pipeline.
 #[tokio::test(start_paused = true)]
 async fn given_a_recipe_created_again_then_its_pipeline_is_behind() {
     let lab = Lab::silent(&[]).await;
@@ -58,7 +58,7 @@ async fn given_a_recipe_created_again_then_its_pipeline_is_behind() {
     assert!(said_of(&report, "gold").starts_with("up-to-date"), "{report}");
 }
 
-/// > A container tag that several builds have produced is followed to the last of them.
+/// > A container tag that several builds have produced resolves to the last of them.
 #[tokio::test(start_paused = true)]
 async fn given_a_container_tag_that_moves_then_the_child_follows_it() {
     let lab = Lab::silent(&[]).await;
@@ -95,7 +95,7 @@ async fn given_a_container_tag_that_moves_then_the_child_follows_it() {
     assert!(said_of(&report, "app").starts_with("up-to-date"), "{report}");
 }
 
-/// > An image that CreateImage made by a pipeline's recipe, infrastructure and distribution counts as the pipeline's own.
+/// > An image that CreateImage built from a pipeline's recipe, infrastructure and distribution counts as the pipeline's own.
 #[tokio::test(start_paused = true)]
 async fn given_an_image_of_create_image_then_its_pipeline_does_not_build_the_same_again() {
     let lab = Lab::silent(&[]).await;
@@ -139,7 +139,7 @@ async fn given_an_image_of_create_image_and_failures_since_then_it_still_counts(
     assert_eq!(said_of(&report, "gold"), "rebuild: component agent 1.0.0/1 -> 1.2.0/1");
 }
 
-/// > A refusal that says nothing of the resource, such as a throttle of any service, credentials or an unknown code, fails the invocation and skips no pipeline.
+/// > An error that does not concern the resource, such as a throttle by any service, rejected credentials or an unknown code, fails the invocation and skips no pipeline.
 #[tokio::test(start_paused = true)]
 async fn given_an_error_that_is_not_about_the_resource_then_the_invocation_fails() {
     for (operation, kind) in [
@@ -172,7 +172,7 @@ async fn given_an_error_that_is_not_about_the_resource_then_the_invocation_fails
     }
 }
 
-/// > No value of a parameter is shown that is neither an AMI's id nor an image's ARN.
+/// > A parameter's value is shown only if it is an AMI id or an image ARN.
 #[tokio::test(start_paused = true)]
 async fn given_a_parameter_with_a_secret_then_it_is_in_no_answer_log_or_report() {
     let lab = Lab::silent(&[]).await;
@@ -196,7 +196,7 @@ async fn given_a_parameter_with_a_secret_then_it_is_in_no_answer_log_or_report()
     assert!(!shown.contains("hunter2"), "{shown}");
 }
 
-/// > A pipeline is narrowed to by its name as Image Builder lists it, or as its ARN has it.
+/// > A check is narrowed to a pipeline by its name as Image Builder lists it, or as its ARN has it.
 #[tokio::test(start_paused = true)]
 async fn given_a_name_with_capitals_and_spaces_then_a_check_finds_its_pipeline() {
     let lab = Lab::silent(&[]).await;

@@ -52,7 +52,7 @@ async fn given_native_schedules_alone_then_each_level_waits_for_its_own_schedule
     }
 }
 
-/// > With Image Builder's own schedules beside ours, nothing is built twice for one cause.
+/// > Beside Image Builder's own schedules, nothing is built twice for one cause.
 #[tokio::test(start_paused = true)]
 async fn given_native_schedules_and_the_cascade_then_the_schedule_finds_nothing_to_build() {
     let lab = Lab::new().await;

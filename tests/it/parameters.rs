@@ -6,7 +6,7 @@ use emulator::fleet::pipeline;
 
 use crate::lab::{AMAZON, Lab, message, said_of};
 
-/// > A parent that a parameter names is followed: when the parameter comes to another image, the pipeline starts, whether it holds an AMI's id or an image's ARN.
+/// > A parent that a parameter names is tracked: when the parameter changes to another image, the pipeline starts, whether it holds an AMI id or an image ARN.
 #[tokio::test(start_paused = true)]
 async fn given_a_changed_parameter_then_its_pipelines_start() {
     let lab = Lab::silent(&[]).await;
@@ -200,7 +200,7 @@ async fn given_a_parameter_store_that_is_down_then_only_its_pipelines_are_blocke
     assert_eq!(lab.count("web"), 2, "the retry does what was left");
 }
 
-/// > A parameter that leads a pipeline back to its own images is refused by name, as a circle of recipes is.
+/// > A parameter that leads a pipeline back to its own images is refused by name, as a cycle of recipes is.
 #[tokio::test(start_paused = true)]
 async fn given_a_parameter_that_leads_back_to_its_pipeline_then_it_is_refused_by_name() {
     let lab = Lab::new().await;

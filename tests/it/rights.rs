@@ -173,7 +173,7 @@ async fn given_the_resume_tag_then_no_other_tag_may_be_written() {
         let request = client.tag_resource().resource_arn(format!("{HEAD}:image-pipeline/web"));
         request.tags(key, "true").send()
     };
-    assert!(tag(image_cascade::pipeline::CONTINUE_HERE).await.is_ok());
+    assert!(tag(image_cascade::model::pipeline::RESUME_TAG).await.is_ok());
     // A call without any key at all has none that is not ours, and is refused as well.
     let check = &Role::of_the_template().unwrap()["dependency-check"];
     let pipeline = format!("{HEAD}:image-pipeline/web");

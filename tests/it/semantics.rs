@@ -153,7 +153,7 @@ async fn given_an_invocation_killed_at_any_call_then_no_build_is_lost_or_doubled
     }
 }
 
-/// > A start that is throttled is tried again, and what cannot be done in the end is visible in the dead-letter queue, the log and the report.
+/// > A throttled start is retried, and what fails in the end is visible in the dead-letter queue, the log and the report.
 #[tokio::test(start_paused = true)]
 async fn given_throttled_starts_then_they_happen_in_the_end() {
     let lab = Lab::new().await;
@@ -170,7 +170,7 @@ async fn given_throttled_starts_then_they_happen_in_the_end() {
     assert_eq!(lab.dead_letters(), 0);
 }
 
-/// > What no other try mends fails no invocation: it is reported when it begins, and once a day from then on.
+/// > A failure that a retry cannot fix fails no invocation: it is reported when it begins, and then once a day.
 #[tokio::test(start_paused = true)]
 async fn given_a_start_with_a_permanent_error_then_it_is_reported_and_not_retried() {
     let lab = Lab::new().await;
@@ -220,7 +220,7 @@ async fn given_an_up_to_date_child_then_it_does_not_start() {
     assert_eq!(lab.count("web"), 1);
 }
 
-/// > What a parent reference resolves to is asked of Image Builder, never read from the message.
+/// > What a parent reference resolves to is read from Image Builder, never from the message.
 #[tokio::test(start_paused = true)]
 async fn given_a_message_of_a_missing_image_then_nothing_starts() {
     let lab = Lab::silent(&[]).await;
@@ -393,7 +393,7 @@ async fn given_every_decision_then_its_sentence_is_the_same_everywhere() {
     "#);
 }
 
-/// > A recipe that pins its parent (an exact build, an AMI id) is never started for a newer one: it is left as pinned, with what it misses.
+/// > A pipeline whose recipe pins its parent (an exact build, an AMI id) is never started for a newer one: it is skipped as pinned, with what it misses.
 #[tokio::test(start_paused = true)]
 async fn given_a_pinned_child_then_it_is_skipped_with_what_it_misses() {
     let lab = Lab::silent(&[]).await;
@@ -440,7 +440,7 @@ async fn given_a_cycle_of_recipes_then_it_is_refused_by_name() {
     );
 }
 
-/// > A DISABLED pipeline is left alone, although the API would start it.
+/// > A DISABLED pipeline is skipped, although the API would start it.
 #[tokio::test(start_paused = true)]
 async fn given_a_disabled_pipeline_then_it_is_skipped() {
     let lab = Lab::new().await;
@@ -494,7 +494,7 @@ async fn given_an_unreadable_message_then_the_others_are_handled() {
     insta::assert_snapshot!(error, @"1 not finished: message message-0: the message is not JSON: expected ident at line 1 column 2");
 }
 
-/// > A message that is somebody else's is ignored, and the report says so.
+/// > A message that is not about an image is ignored, and the report says so.
 #[tokio::test(start_paused = true)]
 async fn given_a_message_about_another_resource_then_it_is_ignored() {
     let lab = Lab::silent(&[]).await;
@@ -553,7 +553,7 @@ async fn given_a_building_child_then_it_is_decided_again_at_its_end() {
     assert!(waited, "{:?}", lab.reports());
 }
 
-/// > A build that failed is tried again at once on a new parent.
+/// > A failed build is retried at once on a new parent.
 #[tokio::test(start_paused = true)]
 async fn given_a_failed_build_and_a_new_parent_then_it_is_retried() {
     let lab = Lab::new().await;
@@ -576,7 +576,7 @@ async fn given_a_failed_build_and_a_new_parent_then_it_is_retried() {
     );
 }
 
-/// > From the same inputs a build is tried again after an hour, then after two, and once a day from then on.
+/// > From the same inputs a failed build is retried after an hour, then after two, then once a day.
 #[tokio::test(start_paused = true)]
 async fn given_failures_from_the_same_inputs_then_retries_are_spaced() {
     let lab = Lab::new().await;
@@ -626,7 +626,7 @@ async fn given_a_pipeline_without_an_image_then_it_starts() {
     );
 }
 
-/// > Where a pipeline and its child are behind at once, only the upper one starts; the child waits for it by name.
+/// > When a pipeline and its child are both behind, only the parent pipeline starts; the child waits, and the reason names the parent pipeline.
 #[tokio::test(start_paused = true)]
 async fn given_a_parent_that_is_behind_then_its_child_waits() {
     let lab = Lab::silent(&[]).await;

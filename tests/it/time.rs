@@ -5,7 +5,7 @@ use std::time::Duration;
 use emulator::faults::{Fault, Kind};
 use emulator::fleet::pipeline;
 use emulator::pace::Pace;
-use image_cascade::pipeline::CONTINUE_HERE;
+use image_cascade::model::pipeline::RESUME_TAG;
 
 use crate::lab::{AMAZON, Lab, said_of};
 
@@ -32,11 +32,11 @@ async fn marked(lab: &Lab) -> Vec<String> {
     let fleet = lab.client.list_image_pipelines().into_paginator().items().send();
     let fleet = fleet.try_collect().await.unwrap();
     let marked =
-        fleet.iter().filter(|it| it.tags().is_some_and(|tags| tags.contains_key(CONTINUE_HERE)));
+        fleet.iter().filter(|it| it.tags().is_some_and(|tags| tags.contains_key(RESUME_TAG)));
     marked.map(|it| it.name().unwrap().to_owned()).collect()
 }
 
-/// > A check that runs short of time stops before its deadline, says how far it came, and the next one goes on from there.
+/// > A check that runs short of time stops before its deadline and reports how far it got, and the next one resumes there.
 #[tokio::test(start_paused = true)]
 async fn given_a_check_that_runs_short_of_time_then_the_next_one_resumes() {
     let lab = Lab::within(SHORT, &[]).await;
@@ -256,7 +256,7 @@ async fn given_a_throttled_check_then_it_slows_down_to_the_rate() {
     }
 }
 
-/// > Whoever is told how often he may ask is not throttled.
+/// > With `CALLS_PER_SECOND` at or below the account's rate, no call is throttled.
 #[tokio::test(start_paused = true)]
 async fn given_calls_per_second_within_the_rate_then_no_call_is_throttled() {
     let (calls, refused, took) = throttled(&[("CALLS_PER_SECOND", "50")], 50, 100).await;

@@ -107,7 +107,7 @@ async fn given_a_child_built_meanwhile_then_a_check_starts_it_at_once() {
     assert_eq!(lab.calls()["ListWorkflowExecutions"], 1, "the one call that tells");
 }
 
-/// > A build that failed for want of capacity or quota counts as no try, and is followed by another after an hour.
+/// > A build that failed for lack of capacity or quota does not count as a try, and the next one may start after an hour.
 #[tokio::test(start_paused = true)]
 async fn given_a_capacity_shortage_then_the_pause_does_not_grow() {
     let lab = Lab::silent(&[]).await;

@@ -49,7 +49,7 @@ async fn given_a_base_that_moves_during_a_build_then_the_builds_own_event_starts
     );
 }
 
-/// > News of images and parameters that come through EventBridge are followed as the topic's are, and with both triggers on nothing is built twice.
+/// > Events from EventBridge about images and parameters are handled like notifications, and with both triggers enabled nothing is built twice.
 #[tokio::test(start_paused = true)]
 async fn given_both_triggers_and_duplicates_then_nothing_is_built_twice() {
     let lab = lab(true).await;

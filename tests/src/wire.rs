@@ -8,7 +8,7 @@ use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use emulator::cloud::{Cloud, REGION};
 use emulator::lambda::Handler;
 use image_cascade::Clients;
-use image_cascade::budget::Budget;
+use image_cascade::deadline::Deadline;
 use image_cascade::error::Chain;
 use image_cascade::settings::Settings;
 use jiff::SignedDuration;
@@ -42,7 +42,7 @@ pub fn sdk_config(cloud: &Cloud, access_key: &str) -> SdkConfig {
 
 /// The product's own client, on the emulator in this process.
 pub fn client(cloud: &Cloud, access_key: &str) -> aws_sdk_imagebuilder::Client {
-    image_cascade::image_builder::sdk::client(&sdk_config(cloud, access_key), None)
+    image_cascade::aws::image_builder::sdk::client(&sdk_config(cloud, access_key), None)
 }
 
 /// The real handler of the function `name`. Each invocation has a client of Image Builder of its
@@ -59,7 +59,7 @@ pub fn handler(
         let clients = Clients::new(sdk_config(&cloud, &access_key), &settings);
         let (settings, now) = (settings.clone(), cloud.now() + skew);
         let deadline = u64::try_from((now + timeout).as_millisecond()).unwrap_or_default();
-        let budget = Budget::until(now, deadline);
+        let budget = Deadline::until(now, deadline);
         Box::pin(async move {
             if name == "gold-cascade" {
                 let report = gold_cascade::handle(&settings, &clients, event, budget).await;

@@ -1,9 +1,10 @@
 //! What does one check bring about?
 
 use image_cascade::Clients;
-use image_cascade::budget::Budget;
-use image_cascade::cascade::{FinishError, cascade, finish};
-use image_cascade::error::{Chain, one_line};
+use image_cascade::deadline::Deadline;
+use image_cascade::error::Chain;
+use image_cascade::foreign_text::one_line;
+use image_cascade::invocation::{FinishError, cascade, finish};
 use image_cascade::report::{Event, Failed, Report, Tick};
 use image_cascade::scope::Scope;
 use image_cascade::settings::Settings;
@@ -46,10 +47,10 @@ pub async fn handle(
     settings: &Settings,
     clients: &Clients,
     event: Value,
-    budget: Budget,
+    deadline: Deadline,
 ) -> Result<Value, HandleError> {
     let due = event.get("time").and_then(Value::as_str).and_then(|time| time.parse().ok());
-    let tick = Tick { at: due.unwrap_or_else(|| budget.now()), period: settings.check_period };
+    let tick = Tick { at: due.unwrap_or_else(|| deadline.now()), period: settings.check_period };
     let Request { selection, dry_run } = Request::parse(event).map_err(|error| {
         let error = one_line(&Chain(&error).to_string());
         tracing::error!("{error}");
@@ -59,7 +60,7 @@ pub async fn handle(
     let cause = format!("check of {selection}");
     tracing::info!("{cause}");
     let scope = Scope::Fleet(&selection);
-    let event = match cascade(clients, scope, &cause, &settings, budget).await {
+    let event = match cascade(clients, scope, &cause, &settings, deadline).await {
         Ok(event) if event.pipelines.is_empty() && event.stopped.is_none() => {
             Event::ignored(&cause, "there is no such pipeline")
                 .routine(selection.is_everything(), tick)
@@ -72,5 +73,5 @@ pub async fn handle(
         }
     };
     let report = Report::new(FUNCTION, settings.dry_run, vec![event]);
-    Ok(finish(clients, &settings, report, budget.now()).await?)
+    Ok(finish(clients, &settings, report, deadline.now()).await?)
 }

@@ -3,12 +3,12 @@
 use aws_lambda_events::event::sns::SnsRecord;
 use futures_util::FutureExt as _;
 use image_cascade::Clients;
-use image_cascade::budget::Budget;
-use image_cascade::cascade::{FinishError, cascade, finish};
+use image_cascade::aws::image_builder::ImageBuilder as _;
+use image_cascade::deadline::Deadline;
 use image_cascade::error::Chain;
-use image_cascade::image::{ImageStatus, Phase};
-use image_cascade::image_builder::ImageBuilder as _;
-use image_cascade::notification::{MessageError, Notification};
+use image_cascade::invocation::{FinishError, cascade, finish};
+use image_cascade::model::image::{BuildPhase, ImageStatus};
+use image_cascade::model::notification::{MessageError, Notification};
 use image_cascade::report::{Event, Failed, Report, cause};
 use image_cascade::scope::Scope;
 use image_cascade::settings::Settings;
@@ -62,11 +62,11 @@ pub async fn handle(
     settings: &Settings,
     clients: &Clients,
     event: Value,
-    budget: Budget,
+    deadline: Deadline,
 ) -> Result<Value, HandleError> {
     let mut events = Vec::new();
     if event.get("detail-type").is_some() {
-        events.push(handle_state_change(settings, clients, event, budget).await);
+        events.push(handle_state_change(settings, clients, event, deadline).await);
     } else {
         let Envelope { records } = serde_json::from_value(event).map_err(|problem| {
             tracing::error!("the event is neither one of SNS nor of EventBridge: {problem}");
@@ -74,27 +74,27 @@ pub async fn handle(
         })?;
         for (index, record) in records.into_iter().enumerate() {
             events.push(match serde_json::from_value(record) {
-                Ok(record) => handle_record(settings, clients, &record, budget).await,
+                Ok(record) => handle_record(settings, clients, &record, deadline).await,
                 Err(problem) => not_a_record(index, &problem),
             });
         }
     }
     let report = Report::new(FUNCTION, settings.dry_run, events);
-    Ok(finish(clients, settings, report, budget.now()).await?)
+    Ok(finish(clients, settings, report, deadline.now()).await?)
 }
 
 fn not_a_record(index: usize, problem: &serde_json::Error) -> Event {
     let cause = format!("record {index}");
     let error = format!("it is not a record of SNS: {problem}");
     tracing::error!("{cause}: {error}");
-    Event::failed(&cause, Failed::for_good(&error))
+    Event::failed(&cause, Failed::permanent(&error))
 }
 
 async fn handle_record(
     settings: &Settings,
     clients: &Clients,
     record: &SnsRecord,
-    budget: Budget,
+    deadline: Deadline,
 ) -> Event {
     let id = record.sns.message_id.as_str();
     tracing::debug!(event.id = id, body = record.sns.message, "message received");
@@ -106,16 +106,16 @@ async fn handle_record(
     }
     let mut notification = match Notification::parse(&record.sns.message) {
         Ok(notification) => notification,
-        Err(error) => return unusable(&format!("message {id}"), id, &error),
+        Err(error) => return reject(&format!("message {id}"), id, &error),
     };
-    if let Some(problem) = &notification.unread_pipeline {
+    if let Some(problem) = &notification.unreadable_pipeline {
         let cause = cause(&notification.image, &notification.status);
         tracing::warn!(event.id = id, "{cause}: its pipeline cannot be read: {problem}");
     }
     let sent = Timestamp::from_millisecond(record.sns.timestamp.timestamp_millis()).ok();
     // An event that came through the topic has its own time, which is earlier.
     notification.sent = notification.sent.or(sent);
-    follow(settings, clients, notification, id, budget).await
+    follow(settings, clients, notification, id, deadline).await
 }
 
 /// What Image Builder tells EventBridge is the same news, of every image, without its pipeline.
@@ -123,13 +123,13 @@ async fn handle_state_change(
     settings: &Settings,
     clients: &Clients,
     event: Value,
-    budget: Budget,
+    deadline: Deadline,
 ) -> Event {
     let id = event.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
     tracing::debug!(event.id = id, body = %event, "event received");
     match Notification::of_event(event) {
-        Ok(notification) => follow(settings, clients, notification, &id, budget).await,
-        Err(error) => unusable(&format!("event {id}"), &id, &error),
+        Ok(notification) => follow(settings, clients, notification, &id, deadline).await,
+        Err(error) => reject(&format!("event {id}"), &id, &error),
     }
 }
 
@@ -139,7 +139,7 @@ async fn follow(
     clients: &Clients,
     mut notification: Notification,
     id: &str,
-    budget: Budget,
+    deadline: Deadline,
 ) -> Event {
     let cause = cause(&notification.image, &notification.status);
     let (image, sent) = (notification.image.to_string(), notification.sent);
@@ -153,11 +153,11 @@ async fn follow(
             match clients.image_builder.image(&notification.image.clone().into()).await {
                 Ok(made) => notification.pipeline = made.pipeline,
                 // Deleted since: no pipeline waits for it.
-                Err(error) if error.is_about_the_resource() => {}
+                Err(error) if error.is_resource_error() => {}
                 Err(error) => return Err(error),
             }
         }
-        cascade(clients, Scope::Image(&notification), &cause, settings, budget).await
+        cascade(clients, Scope::Image(&notification), &cause, settings, deadline).await
     };
     match event.boxed().await {
         Ok(event) if event.pipelines.is_empty() => {
@@ -166,7 +166,7 @@ async fn follow(
             Event::ignored(&cause, why)
         }
         Ok(event) => match sent {
-            Some(sent) => event.announced(sent, budget.now_after_all()),
+            Some(sent) => event.announced(sent, deadline.current_time()),
             None => event,
         },
         Err(error) => {
@@ -185,7 +185,7 @@ async fn follow(
 
 /// A message that is no notification: somebody else's is ignored, an unreadable one fails, so
 /// that it ends in the dead-letter queue and not in silence.
-fn unusable(cause: &str, id: &str, error: &MessageError) -> Event {
+fn reject(cause: &str, id: &str, error: &MessageError) -> Event {
     match error {
         MessageError::Foreign | MessageError::OtherEvent(_) => {
             tracing::info!(event.id = id, "{cause}: ignored: {error}");
@@ -193,7 +193,7 @@ fn unusable(cause: &str, id: &str, error: &MessageError) -> Event {
         }
         MessageError::NotJson { .. } | MessageError::Malformed { .. } => {
             tracing::error!(event.id = id, "{cause}: {error}");
-            Event::failed(cause, Failed::for_good(&error.to_string()))
+            Event::failed(cause, Failed::permanent(&error.to_string()))
         }
     }
 }
@@ -210,9 +210,9 @@ fn why_ignored(notification: &Notification, region: Option<&str>) -> Option<Stri
         ImageStatus::Available => None,
         status => match status.phase() {
             // A pipeline may have waited for it, be it that it counts as the pipeline's own.
-            Phase::Spent => None,
-            Phase::InProgress => Some("its build has not ended".to_owned()),
-            Phase::Built | Phase::Gone => Some("it starts nothing".to_owned()),
+            BuildPhase::Unsuccessful => None,
+            BuildPhase::InProgress => Some("its build has not ended".to_owned()),
+            BuildPhase::Succeeded | BuildPhase::Deleted => Some("it starts nothing".to_owned()),
         },
     }
 }

@@ -1,0 +1,111 @@
+//! How long may one invocation go on?
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+/// What an invocation has of time.
+///
+/// Lambda kills a function at its deadline: what it was about to say is lost, and nobody learns
+/// how far it came. So it stops by itself before that, first reading and then starting.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline {
+    now: Timestamp,
+    began: Instant,
+    all: Duration,
+}
+
+/// What is kept for starting and reporting when the reads stop, and at most these hundredths of it
+/// all.
+const FOR_STARTS: (Duration, u32) = (Duration::from_mins(1), 40);
+
+/// What is kept for reporting when the starts stop, and at most these hundredths of it all.
+const FOR_THE_REPORT: (Duration, u32) = (Duration::from_secs(20), 20);
+
+/// The longest that Lambda lets a function run.
+const LONGEST: Duration = Duration::from_mins(15);
+
+impl Deadline {
+    /// The time from `now`, when the invocation begins, to a deadline as Lambda gives it: in
+    /// milliseconds since 1970.
+    ///
+    /// A deadline that is over when the invocation begins is none: `cargo lambda watch` gives a
+    /// number of milliseconds where Lambda gives a time. Whoever runs out of an unknown time is
+    /// killed and retried; whoever trusts such a deadline does nothing at all.
+    pub fn until(now: Timestamp, deadline: u64) -> Self {
+        let deadline = i64::try_from(deadline).ok();
+        let deadline = deadline.and_then(|at| Timestamp::from_millisecond(at).ok());
+        let left =
+            deadline.map(|at| at.duration_since(now)).filter(jiff::SignedDuration::is_positive);
+        let left = left.and_then(|left| Duration::try_from(left).ok());
+        Self { now, began: Instant::now(), all: left.map_or(LONGEST, |left| left.min(LONGEST)) }
+    }
+
+    /// When the invocation began: the time that everything in it is decided by.
+    pub fn now(self) -> Timestamp {
+        self.now
+    }
+
+    /// The time now, after what the invocation has taken so far.
+    pub fn current_time(self) -> Timestamp {
+        self.now + self.began.elapsed()
+    }
+
+    /// Comes when reads have to end.
+    pub async fn until_reads_stop(self) {
+        tokio::time::sleep_until(self.began + self.all_but(FOR_STARTS)).await;
+    }
+
+    /// Comes when starts have to end.
+    pub async fn until_starts_stop(self) {
+        tokio::time::sleep_until(self.began + self.all_but(FOR_THE_REPORT)).await;
+    }
+
+    fn all_but(self, (reserve, hundredths): (Duration, u32)) -> Duration {
+        self.all.saturating_sub(reserve.min(self.all / 100 * hundredths))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_invocation_keeps_a_part_and_a_long_one_no_more_than_it_needs() {
+        let kept = |seconds: u64| {
+            let now = Timestamp::from_second(1_000).unwrap();
+            let deadline = Deadline::until(now, (1_000 + seconds) * 1_000);
+            [FOR_STARTS, FOR_THE_REPORT].map(|reserve| deadline.all_but(reserve).as_millis())
+        };
+        assert_eq!(kept(60), [36_000, 48_000]);
+        assert_eq!(kept(900), [840_000, 880_000]);
+    }
+
+    #[test]
+    fn a_deadline_that_is_no_time_to_come_leaves_the_longest_that_lambda_gives() {
+        let now = Timestamp::from_second(1_000).unwrap();
+        for (what, deadline) in [
+            ("it is over", 999_000),
+            ("it is now", 1_000_000),
+            ("as cargo lambda watch gives it", 600_000),
+            ("beyond every date", u64::MAX),
+            ("further away than Lambda goes", 100_000_000),
+        ] {
+            assert_eq!(Deadline::until(now, deadline).all, LONGEST, "{what}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reads_end_before_starts_and_both_before_the_deadline() {
+        let now = Timestamp::from_second(1_000).unwrap();
+        let deadline = Deadline::until(now, 1_100_000);
+        assert_eq!(deadline.now(), now);
+        let began = Instant::now();
+        deadline.until_reads_stop().await;
+        assert_eq!(began.elapsed().as_secs(), 60);
+        deadline.until_starts_stop().await;
+        assert_eq!(began.elapsed().as_secs(), 80);
+        assert_eq!(deadline.current_time().as_second(), 1_080);
+    }
+}
