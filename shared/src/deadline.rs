@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_invocation_keeps_a_part_and_a_long_one_no_more_than_it_needs() {
+    fn given_a_short_or_long_invocation_then_its_reserve_is_a_share_with_an_upper_bound() {
         let kept = |seconds: u64| {
             let now = Timestamp::from_second(1_000).unwrap();
             let deadline = Deadline::until(now, (1_000 + seconds) * 1_000);
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_that_is_no_time_to_come_leaves_the_longest_that_lambda_gives() {
+    fn given_a_deadline_in_the_past_then_lambdas_longest_time_applies() {
         let now = Timestamp::from_second(1_000).unwrap();
         for (what, deadline) in [
             ("it is over", 999_000),
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn reads_end_before_starts_and_both_before_the_deadline() {
+    async fn given_a_deadline_then_reads_stop_before_starts_and_both_before_it() {
         let now = Timestamp::from_second(1_000).unwrap();
         let deadline = Deadline::until(now, 1_100_000);
         assert_eq!(deadline.now(), now);

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_chain_names_operation_subject_and_cause_once() {
+    fn given_a_chain_of_errors_then_operation_subject_and_cause_appear_once() {
         let error = RequestError {
             operation: "get image",
             subject: "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x".to_owned(),

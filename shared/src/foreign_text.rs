@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_deceive_a_reader_becomes_a_space() {
+    fn given_characters_that_could_deceive_a_reader_then_they_become_spaces() {
         let text = "a\u{2028}b\u{2029}c\u{202e}d\u{200b}e\u{feff}f\ng";
         assert_eq!(one_line(text), "a b c d e f g");
         assert_eq!(one_line("größer — 日本"), "größer — 日本");

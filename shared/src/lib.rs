@@ -15,6 +15,7 @@ pub mod logging;
 pub mod model;
 pub mod observe;
 pub mod report;
+mod resume;
 pub mod scope;
 pub mod settings;
 

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn foreign_text_stays_on_its_line_and_in_its_direction() {
+    fn given_foreign_text_then_it_stays_on_its_line_and_in_its_direction() {
         let mut written = Vec::new();
         let line = "{\"message\":\"gold is EVIL\u{2028}\u{202e}größer\"}\n";
         Plain(&mut written).write_all(line.as_bytes()).unwrap();

@@ -24,6 +24,14 @@ impl<'a> Scope<'a> {
             Self::Fleet(_) => None,
         }
     }
+
+    /// Why there is nothing to look at, if no pipeline is in scope.
+    pub fn why_empty(self) -> &'static str {
+        match self {
+            Self::Image(_) => "no pipeline of this account and Region is built on it",
+            Self::Fleet(_) => "there is no such pipeline",
+        }
+    }
 }
 
 /// Pipelines by ARN or by name, where `*` stands for any text. An empty selection is everything.
@@ -137,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn names_arns_and_nothing_select() {
+    fn given_names_arns_or_nothing_then_they_select() {
         assert!(selects(&[], "web"));
         assert!(selects(&["web"], "web") && !selects(&["web"], "web-2"));
         assert!(selects(&["web*"], "web-2") && !selects(&["web*"], "my-web"));
@@ -150,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_selects_nothing_is_refused() {
+    fn given_an_empty_selection_then_it_is_refused() {
         let error = |text: &str| Selection::parse(&[text.to_owned()]).unwrap_err().to_string();
         insta::assert_snapshot!([error(""), error("Web/Server"), error("arn:aws:imagebuilder")].join("\n"), @"
         `` is neither a pipeline's ARN nor a name such as `web-*`: letters, digits, spaces, `-`, `_` and `*`
@@ -161,7 +169,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn proptest_a_name_with_parts_left_out_is_selected(a in "[a-z]{0,5}", b in "[a-z]{0,5}", c in "[a-z]{1,5}") {
+        fn proptest_given_a_pattern_with_wildcards_then_the_name_is_selected(a in "[a-z]{0,5}", b in "[a-z]{0,5}", c in "[a-z]{1,5}") {
             let name = format!("{a}{b}{c}");
             for pattern in [format!("{a}*{c}"), format!("*{b}*{c}"), format!("{a}{b}*"), "*".to_owned()] {
                 prop_assert!(selects(&[&pattern], &name));
@@ -170,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_selection_says_what_it_selects() {
+    fn given_a_selection_then_its_text_says_what_it_selects() {
         let said = |texts: &[&str]| {
             let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
             let selection = Selection::parse(&texts).unwrap();

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_set_causes_the_defaults() {
+    fn given_no_settings_then_the_defaults_apply() {
         let settings = from(&[("REPORT_TOPIC_ARN", "")]).unwrap();
         assert!(!settings.dry_run);
         assert_eq!(settings.report_topic, None);
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_is_read() {
+    fn given_every_setting_then_each_is_read() {
         let settings = from(&[
             ("DRY_RUN", "true"),
             ("GOLD_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:gold-images"),
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_is_named() {
+    fn given_a_bad_value_then_the_error_names_it() {
         let error = |name, value| from(&[(name, value)]).unwrap_err().to_string();
         insta::assert_snapshot!(
             [
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_topic_is_refused() {
+    fn given_a_value_that_is_no_topic_then_it_is_refused() {
         let read = |topic: &str| from(&[("GOLD_TOPIC_ARN", topic)]).map(|it| it.gold_topic);
         for topic in [
             "arn:azure:sns:us-east-1:123456789012:gold",

@@ -117,7 +117,7 @@ async fn given_a_check_that_starts_nothing_then_nothing_is_published() {
     lab.add(pipeline("web").on("image/gold/x.x.x").disabled());
     lab.run_to_rest("gold").await;
     let report = lab.check().await.unwrap();
-    assert_eq!(report["totals"]["left"], 1);
+    assert_eq!(report["totals"]["skipped"], 1);
     assert!(lab.published_reports().is_empty());
 }
 
@@ -221,7 +221,7 @@ async fn given_a_deleted_component_then_only_its_pipelines_are_skipped() {
     lab.cloud.state().faults.add(Fault::new("GetComponent", Kind::NotFound, 1));
     let report = lab.check().await.unwrap();
     let said = said_of(&report, "gold");
-    assert!(said.starts_with("leave: its component agent x.x.x does not resolve: "), "{said}");
+    assert!(said.starts_with("skip: its component agent x.x.x does not resolve: "), "{said}");
     assert!(said_of(&report, "plain").starts_with("rebuild"), "{report}");
 }
 

@@ -50,7 +50,7 @@ async fn given_a_recipe_created_again_then_its_pipeline_is_behind() {
     for event in [json!({ "pipelines": ["gold"], "dryRun": true }), json!({})] {
         let report = lab.check_by(&event).await.unwrap();
         let said = said_of(&report, "gold");
-        assert!(said.starts_with("rebuild: recipe gold 1.0.0 was made again at 2026-"), "{said}");
+        assert!(said.starts_with("rebuild: recipe gold 1.0.0 was recreated at 2026-"), "{said}");
     }
     lab.rest().await;
     assert_eq!(lab.count("gold"), 2);
@@ -79,7 +79,7 @@ async fn given_a_container_tag_that_moves_then_the_child_follows_it() {
         said_of(&report, "app"),
         format!("rebuild: container tag {registry}/golden:latest -> golden 1.0.0/2")
     );
-    assert!(said_of(&report, "pinned").starts_with("leave: pinned to "), "{report}");
+    assert!(said_of(&report, "pinned").starts_with("skip: pinned to "), "{report}");
     lab.rest().await;
     let report = lab.notify(&message).await.unwrap();
     assert!(said_of(&report, "app").starts_with("up-to-date"), "{report}");

@@ -159,7 +159,7 @@ async fn given_scheduled_failures_in_a_row_then_the_pipeline_is_disabled_and_ski
     );
     assert_eq!(lab.count("gold"), 7, "one good, four, one by hand, and the last");
     let report = lab.check().await.unwrap();
-    assert_eq!(said_of(&report, "gold"), "leave: the pipeline is disabled");
+    assert_eq!(said_of(&report, "gold"), "skip: the pipeline is disabled");
 }
 
 /// Weeks of moving bases: daily schedules, an hourly check, notifications, some of them lost.

@@ -128,7 +128,7 @@ async fn given_a_parameter_with_an_image_arn_then_its_pipeline_is_a_child() {
     lab.rest().await;
     lab.put_parameter("/golden/one", "image/gold/1.0.0/1");
     let report = lab.check().await.unwrap();
-    insta::assert_snapshot!(said_of(&report, "one"), @"leave: built on gold 1.0.0/2, newer than 1.0.0/1, which its recipe resolves to now; never goes back");
+    insta::assert_snapshot!(said_of(&report, "one"), @"skip: built on gold 1.0.0/2, newer than 1.0.0/1, which its recipe resolves to now; never goes back");
 }
 
 /// The gold pipeline is the parent of each pipeline that names its AMI through a parameter.
@@ -177,10 +177,10 @@ async fn given_a_forbidden_parameter_then_only_its_pipelines_are_skipped() {
     let report = lab.check().await.unwrap();
     let said = ["web-a", "web-b", "web-c", "web-d"].map(|it| said_of(&report, it));
     insta::assert_snapshot!(said.join("\n"), @"
-    leave: its parent, the parameter /web-a, does not resolve: failed to get parameters /web-a: AccessDeniedException: On purpose.
+    skip: its parent, the parameter /web-a, does not resolve: failed to get parameters /web-a: AccessDeniedException: On purpose.
     rebuild: parameter /web-b ami-1 -> ami-2
-    leave: its parent, the parameter /web-c, does not resolve: it holds a text (4 characters), and neither an AMI id nor an image's ARN
-    leave: its parent, the parameter /web-missing, does not resolve: there is no such parameter
+    skip: its parent, the parameter /web-c, does not resolve: it holds a text (4 characters), and neither an AMI id nor an image's ARN
+    skip: its parent, the parameter /web-missing, does not resolve: there is no such parameter
     ");
 }
 
@@ -212,7 +212,7 @@ async fn given_a_parameter_that_leads_back_to_its_pipeline_then_it_is_refused_by
     lab.put_parameter("/golden/ami", &java.ami);
     for _ in 0..3 {
         let report = lab.check().await.unwrap();
-        assert_eq!(said_of(&report, "gold"), "leave: built on itself: gold -> java -> gold");
+        assert_eq!(said_of(&report, "gold"), "skip: built on itself: gold -> java -> gold");
         lab.rest().await;
     }
     assert_eq!((lab.count("gold"), lab.count("java")), (1, 1));

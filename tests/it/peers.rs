@@ -350,11 +350,11 @@ mod konflux {
 
     #[tokio::test(start_paused = true)]
     async fn given_cycles_then_they_are_refused_by_name() {
-        insta::assert_snapshot!(refused(&[("self", "image/self/x.x.x")]).await.join("\n"), @"leave: built on itself: self -> self");
+        insta::assert_snapshot!(refused(&[("self", "image/self/x.x.x")]).await.join("\n"), @"skip: built on itself: self -> self");
         insta::assert_snapshot!(
             refused(&[("one", "image/two/x.x.x"), ("two", "image/one/x.x.x")]).await.join("\n"), @"
-        leave: built on itself: one -> two -> one
-        leave: built on itself: two -> one -> two
+        skip: built on itself: one -> two -> one
+        skip: built on itself: two -> one -> two
         ");
         // A cycle of three, one of whose members has an unused way out.
         insta::assert_snapshot!(
@@ -362,10 +362,10 @@ mod konflux {
                 ("one", "image/three/x.x.x"), ("two", "image/one/1.x.x"), ("three", "image/two/1.0.0"),
                 ("below", "image/two/x.x.x"),
             ]).await.join("\n"), @"
-        leave: built on itself: one -> two -> three -> one
-        leave: built on itself: two -> three -> one -> two
-        leave: built on itself: three -> one -> two -> three
-        leave: its parent two x.x.x does not resolve: failed to get image arn:aws:imagebuilder:us-east-1:123456789012:image/two/x.x.x: ResourceNotFoundException: The resource with ARN 'arn:aws:imagebuilder:us-east-1:123456789012:image/two/x.x.x' does not exist.
+        skip: built on itself: one -> two -> three -> one
+        skip: built on itself: two -> three -> one -> two
+        skip: built on itself: three -> one -> two -> three
+        skip: its parent two x.x.x does not resolve: failed to get image arn:aws:imagebuilder:us-east-1:123456789012:image/two/x.x.x: ResourceNotFoundException: The resource with ARN 'arn:aws:imagebuilder:us-east-1:123456789012:image/two/x.x.x' does not exist.
         ");
     }
 

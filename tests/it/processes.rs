@@ -329,13 +329,13 @@ async fn given_lambdas_deadline_then_a_check_stops_before_it() {
     let tick = deploy::tick(cloud.now());
     let first = cloud.lambda().invoke("dependency-check", &tick).await.unwrap();
     assert!(!first.failed, "{}", first.log);
-    let stopped = &first.payload["events"][0]["stopped"];
+    let stopped = &first.payload["events"][0]["interrupted"];
     assert!(stopped["done"].as_u64().unwrap() < fleet::FLEET.len() as u64, "{stopped}");
     assert!(first.log.contains("stopped before the deadline after"), "{}", first.log);
     cloud.state().faults.clear();
     let second = cloud.lambda().invoke("dependency-check", &tick).await.unwrap();
     assert!(!second.failed, "{}", second.log);
-    assert_eq!(second.payload["events"][0].get("stopped"), None);
+    assert_eq!(second.payload["events"][0].get("interrupted"), None);
     rest(&cloud).await;
     assert_eq!(count(&cloud, "gold-linux"), 2);
 }

@@ -35,9 +35,9 @@ async fn given_pins_then_they_are_reported_and_start_nothing() {
     insta::assert_snapshot!(
         ["by-build", "by-version", "by-component", "by-component-version"].map(|it| said_of(&report, it)).join("\n"),
         @"
-    leave: pinned to gold 1.0.0/1, misses gold 1.0.0/2 (1 build behind)
+    skip: pinned to gold 1.0.0/1, misses gold 1.0.0/2 (1 build behind)
     rebuild: parent image gold 1.0.0/1 -> 1.0.0/2
-    leave: its parent ami-0cd12345db678d90f cannot be compared; pinned to agent 1.0.0/1, misses agent 1.0.0/2 (1 build behind)
+    skip: its parent ami-0cd12345db678d90f cannot be compared; pinned to agent 1.0.0/1, misses agent 1.0.0/2 (1 build behind)
     rebuild: component agent 1.0.0/1 -> 1.0.0/2
     ");
     lab.rest().await;
@@ -54,9 +54,9 @@ async fn given_pins_then_they_are_reported_and_start_nothing() {
     insta::assert_snapshot!(
         ["by-build", "by-version", "by-component", "by-component-version", "free"].map(|it| said_of(&report, it)).join("\n"),
         @"
-    leave: pinned to gold 1.0.0/1, misses gold 2.0.0/1 (3 versions behind)
+    skip: pinned to gold 1.0.0/1, misses gold 2.0.0/1 (3 versions behind)
     up-to-date: by-version 1.0.0/2 was built on gold 1.0.0/2, which gold 1.0.0 resolves to; pinned to gold 1.0.0, misses gold 2.0.0/1 (3 versions behind)
-    leave: its parent ami-0cd12345db678d90f cannot be compared; pinned to agent 1.0.0/1, misses agent 2.0.0/1 (3 versions behind)
+    skip: its parent ami-0cd12345db678d90f cannot be compared; pinned to agent 1.0.0/1, misses agent 2.0.0/1 (3 versions behind)
     up-to-date: by-component-version 1.0.0/2 was built on amazon-linux-2023-x86 2026.10.1/1, which amazon-linux-2023-x86 x.x.x resolves to; pinned to agent 1.0.0, misses agent 2.0.0/1 (3 versions behind)
     rebuild: parent image gold 1.0.0/2 -> 2.0.0/1; component agent 1.0.0/2 -> 2.0.0/1
     ");
@@ -80,7 +80,7 @@ async fn given_a_namesake_of_this_account_then_a_pin_to_a_shared_image_misses_th
     lab.build(pipeline("web").on(theirs)).await;
     publish("1.1.0");
     let report = lab.check().await.unwrap();
-    insta::assert_snapshot!(said_of(&report, "web"), @"leave: pinned to gold 1.0.0/1, misses gold 1.1.0/1 (1 version behind)");
+    insta::assert_snapshot!(said_of(&report, "web"), @"skip: pinned to gold 1.0.0/1, misses gold 1.1.0/1 (1 version behind)");
 }
 
 /// A report that was not published fails the invocation; its retry starts nothing twice.

@@ -349,7 +349,7 @@ async fn given_every_decision_then_its_sentence_is_the_same_everywhere() {
                 "misses": "newer",
                 "newest": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/2"
               },
-              "decision": "leave",
+              "decision": "skip",
               "outcome": {
                 "result": "none"
               },
@@ -411,11 +411,11 @@ async fn given_a_pinned_child_then_it_is_skipped_with_what_it_misses() {
     let report = lab.notify(&message("gold-linux/1.0.0/2", "AVAILABLE")).await.unwrap();
     assert_eq!(
         said_of(&report, "by-build"),
-        "leave: pinned to gold-linux 1.0.0/1, misses gold-linux 1.0.0/2"
+        "skip: pinned to gold-linux 1.0.0/1, misses gold-linux 1.0.0/2"
     );
     assert_eq!(
         said_of(&report, "by-ami"),
-        format!("leave: pinned to {ami} (gold-linux 1.0.0/1), misses gold-linux 1.0.0/2")
+        format!("skip: pinned to {ami} (gold-linux 1.0.0/1), misses gold-linux 1.0.0/2")
     );
     assert_eq!(said_of(&report, "by-other-ami"), "not in the report");
     assert_eq!(lab.executions().len(), 2, "the two of gold");
@@ -436,7 +436,7 @@ async fn given_a_cycle_of_recipes_then_it_is_refused_by_name() {
     assert_eq!((lab.count("chicken"), lab.count("egg"), lab.count("ouroboros")), (0, 0, 0));
     assert_eq!(
         said_of(&lab.reports()[0], "chicken"),
-        "leave: built on itself: chicken -> egg -> chicken"
+        "skip: built on itself: chicken -> egg -> chicken"
     );
 }
 
@@ -448,7 +448,7 @@ async fn given_a_disabled_pipeline_then_it_is_skipped() {
     lab.add(pipeline("web").on("image/gold/x.x.x").disabled());
     lab.run_to_rest("gold").await;
     assert_eq!(lab.count("web"), 0);
-    assert_eq!(said_of(&lab.reports()[0], "web"), "leave: the pipeline is disabled");
+    assert_eq!(said_of(&lab.reports()[0], "web"), "skip: the pipeline is disabled");
 }
 
 /// > A dry run makes every read and no write.
@@ -752,7 +752,7 @@ async fn given_a_parent_that_does_not_resolve_then_it_is_named() {
     lab.add(pipeline("gold").on(AMAZON));
     lab.add(pipeline("web").on("image/gold/x.x.x"));
     let report = lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
-    insta::assert_snapshot!(said_of(&report, "web"), @"leave: its parent gold x.x.x does not resolve: failed to get image arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x: ResourceNotFoundException: The resource with ARN 'arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x' does not exist.");
+    insta::assert_snapshot!(said_of(&report, "web"), @"skip: its parent gold x.x.x does not resolve: failed to get image arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x: ResourceNotFoundException: The resource with ARN 'arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x' does not exist.");
 }
 
 /// Of a fleet beyond a page only what concerns the image is listed, by filters: each form in which a
@@ -777,7 +777,7 @@ async fn given_a_fleet_beyond_a_page_then_a_notification_finds_every_kind_of_chi
     insta::assert_snapshot!(sentences.join("\n"), @"
     by-image: rebuild: no image yet; parent image gold 1.0.0/1
     by-parameter: rebuild: no image yet; parent image ami-0f68d14af00407e4d
-    by-ami: leave: pinned to ami-0f68d14af00407e4d (gold 1.0.0/1), misses nothing
+    by-ami: skip: pinned to ami-0f68d14af00407e4d (gold 1.0.0/1), misses nothing
     moved-away: not in the report
     other-0: not in the report
     ");

@@ -43,7 +43,7 @@ async fn given_a_check_that_runs_short_of_time_then_the_next_one_resumes() {
     behind(&lab, 100).await;
     slow_down(&lab);
     let report = lab.check().await.unwrap();
-    let stopped = report["events"][0]["stopped"].clone();
+    let stopped = report["events"][0]["interrupted"].clone();
     let (done, next) =
         (stopped["done"].as_u64().unwrap(), stopped["next"].as_str().unwrap().to_owned());
     assert!((10..100).contains(&done), "{stopped}");
@@ -75,7 +75,7 @@ async fn given_a_check_that_runs_short_of_time_then_the_next_one_resumes() {
     }
     lab.cloud.state().faults.clear();
     let report = lab.check().await.unwrap();
-    assert_eq!(report["events"][0].get("stopped"), None);
+    assert_eq!(report["events"][0].get("interrupted"), None);
     assert!(marked(&lab).await.is_empty(), "nothing to go on with");
     assert_eq!(lab.dead_letters(), 0);
 }
@@ -91,7 +91,7 @@ async fn given_a_check_that_reaches_nothing_then_the_report_says_so() {
     let report = lab.check().await.unwrap();
     let event = &report["events"][0];
     assert_eq!(event.get("ignored"), None, "{report}");
-    assert_eq!((&event["stopped"]["done"], &event["stopped"]["of"]), (&0.into(), &3.into()));
+    assert_eq!((&event["interrupted"]["done"], &event["interrupted"]["of"]), (&0.into(), &3.into()));
 }
 
 /// A check that stops again where it began keeps the tag there.
@@ -103,7 +103,7 @@ async fn given_two_checks_that_stop_at_one_pipeline_then_it_keeps_the_tag() {
         let slow = Fault::new("GetImage", Kind::Slow, 3).lasting(Duration::from_secs(30));
         lab.cloud.state().faults.add(slow);
         let report = lab.check().await.unwrap();
-        assert_eq!(report["events"][0]["stopped"]["done"], 0, "{report}");
+        assert_eq!(report["events"][0]["interrupted"]["done"], 0, "{report}");
         lab.cloud.state().faults.clear();
         assert_eq!(marked(&lab).await, ["web-000"]);
     }
@@ -145,7 +145,7 @@ async fn given_slow_starts_then_the_check_stops_starting_before_its_deadline() {
     let report = lab.check().await.unwrap();
     let started = report["totals"]["started"].as_u64().unwrap();
     assert!((1..300).contains(&started), "{}", report["totals"]);
-    assert_eq!(report["events"][0]["stopped"]["done"], started);
+    assert_eq!(report["events"][0]["interrupted"]["done"], started);
     assert_eq!(marked(&lab).await.len(), 1);
 }
 
@@ -165,7 +165,7 @@ async fn given_a_resumed_check_then_ancestors_are_observed_first() {
     lab.move_base("2026.11.2");
     slow_down(&lab);
     let report = lab.check().await.unwrap();
-    assert!(report["events"][0]["stopped"].is_object());
+    assert!(report["events"][0]["interrupted"].is_object());
     assert_eq!(report["totals"]["started"], 1);
     assert_eq!(said_of(&report, "a-00"), "wait: waits for z-gold");
     lab.cloud.state().faults.clear();
@@ -178,7 +178,7 @@ async fn given_a_dry_run_that_runs_short_of_time_then_nothing_is_tagged() {
     behind(&lab, 100).await;
     slow_down(&lab);
     let report = lab.check().await.unwrap();
-    assert!(report["events"][0]["stopped"].is_object());
+    assert!(report["events"][0]["interrupted"].is_object());
     lab.cloud.state().faults.clear();
     assert!(marked(&lab).await.is_empty());
 }
@@ -194,7 +194,7 @@ async fn given_a_forbidden_resume_tag_then_nothing_fails() {
         faults.add(Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_secs(3)));
     }
     let report = lab.check().await.unwrap();
-    assert!(report["events"][0]["stopped"].is_object());
+    assert!(report["events"][0]["interrupted"].is_object());
 }
 
 /// A notification's children that are not reached in time are reached by the retry.

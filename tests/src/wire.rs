@@ -10,6 +10,7 @@ use emulator::lambda::Handler;
 use image_cascade::Clients;
 use image_cascade::deadline::Deadline;
 use image_cascade::error::Chain;
+use image_cascade::invocation::Invocation;
 use image_cascade::settings::Settings;
 use jiff::SignedDuration;
 
@@ -58,14 +59,15 @@ pub fn handler(
     std::sync::Arc::new(move |access_key, event| {
         let clients = Clients::new(sdk_config(&cloud, &access_key), &settings);
         let (settings, now) = (settings.clone(), cloud.now() + skew);
-        let deadline = u64::try_from((now + timeout).as_millisecond()).unwrap_or_default();
-        let budget = Deadline::until(now, deadline);
+        let deadline_ms = u64::try_from((now + timeout).as_millisecond()).unwrap_or_default();
+        let deadline = Deadline::until(now, deadline_ms);
         Box::pin(async move {
+            let invocation = Invocation { clients: &clients, settings: &settings, deadline };
             if name == "gold-cascade" {
-                let report = gold_cascade::handle(&settings, &clients, event, budget).await;
+                let report = gold_cascade::handle(invocation, event).await;
                 report.map_err(|error| Chain(&error).to_string())
             } else {
-                let report = dependency_check::handle(&settings, &clients, event, budget).await;
+                let report = dependency_check::handle(invocation, event).await;
                 report.map_err(|error| Chain(&error).to_string())
             }
         })

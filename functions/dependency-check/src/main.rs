@@ -4,6 +4,7 @@
 use dependency_check::handle;
 use image_cascade::Clients;
 use image_cascade::deadline::Deadline;
+use image_cascade::invocation::Invocation;
 use image_cascade::logging::log_from;
 use image_cascade::settings::Settings;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -19,7 +20,8 @@ async fn main() -> Result<(), Error> {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
         let now = jiff::Timestamp::now();
         let deadline = Deadline::until(now, event.context.deadline);
-        handle(&settings, &clients, event.payload, deadline).await
+        let invocation = Invocation { clients: &clients, settings: &settings, deadline };
+        handle(invocation, event.payload).await
     }))
     .await
 }

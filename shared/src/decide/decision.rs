@@ -6,7 +6,8 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 
 use crate::decide::pin::Pin;
 use crate::foreign_text::one_line;
@@ -16,26 +17,28 @@ use crate::model::parameter::ParameterName;
 use crate::model::parent::ParentImage;
 
 /// The outcome for one pipeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "decision", content = "because", rename_all = "kebab-case")]
-#[must_use = "a decision that nobody carries out changes nothing"]
+///
+/// In JSON it is its kind and a list of reasons, each an object with a `code`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a decision has no effect until it is executed"]
 pub enum Decision {
     /// The newest image was built from what the recipe resolves to now.
     UpToDate(UpToDate),
     /// Run the pipeline, for these reasons. Never empty.
     Rebuild(Vec<Reason>),
-    /// Not now; something that will happen by itself brings us back.
+    /// Not now; an event that will happen by itself decides it again.
     Wait(Wait),
-    /// Not by us.
+    /// It is not started, whatever has moved.
     Skip(Skip),
 }
 
 /// What an up-to-date pipeline was built from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "code", rename = "up-to-date", rename_all = "camelCase")]
 pub struct UpToDate {
     /// The pipeline's newest image.
     pub image: ImageArn,
-    /// What it was built on, which the recipe still comes to.
+    /// What it was built on, to which the recipe still resolves.
     pub parent: ParentImage,
     /// The parent as the recipe writes it.
     pub reference: ParentImage,
@@ -43,7 +46,7 @@ pub struct UpToDate {
 
 /// Why a pipeline runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "code", rename_all = "kebab-case")]
+#[serde(tag = "code", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Reason {
     /// Its parent image has a newer build.
     ParentUpdated {
@@ -59,7 +62,7 @@ pub enum Reason {
         /// The build that its recipe resolves to now.
         new: ImageArn,
     },
-    /// Its parent was deleted and made again under the same number since.
+    /// Its parent was deleted and created again under the same number since.
     ParentRecreated {
         /// The parent.
         parent: ImageArn,
@@ -80,7 +83,7 @@ pub enum Reason {
         /// The build that its recipe resolves to now.
         new: ComponentArn,
     },
-    /// A component was deleted and made again under the same number since.
+    /// A component was deleted and created again under the same number since.
     ComponentRecreated {
         /// The component.
         component: ComponentArn,
@@ -94,7 +97,7 @@ pub enum Reason {
         /// The recipe that it runs now.
         new: RecipeArn,
     },
-    /// Its recipe was deleted and made again under the same version since.
+    /// Its recipe was deleted and created again under the same version since.
     RecipeRecreated {
         /// The recipe.
         recipe: RecipeArn,
@@ -108,15 +111,15 @@ pub enum Reason {
         parameter: ParameterName,
         /// The parent of its newest image, as Image Builder shows it.
         old: Option<ParentImage>,
-        /// What the parameter comes to now.
+        /// What the parameter resolves to now.
         new: ParentImage,
     },
     /// It has never had an image.
     NoImageYet {
-        /// What its recipe comes to now.
+        /// What its recipe resolves to now.
         parent: ParentImage,
     },
-    /// Builds before did not remove the reason, and the pause is over.
+    /// Earlier builds did not remove the reason, and the pause is over.
     Retry(Tries),
     /// A build failed for want of capacity or quota, and the pause is over.
     AfterShortage {
@@ -125,20 +128,21 @@ pub enum Reason {
     },
 }
 
-/// Builds that did not remove the reason that they were made for, whether they failed or not.
+/// Builds that did not remove the reason that they were started for, whether they failed or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Tries {
     /// The newest of them.
     pub last: ImageArn,
     /// How it ended.
     pub status: ImageStatus,
-    /// How many they are, as far as they were looked at.
+    /// How many they are, as far as they were read.
     pub count: usize,
     /// How many of them are good images, which still show the reason.
     pub built: usize,
-    /// After how many of them there is one more only once in a long while.
+    /// After how many of them the pause is `FAILED_BUILD_RETRY`.
     pub of: usize,
-    /// Whether nothing but dates asks for another build, so that these were maybe not for this reason.
+    /// Whether dates alone ask for another build, so that these may not have been for this reason.
     pub by_date: bool,
     /// When everything that the reason names had come to be, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,23 +154,23 @@ pub struct Tries {
 
 /// Why a pipeline waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "code", rename_all = "kebab-case")]
+#[serde(tag = "code", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Wait {
-    /// It is building; it is decided anew when that build ends.
+    /// It is building; it is decided again when that build ends.
     Building {
         /// The build.
         image: ImageArn,
         /// How far it is.
         status: ImageStatus,
-        /// Whether its newest image lacks something, which the build that runs will bring.
+        /// Whether its newest image lacks something, which the running build will have.
         behind: bool,
     },
-    /// A pipeline above it is behind and comes first; its notification brings us back.
+    /// An ancestor is behind and is built first; its notification decides this one again.
     ForAncestor {
         /// That pipeline.
         pipeline: PipelineArn,
     },
-    /// A pipeline above it could not be observed: it may come first. The invocation is retried.
+    /// An ancestor could not be observed: it may have to be built first. The invocation is retried.
     AncestorUnknown {
         /// That pipeline.
         pipeline: PipelineArn,
@@ -186,14 +190,14 @@ pub enum Wait {
     Shortage {
         /// That build.
         failed: ImageArn,
-        /// What was wanting, in Image Builder's words.
+        /// The failure reason of Image Builder.
         problem: String,
         /// What the next build is for.
         reasons: Vec<Reason>,
         /// When it may start, at the earliest.
         not_before: Timestamp,
     },
-    /// Image Builder's answers do not agree yet; the invocation is retried.
+    /// Image Builder's responses do not agree yet; the invocation is retried.
     InconsistentRead {
         /// What the reference still resolves to.
         resolved: ImageArn,
@@ -202,17 +206,17 @@ pub enum Wait {
     },
 }
 
-/// Why a pipeline is left.
+/// Why a pipeline is skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "code", rename_all = "kebab-case")]
+#[serde(tag = "code", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Skip {
-    /// It is switched off, although the API would start it.
+    /// It is disabled, although the API would start it.
     Disabled,
-    /// Its recipe pins the parent: starting it would build the same again.
+    /// Its recipe pins the parent: a start would build the same again.
     Pinned(Pin),
     /// It is built on its own descendants.
     Cycle {
-        /// The circle, by name.
+        /// The cycle, by name.
         path: String,
     },
     /// Its parent is named by a parameter that names no image.
@@ -320,7 +324,7 @@ impl Tries {
 }
 
 impl Decision {
-    /// A start that was put off because another pipeline comes first.
+    /// Whether it lacks something for which it, or a build that runs, is started.
     pub fn is_behind(&self) -> bool {
         match self {
             Self::Rebuild(_)
@@ -341,12 +345,14 @@ impl Decision {
         }
     }
 
-    /// Why it is not started, as a code: what `because.code` is in JSON, or the kind of a decision
-    /// that has none.
-    pub fn code(&self) -> String {
-        let json = serde_json::json!(self);
-        let code = json.pointer("/because/code").and_then(serde_json::Value::as_str);
-        code.unwrap_or_else(|| self.kind()).to_owned()
+    /// Why it is not started, as a code: that of its one reason in JSON; otherwise the kind of the
+    /// decision.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Wait(wait) => wait.code(),
+            Self::Skip(skip) => skip.code(),
+            Self::UpToDate(_) | Self::Rebuild(_) => self.kind(),
+        }
     }
 
     /// The kind of decision in one word.
@@ -355,12 +361,57 @@ impl Decision {
             Self::UpToDate(_) => "up-to-date",
             Self::Rebuild(_) => "rebuild",
             Self::Wait(_) => "wait",
-            Self::Skip(_) => "leave",
+            Self::Skip(_) => "skip",
         }
     }
 }
 
-/// The reason alone, in a sentence: the same in the log, in the report and in the tests.
+impl Serialize for Decision {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut decision = serializer.serialize_struct("Decision", 2)?;
+        decision.serialize_field("decision", self.kind())?;
+        match self {
+            Self::UpToDate(up_to_date) => decision.serialize_field("reasons", &[up_to_date])?,
+            Self::Rebuild(reasons) => decision.serialize_field("reasons", reasons)?,
+            Self::Wait(wait) => decision.serialize_field("reasons", &[wait])?,
+            Self::Skip(skip) => decision.serialize_field("reasons", &[skip])?,
+        }
+        decision.end()
+    }
+}
+
+impl Wait {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Building { .. } => "building",
+            Self::ForAncestor { .. } => "for-ancestor",
+            Self::AncestorUnknown { .. } => "ancestor-unknown",
+            Self::RetryPause { .. } => "retry-pause",
+            Self::Shortage { .. } => "shortage",
+            Self::InconsistentRead { .. } => "inconsistent-read",
+        }
+    }
+}
+
+impl Skip {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Pinned(_) => "pinned",
+            Self::Cycle { .. } => "cycle",
+            Self::ParameterUnresolved { .. } => "parameter-unresolved",
+            Self::NotComparable { .. } => "not-comparable",
+            Self::UnreadableParent { .. } => "unreadable-parent",
+            Self::RecipeNotFound { .. } => "recipe-not-found",
+            Self::ParentUnresolved { .. } => "parent-unresolved",
+            Self::ComponentUnresolved { .. } => "component-unresolved",
+            Self::NotMatched { .. } => "not-matched",
+            Self::BuiltOnNewer { .. } => "built-on-newer",
+        }
+    }
+}
+
+/// The reasons in a sentence: the same in the log, in the report and in the tests.
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

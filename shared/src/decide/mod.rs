@@ -8,6 +8,7 @@ pub mod observation;
 pub mod pin;
 pub mod plan;
 pub mod rebuild;
+pub mod relevance;
 pub mod staleness;
 pub mod start;
 pub mod sufficiency;

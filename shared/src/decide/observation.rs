@@ -167,7 +167,7 @@ mod tests {
     use crate::decide::fixtures::Fixtures;
 
     #[test]
-    fn the_current_recipes_builds_are_the_newest_whatever_their_number() {
+    fn given_builds_of_several_recipes_then_the_current_recipes_are_the_newest() {
         let recipe =
             "arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.0.0".parse().unwrap();
         let mut arns =

@@ -102,7 +102,7 @@ mod tests {
     use crate::decide::fixtures::Fixtures;
 
     #[test]
-    fn a_pin_says_what_it_misses_and_by_how_much() {
+    fn given_a_pin_then_it_says_what_it_misses_and_by_how_much() {
         let pin = |status| Pin { dependency: "gold 1.0.0/1".to_owned(), status };
         let newer = |versions, builds| {
             let newest = Newest::Image(Fixtures::image("gold/1.2.0/1"));

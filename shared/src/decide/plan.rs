@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn children_behind_their_parent_start() {
+    fn given_children_behind_their_parent_then_they_start() {
         let fleet = world();
         let observed = [
             observed(&fleet, "web", "gold/1.0.0/1", "gold/1.0.0/2"),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parent_that_is_behind_itself_causes_its_line_to_wait() {
+    fn given_a_parent_that_is_behind_then_its_descendants_wait() {
         let fleet = world();
         let observed = [
             observed(&fleet, "gold", "base/1.0.0/1", "base/1.1.0/1"),
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grandparent_that_is_behind_causes_waiting_through_a_parent_that_is_not() {
+    fn given_a_grandparent_that_is_behind_then_a_child_of_a_current_parent_waits() {
         let fleet = world();
         let observed = [
             observed(&fleet, "gold", "base/1.0.0/1", "base/1.1.0/1"),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parent_building_what_it_lacks_causes_waiting_and_one_that_lacks_nothing_does_not() {
+    fn given_a_building_parent_then_its_child_waits_only_if_the_parent_is_behind() {
         let fleet = world();
         for (base_now, decision) in [("base/1.1.0/1", "wait"), ("base/1.0.0/1", "rebuild")] {
             let mut gold = observed(&fleet, "gold", "base/1.0.0/1", base_now);
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parent_of_which_nothing_is_known_causes_waiting() {
+    fn given_a_parent_that_could_not_be_observed_then_its_child_waits() {
         let fleet = world();
         let java = observed(&fleet, "java", "gold/1.0.0/1", "gold/1.0.0/2");
         let unknown = BTreeSet::from([Fixtures::pipeline_arn("gold")]);
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_put_out_what_a_parameter_holds_stands_above() {
+    fn given_a_parameters_value_then_the_pipeline_that_produced_it_is_an_ancestor() {
         let fleet = Fixtures::new()
             .pipeline("gold", "image/base/x.x.x")
             .pipeline("web", "ssm:/golden/ami")
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_leads_back_to_its_own_pipeline_is_refused_and_holds_up_nobody() {
+    fn given_a_parameter_that_leads_back_to_its_pipeline_then_it_is_refused_and_blocks_no_other() {
         let fleet = Fixtures::new()
             .pipeline("gold", "ssm:/golden/ami")
             .pipeline("java", "image/gold/x.x.x")
@@ -289,10 +289,10 @@ mod tests {
             observed(&fleet, "web", "gold/1.0.0/1", "gold/1.0.0/2"),
         ];
         insta::assert_snapshot!(planned(&fleet, &observed), @"
-        gold: leave: built on itself: gold -> java -> billing -> gold
+        gold: skip: built on itself: gold -> java -> billing -> gold
         java: up-to-date: java 1.0.0/1 was built on gold 1.0.0/2, which gold x.x.x resolves to
         web: rebuild: parent image gold 1.0.0/1 -> 1.0.0/2
-        billing: leave: built on itself: billing -> gold -> java -> billing
+        billing: skip: built on itself: billing -> gold -> java -> billing
         ");
     }
 }

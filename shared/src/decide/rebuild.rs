@@ -266,12 +266,12 @@ mod tests {
     }
 
     #[test]
-    fn same_inputs_cause_no_build() {
+    fn given_the_same_inputs_then_no_build_starts() {
         insta::assert_snapshot!(decided(&up_to_date()), @"up-to-date: web 1.0.0/1 was built on gold 1.0.0/3, which gold x.x.x resolves to");
     }
 
     #[test]
-    fn newer_parent_build_causes_rebuild() {
+    fn given_a_newer_parent_build_then_the_pipeline_is_rebuilt() {
         let observed = PipelineObservation {
             parent_now: Some(at("gold/1.0.0/4")),
             parent_created: after(),
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn newer_parent_version_is_newer_by_number() {
+    fn given_parent_versions_then_newer_is_by_number() {
         let observed = PipelineObservation {
             parent_now: Some(at("gold/1.0.0/10")),
             parent_created: after(),
@@ -291,13 +291,13 @@ mod tests {
     }
 
     #[test]
-    fn older_parent_never_takes_a_child_back() {
+    fn given_an_older_parent_then_the_child_is_not_rebuilt() {
         let observed = PipelineObservation { parent_now: Some(at("gold/1.0.0/2")), ..up_to_date() };
-        insta::assert_snapshot!(decided(&observed), @"leave: built on gold 1.0.0/3, newer than 1.0.0/2, which its recipe resolves to now; never goes back");
+        insta::assert_snapshot!(decided(&observed), @"skip: built on gold 1.0.0/3, newer than 1.0.0/2, which its recipe resolves to now; never goes back");
     }
 
     #[test]
-    fn another_parent_in_the_recipe_causes_rebuild() {
+    fn given_another_parent_in_the_recipe_then_the_pipeline_is_rebuilt() {
         // Built by the version before the one that names another parent.
         let by_older = |parent: &str| Image {
             recipe: Some(Fixtures::recipe_arn("web/0.9.0")),
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parent_shown_as_no_exact_build_of_the_family_is_compared_by_time() {
+    fn given_a_parent_shown_without_an_exact_build_then_it_is_compared_by_time() {
         let shown = ["image/gold/x.x.x", "image/other/1.0.0/1", "ami-0cd12345db678d90f"];
         for parent in shown {
             let mut observed = up_to_date();
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn amazons_owner_as_a_number_is_no_difference() {
+    fn given_amazons_owner_as_a_number_then_it_is_no_difference() {
         let amazon = |owner: &str, version: &str| {
             format!("arn:aws:imagebuilder:us-east-1:{owner}:image/al2023/{version}")
         };
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_younger_than_the_image_built_from_it_is_another_thing_of_that_name() {
+    fn given_an_input_younger_than_its_image_then_it_is_another_one_of_that_name() {
         let mut parent = PipelineObservation { parent_created: after(), ..up_to_date() };
         let mut recipe = up_to_date();
         recipe.member.recipe.as_mut().unwrap().created = after();
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_build_that_still_shows_its_reason_is_a_try() {
+    fn given_a_good_build_that_still_shows_its_reason_then_it_counts_as_a_try() {
         let built = |build: u32, minutes: i64| Image {
             created: now().checked_add(SignedDuration::from_mins(minutes)).ok(),
             ..image(&format!("web/1.0.0/{build}"), "AVAILABLE", "image/gold/1.0.0/3")
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_want_of_capacity_is_no_try_and_causes_a_pause_that_does_not_grow() {
+    fn given_a_capacity_shortage_then_it_is_no_try_and_its_pause_does_not_grow() {
         let mut observed = with_spent(
             PipelineObservation {
                 parent_now: Some(at("gold/1.0.0/4")),
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_that_move_along_cause_no_more_than_four_builds_a_day() {
+    fn given_dates_that_move_with_each_build_then_at_most_four_builds_a_day_start() {
         let mut observed = PipelineObservation { parent_created: Some(now()), ..up_to_date() };
         let built = |build: u32| Image {
             created: now().checked_sub(SignedDuration::from_mins(60 - i64::from(build))).ok(),
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn components_are_compared_as_multisets() {
+    fn given_a_component_held_several_times_then_components_are_compared_as_multisets() {
         let cases = [
             // Two versions side by side, in another order.
             (&["net/5.0.0/1", "net/3.1.0/1"][..], &["net/3.1.0/1", "net/5.0.0/1"][..]),
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forbidden_component_is_not_compared_and_skips_nothing() {
+    fn given_a_forbidden_component_then_it_is_not_compared_and_skips_nothing() {
         let mut observed = with_components(
             PipelineObservation {
                 parent_now: Some(at("gold/1.0.0/4")),
@@ -490,13 +490,13 @@ mod tests {
     }
 
     #[test]
-    fn no_image_yet_causes_the_first_build() {
+    fn given_no_image_yet_then_the_first_build_starts() {
         let observed = PipelineObservation { images: vec![], history: vec![], ..up_to_date() };
         insta::assert_snapshot!(decided(&observed), @"rebuild: no image yet; parent image gold 1.0.0/3");
     }
 
     #[test]
-    fn a_build_in_progress_causes_waiting_whether_behind_or_not() {
+    fn given_a_build_in_progress_then_the_pipeline_waits() {
         for (parent, behind) in [("gold/1.0.0/3", false), ("gold/1.0.0/4", true)] {
             let parent_created = after().filter(|_| behind);
             let mut observed = PipelineObservation {
@@ -512,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_status_causes_waiting_and_is_named() {
+    fn given_an_unknown_status_then_the_pipeline_waits_and_the_status_is_named() {
         let mut observed = PipelineObservation {
             parent_now: Some(at("gold/1.0.0/4")),
             parent_created: after(),
@@ -523,7 +523,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deprecated_image_still_says_what_was_built() {
+    fn given_a_deprecated_image_then_it_still_says_what_was_built() {
         let mut observed = up_to_date();
         let deprecated =
             Image { status: "DEPRECATED".into(), ..good("web/1.0.0/1", "image/gold/1.0.0/3") };
@@ -532,7 +532,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_to_start_is_left() {
+    fn given_a_pipeline_that_may_not_start_then_it_is_skipped() {
         let mut disabled = PipelineObservation {
             parent_now: Some(at("gold/1.0.0/4")),
             parent_created: after(),
@@ -597,21 +597,21 @@ mod tests {
             not_selected,
         ];
         insta::assert_snapshot!(all.iter().map(decided).collect::<Vec<_>>().join("\n"), @"
-        leave: the pipeline is disabled
-        leave: built on itself: web -> gold -> web
-        leave: pinned to gold 1.0.0/2, misses gold 1.0.0/4 (2 builds behind)
-        leave: pinned to gold 1.0.0/4, misses nothing
-        leave: pinned to ami-0cd12345db678d90f (gold 1.0.0/3), misses gold 1.0.0/4
-        leave: its parent ami-0cd12345db678d90f cannot be compared
-        leave: its parent, the parameter /golden/ami, does not resolve: it was not read
-        leave: its recipe arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.0.0 is not found
-        leave: its parent gold x.x.x does not resolve: ForbiddenException: not shared
-        leave: its parent gold 1.x.x does not select 2.0.0/1
+        skip: the pipeline is disabled
+        skip: built on itself: web -> gold -> web
+        skip: pinned to gold 1.0.0/2, misses gold 1.0.0/4 (2 builds behind)
+        skip: pinned to gold 1.0.0/4, misses nothing
+        skip: pinned to ami-0cd12345db678d90f (gold 1.0.0/3), misses gold 1.0.0/4
+        skip: its parent ami-0cd12345db678d90f cannot be compared
+        skip: its parent, the parameter /golden/ami, does not resolve: it was not read
+        skip: its recipe arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.0.0 is not found
+        skip: its parent gold x.x.x does not resolve: ForbiddenException: not shared
+        skip: its parent gold 1.x.x does not select 2.0.0/1
         ");
     }
 
     #[test]
-    fn a_parameter_that_holds_another_image_causes_rebuild_in_every_form() {
+    fn given_a_parameter_with_another_image_then_the_pipeline_is_rebuilt_in_every_form() {
         let (before, later) = (BEFORE, AFTER);
         let gold = "image/gold/x.x.x";
         let cases = vec![
@@ -637,7 +637,7 @@ mod tests {
         rebuild: parameter /golden ami-1 -> ami-2; built once for this, and still shows ami-1
         up-to-date: web 1.0.0/1 was built on gold 1.0.0/4, which ssm:/golden holds
         rebuild: parameter /golden gold 1.0.0/3 -> gold 1.0.0/4; built once for this since 2026-11-23T09:00:00Z, and still shows gold 1.0.0/3
-        leave: built on gold 1.0.0/5, newer than 1.0.0/4, which its recipe resolves to now; never goes back
+        skip: built on gold 1.0.0/5, newer than 1.0.0/4, which its recipe resolves to now; never goes back
         rebuild: parameter /golden platinum 1.0.0/1 -> gold 1.0.0/4; built once for this since 2026-11-23T09:00:00Z, and still shows platinum 1.0.0/1
         up-to-date: web 1.0.0/1 was built on ami-2, which ssm:/golden holds
         rebuild: parameter /golden an earlier value -> ami-2
@@ -649,7 +649,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_build_from_the_same_parameter_causes_a_pause_and_another_value_ends_it() {
+    fn given_a_failed_build_from_a_parameter_then_there_is_a_pause_until_its_value_changes() {
         let failed = &[("web/1.0.0/2", "FAILED", "ami-2")];
         let same = with_spent(holds("ami-2", AFTER, "ami-1"), failed);
         let other = with_spent(holds("ami-3", Some(NOW), "ami-1"), failed);
@@ -660,7 +660,7 @@ mod tests {
     }
 
     #[test]
-    fn no_image_yet_causes_the_first_build_from_a_parameter_too() {
+    fn given_a_parameter_and_no_image_yet_then_the_first_build_starts() {
         let observed = PipelineObservation {
             images: vec![],
             history: vec![],
@@ -670,7 +670,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_build_is_tried_again_on_a_new_parent_at_once() {
+    fn given_a_failed_build_and_a_new_parent_then_it_is_retried_at_once() {
         let observed = with_spent(
             PipelineObservation {
                 parent_now: Some(at("gold/1.0.0/5")),
@@ -685,7 +685,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_build_from_the_same_inputs_pauses_longer_each_time_then_ends() {
+    fn given_failed_builds_from_the_same_inputs_then_each_pause_is_longer_until_retries_end() {
         let failed = [
             ("web/1.0.0/4", "FAILED", "image/gold/1.0.0/4"),
             ("web/1.0.0/3", "CANCELLED", "image/gold/1.0.0/4"),
@@ -717,7 +717,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_for_want_of_a_parent_counts_until_a_younger_parent_is_there() {
+    fn given_a_failure_without_a_parent_then_it_counts_until_a_younger_parent_exists() {
         let unresolved = "image/gold/x.x.x";
         let failed = ["web/1.0.0/4", "web/1.0.0/3", "web/1.0.0/2"];
         let failed = failed.map(|arn| (arn, "FAILED", unresolved));
@@ -739,7 +739,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_by_an_older_recipe_version_does_not_count() {
+    fn given_a_failure_of_an_older_recipe_version_then_it_does_not_count() {
         let mut observed = with_spent(
             PipelineObservation {
                 parent_now: Some(at("gold/1.0.0/4")),
@@ -779,7 +779,7 @@ mod tests {
     }
 
     #[test]
-    fn every_component_that_moved_is_a_reason_after_the_parent() {
+    fn given_moved_components_then_each_is_a_reason_after_the_parent() {
         let behind = PipelineObservation {
             parent_now: Some(at("gold/1.0.0/4")),
             parent_created: after(),
@@ -794,7 +794,7 @@ mod tests {
     }
 
     #[test]
-    fn a_component_that_went_back_or_is_new_is_no_reason() {
+    fn given_an_older_or_an_added_component_then_it_is_no_reason() {
         let mut observed = with_components(up_to_date(), &["stig/1.10.0/1"], &[]);
         let before = BEFORE.map(|at| at.parse().unwrap());
         observed.components_now =
@@ -806,10 +806,10 @@ mod tests {
     }
 
     #[test]
-    fn a_moved_component_causes_rebuild_whatever_cannot_be_compared_of_the_parent() {
+    fn given_a_moved_component_and_a_parent_that_cannot_be_compared_then_the_pipeline_is_rebuilt() {
         for parent in ["ami-0cd12345db678d90f", "prod-abcdefghijklm", "amazonlinux:latest"] {
             let still = with_components(follows(parent), &["stig/1.0.0/1"], &["stig/1.0.0/1"]);
-            assert_eq!(decide(&still, RetryPolicy::default()).kind(), "leave", "{parent}");
+            assert_eq!(decide(&still, RetryPolicy::default()).kind(), "skip", "{parent}");
             let mut moved = with_components(follows(parent), &["stig/1.0.0/1"], &["stig/1.1.0/1"]);
             assert_eq!(decided(&moved), "rebuild: component stig 1.0.0/1 -> 1.1.0/1", "{parent}");
             moved.images.push(summary(&image("web/1.0.0/2", "BUILDING", "image/gold/1.0.0/3")));
@@ -818,7 +818,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unresolved_component_causes_leaving_whatever_else_has_moved() {
+    fn given_an_unresolved_component_then_the_pipeline_is_skipped() {
         let mut observed = PipelineObservation {
             parent_now: Some(at("gold/1.0.0/4")),
             parent_created: after(),
@@ -828,11 +828,11 @@ mod tests {
             component: "stig x.x.x".to_owned(),
             problem: "ForbiddenException: not shared".to_owned(),
         });
-        insta::assert_snapshot!(decided(&observed), @"leave: its component stig x.x.x does not resolve: ForbiddenException: not shared");
+        insta::assert_snapshot!(decided(&observed), @"skip: its component stig x.x.x does not resolve: ForbiddenException: not shared");
     }
 
     #[test]
-    fn an_answer_that_lags_behind_the_announcement_causes_waiting() {
+    fn given_an_answer_older_than_the_announcement_then_the_pipeline_waits() {
         let observed = PipelineObservation {
             parent_now: Some(ResolvedParent::InconsistentRead {
                 resolved: Fixtures::image("gold/1.0.0/3"),
@@ -844,14 +844,14 @@ mod tests {
     }
 
     #[test]
-    fn why_a_parameter_could_not_be_used_is_said() {
+    fn given_an_unusable_parameter_then_the_reason_says_why() {
         let mut observed = holds("ami-1", None, "ami-1");
         observed.member.parameter = Some(ParameterLookup::Unresolved("it is a secret".to_owned()));
-        insta::assert_snapshot!(decided(&observed), @"leave: its parent, the parameter /golden, does not resolve: it is a secret");
+        insta::assert_snapshot!(decided(&observed), @"skip: its parent, the parameter /golden, does not resolve: it is a secret");
     }
 
     #[test]
-    fn what_is_lacked_is_what_a_build_would_be_started_for() {
+    fn given_differences_then_they_are_the_reasons_of_a_build() {
         assert_eq!(reasons(&up_to_date()), []);
         let behind = PipelineObservation {
             parent_now: Some(at("gold/1.0.0/4")),
@@ -862,7 +862,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_that_are_the_same_move_nothing() {
+    fn given_equal_dates_then_nothing_has_moved() {
         let written = holds("ami-2", Some(BUILT), "ssm:/golden");
         assert_eq!(decide(&written, RetryPolicy::default()).kind(), "up-to-date");
         let failed = [("web/1.0.0/2", "FAILED", "image/gold/x.x.x")];
@@ -880,7 +880,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_with_an_older_component_does_not_count() {
+    fn given_a_failure_with_an_older_component_then_it_does_not_count() {
         let behind = with_components(up_to_date(), &["agent/1.0.0/1"], &["agent/1.1.0/1"]);
         let released = component_now("agent/1.1.0/1", Some(now()));
         let behind = PipelineObservation { components_now: vec![released], ..behind };
@@ -892,7 +892,7 @@ mod tests {
     }
 
     #[test]
-    fn another_recipe_is_named_and_another_version_of_it_is_not_named_twice() {
+    fn given_another_recipe_then_it_is_named_and_another_version_is_named_once() {
         let recipe = |text: &str| {
             format!("arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/{text}")
                 .parse()

@@ -61,7 +61,7 @@ mod tests {
     use crate::model::image::ImageSummary;
 
     #[test]
-    fn same_state_causes_the_same_token_and_another_state_another() {
+    fn given_the_same_state_then_the_token_is_the_same_and_another_state_has_another() {
         let web = Fixtures::pipeline_arn("web");
         let token = |image: &str| successor_token(&web, Some(&Fixtures::image(image)), None);
         assert_eq!(token("web/1.0.0/1"), token("web/1.0.0/1"));
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_image_of_any_state_names_the_successor() {
+    fn given_images_in_any_state_then_the_newest_names_the_successor() {
         let fleet = Fixtures::new().pipeline("web", "image/gold/x.x.x").fleet();
         let member = fleet.members().next().unwrap();
         let built = Fixtures::built(member, "web/1.0.0/1", "image/gold/1.0.0/1");

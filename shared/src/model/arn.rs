@@ -568,7 +568,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_reads_and_prints_as_it_was() {
+    fn given_any_arn_form_then_it_prints_as_it_was_read() {
         for text in [
             "arn:aws:imagebuilder:eu-west-1:aws:image/ubuntu-server-20-lts-x86/2023.05.2/1",
             "arn:aws-cn:imagebuilder:cn-north-1:123456789012:image/gold/1.0.0/3",
@@ -591,14 +591,14 @@ mod tests {
     }
 
     #[test]
-    fn upper_and_lower_case_mean_the_same() {
+    fn given_upper_and_lower_case_then_the_arns_are_equal() {
         let one: ImageReference = format!("{HEAD}image/Gold-Linux/X.x.x").parse().unwrap();
         let other: ImageReference = format!("{HEAD}image/gold-linux/x.x.x").parse().unwrap();
         assert_eq!(one, other);
     }
 
     #[test]
-    fn amazons_owner_is_the_same_as_a_name_and_as_a_number_and_no_other_owner_is() {
+    fn given_amazons_owner_as_name_or_number_then_it_is_one_owner() {
         let family = |owner: &str, name: &str| {
             let text = format!("arn:aws:imagebuilder:us-east-1:{owner}:image/{name}/1.0.0/1");
             text.parse::<ImageArn>().unwrap().family().clone()
@@ -615,7 +615,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn given_malformed_text_then_the_error_says_why() {
         let image = |text: &str| text.parse::<ImageArn>().unwrap_err().to_string();
         let recipe = |text: &str| text.parse::<RecipeArn>().unwrap_err().to_string();
         let pipeline = |text: &str| text.parse::<PipelineArn>().unwrap_err().to_string();
@@ -653,7 +653,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_follows_the_versions_it_selects() {
+    fn given_a_reference_then_it_follows_the_versions_it_selects() {
         let gold = image("gold/1.2.3/4");
         let follows = |rest| reference(rest).follows(gold.family(), gold.version());
         assert!(
@@ -668,7 +668,7 @@ mod tests {
     }
 
     #[test]
-    fn another_owner_or_region_is_another_family() {
+    fn given_another_owner_or_region_then_it_is_another_family() {
         let gold = image("gold/1.0.0/1");
         for other in [
             "arn:aws:imagebuilder:us-east-1:210987654321:image/gold/x.x.x",
@@ -682,7 +682,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn proptest_no_text_panics(text in "(arn:aws:imagebuilder:)?.{0,60}") {
+        fn proptest_given_any_text_then_parsing_does_not_panic(text in "(arn:aws:imagebuilder:)?.{0,60}") {
             let _ = text.parse::<ImageArn>();
             let _ = text.parse::<ImageReference>();
             let _ = text.parse::<RecipeArn>();
@@ -691,7 +691,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_arn_names_can_be_asked() {
+    fn given_an_arn_then_its_parts_can_be_read() {
         let recipe: RecipeArn = format!("{HEAD}image-recipe/web/1.0.0").parse().unwrap();
         assert_eq!(recipe.name(), "web");
         let family = image("gold/1.0.0/3").family().clone();
@@ -699,7 +699,7 @@ mod tests {
     }
 
     #[test]
-    fn owners_and_partitions_are_not_guessed() {
+    fn given_an_unknown_owner_or_partition_then_it_is_kept_as_it_is() {
         let reads = |text: &str| text.parse::<ImageArn>().is_ok();
         let of =
             |owner: &str| reads(&format!("arn:aws:imagebuilder:us-east-1:{owner}:image/a/1.0.0/1"));

@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn children_are_found_through_every_open_form() {
+    fn given_any_open_reference_form_then_the_children_are_found() {
         let fleet = Fixtures::new()
             .pipeline("gold", "ami-1")
             .pipeline("any", "image/gold/x.x.x")
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_of_recipes_runs_the_newest_by_number() {
+    fn given_a_recipe_pattern_then_the_newest_version_by_number_runs() {
         let fleet = Fixtures::new()
             .recipe("web", "1.9.0", "image/old/x.x.x")
             .recipe("web", "1.10.0", "image/new/x.x.x")
@@ -343,13 +343,13 @@ mod tests {
     }
 
     #[test]
-    fn a_recipe_built_on_its_own_images_is_a_cycle() {
+    fn given_a_recipe_built_on_its_own_images_then_it_is_a_cycle() {
         let world = Fixtures::new().pipeline("gold", "image/gold/x.x.x");
         assert_eq!(cycle(world, "gold").as_deref(), Some("gold -> gold"));
     }
 
     #[test]
-    fn a_newer_recipe_version_built_on_the_older_is_no_cycle() {
+    fn given_a_newer_recipe_version_built_on_the_older_then_it_is_no_cycle() {
         let world = Fixtures::new()
             .recipe("gold", "1.0.0", "ami-1")
             .recipe("gold", "2.0.0", "image/gold/1.x.x")
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn two_and_three_in_a_circle_are_named_in_order() {
+    fn given_cycles_of_two_and_three_then_they_are_named_in_order() {
         let two = Fixtures::new().pipeline("a", "image/b/x.x.x").pipeline("b", "image/a/x.x.x");
         assert_eq!(cycle(two, "a").as_deref(), Some("a -> b -> a"));
         let three = || {
@@ -376,13 +376,13 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_breaks_a_circle() {
+    fn given_a_pin_in_a_cycle_then_there_is_no_cycle() {
         let world = Fixtures::new().pipeline("a", "image/b/1.0.0/1").pipeline("b", "image/a/x.x.x");
         assert_eq!(cycle(world, "a"), None);
     }
 
     #[test]
-    fn levels_count_the_longest_line() {
+    fn given_several_paths_then_the_level_counts_the_longest() {
         let levels = Fixtures::new()
             .pipeline("gold", "ami-1")
             .pipeline("java", "image/gold/x.x.x")
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_parent_comes_to_is_the_parameters_value_where_one_is_named() {
+    fn given_a_parent_named_by_a_parameter_then_it_resolves_to_the_parameters_value() {
         let fleet = Fixtures::new()
             .pipeline("image", "image/gold/x.x.x")
             .pipeline("ami", "ami-1")
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_names_its_pipelines() {
+    fn given_a_cycle_then_its_text_names_the_pipelines() {
         let cycle = Cycle::through(vec![Fixtures::pipeline_arn("a"), Fixtures::pipeline_arn("b")]);
         assert_eq!(cycle.pipelines(), [Fixtures::pipeline_arn("a"), Fixtures::pipeline_arn("b")]);
     }

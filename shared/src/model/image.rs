@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_want_of_capacity_is_told_from_a_failure_of_the_recipe() {
+    fn given_a_capacity_shortage_then_it_is_told_apart_from_a_failure_of_the_recipe() {
         for reason in [
             "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit",
             "InsufficientInstanceCapacity",

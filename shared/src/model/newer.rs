@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_and_rebuilds_count_apart_and_the_first_is_the_oldest() {
+    fn given_newer_versions_and_rebuilds_then_they_count_apart_and_the_first_is_the_oldest() {
         let release = |version: &str, rebuild, second| NewerBuild {
             version: version.parse().unwrap(),
             rebuild,

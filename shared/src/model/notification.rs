@@ -193,7 +193,7 @@ mod tests {
     const ARN: &str = "arn:aws:imagebuilder:us-west-1:123456789012:image/gold/1.0.0/3";
 
     #[test]
-    fn two_fields_are_enough() {
+    fn given_a_message_with_two_fields_then_it_is_read() {
         let message = format!(r#"{{"arn":"{ARN}","state":{{"status":"AVAILABLE"}}}}"#);
         let notification = Notification::parse(&message).unwrap();
         assert_eq!(notification.image.to_string(), ARN);
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_semver_beyond_64_bits_is_no_obstacle() {
+    fn given_a_semver_beyond_64_bits_then_the_message_is_read() {
         let message = format!(
             r#"{{"semver":1237940039285380274899124227,"arn":"{ARN}","state":{{"status":"FAILED","reason":"r"}},
             "dateCreated":"Jul 28, 2022 1:13:45 AM","sourcePipelineArn":null}}"#
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_pipeline_is_named_and_harms_nothing() {
+    fn given_an_unreadable_pipeline_arn_then_it_is_named_and_the_message_is_read() {
         for pipeline in ["\"web\"", "5"] {
             let message = format!(
                 r#"{{"arn":"{ARN}","state":{{"status":"AVAILABLE"}},"sourcePipelineArn":{pipeline}}}"#
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn given_malformed_text_then_the_error_says_why() {
         let error = |text: &str| Notification::parse(text).unwrap_err().to_string();
         insta::assert_snapshot!(
             [
@@ -263,14 +263,14 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_eventbridge_says_the_same() {
+    fn given_an_eventbridge_event_then_it_reads_as_the_message_does() {
         let notification = Notification::of_event(state_change(&serde_json::json!([ARN]))).unwrap();
         assert_eq!(notification.image.to_string(), ARN);
         assert_eq!(notification.status, ImageStatus::Available);
     }
 
     #[test]
-    fn an_event_that_a_rule_has_sent_to_the_topic_is_read_like_one_from_the_bus() {
+    fn given_an_event_that_a_rule_sent_to_the_topic_then_it_is_read_as_from_the_bus() {
         let event = state_change(&serde_json::json!([ARN]));
         let through_topic = Notification::parse(&event.to_string());
         assert_eq!(through_topic, Notification::of_event(event));
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_an_event_is_said() {
+    fn given_a_malformed_event_then_the_error_says_why() {
         let error = |event| Notification::of_event(event).unwrap_err().to_string();
         insta::assert_snapshot!(
             [
@@ -299,7 +299,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn proptest_no_text_panics(text in "\\PC{0,200}") {
+        fn proptest_given_any_text_then_parsing_does_not_panic(text in "\\PC{0,200}") {
             let _ = Notification::parse(&text);
         }
     }

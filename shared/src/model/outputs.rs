@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_build_produced_is_its_own_and_what_several_produced_moves_to_the_last_good_one() {
+    fn given_an_output_of_several_builds_then_it_belongs_to_the_last_good_one() {
         let mut outputs = Outputs::default();
         let fixed = ["gold:1.0.0-1", "gold:gold-1.0.0-1"];
         for output in fixed {

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_told_from_an_arn() {
+    fn given_a_parameter_reference_then_name_and_arn_are_told_apart() {
         let name = ParameterName::from("/golden/ami");
         assert_eq!((name.as_str(), name.is_arn()), ("/golden/ami", false));
         assert!(

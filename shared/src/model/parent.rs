@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_an_ami_or_an_image_or_said_to_be_neither() {
+    fn given_a_parameters_value_then_it_is_an_ami_an_image_or_an_error() {
         let read = |value: &str| match ParameterValue::parse(value) {
             Ok(parameter_value) => parameter_value.to_string(),
             Err(problem) => format!("error: {problem}"),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn each_form_is_told_apart() {
+    fn given_each_form_of_a_parent_then_it_is_told_apart() {
         let kind = |text: &str| match ParentImage::parse(text) {
             Ok(ParentImage::Image(_)) => "image",
             Ok(ParentImage::Ami(_)) => "ami",

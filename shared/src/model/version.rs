@@ -299,20 +299,20 @@ mod tests {
     }
 
     #[test]
-    fn versions_order_by_number_not_by_text() {
+    fn given_versions_then_they_order_by_number() {
         assert!(version("1.10.0") > version("1.9.9"));
         assert!(version("10.0.0") > version("9.0.0"));
         assert!("1.0.0/10".parse::<BuildVersion>().unwrap() > "1.0.0/9".parse().unwrap());
     }
 
     #[test]
-    fn leading_zeros_are_kept_and_do_not_count() {
+    fn given_leading_zeros_then_they_are_kept_and_do_not_count() {
         assert_eq!(version("2021.01.01").to_string(), "2021.01.01");
         assert_eq!(version("2021.01.01"), version("2021.1.1"));
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn given_malformed_text_then_the_error_says_why() {
         let error = |text: &str| text.parse::<VersionPattern>().unwrap_err().to_string();
         insta::assert_snapshot!(
             [
@@ -352,25 +352,25 @@ mod tests {
 
     proptest! {
         #[test]
-        fn proptest_every_pattern_reads_back(pattern in any_pattern()) {
+        fn proptest_given_any_pattern_then_it_parses_as_it_prints(pattern in any_pattern()) {
             prop_assert_eq!(pattern.to_string().parse::<VersionPattern>().unwrap(), pattern);
         }
 
         #[test]
-        fn proptest_no_text_panics(text in ".{0,40}") {
+        fn proptest_given_any_text_then_parsing_does_not_panic(text in ".{0,40}") {
             let _ = text.parse::<VersionPattern>();
             let _ = text.parse::<BuildVersion>();
         }
 
         #[test]
-        fn proptest_what_parses_prints_as_it_was_read(text in "[0-9x]{1,4}\\.[0-9x]{1,4}\\.[0-9x]{1,4}") {
+        fn proptest_given_a_parsed_version_then_it_prints_as_it_was_read(text in "[0-9x]{1,4}\\.[0-9x]{1,4}\\.[0-9x]{1,4}") {
             if let Ok(pattern) = text.parse::<VersionPattern>() {
                 prop_assert_eq!(pattern.to_string(), text);
             }
         }
 
         #[test]
-        fn proptest_a_pattern_selects_what_its_text_matches(
+        fn proptest_given_a_pattern_then_it_selects_what_its_text_matches(
             pattern in any_pattern(), a in 0..3u32, b in 0..3u32, c in 0..3u32,
         ) {
             let version = Version::new(a, b, c);
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_nodes_count_once_in_a_set_and_others_apart() {
+    fn given_equal_nodes_then_a_set_counts_them_once() {
         assert_eq!(Node::from(7).value(), 7);
         let hash = |text: &str| {
             let mut state = std::hash::DefaultHasher::new();

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_period_is_that_of_the_expression() {
+    fn given_a_schedule_expression_then_its_period_is_known() {
         let minutes = |text: &str| period(text).map(|it| it.as_mins());
         for (text, expected) in [
             ("rate(1 hour)", Some(60)),

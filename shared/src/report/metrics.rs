@@ -46,7 +46,7 @@ impl Entry for Whole<'_> {
         writer.value(starts, &count(started));
         writer.value("Failures", &count(failed));
         // A part of the fleet says nothing about how old the oldest is.
-        if report.is_of_the_whole_fleet() {
+        if report.is_of_whole_fleet() {
             writer.value("PipelinesBehind", &count(behind));
             writer.value("PipelinesPinned", &count(pinned));
             writer.value("Unverified", &count(unverified));
@@ -65,7 +65,7 @@ impl Entry for Whole<'_> {
 struct Skips<'a> {
     function: &'a str,
     at: SystemTime,
-    reason: String,
+    reason: &'static str,
     count: usize,
 }
 
@@ -73,7 +73,7 @@ impl Entry for Skips<'_> {
     fn write<'a>(&'a self, writer: &mut impl EntryWriter<'a>) {
         writer.timestamp(self.at);
         writer.value(FUNCTION, self.function);
-        writer.value(REASON, &self.reason);
+        writer.value(REASON, self.reason);
         writer.value("Skips", &count(self.count));
     }
 }
@@ -99,8 +99,8 @@ pub fn write(
     // A line is written at once, so that nothing else comes in between.
     let mut lines = Vec::new();
     whole.format(&Whole { function, at, report }, &mut lines).map_err(io_error)?;
-    let mut skips: BTreeMap<String, usize> = BTreeMap::new();
-    for reason in report.skips() {
+    let mut skips: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for reason in report.skip_codes() {
         *skips.entry(reason).or_default() += 1;
     }
     for (reason, count) in skips {
@@ -122,7 +122,9 @@ mod tests {
     use super::*;
     use crate::decide::decision::{Decision, Skip, Wait};
     use crate::decide::fixtures::Fixtures;
-    use crate::report::{Behind, Event, Failed, Line, Outcome, Tick};
+    use crate::report::{
+        Behind, Cause, CauseReport, Failure, Findings, Line, Outcome, Tick, Trigger,
+    };
     use jiff::SignedDuration;
 
     fn line(name: &str, decision: Decision, outcome: Outcome) -> Line {
@@ -138,26 +140,37 @@ mod tests {
     }
 
     /// One started, one failed, and three skipped for two reasons.
-    fn event() -> Event {
+    fn event(trigger: Trigger) -> CauseReport {
         let started = Outcome::Started { image: Fixtures::image("web/1.0.0/2") };
         let waits = |name| Wait::ForAncestor { pipeline: Fixtures::pipeline_arn(name) };
-        let mut event = Event::ignored("gold 1.0.0/2 is AVAILABLE", "");
-        event.pipelines = vec![
+        let mut lines = vec![
             line("web", Decision::Rebuild(Vec::new()), started),
-            line("api", Decision::Rebuild(Vec::new()), Outcome::Failed(Failed::permanent("no"))),
+            line("api", Decision::Rebuild(Vec::new()), Outcome::Failed(Failure::permanent("no"))),
             line("billing", Decision::Wait(waits("web")), Outcome::None),
             line("payments", Decision::Wait(waits("api")), Outcome::None),
             line("intranet", Decision::Skip(Skip::Disabled), Outcome::None),
         ];
-        event.pipelines[2].behind = Some(Behind { since: Timestamp::UNIX_EPOCH, seconds: 7_200 });
-        event
+        lines[2].behind = Some(Behind { since: Timestamp::UNIX_EPOCH, seconds: 7_200 });
+        let cause = Cause {
+            sentence: "gold 1.0.0/2 is AVAILABLE".to_owned(),
+            id: None,
+            image: None,
+            trigger,
+        };
+        let findings = Findings::Pipelines { lines, interrupted: None };
+        CauseReport::new(&cause, findings, ended())
     }
 
-    fn tick() -> Tick {
-        Tick { at: Timestamp::UNIX_EPOCH, period: SignedDuration::from_hours(1) }
+    fn ended() -> Timestamp {
+        "2026-11-23T12:00:01.5Z".parse().unwrap()
     }
 
-    fn metrics(event: Event, dry_run: bool) -> String {
+    fn check(whole_fleet: bool) -> Trigger {
+        let tick = Tick { at: Timestamp::UNIX_EPOCH, period: SignedDuration::from_hours(1) };
+        Trigger::Check { whole_fleet, tick }
+    }
+
+    fn metrics(event: CauseReport, dry_run: bool) -> String {
         let report = Report::new("gold-cascade", dry_run, vec![event]);
         let mut lines = Vec::new();
         write(&report, "stack-GoldCascade-1", Timestamp::UNIX_EPOCH, &mut lines).unwrap();
@@ -165,9 +178,9 @@ mod tests {
     }
 
     #[test]
-    fn one_invocation_leaves_its_counts_and_its_skips_by_reason() {
-        let announced: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
-        let event = event().announced(announced, announced + Duration::from_millis(1_500));
+    fn given_an_invocation_then_its_counts_and_its_skips_by_reason_are_metrics() {
+        let sent: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        let event = event(Trigger::Message { sent: Some(sent) });
         insta::assert_snapshot!(metrics(event, false), @r#"
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Starts","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"NotificationToStart","Unit":"Seconds"}]}],"Timestamp":0},"Starts":1,"Failures":1,"NotificationToStart":1.5,"FunctionName":"stack-GoldCascade-1"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
@@ -176,8 +189,8 @@ mod tests {
     }
 
     #[test]
-    fn a_check_of_the_whole_fleet_leaves_what_is_behind() {
-        insta::assert_snapshot!(metrics(event().routine(true, tick()), true), @r#"
+    fn given_a_check_of_the_whole_fleet_then_what_is_behind_is_a_metric() {
+        insta::assert_snapshot!(metrics(event(check(true)), true), @r#"
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"WouldStart","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"FoundByCheck","Unit":"Count"},{"Name":"OldestStalenessHours"}]}],"Timestamp":0},"WouldStart":1,"Failures":1,"PipelinesBehind":1,"PipelinesPinned":0,"Unverified":0,"FoundByCheck":0,"OldestStalenessHours":2,"FunctionName":"stack-GoldCascade-1"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-ancestor"}
@@ -185,8 +198,8 @@ mod tests {
     }
 
     #[test]
-    fn a_check_of_a_part_says_nothing_of_the_fleet() {
-        let metrics = metrics(event().routine(false, tick()), false);
+    fn given_a_check_of_a_selection_then_no_metric_is_of_the_fleet() {
+        let metrics = metrics(event(check(false)), false);
         assert!(!metrics.contains("OldestStalenessHours"), "{metrics}");
     }
 }

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
     use crate::decide::decision::{Decision, Skip};
     use crate::decide::fixtures::Fixtures;
-    use crate::report::{Event, Line, Outcome};
+    use crate::report::{Cause, CauseReport, Findings, Line, Outcome, Trigger};
 
     fn report(pipelines: usize) -> Report {
         let line = |index| Line {
@@ -71,8 +71,15 @@ mod tests {
             behind: None,
             outcome: Outcome::None,
         };
-        let mut event = Event::ignored("gold 1.0.0/1 is AVAILABLE", "");
-        event.pipelines = (0..pipelines).map(line).collect();
+        let cause = Cause {
+            sentence: "gold 1.0.0/1 is AVAILABLE".to_owned(),
+            id: None,
+            image: None,
+            trigger: Trigger::Message { sent: None },
+        };
+        let lines = (0..pipelines).map(line).collect();
+        let findings = Findings::Pipelines { lines, interrupted: None };
+        let event = CauseReport::new(&cause, findings, jiff::Timestamp::UNIX_EPOCH);
         Report::new("gold-cascade", false, vec![event])
     }
 
@@ -83,21 +90,21 @@ mod tests {
     }
 
     #[test]
-    fn text_and_json_say_the_same() {
+    fn given_a_report_then_text_and_json_agree() {
         let (json, text) = parts(&message(&report(2)));
         assert_eq!(json["events"][0]["pipelines"].as_array().unwrap().len(), 2);
-        assert_eq!(json["events"][0]["pipelines"][1]["because"]["code"], "disabled");
+        assert_eq!(json["events"][0]["pipelines"][1]["reasons"][0]["code"], "disabled");
         assert!(text.contains("pipeline-1  the pipeline is disabled"), "{text}");
     }
 
     #[test]
-    fn a_report_too_long_for_sns_is_cut_and_says_so() {
+    fn given_a_report_too_long_for_sns_then_it_is_shortened_and_says_so() {
         let message = message(&report(5_000));
         assert!(message.len() <= MAX_BYTES);
         let (json, text) = parts(&message);
         let kept = json["events"][0]["pipelines"].as_array().unwrap().len();
         assert_eq!(json["omittedPipelines"], 5_000 - kept);
-        assert_eq!(json["totals"]["left"], 5_000);
+        assert_eq!(json["totals"]["skipped"], 5_000);
         assert!(text.ends_with("the log has them all"));
     }
 }
