@@ -76,7 +76,7 @@ async fn given_each_sample_event_then_it_does_what_its_readme_says() {
     many-amis: starts ["java-21"]; done
     amazon-parent: starts ["java-21"]; done
     unknown-status: starts []; ignored: HIBERNATING is no status that this version knows
-    other-region: starts []; ignored: the image is in eu-west-1, this function looks after us-east-1
+    other-region: starts []; ignored: the image is in eu-west-1, this function runs for us-east-1
     foreign: starts []; ignored: not an image notification: it has neither `arn` nor `state`
     not-json: starts []; fails, is retried, then kept: 1 not finished: message 95df01b4-ee98-5cb9-9903-000000000011: the message is not JSON: expected value at line 1 column 1
     malformed: starts []; fails, is retried, then kept: 1 not finished: message 95df01b4-ee98-5cb9-9903-000000000012: the image notification cannot be read: `arn`: `arn:aws:imagebuilder:us-east-1:123456789012:image/gold-linux/1.0.0` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it has no build number

@@ -303,10 +303,10 @@ async fn given_every_decision_then_its_sentence_is_the_same_everywhere() {
 
     gold 1.0.0/2 is AVAILABLE
       up to date  gold    gold 1.0.0/2 was built on amazon-linux-2023-x86 2026.10.1/1, which amazon-linux-2023-x86 x.x.x resolves to
-      left        pinned  pinned to gold 1.0.0/1, misses gold 1.0.0/2
+      skipped     pinned  pinned to gold 1.0.0/1, misses gold 1.0.0/2
       started     web     parent image gold 1.0.0/1 -> 1.0.0/2 (building web 1.0.0/2; behind for 10 min)
 
-    1 started, 0 waiting, 1 left, 1 up to date, 0 failed
+    1 started, 0 waiting, 1 skipped, 1 up to date, 0 failed
     ");
     let told: serde_json::Value = serde_json::from_str(&told[0]).unwrap();
     insta::assert_snapshot!(told["email"].as_str().unwrap(), @"
@@ -314,10 +314,10 @@ async fn given_every_decision_then_its_sentence_is_the_same_everywhere() {
 
     gold 1.0.0/2 is AVAILABLE
       up to date  gold    gold 1.0.0/2 was built on amazon-linux-2023-x86 2026.10.1/1, which amazon-linux-2023-x86 x.x.x resolves to
-      left        pinned  pinned to gold 1.0.0/1, misses gold 1.0.0/2
+      skipped     pinned  pinned to gold 1.0.0/1, misses gold 1.0.0/2
       would start web     parent image gold 1.0.0/1 -> 1.0.0/2 (behind for 10 min)
 
-    1 would start, 0 waiting, 1 left, 1 up to date, 0 failed
+    1 would start, 0 waiting, 1 skipped, 1 up to date, 0 failed
     ");
     let json: serde_json::Value =
         serde_json::from_str(published["default"].as_str().unwrap()).unwrap();
@@ -330,40 +330,38 @@ async fn given_every_decision_then_its_sentence_is_the_same_everywhere() {
           "cause": "gold 1.0.0/2 is AVAILABLE",
           "pipelines": [
             {
-              "because": {
-                "image": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/2",
-                "parent": "arn:aws:imagebuilder:us-east-1:aws:image/amazon-linux-2023-x86/2026.10.1/1",
-                "reference": "arn:aws:imagebuilder:us-east-1:aws:image/amazon-linux-2023-x86/x.x.x"
-              },
               "decision": "up-to-date",
               "outcome": {
                 "result": "none"
               },
               "pipeline": "arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/gold",
+              "reasons": [
+                {
+                  "code": "up-to-date",
+                  "image": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/2",
+                  "parent": "arn:aws:imagebuilder:us-east-1:aws:image/amazon-linux-2023-x86/2026.10.1/1",
+                  "reference": "arn:aws:imagebuilder:us-east-1:aws:image/amazon-linux-2023-x86/x.x.x"
+                }
+              ],
               "sentence": "gold 1.0.0/2 was built on amazon-linux-2023-x86 2026.10.1/1, which amazon-linux-2023-x86 x.x.x resolves to"
             },
             {
-              "because": {
-                "code": "pinned",
-                "dependency": "gold 1.0.0/1",
-                "misses": "newer",
-                "newest": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/2"
-              },
               "decision": "skip",
               "outcome": {
                 "result": "none"
               },
               "pipeline": "arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/pinned",
+              "reasons": [
+                {
+                  "code": "pinned",
+                  "dependency": "gold 1.0.0/1",
+                  "misses": "outdated",
+                  "newest": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/2"
+                }
+              ],
               "sentence": "pinned to gold 1.0.0/1, misses gold 1.0.0/2"
             },
             {
-              "because": [
-                {
-                  "code": "parent-updated",
-                  "new": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/2",
-                  "old": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/1"
-                }
-              ],
               "behindSeconds": 600,
               "behindSince": "2026-11-23T12:20:00Z",
               "decision": "rebuild",
@@ -372,6 +370,13 @@ async fn given_every_decision_then_its_sentence_is_the_same_everywhere() {
                 "result": "started"
               },
               "pipeline": "arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web",
+              "reasons": [
+                {
+                  "code": "parent-updated",
+                  "new": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/2",
+                  "old": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/1"
+                }
+              ],
               "sentence": "parent image gold 1.0.0/1 -> 1.0.0/2"
             }
           ]
@@ -382,8 +387,8 @@ async fn given_every_decision_then_its_sentence_is_the_same_everywhere() {
         "behind": 1,
         "behindLongestSeconds": 600,
         "failed": 0,
-        "left": 1,
         "pinned": 1,
+        "skipped": 1,
         "started": 1,
         "unverified": 0,
         "upToDate": 1,
@@ -502,7 +507,7 @@ async fn given_a_message_about_another_resource_then_it_is_ignored() {
     insta::assert_snapshot!(report["events"][0]["ignored"].as_str().unwrap(), @"not an image notification: it has neither `arn` nor `state`");
     let elsewhere = r#"{"arn":"arn:aws:imagebuilder:eu-west-1:123456789012:image/gold/1.0.0/1","state":{"status":"AVAILABLE"}}"#;
     let report = lab.notify(elsewhere).await.unwrap();
-    insta::assert_snapshot!(report["events"][0]["ignored"].as_str().unwrap(), @"the image is in eu-west-1, this function looks after us-east-1");
+    insta::assert_snapshot!(report["events"][0]["ignored"].as_str().unwrap(), @"the image is in eu-west-1, this function runs for us-east-1");
     assert!(lab.published_reports().is_empty());
     assert_eq!(lab.cloud.state().calls.get("ListImagePipelines"), None);
 }
