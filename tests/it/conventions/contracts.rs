@@ -9,66 +9,6 @@ use serde_json::Value;
 
 use crate::sources::{Source, below, root};
 
-/// Only the adapters name types of the SDKs.
-#[test]
-fn given_shared_then_only_the_adapters_name_sdk_types() {
-    for source in below("shared/src", &["rs"]) {
-        if !source.path.ends_with("image_builder/sdk.rs") {
-            assert!(!source.code().contains("aws_sdk_imagebuilder::"), "{}", source.path);
-        }
-        if !(source.path.ends_with("parameter_store.rs") || source.path.ends_with("aws.rs")) {
-            assert!(!source.code().contains("aws_sdk_ssm::"), "{}", source.path);
-        }
-    }
-}
-
-/// What decides does no I/O: nothing asynchronous, no client, no log, no clock.
-#[test]
-fn given_the_deciding_modules_then_they_do_no_io() {
-    let pure = [
-        "version",
-        "arn",
-        "component",
-        "notification",
-        "parameter",
-        "pin",
-        "release",
-        "recipe",
-        "pipeline",
-        "image",
-        "graph",
-        "outputs",
-        "check_schedule",
-        "decision",
-        "observed",
-        "staleness",
-        "tries",
-        "rebuild",
-        "plan",
-        "report",
-        "scope",
-    ];
-    let sources = below("shared/src", &["rs"]);
-    for name in pure {
-        let path = format!("{name}.rs");
-        let source = sources.iter().find(|it| it.path == path).unwrap();
-        for forbidden in [
-            "async ",
-            "std::fs",
-            "std::net",
-            "std::io",
-            "std::env",
-            "tracing::info",
-            "tracing::error",
-            "::now()",
-            "aws_sdk",
-            "tokio",
-        ] {
-            assert!(!source.code().contains(forbidden), "{name}.rs has {forbidden}");
-        }
-    }
-}
-
 /// Production code does not know that the emulator exists.
 #[test]
 fn given_production_code_then_it_does_not_mention_the_emulator() {

@@ -48,7 +48,6 @@ fn given_planted_files_that_need_one_another_then_they_are_found() {
 }
 
 #[test]
-#[ignore = "until the layout is there"]
 fn given_the_files_of_shared_then_none_need_one_another() {
     assert_eq!(cycles(&below("shared/src", &["rs"])), [""; 0]);
 }

@@ -130,42 +130,36 @@ fn given_planted_breaches_then_each_is_named() {
 
 /// Values of Image Builder: no I/O, no clock, no type of an SDK, nothing of the other folders.
 #[test]
-#[ignore = "until the layout is there"]
 fn given_the_folder_model_then_it_has_values_only() {
     MODEL.hold();
 }
 
 /// From observations to a plan: no I/O, no clock, nothing but the model and the settings' values.
 #[test]
-#[ignore = "until the layout is there"]
 fn given_the_folder_decide_then_it_does_no_io_and_reads_no_clock() {
     DECIDE.hold();
 }
 
 /// All reads, through the adapters: no type of an SDK.
 #[test]
-#[ignore = "until the layout is there"]
 fn given_the_folder_observe_then_it_names_no_sdk_type() {
     OBSERVE.hold();
 }
 
 /// What is told: nothing is read from AWS for it.
 #[test]
-#[ignore = "until the layout is there"]
 fn given_the_folder_report_then_it_observes_nothing() {
     REPORT.hold();
 }
 
 /// The adapters: our values on one side, types of the SDKs on the other.
 #[test]
-#[ignore = "until the layout is there"]
 fn given_the_folder_aws_then_it_neither_observes_nor_reports() {
     AWS.hold();
 }
 
 /// Only the adapters name types of the SDKs.
 #[test]
-#[ignore = "until the layout is there"]
 fn given_shared_then_only_the_folder_aws_names_sdk_types() {
     for source in below("shared/src", &["rs"]).iter().filter(|it| !it.path.starts_with("aws/")) {
         let code = without_comments(source.code());
