@@ -11,8 +11,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::decide::decision::{Reason, Skip};
+use crate::decide::decision::Skip;
 use crate::decide::observation::{PipelineObservation, ResolvedComponent};
+use crate::decide::reason::Reason;
 use crate::model::arn::{BuildArn, ComponentArn, ImageArn, Kind, RecipeArn};
 use crate::model::image::Image;
 use crate::model::parent::{Parameter, ParameterLookup, ParentImage};

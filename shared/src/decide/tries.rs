@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::decide::decision::{Reason, Tries};
 use crate::decide::observation::PipelineObservation;
+use crate::decide::reason::{Reason, Tries};
 use crate::decide::staleness::{Difference, Target, differences};
 use crate::model::image::{BuildPhase, Image};
 

@@ -305,7 +305,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_that_selects_a_version_is_cache_for() {
+    fn given_a_version_then_every_form_that_selects_it_is_a_filter_value() {
         assert_eq!(
             matching_references("arn:image/gold/1.2.3"),
             [
