@@ -91,7 +91,10 @@ async fn given_a_check_that_reaches_nothing_then_the_report_says_so() {
     let report = lab.check().await.unwrap();
     let event = &report["events"][0];
     assert_eq!(event.get("ignored"), None, "{report}");
-    assert_eq!((&event["interrupted"]["done"], &event["interrupted"]["of"]), (&0.into(), &3.into()));
+    assert_eq!(
+        (&event["interrupted"]["done"], &event["interrupted"]["of"]),
+        (&0.into(), &3.into())
+    );
 }
 
 /// A check that stops again where it began keeps the tag there.
