@@ -173,7 +173,7 @@ async fn given_an_image_of_another_account_then_nothing_starts_and_the_report_sa
 #[tokio::test(start_paused = true)]
 async fn given_foreign_text_then_it_stays_on_its_line() {
     let lab = Lab::silent(&[]).await;
-    let forged = "x\n1 started, 0 waiting, 0 left, 0 up to date, 0 failed\r\n\u{1b}[2J";
+    let forged = "x\n1 started, 0 waiting, 0 skipped, 0 up to date, 0 failed\r\n\u{1b}[2J";
     for text in
         [forged.to_owned(), json!({ "arn": forged, "state": { "status": forged } }).to_string()]
     {

@@ -123,7 +123,7 @@ fn what_was_said(cloud: &Cloud) -> BTreeMap<String, (String, String)> {
             let started =
                 line.pointer("/outcome/result").and_then(Value::as_str) == Some("started");
             let decision = if started { "started".to_owned() } else { text("decision") };
-            if started || decision == "leave" {
+            if started || decision == "skip" {
                 said.insert(text("pipeline"), (decision, text("sentence")));
             }
         }

@@ -22,7 +22,7 @@ pub struct Pin {
 
 /// What is newer than a pin in its family.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "misses", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[serde(tag = "status", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum PinStatus {
     /// It names the newest.
     Current,

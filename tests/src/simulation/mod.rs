@@ -308,7 +308,7 @@ fn hold_under_lies(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value) {
                 tells(&verdict, said) || (hides_the_parent && said == "up-to-date")
             }
             // Each start has been judged by itself, and was one of what lacked something then.
-            Verdict::Current => tells(&verdict, said) || ["rebuild", "for-parent"].contains(&said),
+            Verdict::Current => tells(&verdict, said) || ["rebuild", "for-ancestor"].contains(&said),
         };
         if !fits {
             let what = format!("under lies {pipeline} is {verdict:?}, and the check says {said}");
@@ -324,11 +324,11 @@ fn truth(cloud: &Cloud, watch: &Watch) -> Vec<(String, Verdict, bool)> {
 }
 
 /// What a check says of a pipeline that waits after a try.
-const PAUSES: [&str; 2] = ["pause", "shortage"];
+const PAUSES: [&str; 2] = ["retry-pause", "shortage"];
 
 /// The same, and what it says of one that it has just tried again, or that a parent which it has
 /// tried again was to start.
-const WAITS_OR_TRIES: [&str; 4] = ["pause", "shortage", "rebuild", "for-parent"];
+const WAITS_OR_TRIES: [&str; 4] = ["retry-pause", "shortage", "rebuild", "for-ancestor"];
 
 /// What a check says of a pipeline, as a code.
 fn said_of<'a>(report: &'a Value, pipeline: &str) -> &'a str {
@@ -346,7 +346,7 @@ fn tells(verdict: &Verdict, said: &str) -> bool {
             ["parent-unresolved", "component-unresolved", "parameter-unresolved"].contains(&said)
         }
         Verdict::Fixed => ["pinned", "not-comparable"].contains(&said),
-        Verdict::NeverBack => said == "never-back",
+        Verdict::NeverBack => said == "built-on-newer",
         Verdict::Current => said == "up-to-date",
         Verdict::Behind(_) => false,
     }
@@ -360,7 +360,7 @@ async fn play_to_rest(play: &Play, cloud: &Cloud, watch: &Watch) {
         let Some(report) = check(play, cloud, watch).await else { return };
         last = report;
         let codes: Vec<&str> = lines(&last).filter_map(code).collect();
-        let stopped = last["events"][0].get("stopped").is_some();
+        let stopped = last["events"][0].get("interrupted").is_some();
         let waits = last["totals"]["started"] != 0 || last["totals"]["waiting"] != 0 || stopped;
         // Long pauses end only to begin again: for those whose builds fail, whatever is done.
         let is_settled = |pipeline: &(String, Verdict, bool)| match pipeline {
@@ -409,9 +409,12 @@ fn lines(report: &Value) -> impl Iterator<Item = &Value> {
     events.flat_map(|event| event["pipelines"].as_array().into_iter().flatten())
 }
 
-/// Why a pipeline was not started, as a code.
+/// Why a pipeline was not started, as a code, or what was decided in its place.
 fn code(line: &Value) -> Option<&str> {
-    line.pointer("/because/code").or(line.get("decision")).and_then(Value::as_str)
+    match line.get("decision")?.as_str()? {
+        "wait" | "skip" => line.pointer("/reasons/0/code")?.as_str(),
+        decision => Some(decision),
+    }
 }
 
 /// Whether reports, logs, dead letters and Image Builder's own history tell the same story.
@@ -459,7 +462,7 @@ fn tell(play: &Play, cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcom
     }
     let payloads = state.invocations.iter().map(|(_, result)| result);
     let timed_out = payloads.clone().filter(|it| it.payload["errorType"] == "Sandbox.Timedout");
-    let stopped = payloads.clone().filter(|it| it.payload["events"][0].get("stopped").is_some());
+    let stopped = payloads.clone().filter(|it| it.payload["events"][0].get("interrupted").is_some());
     let shortages = state.image_builder.builds().into_iter().filter_map(|it| it.reason);
     let shortages = shortages.filter(|reason| SHORTAGES.contains(&&**reason)).count();
     let components = play.pipelines.iter().map(|it| &it.components);
