@@ -355,8 +355,8 @@ async fn given_every_decision_then_its_sentence_is_the_same_everywhere() {
                 {
                   "code": "pinned",
                   "dependency": "gold 1.0.0/1",
-                  "misses": "outdated",
-                  "newest": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/2"
+                  "newest": "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/2",
+                  "status": "outdated"
                 }
               ],
               "sentence": "pinned to gold 1.0.0/1, misses gold 1.0.0/2"

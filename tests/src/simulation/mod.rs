@@ -308,7 +308,9 @@ fn hold_under_lies(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value) {
                 tells(&verdict, said) || (hides_the_parent && said == "up-to-date")
             }
             // Each start has been judged by itself, and was one of what lacked something then.
-            Verdict::Current => tells(&verdict, said) || ["rebuild", "for-ancestor"].contains(&said),
+            Verdict::Current => {
+                tells(&verdict, said) || ["rebuild", "for-ancestor"].contains(&said)
+            }
         };
         if !fits {
             let what = format!("under lies {pipeline} is {verdict:?}, and the check says {said}");
@@ -462,7 +464,8 @@ fn tell(play: &Play, cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcom
     }
     let payloads = state.invocations.iter().map(|(_, result)| result);
     let timed_out = payloads.clone().filter(|it| it.payload["errorType"] == "Sandbox.Timedout");
-    let stopped = payloads.clone().filter(|it| it.payload["events"][0].get("interrupted").is_some());
+    let stopped =
+        payloads.clone().filter(|it| it.payload["events"][0].get("interrupted").is_some());
     let shortages = state.image_builder.builds().into_iter().filter_map(|it| it.reason);
     let shortages = shortages.filter(|reason| SHORTAGES.contains(&&**reason)).count();
     let components = play.pipelines.iter().map(|it| &it.components);
