@@ -99,7 +99,7 @@ async fn is_answered_or_refused(
 fn proptest_given_any_json_then_both_functions_answer_or_refuse_it() {
     on(cases(60), any_json(), async |event| {
         let lab = Lab::silent(&[]).await;
-        for function in emulator::deploy::FUNCTIONS {
+        for function in emulator::functions::names() {
             is_answered_or_refused(&lab, function, &event).await?;
         }
         Ok(())

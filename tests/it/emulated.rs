@@ -9,7 +9,7 @@ use aws_sdk_imagebuilder::types::{
     Distribution, TargetContainerRepository, WorkflowExecutionMetadata,
 };
 use emulator::fleet::{arn, pipeline, pipeline_arn, recipe};
-use emulator::image_builder::Fate;
+use emulator::image_builder::ScriptedBuild;
 
 use crate::lab::{AGENT, AMAZON, BUILD_TIME, Lab};
 
@@ -110,7 +110,11 @@ async fn given_a_scripted_failure_then_one_build_fails_for_its_reason() {
     const SHORTAGE: &str = "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 5 allows";
     let lab = Lab::silent(&[]).await;
     lab.add(pipeline("gold").on(AMAZON));
-    lab.cloud.state().image_builder.fates.push_back(Fate::failing(BUILD_TIME, SHORTAGE));
+    lab.cloud
+        .state()
+        .image_builder
+        .scripted_builds
+        .push_back(ScriptedBuild::failing(BUILD_TIME, SHORTAGE));
     let image = lab.run_to_rest("gold").await;
     let shown = lab.client.get_image().image_build_version_arn(&image).send().await.unwrap();
     assert_eq!(shown.image.unwrap().state.unwrap().reason(), Some(SHORTAGE));

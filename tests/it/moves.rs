@@ -120,7 +120,7 @@ fn proptest_given_lost_notifications_then_every_change_is_built_once_by_each_pip
     on(cases(15), plays(), async |(fleet, rounds)| {
         let lab = Lab::silent(&[]).await;
         build(&lab, &fleet).await;
-        emulator::deploy::subscribe(&lab.cloud, &crate::lab::topic(emulator::deploy::GOLD_TOPIC))
+        emulator::deploy::subscribe(&lab.cloud, &crate::lab::topic(emulator::account::GOLD_TOPIC))
             .unwrap();
         let mut expected = vec![1; fleet.len()];
         for (round, (things, lost)) in rounds.into_iter().enumerate() {

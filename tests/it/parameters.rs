@@ -1,6 +1,6 @@
 //! Parents that a parameter of the Parameter Store names.
 
-use emulator::cloud::{ACCOUNT, REGION};
+use emulator::account::{ACCOUNT, REGION};
 use emulator::faults::{Fault, Kind};
 use emulator::fleet::pipeline;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use emulator::faults::{Fault, Kind};
 use emulator::fleet::pipeline;
-use emulator::pace::Pace;
+use emulator::rate_limit::RateLimit;
 use image_cascade::model::pipeline::RESUME_TAG;
 
 use crate::lab::{AMAZON, Lab, said_of};
@@ -208,7 +208,7 @@ async fn given_a_notification_that_runs_short_of_time_then_it_is_retried() {
     for index in 0..100 {
         lab.add(pipeline(format!("web-{index:02}")).on("image/gold/x.x.x"));
     }
-    emulator::deploy::subscribe(&lab.cloud, &crate::lab::topic(emulator::deploy::GOLD_TOPIC))
+    emulator::deploy::subscribe(&lab.cloud, &crate::lab::topic(emulator::account::GOLD_TOPIC))
         .unwrap();
     lab.cloud.state().faults.add(
         Fault::new("ListImagePipelineImages", Kind::Slow, u32::MAX).lasting(Duration::from_secs(4)),
@@ -232,7 +232,7 @@ async fn throttled(settings: &[(&str, &str)], rate: u32, burst: u32) -> (u64, u6
     lab.calls();
     {
         let mut state = lab.cloud.state();
-        state.pace = Some(Pace::new(rate, burst));
+        state.rate_limit = Some(RateLimit::new(rate, burst));
         let far = Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_millis(20));
         state.faults.add(far);
     }
@@ -240,7 +240,7 @@ async fn throttled(settings: &[(&str, &str)], rate: u32, burst: u32) -> (u64, u6
     let report = lab.check().await.unwrap();
     let took = lab.cloud.now().duration_since(before).as_secs_f64();
     assert_eq!(report["totals"]["started"], 100, "{}", report["totals"]);
-    let refused = lab.cloud.state().pace.take().unwrap().refused();
+    let refused = lab.cloud.state().rate_limit.take().unwrap().throttled();
     (lab.calls().values().sum(), refused, took)
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use emulator::faults::{Fault, Kind};
 use emulator::fleet::pipeline;
-use emulator::image_builder::Fate;
+use emulator::image_builder::ScriptedBuild;
 
 use crate::lab::{AGENT, AMAZON, BUILD_TIME, Lab, said_of};
 
@@ -78,7 +78,11 @@ async fn given_a_child_built_meanwhile_then_the_announced_image_starts_it_at_onc
     // Both begin, on what there is, while the gold image is being built; one ends before that, and
     // one after it.
     lab.pass(BUILD_TIME / 10).await;
-    lab.cloud.state().image_builder.fates.push_back(Fate::good(BUILD_TIME / 10));
+    lab.cloud
+        .state()
+        .image_builder
+        .scripted_builds
+        .push_back(ScriptedBuild::succeeding(BUILD_TIME / 10));
     lab.run("billing").await;
     lab.pass(BUILD_TIME / 5).await;
     lab.run("java").await;
@@ -115,8 +119,8 @@ async fn given_a_capacity_shortage_then_the_pause_does_not_grow() {
     lab.move_base("2026.11.2");
     for _ in 0..6 {
         let reason = "VcpuLimitExceeded: You have requested more vCPU capacity than your limit";
-        let fate = Fate::failing(BUILD_TIME, reason);
-        lab.cloud.state().image_builder.fates.push_back(fate);
+        let fate = ScriptedBuild::failing(BUILD_TIME, reason);
+        lab.cloud.state().image_builder.scripted_builds.push_back(fate);
     }
     lab.check().await.unwrap();
     lab.rest().await;

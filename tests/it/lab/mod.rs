@@ -13,10 +13,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_imagebuilder::Client;
+use emulator::account::{ACCOUNT, REGION};
+use emulator::account::{DEAD_LETTERS, GOLD_TOPIC, REPORT_TOPIC};
 use emulator::clock::Clock;
-use emulator::cloud::{ACCOUNT, Cloud, REGION};
-use emulator::deploy::{DEAD_LETTERS, FUNCTIONS, GOLD_TOPIC, REPORT_TOPIC};
+use emulator::cloud::Cloud;
 use emulator::fleet::Fleet;
+use emulator::functions;
 use emulator::iam::Role;
 use emulator::lambda::{Code, Deployment, Handler};
 use image_cascade::settings::Settings;
@@ -74,7 +76,7 @@ impl Lab {
             state.sqs.create(DEAD_LETTERS);
         }
         let reports = Arc::default();
-        for name in FUNCTIONS {
+        for name in functions::names() {
             cloud.lambda().deploy(Deployment {
                 name: name.to_owned(),
                 code: Code::Handler(handler(name, &cloud, settings, timeout, &reports)),
