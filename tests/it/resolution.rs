@@ -99,7 +99,7 @@ fn oracle(builds: &[(&'static str, u32, ScriptedBuild)], pattern: &str) -> Optio
 fn proptest_given_any_pattern_then_it_resolves_to_what_the_oracle_says() {
     let histories = proptest::collection::vec((select(&VERSIONS), select(&FATES)), 0..14);
     on(20, histories, async |history| {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         for version in VERSIONS {
             lab.add_recipe(recipe("gold").version(version).on(AMAZON).component(AGENT));
         }
@@ -136,7 +136,7 @@ fn proptest_given_any_pattern_then_it_resolves_to_what_the_oracle_says() {
 fn proptest_given_any_component_pattern_then_it_resolves_to_what_the_oracle_says() {
     let releases = proptest::collection::vec(select(&VERSIONS), 1..14);
     on(20, releases, async |releases| {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         // The lab's own agent 1.0.0/1, and then what is released.
         let mut builds = vec![("1.0.0", 1, ScriptedBuild::Available)];
         let mut held = Vec::new();
@@ -176,7 +176,7 @@ fn proptest_given_any_component_pattern_then_it_resolves_to_what_the_oracle_says
 fn proptest_given_any_recipe_pattern_then_it_runs_what_the_oracle_says() {
     let versions = proptest::collection::btree_set(select(&VERSIONS), 1..8);
     on(20, versions, async |versions| {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         lab.add(pipeline("base").on("ami-0cd12345db678d90f"));
         lab.run_to_rest("base").await;
         let versions: Vec<&'static str> = versions.into_iter().collect();

@@ -48,24 +48,24 @@ pub(crate) const BUILD_TIME: Duration = Duration::from_mins(10);
 
 impl Lab {
     /// An empty account, whose gold topic invokes `gold-cascade`.
-    pub(crate) async fn new() -> Self {
-        Self::with_settings(&[]).await
+    pub(crate) fn new() -> Self {
+        Self::with_settings(&[])
     }
 
     /// The same, with these settings for both functions.
-    pub(crate) async fn with_settings(settings: &[(&str, &str)]) -> Self {
-        let lab = Self::silent(settings).await;
+    pub(crate) fn with_settings(settings: &[(&str, &str)]) -> Self {
+        let lab = Self::silent(settings);
         emulator::deploy::subscribe(&lab.cloud, &topic(GOLD_TOPIC)).unwrap();
         lab
     }
 
     /// The same without a subscription: only the test invokes the functions.
-    pub(crate) async fn silent(settings: &[(&str, &str)]) -> Self {
-        Self::within(Duration::from_mins(15), settings).await
+    pub(crate) fn silent(settings: &[(&str, &str)]) -> Self {
+        Self::within(Duration::from_mins(15), settings)
     }
 
     /// The same, with a time limit for each invocation.
-    pub(crate) async fn within(timeout: Duration, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn within(timeout: Duration, settings: &[(&str, &str)]) -> Self {
         let clock = Clock::starting_at("2026-11-23T12:00:00Z".parse().unwrap());
         let cloud = Cloud::new(clock, BUILD_TIME).unwrap();
         {
