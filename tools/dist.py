@@ -1,16 +1,16 @@
-"""What does an account deploy that has neither Rust nor SAM?
+"""Which files does an account deploy that has neither Rust nor SAM?
 
     tools/dist [--architecture arm64] [--output dist]
 
 Builds both functions for each processor, and writes into the output folder
 
-    gold-cascade-arm64-0123456789ab.zip, ...   the code; the name has the start of its checksum
+    gold-cascade-arm64-0123456789ab.zip, ...   the code; the name contains the start of its checksum
     image-cascade.template.json                plain CloudFormation, without macros
-    SHA256SUMS                                 of all of them
+    SHA256SUMS                                 the checksums of these files
 
-The template asks for the bucket that the zips are in. It names them with their checksums, so that
-another code is another template, and an update of the stack an update of the code. The processor is
-a parameter of it that chooses the zip, so that both always match.
+The bucket with the zips is a parameter of the template. The template names each zip with its checksum,
+so that new code is a new template, and an update of the stack updates the code. The processor is a
+parameter that also selects the zip, so that both always match.
 """
 
 import argparse
@@ -29,14 +29,14 @@ from transform import transformed
 
 ROOT = Path(__file__).parents[1]
 
-# Logical ids of the template's functions, by the name of their binary.
+# The logical ids of the template's functions, by the name of their binary.
 FUNCTIONS = {
     resource["Metadata"]["BuildProperties"]["Binary"]: name
     for name, resource in yaml.safe_load((ROOT / "template.yaml").read_text())["Resources"].items()
     if resource["Type"] == "AWS::Serverless::Function"
 }
 
-# By their names in Lambda: Rust's target, and cargo-lambda's option.
+# Rust's target and cargo-lambda's option, by the processor's name in Lambda.
 ARCHITECTURES = {
     "arm64": ("aarch64-unknown-linux-gnu", "--arm64"),
     "x86_64": ("x86_64-unknown-linux-gnu", "--x86-64"),
@@ -44,24 +44,24 @@ ARCHITECTURES = {
 
 TEMPLATE = "image-cascade.template.json"
 
-# CloudFormation takes a template of this size in the request itself, without a bucket for it.
-MOST_BYTES = 51_200
+# CloudFormation accepts a template up to this size in the request itself, without a bucket.
+MAX_BYTES = 51_200
 
 PARAMETERS = {
     "CodeBucket": {
-        "Description": "The S3 bucket with the functions' zips, in the stack's Region.",
+        "Description": "The S3 bucket with the zips of the functions, in the stack's Region.",
         "Type": "String",
         "AllowedPattern": "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
-        "ConstraintDescription": "must be a bucket's name",
+        "ConstraintDescription": "must be the name of a bucket",
     },
     "CodeBucketHasRegion": {
-        "Description": "true adds - and the stack's Region to the bucket's name, for stacks in several Regions.",
+        "Description": "true appends a hyphen and the stack's Region to the bucket's name, for stacks in several Regions.",
         "Type": "String",
         "AllowedValues": ["true", "false"],
         "Default": "false",
     },
     "CodeKeyPrefix": {
-        "Description": "What the zips' names in the bucket begin with.",
+        "Description": "The prefix of the zips' keys in the bucket.",
         "Type": "String",
         "Default": "image-cascade/",
         "AllowedPattern": "^$|^[^/].*/$",
@@ -71,7 +71,7 @@ PARAMETERS = {
 
 
 class MissingTarget(Exception):
-    """Rust cannot compile for a processor here."""
+    """Rust cannot compile for a processor on this machine."""
 
 
 def build(architecture: str) -> dict[str, bytes]:
@@ -89,7 +89,7 @@ def build(architecture: str) -> dict[str, bytes]:
 
 
 def archive(bootstrap: bytes) -> bytes:
-    """A zip for Lambda; the same of the same program, whenever it is made."""
+    """A zip for Lambda; the same program always gives the same bytes."""
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as files:
         entry = zipfile.ZipInfo("bootstrap")
@@ -100,12 +100,12 @@ def archive(bootstrap: bytes) -> bytes:
 
 
 def plain(keys: dict[str, dict[str, str]], version: str) -> dict:
-    """The template without SAM; `keys` has each zip's name, by processor and binary."""
+    """The template without SAM; `keys` has the name of each zip, by processor and binary."""
     template = transformed(ROOT / "template.yaml")
     architectures = list(keys)
     template["Parameters"] |= PARAMETERS | {
         "Architecture": {
-            "Description": "The processor that the functions run on; it chooses their code.",
+            "Description": "The processor on which the functions run; it also selects their code.",
             "Type": "String",
             "AllowedValues": architectures,
             "Default": architectures[0],
@@ -119,7 +119,7 @@ def plain(keys: dict[str, dict[str, str]], version: str) -> dict:
     interface["ParameterGroups"].insert(
         0,
         {
-            "Label": {"default": "Where the code is"},
+            "Label": {"default": "Code"},
             "Parameters": [*PARAMETERS, "Architecture"],
         },
     )
@@ -133,7 +133,7 @@ def plain(keys: dict[str, dict[str, str]], version: str) -> dict:
     }
     for binary, name in FUNCTIONS.items():
         function = template["Resources"][name]
-        # How SAM builds it, and that SAM made it, is not said of this template.
+        # SAM's build method and SAM's tag do not belong to this template.
         del function["Metadata"]
         properties = function["Properties"]
         properties.pop("Tags", None)
@@ -169,13 +169,13 @@ def main():
     parser = argparse.ArgumentParser(
         prog="tools/dist", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--output", type=Path, default=ROOT / "dist", help="dist, if not given")
+    parser.add_argument("--output", type=Path, default=ROOT / "dist", help="the output folder [default: dist]")
     parser.add_argument(
         "--architecture",
         action="append",
         choices=ARCHITECTURES,
-        help="one processor, and an error if it cannot be built for; may be repeated.\n"
-        "If not given: both, without those that cannot be built for",
+        help="build for this processor, and fail if that is not possible; may be repeated\n"
+        "[default: every processor that can be built for here]",
     )
     options = parser.parse_args()
     zips = {}
@@ -187,7 +187,7 @@ def main():
                 sys.exit(str(missing))
             print(f"dist/ has no code for {architecture}: {missing}", file=sys.stderr)
     if not zips:
-        sys.exit("there is no processor to build for")
+        sys.exit("no processor can be built for here")
     files, keys = {}, {}
     for architecture, functions in zips.items():
         for binary, content in functions.items():
@@ -197,12 +197,12 @@ def main():
             keys.setdefault(architecture, {})[binary] = name
     version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
     files[TEMPLATE] = written(plain(keys, version)).encode()
-    if len(files[TEMPLATE]) > MOST_BYTES:
-        sys.exit(f"{TEMPLATE} has {len(files[TEMPLATE])} bytes; CloudFormation takes {MOST_BYTES}")
+    if len(files[TEMPLATE]) > MAX_BYTES:
+        sys.exit(f"{TEMPLATE} has {len(files[TEMPLATE])} bytes; CloudFormation accepts {MAX_BYTES}")
     sums = [f"{hashlib.sha256(content).hexdigest()}  {name}" for name, content in files.items()]
     files["SHA256SUMS"] = ("\n".join(sums) + "\n").encode()
     options.output.mkdir(parents=True, exist_ok=True)
-    # What an earlier run left would be uploaded, too.
+    # Zips of an earlier run would be uploaded, too.
     for binary in FUNCTIONS:
         for old in options.output.glob(f"{binary}-*.zip"):
             old.unlink()

@@ -1,4 +1,4 @@
-"""What does CloudFormation get to see of a SAM template?
+"""What does CloudFormation receive of a SAM template?
 
     python tools/transform.py template.yaml > transformed.json
 
@@ -14,10 +14,10 @@ import yaml
 from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.translator.transform import transform
 
-# The transform asks for a Region only to choose the partition.
+# The transform needs a Region only to select the partition.
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
 
-# The template names no managed policy, and so none has to be asked of an account.
+# The template names no managed policy, so none has to be loaded from an account.
 NO_MANAGED_POLICIES = type("NoManagedPolicies", (), {"load": staticmethod(dict)})()
 
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use emulator::clock::Clock;
 use emulator::cloud::Cloud;
+use emulator::fleet::Fleet;
 use serde::Serialize;
 use serde_json::json;
 
@@ -37,8 +38,8 @@ pub(crate) struct Row {
 pub(crate) async fn measure(contestants: &Contestants, folder: &Path) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     for pipelines in [75, 1_000, 10_000] {
-        let service = service(folder, Shape::new(pipelines, CHILDREN)).await?;
-        let image = fleet::settle(&service.cloud, GOLD)?;
+        let (service, fleet) = service(folder, Shape::new(pipelines, CHILDREN)).await?;
+        let image = fleet::settle(&fleet, GOLD)?;
         let event = fleet::notification(&image);
         let row = once(&contestants.ours, &service, &event).await?;
         rows.push(row.of("an event, 10 children", pipelines, fewest_of_an_event(pipelines)));
@@ -50,7 +51,7 @@ pub(crate) async fn measure(contestants: &Contestants, folder: &Path) -> Result<
             builds,
             ..Shape::new(pipelines, pipelines / 10)
         };
-        let service = service(folder, shape).await?;
+        let (service, _) = service(folder, shape).await?;
         let event = json!({ "detail-type": "Scheduled Event", "detail": {} });
         let row = once(&contestants.check, &service, &event).await?;
         let what = format!("a check, nothing changed, {builds} build(s) each");
@@ -67,10 +68,10 @@ pub(crate) fn of_a_check(rows: &[Row]) -> f64 {
     check.map_or(0.0, |row| row.calls as f64 / row.pipelines as f64)
 }
 
-async fn service(folder: &Path, shape: Shape) -> Result<Service, Failure> {
+async fn service(folder: &Path, shape: Shape) -> Result<(Service, Fleet), Failure> {
     let cloud = Cloud::new(Clock::real(), Duration::ZERO)?;
-    fleet::build(&cloud, shape)?;
-    Service::start(cloud, folder, Duration::ZERO).await
+    let fleet = fleet::build(&cloud, shape)?;
+    Ok((Service::start(cloud, folder, Duration::ZERO).await?, fleet))
 }
 
 /// What was seen of one invocation.

@@ -94,12 +94,12 @@ async fn once(
     pace: Option<(u32, u32)>,
 ) -> Result<Seen, Failure> {
     let cloud = Cloud::new(Clock::real(), Duration::ZERO)?;
-    fleet::build(&cloud, Shape::new(children + 1, children))?;
+    let fleet = fleet::build(&cloud, Shape::new(children + 1, children))?;
     let service = Service::start(cloud, folder, DELAY).await?;
     let cloud = &service.cloud;
     let mut environment = Environment::start(contestant, &service, None).await?;
     environment.ready().await?;
-    let image = fleet::settle(cloud, GOLD)?;
+    let image = fleet::settle(&fleet, GOLD)?;
     {
         let mut state = cloud.state();
         state.calls.clear();

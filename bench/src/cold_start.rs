@@ -76,8 +76,8 @@ async fn once(
     // A group of its own: the end of the process before would go against its share.
     let share = memory.and_then(Share::of);
     let cloud = Cloud::new(Clock::real(), Duration::ZERO)?;
-    fleet::build(&cloud, Shape::new(10, 1))?;
-    let image = fleet::settle(&cloud, GOLD)?;
+    let fleet = fleet::build(&cloud, Shape::new(10, 1))?;
+    let image = fleet::settle(&fleet, GOLD)?;
     let service = Service::start(cloud, folder, Duration::ZERO).await?;
     let mut environment = Environment::start(contestant, &service, share.as_ref()).await?;
     let init = environment.ready().await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use emulator::account::{ACCOUNT, REGION};
 use emulator::cloud::Cloud;
-use emulator::image_builder::Doc;
+use emulator::fleet::{Fleet, arn, pipeline, pipeline_arn, recipe};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -12,7 +12,7 @@ use crate::Failure;
 /// Amazon's image that golds are built on.
 pub(crate) const BASE: &str = "amazon-linux-2023-x86";
 
-/// The gold image that all children are built on.
+/// The gold image that the children are built on.
 pub(crate) const GOLD: &str = "gold";
 
 /// A fleet on one gold image.
@@ -22,7 +22,7 @@ pub(crate) struct Shape {
     pub(crate) pipelines: usize,
     /// How many of them are built on the gold image.
     pub(crate) children: usize,
-    /// How many recipes the others share; as many as there are pipelines, if none is said.
+    /// How many recipes the others share; as many as there are pipelines, if none is given.
     pub(crate) recipes: Option<usize>,
     /// How many components there are for recipes to use, two each.
     pub(crate) components: usize,
@@ -37,126 +37,63 @@ impl Shape {
     }
 }
 
-/// Calls Image Builder without a client: no fault, no delay, no count.
-pub(crate) fn call(cloud: &Cloud, operation: &str, mut members: Value) -> Result<Doc, Failure> {
-    if operation.starts_with("Create") || operation.starts_with("Start") {
-        let token = format!("bench-{}", fastrand::u64(..));
-        members["clientToken"] = token.into();
-    }
-    let now = cloud.now();
-    let answer = cloud.state().image_builder.call_unfaulted(operation, &members, now);
-    answer.map_err(|error| format!("{operation}: {}", error.message).into())
-}
-
-/// An ARN of our own.
-pub(crate) fn own(rest: &str) -> String {
-    format!("arn:aws:imagebuilder:{REGION}:{ACCOUNT}:{rest}")
-}
-
-/// The newest of Amazon's images, as a recipe names it.
+/// Amazon's newest base image, as a recipe names it.
 pub(crate) fn amazons() -> String {
-    format!("arn:aws:imagebuilder:{REGION}:aws:image/{BASE}/x.x.x")
+    arn(&format!("aws:image/{BASE}/x.x.x"))
 }
 
-/// Releases a version of a component.
-pub(crate) fn release(cloud: &Cloud, component: usize, version: &str) -> Result<(), Failure> {
-    call(
-        cloud,
-        "CreateComponent",
-        json!({
-            "name": format!("component-{component}"), "semanticVersion": version,
-            "platform": "Linux", "data": format!("name: component {version}"),
-        }),
-    )?;
-    Ok(())
+/// Releases a version of one of the components.
+pub(crate) fn release(fleet: &Fleet, component: usize, version: &str) -> Result<(), Failure> {
+    let data = format!("name: component {version}");
+    Ok(fleet.release(&format!("component-{component}"), version, &data)?)
 }
 
-/// The fleet, with every build at its end.
-pub(crate) fn build(cloud: &Cloud, shape: Shape) -> Result<(), Failure> {
+/// The fleet, with no build running.
+pub(crate) fn build(cloud: &Cloud, shape: Shape) -> Result<Fleet, Failure> {
     cloud.state().image_builder.set_build_time(Duration::ZERO);
-    let made = call(
-        cloud,
-        "CreateInfrastructureConfiguration",
-        json!({ "name": "standard", "instanceProfileName": "profile" }),
-    )?;
-    let infrastructure = made["infrastructureConfigurationArn"].as_str().unwrap_or_default();
+    let fleet = Fleet::new(cloud, "standard", None)?;
     for index in 0..shape.components {
-        release(cloud, index, "1.0.0")?;
+        release(&fleet, index, "1.0.0")?;
     }
-    let amazons = amazons();
-    recipe(cloud, shape, GOLD, &amazons, 0)?;
-    pipeline(cloud, GOLD, GOLD, infrastructure)?;
-    settle(cloud, GOLD)?;
+    let components = |index: usize| {
+        [0, 1].map(|step| {
+            format!("component/component-{}/x.x.x", (index * 2 + step) % shape.components)
+        })
+    };
+    fleet.add(&pipeline(GOLD).on(amazons()).components(components(0)))?;
+    settle(&fleet, GOLD)?;
     let others = shape.pipelines - 1;
     let recipes = shape.recipes.unwrap_or(others).min(others);
     for index in 0..recipes {
-        let gold = own(&format!("image/{GOLD}/x.x.x"));
-        let parent = if index < shape.children { &gold } else { &amazons };
-        recipe(cloud, shape, &format!("image-{index}"), parent, index)?;
+        let parent = if index < shape.children { format!("image/{GOLD}/x.x.x") } else { amazons() };
+        let recipe = recipe(format!("image-{index}")).on(parent);
+        fleet.add_recipe(&recipe.components(components(index)))?;
     }
     for index in 0..others {
-        let name = format!("pipeline-{index}");
-        pipeline(cloud, &name, &format!("image-{}", index % recipes), infrastructure)?;
+        let recipe = format!("image-{}/1.0.0", index % recipes);
+        fleet.add(&pipeline(format!("pipeline-{index}")).runs(recipe))?;
     }
     // As a cascade builds them: all of them, and all of them again.
     for _ in 0..shape.builds {
         for index in 0..others {
-            settle(cloud, &format!("pipeline-{index}"))?;
+            settle(&fleet, &format!("pipeline-{index}"))?;
         }
     }
-    Ok(())
+    Ok(fleet)
 }
 
-fn recipe(
-    cloud: &Cloud,
-    shape: Shape,
-    name: &str,
-    parent: &str,
-    index: usize,
-) -> Result<(), Failure> {
-    let component = |step: usize| {
-        let which = (index * 2 + step) % shape.components;
-        json!({ "componentArn": own(&format!("component/component-{which}/x.x.x")) })
-    };
-    call(
-        cloud,
-        "CreateImageRecipe",
-        json!({
-            "name": name, "semanticVersion": "1.0.0", "parentImage": parent,
-            "components": [component(0), component(1)],
-        }),
-    )?;
-    Ok(())
-}
-
-fn pipeline(cloud: &Cloud, name: &str, recipe: &str, infrastructure: &str) -> Result<(), Failure> {
-    call(
-        cloud,
-        "CreateImagePipeline",
-        json!({
-            "name": name, "imageRecipeArn": own(&format!("image-recipe/{recipe}/1.0.0")),
-            "infrastructureConfigurationArn": infrastructure, "status": "ENABLED",
-        }),
-    )?;
-    Ok(())
-}
-
-/// Runs a pipeline to the end of its build.
-pub(crate) fn settle(cloud: &Cloud, name: &str) -> Result<String, Failure> {
-    let pipeline = own(&format!("image-pipeline/{name}"));
-    let started =
-        call(cloud, "StartImagePipelineExecution", json!({ "imagePipelineArn": pipeline }))?;
-    let now = cloud.now();
-    // No infrastructure names a topic here, so no notification is published.
-    let _ = cloud.state().image_builder.advance(now);
-    Ok(started["imageBuildVersionArn"].as_str().unwrap_or_default().to_owned())
+/// Runs a pipeline to the end of its build, and gives its image's ARN.
+pub(crate) fn settle(fleet: &Fleet, name: &str) -> Result<String, Failure> {
+    let image = fleet.run(name)?;
+    fleet.settle();
+    Ok(image)
 }
 
 /// The notification of an image that has become AVAILABLE, as SNS hands it to a function.
 pub(crate) fn notification(image: &str) -> Value {
     let message = json!({
         "arn": image, "name": GOLD, "type": "AMI", "state": { "status": "AVAILABLE" },
-        "sourcePipelineArn": own(&format!("image-pipeline/{GOLD}")),
+        "sourcePipelineArn": pipeline_arn(GOLD),
     });
     let topic = format!("arn:aws:sns:{REGION}:{ACCOUNT}:gold-images");
     json!({ "Records": [{

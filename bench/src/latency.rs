@@ -10,16 +10,17 @@ use emulator::account::{ACCOUNT, GOLD_TOPIC, REGION};
 use emulator::clock::Clock;
 use emulator::cloud::Cloud;
 use emulator::deploy;
+use emulator::fleet::{Fleet, StartCondition, pipeline, pipeline_arn};
 use emulator::functions;
 use emulator::iam::Role;
 use emulator::lambda::{Code, Deployment, Handler};
 use image_cascade::settings::Settings;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::Failure;
-use crate::fleet::{self, BASE, call, own};
+use crate::fleet::{self, BASE};
 use crate::table;
 
 /// How a fleet is kept current.
@@ -132,14 +133,14 @@ fn name(index: usize) -> String {
     format!("image-{index}")
 }
 
-async fn play(fleet: &[Member], strategy: Strategy) -> Result<(Vec<f64>, usize), Failure> {
+async fn play(members: &[Member], strategy: Strategy) -> Result<(Vec<f64>, usize), Failure> {
     let cloud = Cloud::new(Clock::starting_at("2026-11-23T00:00:00Z".parse()?), Duration::ZERO)?;
     let topic = cloud.state().sns.create_topic(ACCOUNT, REGION, GOLD_TOPIC);
-    create(&cloud, fleet, strategy, &topic)?;
+    let fleet = create(&cloud, members, strategy, &topic)?;
     cloud.state().image_builder.set_build_time(BUILD);
     match strategy {
         Strategy::Ours => deploy_ours(&cloud, &topic)?,
-        Strategy::Rules => deploy_rules(&cloud, fleet, &topic)?,
+        Strategy::Rules => deploy_rules(&cloud, &fleet, members, &topic)?,
         Strategy::NativeHourly | Strategy::NativeDaily => {}
     }
     cloud.wake();
@@ -158,39 +159,32 @@ async fn play(fleet: &[Member], strategy: Strategy) -> Result<(Vec<f64>, usize),
             published.push(now);
         }
         if let Some((_, component)) = COMPONENTS.iter().find(|(at, _)| *at == minute) {
-            fleet::release(&cloud, *component, "1.1.0")?;
+            fleet::release(&fleet, *component, "1.1.0")?;
         }
         if strategy == Strategy::Ours && minute % 60 == 0 {
             cloud.lambda().invoke_later("dependency-check", deploy::tick(cloud.now()));
         }
     }
     let builds = cloud.state().image_builder.executions().len() - before;
-    Ok((waits(&cloud, fleet, &published)?, builds))
+    Ok((waits(&cloud, members, &published)?, builds))
 }
 
-fn create(cloud: &Cloud, fleet: &[Member], strategy: Strategy, topic: &str) -> Result<(), Failure> {
-    let made = call(
-        cloud,
-        "CreateInfrastructureConfiguration",
-        json!({ "name": "standard", "instanceProfileName": "profile", "snsTopicArn": topic }),
-    )?;
+fn create(
+    cloud: &Cloud,
+    members: &[Member],
+    strategy: Strategy,
+    topic: &str,
+) -> Result<Fleet, Failure> {
+    let fleet = Fleet::new(cloud, "standard", Some(topic))?;
     for component in 0..8 {
-        fleet::release(cloud, component, "1.0.0")?;
+        fleet::release(&fleet, component, "1.0.0")?;
     }
-    for (index, Member { parent, component }) in fleet.iter().enumerate() {
+    for (index, Member { parent, component }) in members.iter().enumerate() {
         let parent_image = match parent {
-            Some(parent) => own(&format!("image/{}/x.x.x", name(*parent))),
+            Some(parent) => format!("image/{}/x.x.x", name(*parent)),
             None => fleet::amazons(),
         };
-        let component = own(&format!("component/component-{component}/x.x.x"));
-        call(
-            cloud,
-            "CreateImageRecipe",
-            json!({
-                "name": name(index), "semanticVersion": "1.0.0", "parentImage": parent_image,
-                "components": [{ "componentArn": component }],
-            }),
-        )?;
+        let component = format!("component/component-{component}/x.x.x");
         let hourly = Some("rate(1 hour)");
         let daily = Some("cron(0 2 * * ? *)");
         let schedule = match strategy {
@@ -199,22 +193,14 @@ fn create(cloud: &Cloud, fleet: &[Member], strategy: Strategy, topic: &str) -> R
             Strategy::Rules if parent.is_none() => hourly,
             Strategy::NativeDaily | Strategy::Rules => daily,
         };
-        let mut pipeline = json!({
-            "name": name(index), "status": "ENABLED",
-            "imageRecipeArn": own(&format!("image-recipe/{}/1.0.0", name(index))),
-            "infrastructureConfigurationArn": made["infrastructureConfigurationArn"],
-        });
+        let mut member = pipeline(name(index)).on(parent_image).component(component);
         if let Some(expression) = schedule {
-            pipeline["schedule"] = json!({
-                "scheduleExpression": expression,
-                "pipelineExecutionStartCondition":
-                    "EXPRESSION_MATCH_AND_DEPENDENCY_UPDATES_AVAILABLE",
-            });
+            member = member.schedule(expression, StartCondition::DependencyUpdatesAvailable);
         }
-        call(cloud, "CreateImagePipeline", pipeline)?;
-        fleet::settle(cloud, &name(index))?;
+        fleet.add(&member)?;
+        fleet::settle(&fleet, &name(index))?;
     }
-    Ok(())
+    Ok(fleet)
 }
 
 fn function(name: &str, code: Handler) -> Deployment {
@@ -241,14 +227,19 @@ fn deploy_ours(cloud: &Cloud, topic: &str) -> Result<(), Failure> {
 }
 
 /// For each image a rule with the pipelines that are listed for it by hand.
-fn deploy_rules(cloud: &Cloud, fleet: &[Member], topic: &str) -> Result<(), Failure> {
+fn deploy_rules(
+    cloud: &Cloud,
+    fleet: &Fleet,
+    members: &[Member],
+    topic: &str,
+) -> Result<(), Failure> {
     let mut rules: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (index, member) in fleet.iter().enumerate() {
+    for (index, member) in members.iter().enumerate() {
         if let Some(parent) = member.parent {
             rules.entry(name(parent)).or_default().push(name(index));
         }
     }
-    let (rules, in_rules) = (Arc::new(rules), cloud.clone());
+    let (rules, in_rules) = (Arc::new(rules), fleet.clone());
     let handler: Handler = Arc::new(move |_, event| {
         let started = start_by_rules(&in_rules, &rules, &event).map_err(|error| error.to_string());
         Box::pin(async move { started.map(|()| Value::Null) })
@@ -260,7 +251,7 @@ fn deploy_rules(cloud: &Cloud, fleet: &[Member], topic: &str) -> Result<(), Fail
 }
 
 fn start_by_rules(
-    cloud: &Cloud,
+    fleet: &Fleet,
     rules: &BTreeMap<String, Vec<String>>,
     event: &Value,
 ) -> Result<(), Failure> {
@@ -268,16 +259,14 @@ fn start_by_rules(
     let image: Value = serde_json::from_str(message.unwrap_or_default())?;
     if image["state"]["status"] == "AVAILABLE" {
         for child in rules.get(image["name"].as_str().unwrap_or_default()).into_iter().flatten() {
-            let arn = own(&format!("image-pipeline/{child}"));
-            call(cloud, "StartImagePipelineExecution", json!({ "imagePipelineArn": arn }))?;
+            fleet.run(child)?;
         }
-        cloud.wake();
     }
     Ok(())
 }
 
 /// For each new base version and pipeline, the hours until an image that holds it was there.
-fn waits(cloud: &Cloud, fleet: &[Member], published: &[Timestamp]) -> Result<Vec<f64>, Failure> {
+fn waits(cloud: &Cloud, members: &[Member], published: &[Timestamp]) -> Result<Vec<f64>, Failure> {
     let mut builds = cloud.state().image_builder.builds();
     builds.retain(|build| build.status == "AVAILABLE");
     builds.sort_by_key(|build| build.created);
@@ -295,8 +284,8 @@ fn waits(cloud: &Cloud, fleet: &[Member], published: &[Timestamp]) -> Result<Vec
                 first.entry(pipeline).or_insert(build.created + BUILD);
             }
         }
-        for member in 0..fleet.len() {
-            let pipeline = own(&format!("image-pipeline/{}", name(member)));
+        for member in 0..members.len() {
+            let pipeline = pipeline_arn(&name(member));
             let end = first.get(pipeline.as_str());
             let end = end.ok_or_else(|| format!("{pipeline} never had the version of {at}"))?;
             hours.push(end.duration_since(*at).as_secs_f64() / 3_600.0);

@@ -4,19 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use image_cascade::arn::{ImageArn, RecipeArn};
-use image_cascade::graph::{Fleet, Member};
-use image_cascade::image::{Configurations, Image, ImageStatus, ImageSummary};
-use image_cascade::observed::{Observed, ParentNow};
-use image_cascade::pipeline::{Pipeline, PipelineStatus};
-use image_cascade::plan::plan;
-use image_cascade::recipe::{ParentImage, Recipe};
-use image_cascade::tries::RetryPolicy;
+use emulator::fleet::{arn, pipeline_arn};
+use image_cascade::decide::observation::{PipelineObservation, ResolvedParent};
+use image_cascade::decide::plan::plan;
+use image_cascade::decide::tries::RetryPolicy;
+use image_cascade::model::arn::{ImageArn, RecipeArn};
+use image_cascade::model::fleet::{Fleet, Member};
+use image_cascade::model::image::{Configurations, Image, ImageStatus, ImageSummary};
+use image_cascade::model::parent::ParentImage;
+use image_cascade::model::pipeline::{Pipeline, PipelineStatus};
+use image_cascade::model::recipe::Recipe;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::Failure;
-use crate::fleet::{amazons, own};
+use crate::fleet::amazons;
 use crate::table::{self, Spread};
 
 /// Deciding for a whole fleet.
@@ -92,13 +94,13 @@ fn check(pipelines: usize, calls_a_pipeline: f64) -> Check {
 fn fleet(pipelines: usize) -> Result<(Vec<Pipeline>, Vec<Recipe>), Failure> {
     let (mut members, mut recipes) = (Vec::new(), Vec::new());
     for index in 0..pipelines {
-        let recipe: RecipeArn = own(&format!("image-recipe/image-{index}/1.0.0")).parse()?;
+        let recipe: RecipeArn = arn(&format!("image-recipe/image-{index}/1.0.0")).parse()?;
         let parent = match above(index) {
-            Some(above) => own(&format!("image/image-{above}/x.x.x")),
+            Some(above) => arn(&format!("image/image-{above}/x.x.x")),
             None => amazons(),
         };
         members.push(Pipeline {
-            arn: own(&format!("image-pipeline/image-{index}")).parse()?,
+            arn: pipeline_arn(&format!("image-{index}")).parse()?,
             status: PipelineStatus::Enabled,
             recipe: recipe.clone(),
             image_tags: BTreeMap::new(),
@@ -106,8 +108,8 @@ fn fleet(pipelines: usize) -> Result<(Vec<Pipeline>, Vec<Recipe>), Failure> {
             created: None,
             updated: None,
             last_run: None,
-            marked: false,
-            last_run_was_well: true,
+            has_resume_tag: false,
+            last_run_succeeded: true,
         });
         recipes.push(Recipe {
             arn: recipe,
@@ -125,17 +127,17 @@ fn above(index: usize) -> Option<usize> {
 }
 
 /// Every pipeline was built once, and its parent has moved since.
-fn observe(fleet: &Fleet) -> Result<Vec<Observed>, Failure> {
+fn observe(fleet: &Fleet) -> Result<Vec<PipelineObservation>, Failure> {
     let observe = |member: &Member| {
         let name = member.pipeline.arn.name();
-        let arn: ImageArn = own(&format!("image/{name}/1.0.0/1")).parse()?;
+        let image: ImageArn = arn(&format!("image/{name}/1.0.0/1")).parse()?;
         let reference = member.reference().ok_or("a member without a parent")?;
         let family = reference.family();
         let newest = format!("{family}/1.0.0/2").parse()?;
-        Ok(Observed {
+        Ok(PipelineObservation {
             member: member.clone(),
             cycle: None,
-            parent_now: Some(ParentNow::Is(newest)),
+            parent_now: Some(ResolvedParent::Image(newest)),
             parent_created: Timestamp::from_second(1).ok(),
             parent_available: None,
             parent_announced: None,
@@ -145,13 +147,13 @@ fn observe(fleet: &Fleet) -> Result<Vec<Observed>, Failure> {
             pins: Vec::new(),
             behind_since: None,
             images: vec![ImageSummary {
-                arn: arn.clone(),
+                arn: image.clone(),
                 status: ImageStatus::Available,
                 created: Some(Timestamp::UNIX_EPOCH),
             }],
             direct: Vec::new(),
             history: vec![Arc::new(Image {
-                arn,
+                arn: image,
                 name: name.to_owned(),
                 status: ImageStatus::Available,
                 shortage: None,
@@ -159,11 +161,11 @@ fn observe(fleet: &Fleet) -> Result<Vec<Observed>, Failure> {
                 recipe: Some(member.pipeline.recipe.clone()),
                 parent: Some(ParentImage::parse(&format!("{family}/1.0.0/1"))?),
                 components: Vec::new(),
-                shows_all: true,
+                components_complete: true,
                 pipeline: Some(member.pipeline.arn.clone()),
                 configurations: Configurations::default(),
                 outputs: BTreeSet::new(),
-                writes: BTreeSet::new(),
+                ssm_parameters: BTreeSet::new(),
             })],
         })
     };

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use console::style;
-use emulator::{fleet, functions};
+use emulator::{demo_fleet, functions};
 use serde_json::Value;
 
 use crate::Error;
@@ -25,8 +25,8 @@ pub(crate) async fn invoke(options: &Invoke) -> Result<ExitCode, Error> {
     let event: Value =
         serde_json::from_str(&text).map_err(|error| format!("{file} is not JSON: {error}"))?;
     let account = Account::new(Options { settings, ..Options::default() }).await?;
-    fleet::build(&account.cloud, &account.topic)?;
-    fleet::build_golds_unannounced(&account.cloud)?;
+    demo_fleet::build(&account.cloud, &account.topic)?;
+    demo_fleet::build_golds_unannounced(&account.cloud)?;
     let cloud = account.answer();
     // What the function starts is still building when its answer is printed.
     cloud.state().image_builder.set_build_time(Duration::from_hours(1));

@@ -10,7 +10,7 @@ use console::style;
 use emulator::account::GOLD_TOPIC;
 use emulator::cloud::Cloud;
 use emulator::faults::{Fault, Kind};
-use emulator::{deploy, fleet};
+use emulator::{demo_fleet, deploy};
 use jiff::Timestamp;
 use progress::Watch;
 use tree::Act;
@@ -25,27 +25,27 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
     writeln!(out, "{}", style("Image Cascade").bold())?;
     let account = Account::new(Options::default()).await?;
     let (address, topic) = (account.address, account.topic.clone());
-    fleet::build(&account.cloud, &topic)?;
+    demo_fleet::build(&account.cloud, &topic)?;
     let cloud = account.answer();
     writeln!(
         out,
         "A fleet of {} pipelines on http://{address}, with an image each. \
          The real gold-cascade is subscribed to {}.",
-        fleet::FLEET.len(),
+        demo_fleet::FLEET.len(),
         GOLD_TOPIC
     )?;
     deploy::subscribe(&cloud, &topic)?;
     cloud.state().image_builder.set_build_time(options.build_time);
 
     let since = cloud.now();
-    fleet::move_bases(&cloud, "2026.11.2");
-    fleet::release_broken_agent(&cloud)?;
+    demo_fleet::move_bases(&cloud, "2026.11.2");
+    demo_fleet::release_broken_agent(&cloud)?;
     writeln!(
         out,
         "\n{} Amazon publishes amazon-linux-2023 2026.11.2. The gold pipelines are started by hand; the cascade starts the rest.\n",
         style("1.").bold()
     )?;
-    fleet::run_golds(&cloud)?;
+    demo_fleet::run_golds(&cloud)?;
     Watch::from(since).until_rest(&cloud, &mut out).await?;
     let cascaded = conclude(&cloud, since, Act::Cascade, &mut out)?;
 
@@ -83,7 +83,7 @@ async fn release_and_check(
     out: &mut impl Write,
 ) -> Result<bool, Error> {
     let since = cloud.now();
-    fleet::release_stig(cloud, version);
+    demo_fleet::release_stig(cloud, version);
     let mut watch = Watch::from(since);
     for _ in 0..checks {
         cloud.lambda().invoke_later("dependency-check", deploy::tick(cloud.now()));

@@ -10,7 +10,7 @@ use emulator::account::REGION;
 use emulator::cloud::Cloud;
 use emulator::rate_limit::RateLimit;
 use emulator::template::Template;
-use emulator::{deploy, fleet, page, stack};
+use emulator::{demo_fleet, deploy, page, stack};
 use serde_json::Value;
 
 use crate::Error;
@@ -30,7 +30,7 @@ pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
     match &options.stack {
         Some(file) => create_stack(&account.cloud, file, &topic).await?,
         None if options.empty => {}
-        None => fleet::build(&account.cloud, &topic)?,
+        None => demo_fleet::build(&account.cloud, &topic)?,
     }
     deploy::subscribe(&account.cloud, &topic)?;
     let cloud = account.answer();

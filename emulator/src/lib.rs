@@ -8,6 +8,7 @@ pub mod call_listener;
 pub mod clock;
 pub mod cloud;
 pub mod connector;
+pub mod demo_fleet;
 pub mod deploy;
 pub mod events;
 pub mod faults;

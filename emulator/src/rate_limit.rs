@@ -44,7 +44,7 @@ mod tests {
     use jiff::SignedDuration;
 
     #[test]
-    fn given_a_burst_then_it_passes_and_after_it_the_rate() {
+    fn given_a_burst_then_it_passes_and_the_rate_follows() {
         let mut limit = RateLimit::new(5, 10);
         let at = |milliseconds| Timestamp::UNIX_EPOCH + SignedDuration::from_millis(milliseconds);
         assert_eq!((0..20).filter(|_| limit.admits(at(0))).count(), 10);

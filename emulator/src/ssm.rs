@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_parameter_is_found_by_name_arn_and_version() {
+    fn given_a_parameter_then_name_arn_and_version_find_it() {
         let store = ParameterStore::new("123456789012", "us-east-1", EventBus::default());
         store.put("/golden/ami", "ami-1", Timestamp::UNIX_EPOCH);
         store.put("/golden/ami", "ami-2", Timestamp::UNIX_EPOCH);

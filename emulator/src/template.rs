@@ -288,7 +288,7 @@ Resources:
 "#;
 
     #[test]
-    fn functions_and_conditions_resolve() {
+    fn given_intrinsic_functions_and_conditions_then_they_resolve() {
         let mut template = Template::read(TEXT).unwrap();
         template.set("Made.Arn", "arn:made");
         let value = json!({
@@ -307,7 +307,7 @@ Resources:
     }
 
     #[test]
-    fn lists_are_joined_split_and_selected_from() {
+    fn given_list_functions_then_lists_are_joined_split_and_selected_from() {
         let mut template = Template::read(TEXT).unwrap();
         let value = json!({
             "a": { "Fn::Split": ["|", { "Fn::Sub": [
@@ -325,7 +325,7 @@ Resources:
     }
 
     #[test]
-    fn what_is_not_there_or_not_understood_is_named() {
+    fn given_an_unknown_reference_or_function_then_the_error_names_it() {
         let template = Template::read(TEXT).unwrap();
         let error = |value: Value| template.resolve(&value).unwrap_err().to_string();
         insta::assert_snapshot!(

@@ -3,197 +3,88 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
-use serde_json::Value;
 use thiserror::Error;
 
 /// A request to an AWS service that did not succeed.
 #[derive(Debug, Clone, Error)]
 #[error("failed to {operation} {subject}")]
 pub struct RequestError {
-    /// What was attempted, such as `get image`.
+    /// The operation, such as `get image`.
     pub operation: &'static str,
-    /// On what: an ARN, or a few words.
+    /// Its subject: an ARN, or a few words.
     pub subject: String,
-    /// What the service, or the way to it, answered.
+    /// The response of the service, or what happened on the way to it.
     #[source]
-    pub cause: Cause,
+    pub cause: ServiceError,
 }
 
-/// Why a request did not succeed.
+/// What a service returned in place of a result.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}{message}", .code.as_deref().map(|code| format!("{code}: ")).unwrap_or_default())]
-pub struct Cause {
-    /// The class that callers decide by.
-    pub class: Class,
+pub struct ServiceError {
+    /// What callers decide by.
+    pub kind: ErrorKind,
     /// The service's own error code.
     pub code: Option<String>,
-    /// The service's own words, on one line: they are not ours, and must not forge a log line.
+    /// The service's own message, on one line: it is foreign text, and must not forge a log line.
     pub message: String,
 }
 
 /// What can be done about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// Too many requests, also after the client's own retries. Later it will work.
+pub enum ErrorKind {
+    /// Too many requests, even after the client's retries. A later call will succeed.
     Throttled,
-    /// The service or the way to it failed. Later it may work.
+    /// The service or the connection failed. A later call may succeed.
     Transient,
-    /// The resource is in use. Later it may work.
+    /// The resource is in use. A later call may succeed.
     InUse,
     /// There is no such resource.
     NotFound,
-    /// It may exist, but not for us.
+    /// The resource may exist, but this account may not read it.
     Forbidden,
     /// The same client token was used with other parameters.
-    TokenReused,
-    /// The service will not take this request for this resource, however often it is made.
+    IdempotencyMismatch,
+    /// The service refuses this request for this resource, however often it is made.
     Rejected,
-    /// A quota of the account is used up. Another try in a minute does not mend it.
+    /// A quota of the account is used up. A retry does not help.
     Quota,
-    /// The answer has a form that cannot be read. Another try does not mend it.
+    /// The response cannot be read. A retry does not help.
     Unreadable,
-    /// A refusal that says nothing of the resource: credentials, the clock, or a code that is not
-    /// known. The invocation fails, so that it is retried and seen.
+    /// A refusal that says nothing about the resource: credentials, the clock, or a code that is
+    /// not known. The invocation fails, so that it is retried and noticed.
     Unknown,
 }
 
 impl RequestError {
-    /// The class that callers decide by.
-    pub fn class(&self) -> Class {
-        self.cause.class
+    /// What callers decide by.
+    pub fn kind(&self) -> ErrorKind {
+        self.cause.kind
     }
 
-    /// Whether the answer says something of this one resource (it is gone, not shared, or not
-    /// acceptable), and not of the service or of the caller: then only what uses it is harmed.
-    pub fn is_about_the_resource(&self) -> bool {
-        matches!(self.class(), Class::NotFound | Class::Forbidden | Class::Rejected)
+    /// Whether the error is about this one resource (missing, not shared, or not acceptable), and
+    /// not about the service or the caller: then only the pipelines that use it are affected.
+    pub fn is_resource_error(&self) -> bool {
+        matches!(self.kind(), ErrorKind::NotFound | ErrorKind::Forbidden | ErrorKind::Rejected)
     }
 
-    /// Whether another try may succeed: then the invocation fails, and Lambda makes it again.
+    /// Whether a retry may succeed: then the invocation fails, and Lambda retries it.
     pub fn is_retryable(&self) -> bool {
-        match self.class() {
-            Class::Throttled | Class::Transient | Class::InUse | Class::Unknown => true,
-            Class::NotFound
-            | Class::Forbidden
-            | Class::TokenReused
-            | Class::Rejected
-            | Class::Quota
-            | Class::Unreadable => false,
-        }
-    }
-}
-
-/// The codes that say that a resource is not there.
-const NOT_FOUND: [&str; 4] =
-    ["ResourceNotFoundException", "NotFound", "NotFoundException", "ParameterNotFound"];
-
-/// The codes that say that a resource is not for us.
-const FORBIDDEN: [&str; 6] = [
-    "ForbiddenException",
-    "AccessDeniedException",
-    "AccessDenied",
-    "AuthorizationError",
-    "AuthorizationErrorException",
-    "UnauthorizedOperation",
-];
-
-/// The codes that say that a request is not acceptable for its resource.
-const REJECTED: [&str; 11] = [
-    "ClientException",
-    "InvalidRequestException",
-    "InvalidParameter",
-    "InvalidParameterException",
-    "InvalidParameterValue",
-    "InvalidParameterValueException",
-    "InvalidParameterCombinationException",
-    "InvalidVersionNumberException",
-    "ResourceDependencyException",
-    "ValidationError",
-    "ValidationException",
-];
-
-/// The codes of throttles that the SDK's own list lacks: Image Builder's.
-const THROTTLED: &str = "CallRateLimitExceededException";
-
-/// Whether an error code is a throttle's, whatever the service and the HTTP status: Image Builder
-/// answers 429, the Parameter Store 400, EC2 503.
-pub(crate) fn is_throttle(code: &str) -> bool {
-    code == THROTTLED || THROTTLING_ERRORS.contains(&code)
-}
-
-impl Cause {
-    /// Takes a service's code and words once.
-    ///
-    /// The class is by code, by closed lists: the SDK models few of the codes (`Get*` has no
-    /// `ResourceNotFoundException`), and a status alone says too little (403 is a missing right
-    /// as well as an expired session). What no list has is [`Class::Unknown`], and not a property
-    /// of the resource.
-    pub fn new(code: Option<&str>, status: Option<u16>, message: &str) -> Self {
-        let class = match (code, status) {
-            (Some(code), _) if is_throttle(code) => Class::Throttled,
-            (_, Some(429)) => Class::Throttled,
-            // A server in trouble says nothing of the resource.
-            (_, Some(500..)) => Class::Transient,
-            (Some(code), _) if TRANSIENT_ERRORS.contains(&code) => Class::Transient,
-            (Some(code), _) if NOT_FOUND.contains(&code) => Class::NotFound,
-            (Some(code), _) if FORBIDDEN.contains(&code) => Class::Forbidden,
-            (Some(code), _) if REJECTED.contains(&code) => Class::Rejected,
-            (Some("ResourceInUseException"), _) => Class::InUse,
-            (Some("IdempotentParameterMismatchException"), _) => Class::TokenReused,
-            (Some("ServiceQuotaExceededException"), _) => Class::Quota,
-            (_, Some(400..=499)) => Class::Unknown,
-            _ => Class::Transient,
-        };
-        Self { class, code: code.map(one_line), message: one_line(message) }
-    }
-}
-
-/// Foreign text made harmless: on one line, and no longer than is readable. Its author is not
-/// known, and it must not pass for a line of ours: control characters, line separators, and what
-/// turns the direction of writing or has no width become spaces.
-pub fn one_line(text: &str) -> String {
-    const LONGEST: usize = 1_000;
-    let mut line: String =
-        text.chars().take(LONGEST).map(|c| if is_deceptive(c) { ' ' } else { c }).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        line.push('…');
-    }
-    line
-}
-
-/// The same for every text of a document that leaves the function, at its full length.
-pub(crate) fn on_one_line(value: &mut Value) {
-    match value {
-        Value::String(text) => {
-            if text.contains(is_deceptive) {
-                *text = text.replace(is_deceptive, " ");
+        match self.kind() {
+            ErrorKind::Throttled | ErrorKind::Transient | ErrorKind::InUse | ErrorKind::Unknown => {
+                true
             }
+            ErrorKind::NotFound
+            | ErrorKind::Forbidden
+            | ErrorKind::IdempotencyMismatch
+            | ErrorKind::Rejected
+            | ErrorKind::Quota
+            | ErrorKind::Unreadable => false,
         }
-        Value::Array(items) => items.iter_mut().for_each(on_one_line),
-        Value::Object(fields) => fields.values_mut().for_each(on_one_line),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-/// Whether a character breaks a line, has no width, or changes how its neighbours are shown.
-pub(crate) fn is_deceptive(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
-}
-
-/// Prints an error and what caused it, each once, parted by `: `.
+/// Prints an error and its causes, each once, separated by `: `.
 #[derive(Debug)]
 pub struct Chain<'a>(pub &'a (dyn StdError + 'static));
 
@@ -219,54 +110,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_chain_names_operation_subject_and_cause_once() {
+    fn given_a_chain_of_errors_then_operation_subject_and_cause_appear_once() {
         let error = RequestError {
             operation: "get image",
             subject: "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x".to_owned(),
-            cause: Cause::new(Some("CallRateLimitExceededException"), Some(429), "slow\ndown"),
+            cause: ServiceError {
+                kind: ErrorKind::Throttled,
+                code: Some("CallRateLimitExceededException".to_owned()),
+                message: "slow down".to_owned(),
+            },
         };
-        assert_eq!(error.class(), Class::Throttled);
+        assert_eq!(error.kind(), ErrorKind::Throttled);
         assert_eq!(
             Chain(&error).to_string(),
             "failed to get image arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x: \
              CallRateLimitExceededException: slow down"
         );
-    }
-
-    #[test]
-    fn a_code_is_classified_by_closed_lists_whatever_its_status() {
-        let class = |code, status| Cause::new(code, status, "").class;
-        for (code, status) in [
-            ("ThrottlingException", 400),
-            ("Throttling", 400),
-            ("RequestLimitExceeded", 503),
-            ("TooManyRequestsException", 400),
-            ("CallRateLimitExceededException", 429),
-        ] {
-            assert_eq!(class(Some(code), Some(status)), Class::Throttled, "{code}");
-        }
-        for (code, status) in [
-            ("ExpiredTokenException", 403),
-            ("UnrecognizedClientException", 403),
-            ("InvalidSignatureException", 403),
-            ("RequestExpired", 400),
-            ("SomethingNew", 404),
-        ] {
-            let error = Cause::new(Some(code), Some(status), "");
-            assert_eq!(error.class, Class::Unknown, "{code}");
-        }
-        assert_eq!(class(Some("AccessDeniedException"), Some(400)), Class::Forbidden);
-        assert_eq!(class(Some("ValidationException"), Some(400)), Class::Rejected);
-        assert_eq!(class(None, Some(403)), Class::Unknown);
-        assert_eq!(class(None, None), Class::Transient, "a connection that was reset");
-        assert_eq!(class(Some("ServiceException"), Some(500)), Class::Transient);
-        assert_eq!(class(Some("AccessDeniedException"), Some(503)), Class::Transient);
-    }
-
-    #[test]
-    fn what_would_deceive_a_reader_becomes_a_space() {
-        let text = "a\u{2028}b\u{2029}c\u{202e}d\u{200b}e\u{feff}f\ng";
-        assert_eq!(one_line(text), "a b c d e f g");
-        assert_eq!(one_line("größer — 日本"), "größer — 日本");
     }
 }

@@ -8,10 +8,10 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::error::is_deceptive;
+use crate::foreign_text::is_deceptive;
 
-/// From here on, one JSON object a line on standard output, from `level` on. Lambda's runtime is
-/// silenced: it would log every failure a second time.
+/// Logs one JSON object per line to standard output, from `level` on. Lambda's runtime is silenced,
+/// because it logs every failure a second time.
 pub fn log_from(level: Level) {
     let json = tracing_subscriber::fmt::layer()
         .json()
@@ -24,8 +24,8 @@ pub fn log_from(level: Level) {
     tracing_subscriber::registry().with(json).with(filter).init();
 }
 
-/// A writer of whole lines, in which no foreign text breaks a line or turns the direction of writing:
-/// JSON escapes control characters, and no others.
+/// A writer of whole lines, in which no foreign text breaks a line or changes the direction of
+/// writing: JSON escapes control characters, and no others.
 struct Plain<W>(W);
 
 impl<W: Write> Write for Plain<W> {
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn foreign_text_stays_on_its_line_and_in_its_direction() {
+    fn given_foreign_text_then_it_stays_on_its_line_and_in_its_direction() {
         let mut written = Vec::new();
         let line = "{\"message\":\"gold is EVIL\u{2028}\u{202e}größer\"}\n";
         Plain(&mut written).write_all(line.as_bytes()).unwrap();

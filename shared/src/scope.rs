@@ -4,13 +4,13 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::arn::{ArnError, PipelineArn};
-use crate::notification::Notification;
+use crate::model::arn::{ArnError, PipelineArn};
+use crate::model::notification::Notification;
 
 /// What an invocation is about. The two functions differ in this alone.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
-    /// One image's children, and the pipeline that made it.
+    /// The children of one image, and the pipeline that built it.
     Image(&'a Notification),
     /// The fleet, or a selection of it.
     Fleet(&'a Selection),
@@ -24,12 +24,20 @@ impl<'a> Scope<'a> {
             Self::Fleet(_) => None,
         }
     }
+
+    /// Why there is nothing to look at, if no pipeline is in scope.
+    pub fn why_empty(self) -> &'static str {
+        match self {
+            Self::Image(_) => "no pipeline of this account and Region is built on it",
+            Self::Fleet(_) => "there is no such pipeline",
+        }
+    }
 }
 
 /// Pipelines by ARN or by name, where `*` stands for any text. An empty selection is everything.
 ///
-/// A name may be written as the console shows it or as the ARN has it: Image Builder makes the one
-/// of the other by lower case and hyphens (user guide, "Naming").
+/// A name may be written as the console shows it or as the ARN has it: Image Builder derives the
+/// ARN's by lower case and hyphens (user guide, "Naming").
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection(Vec<Pattern>);
 
@@ -39,10 +47,10 @@ enum Pattern {
     Name(String),
 }
 
-/// A text that selects no pipeline, whatever there is.
+/// A text that can select no pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SelectionError {
-    /// It begins as an ARN.
+    /// It begins like an ARN and is none.
     #[error(transparent)]
     Arn(#[from] ArnError),
     /// It is no name.
@@ -91,7 +99,7 @@ fn folded(name: &str) -> String {
     name.to_ascii_lowercase().replace([' ', '_'], "-")
 }
 
-/// Whether `name` fits a pattern in which each `*` stands for any text.
+/// Whether `name` matches a pattern in which each `*` stands for any text.
 fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
@@ -128,29 +136,29 @@ impl fmt::Display for Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::World;
+    use crate::decide::fixtures::Fixtures;
     use proptest::prelude::*;
 
     fn selects(texts: &[&str], name: &str) -> bool {
         let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
-        Selection::parse(&texts).unwrap().selects(&World::pipeline_arn(name))
+        Selection::parse(&texts).unwrap().selects(&Fixtures::pipeline_arn(name))
     }
 
     #[test]
-    fn names_arns_and_nothing_select() {
+    fn given_names_arns_or_nothing_then_they_select() {
         assert!(selects(&[], "web"));
         assert!(selects(&["web"], "web") && !selects(&["web"], "web-2"));
         assert!(selects(&["web*"], "web-2") && !selects(&["web*"], "my-web"));
         assert!(selects(&["*web"], "my-web") && selects(&["m*w*b"], "my-web"));
         assert!(!selects(&["web*web"], "web"), "the ends may not overlap");
-        assert!(selects(&[&World::pipeline_arn("web").to_string()], "web"));
+        assert!(selects(&[&Fixtures::pipeline_arn("web").to_string()], "web"));
         for name in ["Web Server", "web_server", "WEB-SERVER", "Web S*"] {
             assert!(selects(&[name], "web-server") && selects(&[name], "web_server"), "{name}");
         }
     }
 
     #[test]
-    fn what_selects_nothing_is_refused() {
+    fn given_an_empty_selection_then_it_is_refused() {
         let error = |text: &str| Selection::parse(&[text.to_owned()]).unwrap_err().to_string();
         insta::assert_snapshot!([error(""), error("Web/Server"), error("arn:aws:imagebuilder")].join("\n"), @"
         `` is neither a pipeline's ARN nor a name such as `web-*`: letters, digits, spaces, `-`, `_` and `*`
@@ -161,7 +169,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn proptest_a_name_with_parts_left_out_is_selected(a in "[a-z]{0,5}", b in "[a-z]{0,5}", c in "[a-z]{1,5}") {
+        fn proptest_given_a_pattern_with_wildcards_then_the_name_is_selected(a in "[a-z]{0,5}", b in "[a-z]{0,5}", c in "[a-z]{1,5}") {
             let name = format!("{a}{b}{c}");
             for pattern in [format!("{a}*{c}"), format!("*{b}*{c}"), format!("{a}{b}*"), "*".to_owned()] {
                 prop_assert!(selects(&[&pattern], &name));
@@ -170,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_selection_says_what_it_selects() {
+    fn given_a_selection_then_its_text_says_what_it_selects() {
         let said = |texts: &[&str]| {
             let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
             let selection = Selection::parse(&texts).unwrap();

@@ -1,13 +1,14 @@
-//! Input that nobody meant: no text and no JSON brings a function down or makes it say nothing, and
+//! Unintended input: no text and no JSON brings a function down or makes it say nothing, and
 //! nothing foreign can pass for a line of ours.
 
+use emulator::fleet::{arn, pipeline};
 use emulator::template::Template;
 use image_cascade::settings::Settings;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use crate::lab::{AMAZON, Lab, envelope, full, message};
+use crate::lab::{AMAZON, Lab, envelope, message};
 use crate::random::{cases, on};
 use crate::replay::sample;
 
@@ -95,9 +96,9 @@ async fn is_answered_or_refused(
 }
 
 #[test]
-fn proptest_any_json_is_answered_or_refused_by_both_functions() {
+fn proptest_given_any_json_then_both_functions_answer_or_refuse_it() {
     on(cases(60), any_json(), async |event| {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         for function in emulator::functions::names() {
             is_answered_or_refused(&lab, function, &event).await?;
         }
@@ -106,16 +107,16 @@ fn proptest_any_json_is_answered_or_refused_by_both_functions() {
 }
 
 #[test]
-fn proptest_a_sample_with_one_value_bent_is_answered_or_refused() {
+fn proptest_given_a_sample_with_one_value_changed_then_it_is_answered_or_refused() {
     on(cases(120), bent_sample(), async |event| {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         is_answered_or_refused(&lab, "gold-cascade", &event).await
     });
 }
 
 proptest! {
     #[test]
-    fn proptest_any_setting_is_read_or_refused_by_name(value in "\\PC{0,40}") {
+    fn proptest_given_any_setting_then_it_is_read_or_refused_by_name(value in "\\PC{0,40}") {
         for name in image_cascade::settings::ALL {
             let read = Settings::from_lookup(|asked| (asked == name).then(|| value.clone()));
             if let Err(error) = read {
@@ -125,37 +126,40 @@ proptest! {
     }
 
     #[test]
-    fn proptest_any_template_is_read_or_refused(text in "(Resources|Parameters|[ \\n:{}\\[\\]&*\"'a-z-]){0,60}") {
+    fn proptest_given_any_template_then_it_is_read_or_refused(text in "(Resources|Parameters|[ \\n:{}\\[\\]&*\"'a-z-]){0,60}") {
         if let Err(error) = Template::read(&text) {
             prop_assert!(error.to_string().contains("the template cannot be read"), "{error}");
         }
     }
 }
 
-/// > A message of another topic than the one that is named starts nothing, and is said to be that.
+/// > A message from another topic than the configured one starts nothing, and the report says why.
 #[tokio::test(start_paused = true)]
-async fn a_message_of_another_topic_starts_nothing_and_says_so() {
-    let ours = "arn:aws:sns:us-east-1:123456789012:the-one-that-we-hear";
-    let lab = Lab::with_settings(&[("GOLD_TOPIC_ARN", ours)]).await;
-    lab.pipeline("gold", AMAZON).await;
-    lab.pipeline("web", "image/gold/x.x.x").await;
-    lab.run_to_rest("gold").await;
-    let report = lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
-    assert_eq!(lab.count("web"), 0);
-    assert_eq!(
-        report["events"][0]["ignored"],
-        "it comes from arn:aws:sns:us-east-1:123456789012:gold-images, which is not the gold-image topic"
-    );
+async fn given_a_message_of_another_topic_then_nothing_starts_and_the_report_says_so() {
+    // The second one is the beginning of the topic that the message comes from.
+    for ours in ["the-configured-one", "gold"] {
+        let ours = format!("arn:aws:sns:us-east-1:123456789012:{ours}");
+        let lab = Lab::with_settings(&[("GOLD_TOPIC_ARN", &ours)]);
+        lab.add(pipeline("gold").on(AMAZON));
+        lab.add(pipeline("web").on("image/gold/x.x.x"));
+        lab.run_to_rest("gold").await;
+        let report = lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
+        assert_eq!(lab.count("web"), 0);
+        assert_eq!(
+            report["events"][0]["ignored"],
+            "it comes from arn:aws:sns:us-east-1:123456789012:gold-images, which is not the gold-image topic"
+        );
+    }
 }
 
 /// An image of another account that nothing here is built on starts nothing, and is named.
 #[tokio::test(start_paused = true)]
-async fn an_image_of_another_account_starts_nothing_and_says_so() {
-    let lab = Lab::silent(&[]).await;
-    lab.pipeline("gold", AMAZON).await;
-    lab.pipeline("web", "image/gold/x.x.x").await;
+async fn given_an_image_of_another_account_then_nothing_starts_and_the_report_says_so() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON));
+    lab.add(pipeline("web").on("image/gold/x.x.x"));
     lab.run_to_rest("gold").await;
-    let foreign = full("image/gold/1.0.0/1").replace("123456789012", "210987654321");
+    let foreign = arn("image/gold/1.0.0/1").replace("123456789012", "210987654321");
     let message = json!({ "arn": foreign, "state": { "status": "AVAILABLE" } }).to_string();
     let report = lab.notify(&message).await.unwrap();
     assert_eq!(lab.count("web"), 0);
@@ -167,9 +171,9 @@ async fn an_image_of_another_account_starts_nothing_and_says_so() {
 
 /// Foreign text in a message cannot pass for a line of a report.
 #[tokio::test(start_paused = true)]
-async fn foreign_text_stays_on_its_line() {
-    let lab = Lab::silent(&[]).await;
-    let forged = "x\n1 started, 0 waiting, 0 left, 0 up to date, 0 failed\r\n\u{1b}[2J";
+async fn given_foreign_text_then_it_stays_on_its_line() {
+    let lab = Lab::silent(&[]);
+    let forged = "x\n1 started, 0 waiting, 0 skipped, 0 up to date, 0 failed\r\n\u{1b}[2J";
     for text in
         [forged.to_owned(), json!({ "arn": forged, "state": { "status": forged } }).to_string()]
     {

@@ -1,16 +1,16 @@
 //! What the dependency check makes up for, and what it leaves alone.
 
-use aws_sdk_imagebuilder::types::PipelineStatus;
 use emulator::faults::{Fault, Kind};
+use emulator::fleet::{pipeline, recipe};
 use serde_json::json;
 
-use crate::lab::{AMAZON, Lab, said_of};
+use crate::lab::{AGENT, AMAZON, Lab, said_of};
 
 /// Three levels, all built, and a new base image of Amazon's.
 async fn behind_a_new_base(lab: &Lab) {
-    lab.pipeline("gold", AMAZON).await;
-    lab.pipeline("java", "image/gold/x.x.x").await;
-    lab.pipeline("billing", "image/java/x.x.x").await;
+    lab.add(pipeline("gold").on(AMAZON));
+    lab.add(pipeline("java").on("image/gold/x.x.x"));
+    lab.add(pipeline("billing").on("image/java/x.x.x"));
     for pipeline in ["gold", "java", "billing"] {
         lab.run_to_rest(pipeline).await;
     }
@@ -19,10 +19,10 @@ async fn behind_a_new_base(lab: &Lab) {
 
 /// > A notification that never arrives is made up for by the next dependency check.
 #[tokio::test(start_paused = true)]
-async fn a_lost_notification_is_made_up_for() {
-    let lab = Lab::new().await;
-    lab.pipeline("gold", AMAZON).await;
-    lab.pipeline("web", "image/gold/x.x.x").await;
+async fn given_a_lost_notification_then_the_next_check_starts_the_child() {
+    let lab = Lab::new();
+    lab.add(pipeline("gold").on(AMAZON));
+    lab.add(pipeline("web").on("image/gold/x.x.x"));
     lab.run_to_rest("gold").await;
     lab.cloud.state().faults.add(Fault::new("Notification", Kind::Drop, 1));
     lab.run_to_rest("gold").await;
@@ -35,10 +35,10 @@ async fn a_lost_notification_is_made_up_for() {
     assert_eq!(lab.count("web"), 2, "a check after that finds nothing to do");
 }
 
-/// > The check starts the topmost pipeline of each line that is behind; the cascade brings the others along.
+/// > The check starts the topmost pipeline of each line that is behind; the cascade starts its descendants.
 #[tokio::test(start_paused = true)]
-async fn the_topmost_starts_and_the_cascade_brings_the_others() {
-    let lab = Lab::new().await;
+async fn given_a_line_that_is_behind_then_the_topmost_starts_and_the_cascade_builds_the_others() {
+    let lab = Lab::new();
     behind_a_new_base(&lab).await;
     let before = ["gold", "java", "billing"].map(|it| lab.count(it));
     let report = lab.check().await.unwrap();
@@ -52,8 +52,8 @@ async fn the_topmost_starts_and_the_cascade_brings_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_any_notification_a_check_converges_a_level_a_round() {
-    let lab = Lab::silent(&[]).await;
+async fn given_no_notifications_then_each_check_builds_one_level() {
+    let lab = Lab::silent(&[]);
     behind_a_new_base(&lab).await;
     for (round, started) in ["gold", "java", "billing"].into_iter().enumerate() {
         let report = lab.check().await.unwrap();
@@ -66,10 +66,10 @@ async fn without_any_notification_a_check_converges_a_level_a_round() {
     assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
 }
 
-/// > Whoever is below a pipeline that is behind waits for it by name, however far below.
+/// > A pipeline waits for any ancestor that is behind, however distant, and the reason names it.
 #[tokio::test(start_paused = true)]
-async fn who_is_below_waits_by_name() {
-    let lab = Lab::silent(&[]).await;
+async fn given_an_ancestor_that_is_behind_then_its_descendants_wait_for_it_by_name() {
+    let lab = Lab::silent(&[]);
     behind_a_new_base(&lab).await;
     // The middle one is current with the gold, the lowest is behind the middle.
     lab.run_to_rest("java").await;
@@ -79,11 +79,11 @@ async fn who_is_below_waits_by_name() {
 
 /// > An event may narrow the check to some pipelines, and make it a dry run.
 #[tokio::test(start_paused = true)]
-async fn a_narrowed_check_starts_the_selected_only() {
-    let lab = Lab::silent(&[]).await;
-    lab.pipeline("gold", AMAZON).await;
+async fn given_a_narrowed_check_then_only_the_selected_start() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON));
     for name in ["web-1", "web-2", "java"] {
-        lab.pipeline(name, "image/gold/x.x.x").await;
+        lab.add(pipeline(name).on("image/gold/x.x.x"));
     }
     lab.run_to_rest("gold").await;
     let report = lab.check_by(&json!({ "pipelines": ["web-*"], "dryRun": true })).await.unwrap();
@@ -100,8 +100,8 @@ async fn a_narrowed_check_starts_the_selected_only() {
 /// The pipeline above is looked at, though it is not selected: what is below it must not build
 /// twice.
 #[tokio::test(start_paused = true)]
-async fn a_narrowed_check_minds_who_is_above() {
-    let lab = Lab::silent(&[]).await;
+async fn given_a_narrowed_check_then_ancestors_are_observed_too() {
+    let lab = Lab::silent(&[]);
     behind_a_new_base(&lab).await;
     lab.run_to_rest("java").await;
     let report = lab.check_by(&json!({ "pipelines": ["billing"] })).await.unwrap();
@@ -111,29 +111,41 @@ async fn a_narrowed_check_minds_who_is_above() {
 
 /// A routine look that finds nothing to do sends no mail about what is always left.
 #[tokio::test(start_paused = true)]
-async fn a_check_that_starts_nothing_publishes_nothing() {
-    let lab = Lab::silent(&[]).await;
-    lab.pipeline("gold", AMAZON).await;
-    lab.disabled_pipeline("web", "image/gold/x.x.x").await;
+async fn given_a_check_that_starts_nothing_then_nothing_is_published() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON));
+    lab.add(pipeline("web").on("image/gold/x.x.x").disabled());
     lab.run_to_rest("gold").await;
     let report = lab.check().await.unwrap();
-    assert_eq!(report["totals"]["left"], 1);
+    assert_eq!(report["totals"]["skipped"], 1);
     assert!(lab.published_reports().is_empty());
 }
 
-/// > The check compares components, too: a start says which one moved, from where to where.
+/// The setting makes every check a dry run, whatever its event asks for.
 #[tokio::test(start_paused = true)]
-async fn a_new_component_starts_whoever_holds_the_old_one() {
-    let lab = Lab::silent(&[]).await;
-    lab.recipe_with_agent("gold", AMAZON).await;
-    lab.recipe_with_agent("by-ami", "ami-0cd12345db678d90f").await;
-    lab.recipe("plain", "1.0.0", AMAZON).await;
+async fn given_the_setting_of_a_dry_run_then_no_event_turns_it_off() {
+    let lab = Lab::silent(&[("DRY_RUN", "true")]);
+    lab.add(pipeline("gold").on(AMAZON));
+    for event in [json!({}), json!({ "dryRun": false }), json!({ "pipelines": ["gold"] })] {
+        let report = lab.check_by(&event).await.unwrap();
+        assert_eq!(report["dryRun"], true, "{event}");
+    }
+    assert_eq!(lab.count("gold"), 0);
+}
+
+/// > The check compares components, too: the reason says which one moved, from which build to which.
+#[tokio::test(start_paused = true)]
+async fn given_a_new_component_then_pipelines_with_the_old_one_start() {
+    let lab = Lab::silent(&[]);
+    lab.add_recipe(recipe("gold").on(AMAZON).component(AGENT));
+    lab.add_recipe(recipe("by-ami").on("ami-0cd12345db678d90f").component(AGENT));
+    lab.add_recipe(recipe("plain").on(AMAZON));
     for name in ["gold", "by-ami", "plain"] {
-        lab.pipeline_of(name, &format!("{name}/1.0.0"), PipelineStatus::Enabled).await;
+        lab.add(pipeline(name));
         lab.run_to_rest(name).await;
     }
     assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0, "nothing has moved");
-    lab.release_agent("1.1.0", "name: agent 1.1").await;
+    lab.release_agent("1.1.0", "name: agent 1.1");
     lab.move_base("2026.11.2");
     let report = lab.check().await.unwrap();
     assert_eq!(
@@ -144,24 +156,23 @@ async fn a_new_component_starts_whoever_holds_the_old_one() {
     lab.rest().await;
     assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0, "all is built in");
     // A new build of the same version counts, as the pattern resolves to it.
-    lab.release_agent("1.1.0", "name: agent 1.1, repaired").await;
+    lab.release_agent("1.1.0", "name: agent 1.1, repaired");
     let report = lab.check().await.unwrap();
     assert_eq!(said_of(&report, "by-ami"), "rebuild: component agent 1.1.0/1 -> 1.1.0/2");
 }
 
 /// A build that failed because of a component is tried again at once when that component moves.
 #[tokio::test(start_paused = true)]
-async fn a_repaired_component_ends_the_pause() {
-    let lab = Lab::silent(&[]).await;
-    lab.recipe_with_agent("gold", AMAZON).await;
-    lab.pipeline_of("gold", "gold/1.0.0", PipelineStatus::Enabled).await;
+async fn given_a_repaired_component_then_the_pause_ends() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON).component(AGENT));
     lab.run_to_rest("gold").await;
-    lab.break_agent().await;
+    lab.break_agent();
     lab.check().await.unwrap();
     lab.rest().await;
     let report = lab.check().await.unwrap();
     assert!(said_of(&report, "gold").starts_with("wait: gold 1.0.0/2 is FAILED"), "{report}");
-    lab.release_agent("1.2.0", "name: agent 1.2").await;
+    lab.release_agent("1.2.0", "name: agent 1.2");
     let report = lab.check().await.unwrap();
     assert_eq!(said_of(&report, "gold"), "rebuild: component agent 1.0.0/1 -> 1.2.0/1");
     lab.rest().await;
@@ -173,12 +184,11 @@ async fn a_repaired_component_ends_the_pause() {
 
 /// > Where a pipeline names its recipe by a pattern, a new version of the recipe is itself a reason.
 #[tokio::test(start_paused = true)]
-async fn a_new_recipe_version_starts_the_pipeline() {
-    let lab = Lab::silent(&[]).await;
-    lab.recipe("gold", "1.9.0", AMAZON).await;
-    lab.pipeline_of("gold", "gold/x.x.x", PipelineStatus::Enabled).await;
+async fn given_a_new_recipe_version_then_the_pipeline_starts() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").version("1.9.0").on(AMAZON).runs("gold/x.x.x"));
     lab.run_to_rest("gold").await;
-    lab.recipe("gold", "1.10.0", AMAZON).await;
+    lab.add_recipe(recipe("gold").version("1.10.0").on(AMAZON));
     let report = lab.check().await.unwrap();
     assert_eq!(said_of(&report, "gold"), "rebuild: recipe gold 1.9.0 -> 1.10.0");
     lab.rest().await;
@@ -187,40 +197,39 @@ async fn a_new_recipe_version_starts_the_pipeline() {
 
 /// The same where nothing else could move: an AMI id as parent, and no components.
 #[tokio::test(start_paused = true)]
-async fn regression_a_new_recipe_on_another_ami_starts_the_pipeline() {
-    let lab = Lab::silent(&[]).await;
-    lab.recipe("gold", "1.0.0", "ami-0cd12345db678d90f").await;
-    lab.pipeline_of("gold", "gold/x.x.x", PipelineStatus::Enabled).await;
+async fn regression_given_a_new_recipe_on_another_ami_then_the_pipeline_starts() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on("ami-0cd12345db678d90f").runs("gold/x.x.x"));
     lab.run_to_rest("gold").await;
     assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
-    lab.recipe("gold", "1.1.0", "ami-0ef98765ba432f01d").await;
+    lab.add_recipe(recipe("gold").version("1.1.0").on("ami-0ef98765ba432f01d"));
     let report = lab.check().await.unwrap();
     assert_eq!(said_of(&report, "gold"), "rebuild: recipe gold 1.0.0 -> 1.1.0");
 }
 
 /// > A dependency that does not resolve harms only the pipelines that use it, and is named.
 #[tokio::test(start_paused = true)]
-async fn a_component_that_is_gone_harms_its_pipelines_alone() {
-    let lab = Lab::silent(&[]).await;
-    lab.recipe_with_agent("gold", AMAZON).await;
-    lab.recipe("plain", "1.0.0", AMAZON).await;
+async fn given_a_deleted_component_then_only_its_pipelines_are_skipped() {
+    let lab = Lab::silent(&[]);
+    lab.add_recipe(recipe("gold").on(AMAZON).component(AGENT));
+    lab.add_recipe(recipe("plain").on(AMAZON));
     for name in ["gold", "plain"] {
-        lab.pipeline_of(name, &format!("{name}/1.0.0"), PipelineStatus::Enabled).await;
+        lab.add(pipeline(name));
         lab.run_to_rest(name).await;
     }
     lab.move_base("2026.11.2");
     lab.cloud.state().faults.add(Fault::new("GetComponent", Kind::NotFound, 1));
     let report = lab.check().await.unwrap();
     let said = said_of(&report, "gold");
-    assert!(said.starts_with("leave: its component agent x.x.x does not resolve: "), "{said}");
+    assert!(said.starts_with("skip: its component agent x.x.x does not resolve: "), "{said}");
     assert!(said_of(&report, "plain").starts_with("rebuild"), "{report}");
 }
 
-/// > A component that may not be read is not compared, is named with the reason, and skips no pipeline.
+/// > A component that the function is not allowed to read is not compared, is named with the reason, and skips no pipeline.
 #[tokio::test(start_paused = true)]
 async fn given_a_forbidden_component_then_its_pipeline_follows_its_parent_all_the_same() {
-    let lab = Lab::silent(&[]).await;
-    lab.built("gold", AMAZON, &["component/agent/x.x.x"]).await;
+    let lab = Lab::silent(&[]);
+    lab.build(pipeline("gold").on(AMAZON).component(AGENT)).await;
     lab.move_base("2026.11.2");
     lab.cloud.state().faults.add(Fault::new("GetComponent", Kind::Forbidden, 1));
     let report = lab.check().await.unwrap();
@@ -229,12 +238,11 @@ async fn given_a_forbidden_component_then_its_pipeline_follows_its_parent_all_th
 
 /// A component that many recipes share is asked for once.
 #[tokio::test(start_paused = true)]
-async fn what_is_shared_is_asked_for_once() {
-    let lab = Lab::silent(&[]).await;
+async fn given_a_shared_dependency_then_it_is_read_once() {
+    let lab = Lab::silent(&[]);
     for index in 0..20 {
         let name = format!("web-{index}");
-        lab.recipe_with_agent(&name, AMAZON).await;
-        lab.pipeline_of(&name, &format!("{name}/1.0.0"), PipelineStatus::Enabled).await;
+        lab.add(pipeline(&name).on(AMAZON).component(AGENT));
         lab.run(&name).await;
     }
     lab.rest().await;
@@ -246,10 +254,10 @@ async fn what_is_shared_is_asked_for_once() {
 
 /// A check and a notification at the same moment ask for the same build.
 #[tokio::test(start_paused = true)]
-async fn a_check_and_a_notification_cause_one_build() {
-    let lab = Lab::silent(&[]).await;
-    lab.pipeline("gold", AMAZON).await;
-    lab.pipeline("web", "image/gold/x.x.x").await;
+async fn given_a_check_and_a_notification_at_once_then_there_is_one_build() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON));
+    lab.add(pipeline("web").on("image/gold/x.x.x"));
     lab.run_to_rest("gold").await;
     let message = crate::lab::message("gold/1.0.0/1", "AVAILABLE");
     let (check, notified) = tokio::join!(lab.check(), lab.notify(&message));
@@ -258,12 +266,12 @@ async fn a_check_and_a_notification_cause_one_build() {
     assert_eq!(lab.count("web"), 1);
 }
 
-/// > A pipeline below one that could not be observed waits for it by name, and the retry decides.
+/// > A pipeline waits for an ancestor that could not be observed, the reason names it, and the retry decides.
 #[tokio::test(start_paused = true)]
-async fn who_is_below_the_unknown_waits() {
-    let lab = Lab::silent(&[]).await;
-    lab.built("gold", AMAZON, &[]).await;
-    lab.built("web", "image/gold/x.x.x", &[]).await;
+async fn given_an_ancestor_that_could_not_be_observed_then_its_descendants_wait() {
+    let lab = Lab::silent(&[]);
+    lab.build(pipeline("gold").on(AMAZON)).await;
+    lab.build(pipeline("web").on("image/gold/x.x.x")).await;
     lab.run_to_rest("gold").await;
     lab.move_base("2026.11.2");
     // Gold is looked at first.
@@ -281,8 +289,8 @@ async fn who_is_below_the_unknown_waits() {
 
 /// Components and images of every owner: what another account shares, what a third party sells.
 #[tokio::test(start_paused = true)]
-async fn dependencies_of_every_owner_are_followed() {
-    let lab = Lab::silent(&[]).await;
+async fn given_dependencies_of_any_owner_then_they_are_followed() {
+    let lab = Lab::silent(&[]);
     let publish = |version: &str| {
         let now = lab.cloud.now();
         let builder = &mut lab.cloud.state().image_builder;
@@ -295,7 +303,7 @@ async fn dependencies_of_every_owner_are_followed() {
     let components =
         [theirs("210987654321:component/shared-agent"), theirs("third-party:component/scanner")];
     let components = components.each_ref().map(|it| &**it);
-    lab.built("web", &theirs("210987654321:image/gold"), &components).await;
+    lab.build(pipeline("web").on(theirs("210987654321:image/gold")).components(components)).await;
     assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
     publish("1.1.0");
     let report = lab.check().await.unwrap();
@@ -306,8 +314,8 @@ async fn dependencies_of_every_owner_are_followed() {
 
 /// The calls of a check in which nothing has moved: the lists, and each thing once.
 #[tokio::test(start_paused = true)]
-async fn a_check_in_which_nothing_has_moved_asks_for_each_thing_once() {
-    let lab = Lab::silent(&[]).await;
+async fn given_a_check_in_which_nothing_has_moved_then_each_thing_is_read_once() {
+    let lab = Lab::silent(&[]);
     for index in 0..40 {
         let name = format!("web-{index}");
         if index % 5 == 0 {
@@ -315,11 +323,11 @@ async fn a_check_in_which_nothing_has_moved_asks_for_each_thing_once() {
                 "aws:image/amazon-linux-2023-x86/x.x.x",
                 "aws:image/amazon-linux-2023-arm64/x.x.x",
             ];
-            lab.recipe_with(&name, parent[index / 5 % 2], &["component/agent/x.x.x"]).await;
+            lab.add_recipe(recipe(&name).on(parent[index / 5 % 2]).component(AGENT));
         }
         // Five pipelines run each recipe.
         let recipe = format!("web-{}/1.0.0", index / 5 * 5);
-        lab.pipeline_of(&name, &recipe, PipelineStatus::Enabled).await;
+        lab.add(pipeline(&name).runs(&recipe));
         lab.run(&name).await;
     }
     lab.rest().await;

@@ -3,9 +3,10 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use crate::binaries;
+
+use crate::eventually::eventually;
 
 fn program() -> Command {
     let mut program = Command::new(binaries::program());
@@ -24,7 +25,7 @@ fn output(arguments: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn the_run_ends_well_and_shows_the_fleet() {
+fn given_the_local_run_then_it_succeeds_and_shows_the_fleet() {
     let (code, out, err) = output(&["--build-time", "300ms"]);
     assert_eq!(code, Some(0), "{out}{err}");
     for line in [
@@ -44,7 +45,7 @@ fn the_run_ends_well_and_shows_the_fleet() {
 }
 
 #[test]
-fn invoke_prints_the_answer_and_the_log() {
+fn given_invoke_then_it_prints_the_answer_and_the_log() {
     let (code, out, err) = output(&["invoke", "gold-cascade", "events/available.json"]);
     assert_eq!(code, Some(0), "{out}{err}");
     assert!(out.contains("java-21 started: parent image gold-linux 1.0.0/1 -> 1.0.0/2"), "{out}");
@@ -55,7 +56,7 @@ fn invoke_prints_the_answer_and_the_log() {
 }
 
 #[test]
-fn what_is_wrong_is_said_in_one_line() {
+fn given_wrong_arguments_then_one_line_says_why() {
     let said = |arguments: &[&str]| {
         let (code, _, err) = output(arguments);
         assert_ne!(code, Some(0));
@@ -88,7 +89,7 @@ fn what_is_wrong_is_said_in_one_line() {
 }
 
 #[test]
-fn help_explains_itself() {
+fn given_help_then_it_names_each_command() {
     let (code, out, _) = output(&["--help"]);
     assert_eq!(code, Some(0));
     for word in ["invoke", "serve", "--build-time", "emulated"] {
@@ -98,8 +99,8 @@ fn help_explains_itself() {
 
 /// Ends `serve` as a terminal's Ctrl-C and as a supervisor would, while a function is there.
 #[cfg(target_os = "linux")]
-#[test]
-fn an_interrupt_leaves_no_process_behind() {
+#[tokio::test]
+async fn given_an_interrupt_then_no_process_is_left() {
     for signal in ["-INT", "-TERM"] {
         let mut serve = program()
             .args(["serve", "--empty", "--port", "0"])
@@ -112,11 +113,8 @@ fn an_interrupt_leaves_no_process_behind() {
         assert_eq!(functions.len(), 1, "the function is there");
         Command::new("kill").args([signal, &serve.id().to_string()]).status().unwrap();
         serve.wait().unwrap();
-        let patience = Instant::now() + Duration::from_secs(10);
-        while PathBuf::from(format!("/proc/{}", functions[0])).exists() {
-            assert!(Instant::now() < patience, "the function is still there after {signal}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let process = PathBuf::from(format!("/proc/{}", functions[0]));
+        eventually(&format!("no function is left after {signal}"), || !process.exists()).await;
     }
 }
 

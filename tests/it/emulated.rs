@@ -6,11 +6,12 @@ use std::time::Duration;
 use aws_sdk_imagebuilder::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_imagebuilder::types::{
     ComponentConfiguration, ContainerDistributionConfiguration, ContainerRepositoryService,
-    Distribution, PipelineStatus, TargetContainerRepository, WorkflowExecutionMetadata,
+    Distribution, TargetContainerRepository, WorkflowExecutionMetadata,
 };
+use emulator::fleet::{arn, pipeline, pipeline_arn, recipe};
 use emulator::image_builder::ScriptedBuild;
 
-use crate::lab::{AMAZON, BUILD_TIME, Lab, full, pipeline_arn};
+use crate::lab::{AGENT, AMAZON, BUILD_TIME, Lab};
 
 /// The code of a refusal.
 fn code<T: std::fmt::Debug, E>(answer: Result<T, SdkError<E>>) -> String
@@ -25,25 +26,11 @@ where
 }
 
 async fn runs(lab: &Lab, image: &str) -> Vec<WorkflowExecutionMetadata> {
-    let mut runs = Vec::new();
-    let mut token = None;
-    loop {
-        let page = lab
-            .client
-            .list_workflow_executions()
-            .image_build_version_arn(image)
-            .max_results(2)
-            .set_next_token(token)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(page.image_build_version_arn(), Some(image));
-        runs.extend(page.workflow_executions.unwrap_or_default());
-        token = page.next_token;
-        if token.is_none() {
-            break;
-        }
-    }
+    let request = lab.client.list_workflow_executions().image_build_version_arn(image);
+    let pages = request.max_results(2).into_paginator().send().try_collect().await.unwrap();
+    assert!(pages.iter().all(|page| page.image_build_version_arn() == Some(image)));
+    let mut runs: Vec<WorkflowExecutionMetadata> =
+        pages.into_iter().flat_map(|page| page.workflow_executions.unwrap_or_default()).collect();
     runs.sort_by(|one, other| one.start_time.cmp(&other.start_time));
     runs
 }
@@ -61,9 +48,9 @@ fn lines(runs: &[WorkflowExecutionMetadata]) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_workflow_of_a_build_ends_when_its_image_is_available() {
-    let lab = Lab::silent(&[]).await;
-    lab.pipeline("gold", AMAZON).await;
+async fn given_an_available_image_then_the_last_workflow_of_its_build_has_ended() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON));
     let image = lab.run("gold").await;
     assert!(runs(&lab, &image).await.is_empty(), "it is only queued");
     lab.pass(BUILD_TIME / 2).await;
@@ -82,7 +69,7 @@ async fn the_last_workflow_of_a_build_ends_when_its_image_is_available() {
     assert!(build.workflow_execution_id().unwrap().starts_with("wf-"));
     assert_eq!(
         build.workflow_build_version_arn(),
-        Some(&*full("aws:workflow/build/build-image/1.0.2/1"))
+        Some(&*arn("aws:workflow/build/build-image/1.0.2/1"))
     );
 
     lab.cloud.state().image_builder.keeps_workflow_executions = Some(Duration::from_hours(24));
@@ -91,19 +78,18 @@ async fn the_last_workflow_of_a_build_ends_when_its_image_is_available() {
     lab.pass(Duration::from_hours(2)).await;
     assert!(runs(&lab, &image).await.is_empty(), "AWS keeps them for a limited time");
 
-    let unknown = full("image/gone/1.0.0/1");
+    let unknown = arn("image/gone/1.0.0/1");
     assert!(runs(&lab, &unknown).await.is_empty());
     let pattern =
-        lab.client.list_workflow_executions().image_build_version_arn(full("image/gold/x.x.x"));
+        lab.client.list_workflow_executions().image_build_version_arn(arn("image/gold/x.x.x"));
     assert_eq!(code(pattern.send().await), "InvalidRequestException", "an exact build is wanted");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_build_that_fails_or_is_cancelled_shows_it_in_its_workflows_and_a_retry_marks_them() {
-    let lab = Lab::silent(&[]).await;
-    lab.break_agent().await;
-    lab.recipe_with_agent("gold", AMAZON).await;
-    lab.pipeline_of("gold", "gold/1.0.0", PipelineStatus::Enabled).await;
+async fn given_a_failed_or_cancelled_build_then_its_workflows_show_it_and_a_retry_marks_them() {
+    let lab = Lab::silent(&[]);
+    lab.break_agent();
+    lab.add(pipeline("gold").on(AMAZON).component(AGENT));
     let image = lab.run_to_rest("gold").await;
     assert_eq!(lines(&runs(&lab, &image).await), ["BUILD FAILED 12:00:24-12:04:30"]);
     let shown = lab.client.get_image().image_build_version_arn(&image).send().await.unwrap();
@@ -120,10 +106,10 @@ async fn a_build_that_fails_or_is_cancelled_shows_it_in_its_workflows_and_a_retr
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_build_fails_for_the_reason_that_is_wanted_once() {
+async fn given_a_scripted_failure_then_one_build_fails_for_its_reason() {
     const SHORTAGE: &str = "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 5 allows";
-    let lab = Lab::silent(&[]).await;
-    lab.pipeline("gold", AMAZON).await;
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON));
     lab.cloud
         .state()
         .image_builder
@@ -138,17 +124,14 @@ async fn a_build_fails_for_the_reason_that_is_wanted_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_others_need_is_not_deleted() {
-    let lab = Lab::silent(&[]).await;
+async fn given_a_resource_in_use_then_it_is_not_deleted() {
+    let lab = Lab::silent(&[]);
     let client = &lab.client;
-    lab.built("gold", AMAZON, &["component/agent/1.0.0"]).await;
+    lab.build(pipeline("gold").on(AMAZON).component("component/agent/1.0.0")).await;
     let recipe =
-        || client.delete_image_recipe().image_recipe_arn(full("image-recipe/gold/1.0.0")).send();
+        || client.delete_image_recipe().image_recipe_arn(arn("image-recipe/gold/1.0.0")).send();
     let agent = || {
-        client
-            .delete_component()
-            .component_build_version_arn(full("component/agent/1.0.0/1"))
-            .send()
+        client.delete_component().component_build_version_arn(arn("component/agent/1.0.0/1")).send()
     };
     assert_eq!(code(recipe().await), "ResourceDependencyException", "a pipeline names it");
     assert_eq!(code(agent().await), "ResourceDependencyException", "a recipe names it");
@@ -160,16 +143,15 @@ async fn what_others_need_is_not_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_recipe_can_be_deleted_and_made_again_under_its_version() {
-    let lab = Lab::silent(&[]).await;
-    lab.recipe("gold", "1.0.0", AMAZON).await;
-    lab.recipe("gold", "1.0.1", AMAZON).await;
-    lab.pipeline_of("gold", "gold/x.x.x", PipelineStatus::Enabled).await;
+async fn given_a_deleted_recipe_then_it_can_be_created_again_under_its_version() {
+    let lab = Lab::silent(&[]);
+    lab.add_recipe(recipe("gold").on(AMAZON));
+    lab.add(pipeline("gold").version("1.0.1").on(AMAZON).runs("gold/x.x.x"));
     let image = lab.run_to_rest("gold").await;
-    let arn = full("image-recipe/gold/1.0.1");
+    let arn = arn("image-recipe/gold/1.0.1");
     lab.client.delete_image_recipe().image_recipe_arn(&arn).send().await.unwrap();
     lab.pass(Duration::from_mins(1)).await;
-    lab.recipe("gold", "1.0.1", "ami-0cd12345db678d90f").await;
+    lab.add_recipe(recipe("gold").version("1.0.1").on("ami-0cd12345db678d90f"));
     let now = lab.client.get_image_recipe().image_recipe_arn(&arn).send().await.unwrap();
     let built = lab.client.get_image().image_build_version_arn(image).send().await.unwrap();
     let (now, built) = (now.image_recipe.unwrap(), built.image.unwrap().image_recipe.unwrap());
@@ -179,28 +161,28 @@ async fn a_recipe_can_be_deleted_and_made_again_under_its_version() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn numbers_of_deleted_builds_are_given_again_or_not() {
+async fn given_a_deleted_build_then_its_number_is_reused_or_not_as_configured() {
     for (again, number) in [(true, "1.0.0/1"), (false, "1.0.0/3")] {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         lab.cloud.state().image_builder.give_numbers_again(again);
-        lab.pipeline("gold", AMAZON).await;
+        lab.add(pipeline("gold").on(AMAZON));
         for _ in 0..2 {
             lab.run_to_rest("gold").await;
         }
         for build in 1..=2 {
-            let arn = full(&format!("image/gold/1.0.0/{build}"));
+            let arn = arn(&format!("image/gold/1.0.0/{build}"));
             lab.client.delete_image().image_build_version_arn(arn).send().await.unwrap();
         }
         let image = lab.run_to_rest("gold").await;
-        assert_eq!(image, full(&format!("image/gold/{number}")));
+        assert_eq!(image, arn(&format!("image/gold/{number}")));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_of_create_image_shows_its_configurations_and_no_pipeline() {
-    let lab = Lab::silent(&[]).await;
-    lab.pipeline("gold", AMAZON).await;
-    let both = [lab.run_to_rest("gold").await, lab.create_image("image-recipe/gold/1.0.0").await];
+async fn given_an_image_of_create_image_then_it_shows_its_configurations_and_no_pipeline() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON));
+    let both = [lab.run_to_rest("gold").await, lab.create_image("image-recipe/gold/1.0.0")];
     lab.rest().await;
     let mut shown = Vec::new();
     for image in both {
@@ -210,7 +192,7 @@ async fn an_image_of_create_image_shows_its_configurations_and_no_pipeline() {
         shown.push((image.source_pipeline_arn, infrastructure.arn));
     }
     let infrastructure = Some(
-        full("image-recipe/x").replace("image-recipe/x", "infrastructure-configuration/standard"),
+        arn("image-recipe/x").replace("image-recipe/x", "infrastructure-configuration/standard"),
     );
     assert_eq!(
         shown,
@@ -225,30 +207,30 @@ async fn an_image_of_create_image_shows_its_configurations_and_no_pipeline() {
 /// The model's text says "each component only once in a recipe, regardless of version"; recipes
 /// that hold two versions are seen, and so they can be made here.
 #[tokio::test(start_paused = true)]
-async fn a_recipe_may_hold_two_versions_of_a_component_and_one_twice() {
-    let lab = Lab::silent(&[]).await;
-    lab.release_agent("2.0.0", "name: agent 2").await;
+async fn given_two_versions_of_a_component_and_one_twice_then_the_recipe_is_accepted() {
+    let lab = Lab::silent(&[]);
+    lab.release_agent("2.0.0", "name: agent 2");
     let component = |version: &str, value: &str| {
         let parameter = aws_sdk_imagebuilder::types::ComponentParameter::builder()
             .name("Greeting")
             .value(value)
             .build();
         ComponentConfiguration::builder()
-            .component_arn(full(&format!("component/agent/{version}")))
+            .component_arn(arn(&format!("component/agent/{version}")))
             .parameters(parameter.unwrap())
             .build()
             .unwrap()
     };
     let recipe = lab.client.create_image_recipe().name("gold").semantic_version("1.0.0");
     recipe
-        .parent_image(full(AMAZON))
+        .parent_image(arn(AMAZON))
         .components(component("1.x.x", "hello"))
         .components(component("2.x.x", "hello"))
         .components(component("2.x.x", "goodbye"))
         .send()
         .await
         .unwrap();
-    lab.pipeline_of("gold", "gold/1.0.0", PipelineStatus::Enabled).await;
+    lab.add(pipeline("gold"));
     let image = lab.run_to_rest("gold").await;
     let shown = lab.client.get_image().image_build_version_arn(image).send().await.unwrap();
     let components = shown.image.unwrap().image_recipe.unwrap().components.unwrap();
@@ -263,9 +245,9 @@ async fn a_recipe_may_hold_two_versions_of_a_component_and_one_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_containers_tag_of_its_distribution_is_listed_by_each_of_its_builds() {
-    let lab = Lab::silent(&[]).await;
-    lab.container_pipeline("gold", "amazonlinux:latest").await;
+async fn given_a_container_tag_of_a_distribution_then_each_build_lists_it() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on("amazonlinux:latest").container());
     let repository = TargetContainerRepository::builder()
         .service(ContainerRepositoryService::Ecr)
         .repository_name("shared")

@@ -1,5 +1,5 @@
-//! The real binary and services that it reaches over TLS: whom does it believe, and what does it say
-//! if it believes nobody?
+//! The real binary and services that it reaches over TLS: which certificates does it trust,
+//! and what does it log where it trusts none?
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::processes::{unheard, up_at};
+use crate::processes::{built_without_notice, up_at};
 
 fn certified() -> CertifiedKey<KeyPair> {
     generate_simple_self_signed(["localhost".to_owned()]).unwrap()
 }
 
-/// Shows a certificate to whoever comes, and passes on what is within.
+/// Serves with a certificate, and forwards what is within.
 async fn shown(certified: &CertifiedKey<KeyPair>, to: String) -> String {
     let key = PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
     let config = ServerConfig::builder()
@@ -35,10 +35,10 @@ async fn shown(certified: &CertifiedKey<KeyPair>, to: String) -> String {
             let (stream, _) = listener.accept().await.unwrap();
             let (acceptor, to) = (acceptor.clone(), to.clone());
             tokio::spawn(async move {
-                // Who is not believed is told so, and hears nothing else.
+                // A client that does not trust the certificate ends the handshake.
                 let Ok(mut stream) = acceptor.accept(stream).await else { return };
                 let mut service = TcpStream::connect(to).await.unwrap();
-                // Either may have enough at any time.
+                // Either side may close at any time.
                 let _ = copy_bidirectional(&mut stream, &mut service).await;
             });
         }
@@ -70,14 +70,14 @@ async fn announced(certified: &CertifiedKey<KeyPair>, roots: &Roots) -> (Cloud, 
     let endpoint = shown(certified, listener.local_addr().unwrap().to_string()).await;
     let settings = [("SSL_CERT_FILE", roots.0.to_str().unwrap())];
     let (cloud, _) = up_at(endpoint, listener, &settings, deploy::TIMEOUT).await;
-    let event = unheard(&cloud).await;
+    let event = built_without_notice(&cloud).await;
     cloud.state().calls.clear();
     let invoked = cloud.lambda().invoke("gold-cascade", &event).await.unwrap();
     (cloud, invoked)
 }
 
 #[tokio::test]
-async fn given_a_server_that_a_root_vouches_for_then_children_start() {
+async fn given_a_trusted_server_certificate_then_children_start() {
     let certified = certified();
     let (_, invoked) = announced(&certified, &Roots::of("known", &certified.cert.pem())).await;
     assert!(!invoked.failed, "{}", invoked.log);
@@ -85,7 +85,7 @@ async fn given_a_server_that_a_root_vouches_for_then_children_start() {
 }
 
 #[tokio::test]
-async fn given_a_server_that_nobody_vouches_for_then_it_is_asked_nothing_and_the_log_says_why() {
+async fn given_an_untrusted_server_certificate_then_nothing_is_sent_and_the_log_says_why() {
     let another = Roots::of("another", &certified().cert.pem());
     let (cloud, invoked) = announced(&certified(), &another).await;
     assert!(invoked.failed, "{}", invoked.log);
@@ -94,10 +94,10 @@ async fn given_a_server_that_nobody_vouches_for_then_it_is_asked_nothing_and_the
 }
 
 #[tokio::test]
-async fn given_a_system_without_roots_then_nothing_is_asked_and_the_log_says_so() {
+async fn given_a_system_without_root_certificates_then_nothing_is_sent_and_the_log_says_why() {
     let (cloud, invoked) = announced(&certified(), &Roots::of("none", "")).await;
     assert!(invoked.failed, "{}", invoked.log);
-    let why = "no certificate can be verified: no root trust anchors were provided";
-    assert!(invoked.log.contains(why), "{}", invoked.log);
+    // The SDK's client says so by an assertion; a release build reports an unknown issuer instead.
+    assert!(invoked.log.contains("no valid root certificates"), "{}", invoked.log);
     assert!(cloud.state().calls.is_empty(), "{:?}", cloud.state().calls);
 }

@@ -1,4 +1,4 @@
-//! The example stack: does a newcomer who deploys it beside ours see the cascade?
+//! The example stack: does its fleet show the cascade?
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const FLEET: &str = include_str!("../../examples/fleet.yaml");
 
 /// The example's fleet, deployed as its first lines say.
 async fn deployed() -> Lab {
-    let lab = Lab::new().await;
+    let lab = Lab::new();
     let mut template = Template::read(FLEET).unwrap();
     template.set("AWS::StackName", "example");
     template.set("GoldTopicArn", &topic("gold-images"));
@@ -22,7 +22,7 @@ async fn deployed() -> Lab {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_workloads_build_by_themselves_within_the_first_check() {
+async fn given_the_example_stack_then_the_first_check_builds_its_workloads() {
     let lab = deployed().await;
     assert_eq!((lab.count("example-gold"), lab.count("example-java-21")), (1, 0));
     lab.check().await.unwrap();
@@ -34,7 +34,7 @@ async fn the_workloads_build_by_themselves_within_the_first_check() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_base_image_goes_through_the_gold_schedule_to_the_workloads() {
+async fn given_a_new_base_image_then_it_reaches_the_workloads_by_the_gold_schedule() {
     let lab = deployed().await;
     lab.check().await.unwrap();
     lab.rest().await;
@@ -50,8 +50,8 @@ async fn a_new_base_image_goes_through_the_gold_schedule_to_the_workloads() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_stack_lacks_or_is_not_emulated_is_named() {
-    let lab = Lab::silent(&[]).await;
+async fn given_a_stack_that_cannot_be_created_then_the_error_names_what_is_missing() {
+    let lab = Lab::silent(&[]);
     let error = async |text: &str| {
         let created = stack::create(&lab.cloud, Template::read(text).unwrap()).await;
         image_cascade::error::Chain(&created.unwrap_err()).to_string()

@@ -8,10 +8,11 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use emulator::account::REPORT_TOPIC;
 use emulator::cloud::Cloud;
 use emulator::faults::{Fault, Kind};
+use emulator::fleet::{arn, pipeline};
 use serde_json::json;
 use tests::wire::sdk_config;
 
-use crate::lab::{AMAZON, Lab, full, topic};
+use crate::lab::{AMAZON, Lab, topic};
 
 /// Status and code of a refusal.
 fn refusal<T: std::fmt::Debug, E>(answer: Result<T, SdkError<E, HttpResponse>>) -> String
@@ -27,9 +28,9 @@ where
     }
 }
 
-/// What a plain client of each service is told when a fault of this kind strikes: Image Builder, the
+/// The error that a plain client of each service gets when a fault of this kind strikes: Image Builder, the
 /// Parameter Store, SNS.
-async fn told(cloud: &Cloud, kind: Kind) -> [String; 3] {
+async fn answers(cloud: &Cloud, kind: Kind) -> [String; 3] {
     let config =
         sdk_config(cloud, "plain").into_builder().retry_config(RetryConfig::disabled()).build();
     let add = |operation: &str| cloud.state().faults.add(Fault::new(operation, kind, 1));
@@ -45,8 +46,8 @@ async fn told(cloud: &Cloud, kind: Kind) -> [String; 3] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_service_throttles_and_refuses_in_its_own_way() {
-    let lab = Lab::silent(&[]).await;
+async fn given_a_fault_of_each_service_then_it_answers_as_that_service_does() {
+    let lab = Lab::silent(&[]);
     let mut lines = Vec::new();
     for kind in [
         Kind::Throttle,
@@ -60,7 +61,7 @@ async fn each_service_throttles_and_refuses_in_its_own_way() {
         Kind::UnknownRefusal,
         Kind::Error,
     ] {
-        lines.push(format!("{kind:?}: {}", told(&lab.cloud, kind).await.join(" | ")));
+        lines.push(format!("{kind:?}: {}", answers(&lab.cloud, kind).await.join(" | ")));
     }
     insta::assert_snapshot!(lines.join("\n"), @r"
     Throttle: 429 CallRateLimitExceededException | 400 ThrottlingException | 400 Throttling
@@ -77,8 +78,8 @@ async fn each_service_throttles_and_refuses_in_its_own_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fault_of_one_service_strikes_no_other() {
-    let lab = Lab::silent(&[]).await;
+async fn given_a_fault_of_one_service_then_no_other_service_has_it() {
+    let lab = Lab::silent(&[]);
     lab.cloud.state().faults.add(Fault::new("sns:*", Kind::Throttle, 1));
     lab.client.list_image_pipelines().send().await.unwrap();
     let config = sdk_config(&lab.cloud, "plain");
@@ -90,19 +91,19 @@ async fn a_fault_of_one_service_strikes_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_says_what_is_wanted() {
-    let lab = Lab::silent(&[]).await;
+async fn given_a_fault_with_a_message_then_the_error_has_it() {
+    let lab = Lab::silent(&[]);
     let fault =
         Fault::new("StartImagePipelineExecution", Kind::AccessDenied, 1).saying("by an SCP");
     lab.cloud.state().faults.add(fault);
-    lab.pipeline("gold", AMAZON).await;
+    lab.add(pipeline("gold").on(AMAZON));
     let start = lab.client.start_image_pipeline_execution();
-    let refused = start.image_pipeline_arn(full("image-pipeline/gold")).send().await.unwrap_err();
+    let refused = start.image_pipeline_arn(arn("image-pipeline/gold")).send().await.unwrap_err();
     assert_eq!(refused.message(), Some("by an SCP"));
 }
 
 #[test]
-fn faults_are_written_as_the_control_interface_takes_them() {
+fn given_a_fault_then_it_prints_as_the_control_interface_reads_it() {
     let read = |fault| serde_json::from_value::<Fault>(fault).unwrap();
     let once = read(json!({ "operation": "ssm:GetParameters", "kind": "throttling-exception" }));
     assert_eq!(once, Fault::new("ssm:GetParameters", Kind::ThrottlingException, 1));
@@ -114,7 +115,7 @@ fn faults_are_written_as_the_control_interface_takes_them() {
 
 /// The parent and the components that an image shows: `PARENT [COMPONENTS]`.
 async fn shown(lab: &Lab, image: &str) -> String {
-    let shown = lab.client.get_image().image_build_version_arn(full(image)).send().await.unwrap();
+    let shown = lab.client.get_image().image_build_version_arn(arn(image)).send().await.unwrap();
     let Image { image_recipe, container_recipe, .. } = shown.image.unwrap();
     let (parent, components) = match (image_recipe, container_recipe) {
         (Some(recipe), _) => (recipe.parent_image, recipe.components),
@@ -130,12 +131,17 @@ async fn shown(lab: &Lab, image: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_shows_what_it_was_not_built_from_until_the_lie_is_taken_back() {
-    let lab = Lab::silent(&[]).await;
-    lab.built("gold", AMAZON, &["aws:component/update-linux/x.x.x", "component/agent/x.x.x"]).await;
-    lab.container_pipeline("base", "amazonlinux:latest").await;
+async fn given_a_lie_about_inputs_then_the_image_shows_it_until_it_is_cleared() {
+    let lab = Lab::silent(&[]);
+    lab.build(
+        pipeline("gold")
+            .on(AMAZON)
+            .components(["aws:component/update-linux/x.x.x", "component/agent/x.x.x"]),
+    )
+    .await;
+    lab.add(pipeline("base").on("amazonlinux:latest").container());
     lab.run_to_rest("base").await;
-    lab.container_pipeline("web", "image/base/1.x.x").await;
+    lab.add(pipeline("web").on("image/base/1.x.x").container());
     lab.run_to_rest("web").await;
     let mut lines = Vec::new();
     let truth = [shown(&lab, "image/gold/x.x.x").await, shown(&lab, "image/web/1.0.0/1").await];
@@ -162,9 +168,9 @@ async fn an_image_shows_what_it_was_not_built_from_until_the_lie_is_taken_back()
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_is_built_on_an_older_parent_than_is_said() {
-    let lab = Lab::silent(&[]).await;
-    lab.pipeline("gold", AMAZON).await;
+async fn given_a_lie_about_the_parent_then_the_image_is_built_on_an_older_one() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON));
     lab.cloud.state().faults.add(Fault::lie(Kind::BuildsOnOlder));
     lab.run_to_rest("gold").await;
     lab.move_base("2026.11.2");
@@ -176,7 +182,7 @@ async fn an_image_is_built_on_an_older_parent_than_is_said() {
             "gold 1.0.0/2 AVAILABLE on amazon-linux-2023-x86 2026.10.1/1",
         ]
     );
-    let said = lab.client.get_image().image_build_version_arn(full(AMAZON)).send().await.unwrap();
+    let said = lab.client.get_image().image_build_version_arn(arn(AMAZON)).send().await.unwrap();
     assert!(said.image.unwrap().arn.unwrap().ends_with("2026.11.2/1"));
     assert_eq!(lab.cloud.state().faults.struck()[&Kind::BuildsOnOlder], 1, "of the second build");
     lab.cloud.state().faults.clear();
@@ -188,9 +194,9 @@ async fn an_image_is_built_on_an_older_parent_than_is_said() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lie_may_be_told_so_often_and_beside_another_fault() {
-    let lab = Lab::silent(&[]).await;
-    lab.built("gold", AMAZON, &[]).await;
+async fn given_a_lie_with_a_count_and_another_fault_then_both_apply() {
+    let lab = Lab::silent(&[]);
+    lab.build(pipeline("gold").on(AMAZON)).await;
     {
         let faults = &mut lab.cloud.state().faults;
         faults.add(Fault::new("GetImage", Kind::ParentMissing, 2).after(1));
@@ -218,8 +224,8 @@ async fn control(address: std::net::SocketAddr, method: &str, path: &str, body: 
 }
 
 #[tokio::test]
-async fn faults_come_and_go_over_http() {
-    let lab = Lab::silent(&[]).await;
+async fn given_the_control_interface_then_faults_are_added_and_cleared_over_http() {
+    let lab = Lab::silent(&[]);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(emulator::http::serve(lab.cloud.clone(), listener));
@@ -231,7 +237,7 @@ async fn faults_come_and_go_over_http() {
         "400"
     );
     assert_eq!(control(address, "POST", "failing-builds", failing).await, "200");
-    lab.pipeline("gold", AMAZON).await;
+    lab.add(pipeline("gold").on(AMAZON));
     lab.cloud.state().image_builder.set_build_time(std::time::Duration::ZERO);
     let image = lab.run_to_rest("gold").await;
     assert!(lab.builds("gold")[0].contains("FAILED"));
@@ -244,10 +250,10 @@ async fn faults_come_and_go_over_http() {
 
 /// What Lambda keeps of a failed invocation has to fit into a queue.
 #[tokio::test(start_paused = true)]
-async fn an_error_names_some_of_what_is_not_finished_and_counts_the_rest() {
-    let lab = Lab::silent(&[]).await;
+async fn given_many_unfinished_pipelines_then_the_error_names_some_and_counts_the_rest() {
+    let lab = Lab::silent(&[]);
     for index in 0..30 {
-        lab.pipeline(&format!("gold-{index}"), AMAZON).await;
+        lab.add(pipeline(format!("gold-{index}")).on(AMAZON));
     }
     let refused = Fault::new("StartImagePipelineExecution", Kind::UnknownRefusal, u32::MAX);
     lab.cloud.state().faults.add(refused.saying(&"x".repeat(5_000)));

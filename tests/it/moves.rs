@@ -1,11 +1,11 @@
 //! Dependencies that move at random, notifications that are lost, and how often each pipeline may
 //! build by that.
 //!
-//! The oracle knows what was drawn and what has moved: a pipeline builds once for all that has
+//! The oracle has what was drawn and what has moved: a pipeline builds once for all that has
 //! moved since the fleet was last at rest, if anything did that it follows, or a pipeline above it.
 
-use aws_sdk_imagebuilder::types::PipelineStatus;
 use emulator::faults::{Fault, Kind};
+use emulator::fleet::pipeline;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -21,7 +21,7 @@ enum Parent {
     Base,
     /// The parameter.
     Parameter,
-    /// An AMI, for ever.
+    /// An AMI, which never changes.
     Ami,
     /// Another pipeline's image, by this form.
     Pipeline(usize, &'static str),
@@ -88,7 +88,7 @@ fn name(index: usize) -> String {
 
 async fn build(lab: &Lab, fleet: &[Drawn]) {
     lab.put_parameter("/golden", "ami-0");
-    lab.release("tool", "1.0.0", "name: tool").await;
+    lab.release("tool", "1.0.0", "name: tool");
     for (index, it) in fleet.iter().enumerate() {
         let parent = match it.parent {
             Parent::Base => AMAZON.to_owned(),
@@ -96,43 +96,42 @@ async fn build(lab: &Lab, fleet: &[Drawn]) {
             Parent::Ami => "ami-0cd12345db678d90f".to_owned(),
             Parent::Pipeline(above, form) => format!("image/{}/{form}", name(above)),
         };
-        lab.recipe_with(&name(index), &parent, &it.components).await;
-        let status = if it.enabled { PipelineStatus::Enabled } else { PipelineStatus::Disabled };
-        lab.pipeline_of(&name(index), &format!("{}/1.0.0", name(index)), status).await;
-        lab.run_to_rest(&name(index)).await;
+        let drawn = pipeline(name(index)).on(parent).components(&it.components);
+        lab.build(drawn.enabled(it.enabled)).await;
     }
 }
 
-async fn move_things(lab: &Lab, things: &[&str], round: usize) {
+fn move_things(lab: &Lab, things: &[&str], round: usize) {
     for thing in things {
         match *thing {
             "base" => lab.move_base(&format!("2027.{round}.1")),
             "parameter" => lab.put_parameter("/golden", &format!("ami-{}", round + 1)),
             component => {
                 let version = format!("1.{}.0", round + 1);
-                lab.release(component, &version, &format!("name: {component} {version}")).await;
+                lab.release(component, &version, &format!("name: {component} {version}"));
             }
         }
     }
 }
 
 #[test]
-fn proptest_every_move_is_built_once_by_whoever_follows_it_however_many_notifications_are_lost() {
+fn proptest_given_lost_notifications_then_every_change_is_built_once_by_each_pipeline_that_tracks_it()
+ {
     on(cases(15), plays(), async |(fleet, rounds)| {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         build(&lab, &fleet).await;
         emulator::deploy::subscribe(&lab.cloud, &crate::lab::topic(emulator::account::GOLD_TOPIC))
             .unwrap();
         let mut expected = vec![1; fleet.len()];
         for (round, (things, lost)) in rounds.into_iter().enumerate() {
-            move_things(&lab, &things, round).await;
+            move_things(&lab, &things, round);
             if lost > 0 {
                 let drop = Fault::new("Notification", Kind::Drop, lost).after(lost % 2);
                 lab.cloud.state().faults.add(drop);
             }
             // No more checks than there are levels bring everybody along, whatever is lost.
             for checks in 0.. {
-                prop_assert!(checks <= fleet.len(), "the checks do not come to an end");
+                prop_assert!(checks <= fleet.len(), "the checks do not end");
                 let report = lab.check().await.unwrap();
                 lab.rest().await;
                 if report["totals"]["started"] == 0 {

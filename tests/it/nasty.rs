@@ -9,7 +9,9 @@ use emulator::faults::{Fault, Kind};
 use emulator::image_builder::{ApiError, Doc, ImageBuilder};
 use serde_json::json;
 
-use crate::lab::{AMAZON, Lab, pipeline_arn, said_of};
+use emulator::fleet::{pipeline, pipeline_arn};
+
+use crate::lab::{AMAZON, Lab, said_of};
 
 /// The account that shares images with ours.
 const SHARING: &str = "210987654321";
@@ -18,19 +20,20 @@ const SHARING: &str = "210987654321";
 /// one that is pinned to an image and a component which are not the newest; and a container pipeline,
 /// up to date.
 async fn behind() -> Lab {
-    let lab = Lab::silent(&[]).await;
-    lab.built("gold", AMAZON, &[]).await;
+    let lab = Lab::silent(&[]);
+    lab.build(pipeline("gold").on(AMAZON)).await;
     for name in ["billing", "web"] {
-        lab.built(name, "image/gold/x.x.x", &[]).await;
+        lab.build(pipeline(name).on("image/gold/x.x.x")).await;
     }
-    lab.built("pinned", "image/gold/1.0.0/1", &["component/agent/1.0.0/1"]).await;
+    lab.build(pipeline("pinned").on("image/gold/1.0.0/1").component("component/agent/1.0.0/1"))
+        .await;
     let base = "amazon-linux-x86-latest";
     let now = lab.cloud.now();
     lab.cloud.state().image_builder.publish_amazon_image(base, "2026.10.1", now);
-    lab.container_pipeline("proxy", &format!("aws:image/{base}/x.x.x")).await;
+    lab.add(pipeline("proxy").on(format!("aws:image/{base}/x.x.x")).container());
     lab.run_to_rest("proxy").await;
     lab.run_to_rest("gold").await;
-    lab.release_agent("1.1.0", "name: agent 1.1").await;
+    lab.release_agent("1.1.0", "name: agent 1.1");
     lab
 }
 
@@ -134,12 +137,12 @@ async fn given_newer_images_of_the_same_name_of_others_then_ours_is_the_parent()
 #[tokio::test(start_paused = true)]
 async fn given_a_newer_image_of_ours_with_the_name_of_a_shared_one_then_the_shared_one_is_the_parent()
  {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     let now = lab.cloud.now();
     lab.cloud.state().image_builder.publish_image(SHARING, "gold", "1.0.0", now);
     let shared = format!("arn:aws:imagebuilder:us-east-1:{SHARING}:image/gold/x.x.x");
-    lab.built("web", &shared, &[]).await;
-    lab.built("gold", AMAZON, &[]).await;
+    lab.build(pipeline("web").on(&shared)).await;
+    lab.build(pipeline("gold").on(AMAZON)).await;
     lab.run_to_rest("gold").await;
     assert_eq!(started_by_a_check(&lab).await, [""; 0]);
     let now = lab.cloud.now();
@@ -151,10 +154,10 @@ async fn given_a_newer_image_of_ours_with_the_name_of_a_shared_one_then_the_shar
 async fn given_parameters_whose_names_begin_alike_then_each_pipeline_follows_its_own() {
     let names = ["/golden/ami", "/golden/ami-arm", "/golden/ami-arm/latest", "/golden"];
     for (moved, parameter) in names.iter().enumerate() {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         for (index, name) in names.iter().enumerate() {
             lab.put_parameter(name, &format!("ami-0000000000000000{index}"));
-            lab.built(&format!("child-{index}"), &format!("ssm:{name}"), &[]).await;
+            lab.build(pipeline(format!("child-{index}")).on(&format!("ssm:{name}"))).await;
         }
         assert_eq!(started_by_a_check(&lab).await, [""; 0]);
         lab.put_parameter(parameter, "ami-0123456789abcdef0");

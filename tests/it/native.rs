@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use aws_sdk_imagebuilder::types::{PipelineExecutionStartCondition as Condition, PipelineStatus};
+use aws_sdk_imagebuilder::types::PipelineStatus;
 use emulator::faults::{Fault, Kind};
+use emulator::fleet::{StartCondition, pipeline};
 
-use crate::lab::{AMAZON, BUILD_TIME, Lab, said_of};
+use crate::lab::{AGENT, AMAZON, BUILD_TIME, Lab, said_of};
 
-const DEPENDENCIES: Condition = Condition::ExpressionMatchAndDependencyUpdatesAvailable;
+const DEPENDENCIES: StartCondition = StartCondition::DependencyUpdatesAvailable;
 const DAY: Duration = Duration::from_hours(24);
 
 /// The lab's clock starts on a Monday at noon.
@@ -17,10 +18,14 @@ const DAILY: &str = "cron(0 0 * * ? *)";
 /// From the end of the first build, at ten past twelve.
 const TO_MIDNIGHT: Duration = Duration::from_mins(710);
 
-async fn scheduled(lab: &Lab, name: &str, parent: &str, expression: &str, condition: Condition) {
-    lab.recipe(name, "1.0.0", parent).await;
-    lab.scheduled(name, expression, condition).await;
-    lab.run_to_rest(name).await;
+async fn scheduled(
+    lab: &Lab,
+    name: &str,
+    parent: &str,
+    expression: &str,
+    condition: StartCondition,
+) {
+    lab.build(pipeline(name).on(parent).schedule(expression, condition)).await;
 }
 
 /// A fleet of three levels, on schedules of its own.
@@ -35,8 +40,8 @@ fn counts(lab: &Lab) -> [usize; 3] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn alone_each_level_waits_for_a_schedule_of_its_own() {
-    let lab = Lab::silent(&[]).await;
+async fn given_native_schedules_alone_then_each_level_waits_for_its_own_schedule() {
+    let lab = Lab::silent(&[]);
     three_levels(&lab, SUNDAYS).await;
     lab.move_base("2026.11.2");
     lab.pass(5 * DAY).await;
@@ -47,10 +52,10 @@ async fn alone_each_level_waits_for_a_schedule_of_its_own() {
     }
 }
 
-/// > With Image Builder's own schedules beside ours, nothing is built twice for one cause.
+/// > Beside Image Builder's own schedules, nothing is built twice for one cause.
 #[tokio::test(start_paused = true)]
-async fn together_the_whole_line_is_current_at_once_and_sunday_finds_nothing_to_do() {
-    let lab = Lab::new().await;
+async fn given_native_schedules_and_the_cascade_then_the_schedule_finds_nothing_to_build() {
+    let lab = Lab::new();
     three_levels(&lab, SUNDAYS).await;
     // The first images of the upper two have already brought the lower ones along.
     lab.rest().await;
@@ -65,8 +70,8 @@ async fn together_the_whole_line_is_current_at_once_and_sunday_finds_nothing_to_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_native_build_that_runs_causes_waiting_and_not_a_second_build() {
-    let lab = Lab::silent(&[]).await;
+async fn given_a_running_native_build_then_the_pipeline_waits_without_a_second_build() {
+    let lab = Lab::silent(&[]);
     scheduled(&lab, "gold", AMAZON, DAILY, DEPENDENCIES).await;
     lab.move_base("2026.11.2");
     // Midnight, and half of a build's length after it.
@@ -84,8 +89,8 @@ async fn a_native_build_that_runs_causes_waiting_and_not_a_second_build() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn our_build_that_runs_is_not_doubled_by_midnight() {
-    let lab = Lab::silent(&[]).await;
+async fn given_a_running_build_of_ours_then_the_native_schedule_starts_no_second() {
+    let lab = Lab::silent(&[]);
     scheduled(&lab, "gold", AMAZON, DAILY, DEPENDENCIES).await;
     lab.move_base("2026.11.2");
     lab.pass(TO_MIDNIGHT.saturating_sub(BUILD_TIME / 2)).await;
@@ -97,9 +102,9 @@ async fn our_build_that_runs_is_not_doubled_by_midnight() {
 
 /// Native schedules look behind an `x` only.
 #[tokio::test(start_paused = true)]
-async fn an_exact_version_moves_for_us_alone() {
-    let lab = Lab::silent(&[]).await;
-    lab.pipeline("gold", AMAZON).await;
+async fn given_an_exact_version_then_only_the_cascade_tracks_its_builds() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON));
     lab.run_to_rest("gold").await;
     scheduled(&lab, "web", "image/gold/1.0.0", DAILY, DEPENDENCIES).await;
     lab.run_to_rest("gold").await;
@@ -110,8 +115,8 @@ async fn an_exact_version_moves_for_us_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_parameter_counts_for_both_and_is_built_once() {
-    let lab = Lab::silent(&[]).await;
+async fn given_a_changed_parameter_and_both_triggers_then_there_is_one_build() {
+    let lab = Lab::silent(&[]);
     lab.put_parameter("/golden", "ami-1");
     scheduled(&lab, "web", "ssm:/golden", DAILY, DEPENDENCIES).await;
     lab.put_parameter("/golden", "ami-2");
@@ -124,9 +129,9 @@ async fn a_parameter_counts_for_both_and_is_built_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_schedule_without_the_condition_builds_every_time() {
-    let lab = Lab::silent(&[]).await;
-    scheduled(&lab, "gold", AMAZON, DAILY, Condition::ExpressionMatchOnly).await;
+async fn given_a_schedule_without_the_condition_then_it_builds_every_time() {
+    let lab = Lab::silent(&[]);
+    scheduled(&lab, "gold", AMAZON, DAILY, StartCondition::ExpressionMatchOnly).await;
     lab.pass(3 * DAY).await;
     assert_eq!(lab.count("gold"), 4);
     let report = lab.check().await.unwrap();
@@ -134,12 +139,10 @@ async fn a_schedule_without_the_condition_builds_every_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn scheduled_failures_in_a_row_disable_the_pipeline_and_then_we_leave_it() {
-    let lab = Lab::silent(&[]).await;
-    lab.recipe_with_agent("gold", AMAZON).await;
-    lab.scheduled("gold", DAILY, DEPENDENCIES).await;
-    lab.run_to_rest("gold").await;
-    lab.break_agent().await;
+async fn given_scheduled_failures_in_a_row_then_the_pipeline_is_disabled_and_skipped() {
+    let lab = Lab::silent(&[]);
+    lab.build(pipeline("gold").on(AMAZON).component(AGENT).schedule(DAILY, DEPENDENCIES)).await;
+    lab.break_agent();
     lab.pass(4 * DAY).await;
     // Failures that others cause do not count.
     lab.run_to_rest("gold").await;
@@ -156,13 +159,13 @@ async fn scheduled_failures_in_a_row_disable_the_pipeline_and_then_we_leave_it()
     );
     assert_eq!(lab.count("gold"), 7, "one good, four, one by hand, and the last");
     let report = lab.check().await.unwrap();
-    assert_eq!(said_of(&report, "gold"), "leave: the pipeline is disabled");
+    assert_eq!(said_of(&report, "gold"), "skip: the pipeline is disabled");
 }
 
 /// Weeks of moving bases: daily schedules, an hourly check, notifications, some of them lost.
 #[tokio::test(start_paused = true)]
-async fn together_over_weeks_every_move_is_built_once() {
-    let lab = Lab::new().await;
+async fn given_weeks_of_both_triggers_then_every_change_is_built_once() {
+    let lab = Lab::new();
     three_levels(&lab, DAILY).await;
     lab.rest().await;
     let before = counts(&lab);

@@ -7,16 +7,19 @@ use std::time::Duration;
 use emulator::account::DEAD_LETTERS;
 use emulator::clock::Clock;
 use emulator::cloud::Cloud;
+use emulator::demo_fleet;
 use emulator::deploy::{self, Wiring};
 use emulator::faults::{Fault, Kind};
-use emulator::fleet;
 use emulator::http;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 
+use emulator::fleet::pipeline_arn;
+
 use crate::binaries;
-use crate::lab::{envelope, message, pipeline_arn};
+use crate::eventually::eventually;
+use crate::lab::{envelope, message};
 
 const BUILD_TIME: Duration = Duration::from_millis(200);
 
@@ -54,23 +57,23 @@ pub(crate) async fn up_at(
     let wiring = Wiring { endpoint, retry_pause: Duration::from_millis(50), timeout, settings };
     let topic = deploy::deploy(&cloud, &wiring, binaries::of_functions()).unwrap();
     let server = tokio::spawn(http::serve(cloud.clone(), listener));
-    fleet::build(&cloud, &topic).unwrap();
+    demo_fleet::build(&cloud, &topic).unwrap();
     deploy::subscribe(&cloud, &topic).unwrap();
     cloud.state().image_builder.set_build_time(BUILD_TIME);
     (cloud, server)
 }
 
-/// Lets the golds have built already, without anybody having heard of it, and gives the event that
-/// tells of one. What it starts builds for an hour.
-pub(crate) async fn unheard(cloud: &Cloud) -> Value {
+/// Builds the golds without a notification and gives the event of one.
+/// What that starts builds for an hour.
+pub(crate) async fn built_without_notice(cloud: &Cloud) -> Value {
     cloud.state().image_builder.set_build_time(Duration::ZERO);
-    fleet::build_golds_unannounced(cloud).unwrap();
+    demo_fleet::build_golds_unannounced(cloud).unwrap();
     cloud.state().image_builder.set_build_time(Duration::from_hours(1));
     envelope(&[&message("gold-linux/1.0.0/2", "AVAILABLE")])
 }
 
-/// Waits until nothing happens by itself any more. Pipelines that start one another for ever are a
-/// failure, and not a test that never ends.
+/// Waits until no build runs and no message is on its way. Pipelines that start one another without
+/// end fail the test.
 async fn rest(cloud: &Cloud) {
     let patience = Duration::from_mins(2);
     tokio::time::timeout(patience, cloud.rest()).await.expect("two minutes later builds still run");
@@ -78,9 +81,7 @@ async fn rest(cloud: &Cloud) {
 
 /// Waits until no asynchronous invocation is under way.
 async fn no_invocation_is_pending(cloud: &Cloud) {
-    while cloud.lambda().pending() > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually("no invocation is pending", || cloud.lambda().pending() == 0).await;
 }
 
 /// The processes whose services answer at `address`: their ids, and the most memory that each has
@@ -129,10 +130,10 @@ fn log_of(cloud: &Cloud) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn the_whole_cascade_runs_on_the_real_binary_and_the_log_says_why() {
+async fn given_the_real_binary_then_the_whole_cascade_runs_and_the_log_says_why() {
     let cloud = up(&[]).await;
-    fleet::move_bases(&cloud, "2026.11.2");
-    fleet::run_golds(&cloud).unwrap();
+    demo_fleet::move_bases(&cloud, "2026.11.2");
+    demo_fleet::run_golds(&cloud).unwrap();
     rest(&cloud).await;
     for child in CHILDREN {
         assert_eq!(count(&cloud, child), 2, "{child}");
@@ -153,13 +154,13 @@ async fn the_whole_cascade_runs_on_the_real_binary_and_the_log_says_why() {
 }
 
 #[tokio::test]
-async fn a_killed_process_causes_no_loss_and_no_second_build() {
+async fn given_a_killed_process_then_no_build_is_lost_or_doubled() {
     for kind in [Kind::KillBefore, Kind::KillAfter] {
         let cloud = up(&[]).await;
-        fleet::move_bases(&cloud, "2026.11.2");
+        demo_fleet::move_bases(&cloud, "2026.11.2");
         // The golds are started by hand and are not struck; then the third start is.
         cloud.state().faults.add(Fault::new("StartImagePipelineExecution", kind, 2).after(4));
-        fleet::run_golds(&cloud).unwrap();
+        demo_fleet::run_golds(&cloud).unwrap();
         rest(&cloud).await;
         for child in CHILDREN {
             assert_eq!(count(&cloud, child), 2, "{child}, {kind:?}");
@@ -176,9 +177,9 @@ async fn a_killed_process_causes_no_loss_and_no_second_build() {
 }
 
 #[tokio::test]
-async fn fifty_copies_at_once_cause_one_build_each() {
+async fn given_fifty_copies_at_once_then_each_child_is_built_once() {
     let cloud = up(&[]).await;
-    let event = unheard(&cloud).await;
+    let event = built_without_notice(&cloud).await;
     for _ in 0..50 {
         cloud.lambda().invoke_later("gold-cascade", event.clone());
     }
@@ -191,11 +192,11 @@ async fn fifty_copies_at_once_cause_one_build_each() {
 const GOLDS_CHILDREN: [&str; 4] = ["java-21", "node-22", "legacy-crm", "kiosk"];
 
 #[tokio::test]
-async fn death_at_every_call_of_the_real_binary_causes_no_loss_and_no_second_build() {
+async fn given_a_process_killed_at_any_call_then_no_build_is_lost_or_doubled() {
     for kind in [Kind::KillBefore, Kind::KillAfter] {
         for after in 0.. {
             let cloud = up(&[]).await;
-            let event = unheard(&cloud).await;
+            let event = built_without_notice(&cloud).await;
             cloud.state().faults.add(Fault::new("*", kind, 1).after(after));
             cloud.lambda().invoke_later("gold-cascade", event);
             no_invocation_is_pending(&cloud).await;
@@ -210,24 +211,25 @@ async fn death_at_every_call_of_the_real_binary_causes_no_loss_and_no_second_bui
     }
 }
 
-/// Image Builder is away for a while, with all that it knows.
+/// Image Builder is unreachable for a while.
 #[tokio::test]
-async fn services_that_are_away_and_come_back_cause_no_loss_and_no_second_build() {
+async fn given_services_that_fail_and_recover_then_no_build_is_lost_or_doubled() {
     let (cloud, address, server) = up_on("127.0.0.1:0", &[], deploy::TIMEOUT).await;
-    let event = unheard(&cloud).await;
+    let event = built_without_notice(&cloud).await;
     let slow = Fault::new("ListImagePipelineImages", Kind::Slow, 100);
     cloud.state().faults.add(slow.lasting(Duration::from_millis(300)));
     cloud.lambda().invoke_later("gold-cascade", event);
-    while !cloud.state().calls.contains_key("ListImagePipelineImages") {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually("the images are listed", || {
+        cloud.state().calls.contains_key("ListImagePipelineImages")
+    })
+    .await;
     server.abort();
-    assert!(server.await.unwrap_err().is_cancelled(), "nobody answers any more");
-    // Bound, so that no other test gets the port meanwhile; nobody listens.
+    assert!(server.await.unwrap_err().is_cancelled(), "the service has ended");
+    // Bound, so that no other test gets the port meanwhile; no socket listens.
     let port = TcpSocket::new_v4().unwrap();
     port.set_reuseaddr(true).unwrap();
     port.bind(address.parse().unwrap()).unwrap();
-    // Whoever asks now is refused, at least once.
+    // A connection is refused now, at least once.
     let refused = tokio::net::TcpStream::connect(&address).await;
     assert_eq!(refused.unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
     tokio::spawn(http::serve(cloud.clone(), port.listen(1_024).unwrap()));
@@ -239,10 +241,11 @@ async fn services_that_are_away_and_come_back_cause_no_loss_and_no_second_build(
 }
 
 #[tokio::test]
-async fn a_thousand_notifications_in_a_burst_cause_one_build_each_in_bounded_memory() {
+async fn given_a_burst_of_a_thousand_notifications_then_each_child_is_built_once_in_bounded_memory()
+{
     const MOST_MIB: u64 = 64;
     let (cloud, address, _) = up_on("127.0.0.1:0", &[], deploy::TIMEOUT).await;
-    let event = unheard(&cloud).await;
+    let event = built_without_notice(&cloud).await;
     for _ in 0..1_000 {
         cloud.lambda().invoke_later("gold-cascade", event.clone());
     }
@@ -261,26 +264,25 @@ async fn a_thousand_notifications_in_a_burst_cause_one_build_each_in_bounded_mem
 }
 
 #[tokio::test]
-async fn no_process_is_left_behind() {
+async fn given_the_end_of_the_emulator_then_no_process_is_left() {
     let (cloud, address, server) = up_on("127.0.0.1:0", &[], deploy::TIMEOUT).await;
-    let event = unheard(&cloud).await;
+    let event = built_without_notice(&cloud).await;
     cloud.lambda().invoke("gold-cascade", &event).await.unwrap();
     assert_eq!(processes_at(&address).len(), 1);
     server.abort();
     let _ = server.await;
     drop(cloud);
-    while !processes_at(&address).is_empty() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually("no process is left", || processes_at(&address).is_empty()).await;
 }
 
 #[tokio::test]
-async fn an_unreadable_message_is_tried_three_times_and_kept() {
+async fn given_an_unreadable_message_then_it_is_tried_three_times_and_kept() {
     let cloud = up(&[]).await;
     cloud.lambda().invoke_later("gold-cascade", envelope(&["not JSON"]));
-    while cloud.lambda().pending() > 0 || cloud.state().sqs.letters(DEAD_LETTERS).is_empty() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    eventually("the message is a dead letter", || {
+        cloud.lambda().pending() == 0 && !cloud.state().sqs.letters(DEAD_LETTERS).is_empty()
+    })
+    .await;
     let state = cloud.state();
     let letters = state.sqs.letters(DEAD_LETTERS);
     assert_eq!(letters.len(), 1);
@@ -289,10 +291,10 @@ async fn an_unreadable_message_is_tried_three_times_and_kept() {
 }
 
 #[tokio::test]
-async fn an_overrun_deadline_ends_the_process_and_the_retry_does_the_work() {
+async fn given_an_overrun_deadline_then_the_process_ends_and_the_retry_does_the_work() {
     let cloud = up_with_timeout(&[], Duration::from_secs(2)).await;
     cloud.state().image_builder.set_build_time(Duration::ZERO);
-    fleet::build_golds_unannounced(&cloud).unwrap();
+    demo_fleet::build_golds_unannounced(&cloud).unwrap();
     cloud
         .state()
         .faults
@@ -300,15 +302,13 @@ async fn an_overrun_deadline_ends_the_process_and_the_retry_does_the_work() {
     cloud
         .lambda()
         .invoke_later("gold-cascade", envelope(&[&message("gold-linux/1.0.0/2", "AVAILABLE")]));
-    while cloud.lambda().pending() > 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    no_invocation_is_pending(&cloud).await;
     assert_eq!(cloud.state().invocations[0].1.payload["errorType"], "Sandbox.Timedout");
     assert_eq!(count(&cloud, "java-21"), 2);
 }
 
 #[tokio::test]
-async fn a_bad_setting_is_named_at_the_start() {
+async fn given_a_bad_setting_then_the_process_names_it_and_ends() {
     let cloud = up(&[("DRY_RUN", "perhaps")]).await;
     let result = cloud.lambda().invoke("gold-cascade", &json!({ "Records": [] })).await.unwrap();
     assert!(result.failed);
@@ -319,23 +319,23 @@ async fn a_bad_setting_is_named_at_the_start() {
     );
 }
 
-/// The real binary knows its deadline, stops before it, and the next one goes on.
+/// The real binary stops before its deadline, and the next check resumes.
 #[tokio::test]
-async fn a_check_stops_before_the_deadline_that_lambda_gives() {
+async fn given_lambdas_deadline_then_a_check_stops_before_it() {
     let cloud = up_with_timeout(&[], Duration::from_secs(5)).await;
-    fleet::release_stig(&cloud, "1.1.0");
+    demo_fleet::release_stig(&cloud, "1.1.0");
     let slow = Fault::new("GetComponent", Kind::Slow, u32::MAX).lasting(Duration::from_secs(3));
     cloud.state().faults.add(slow);
     let tick = deploy::tick(cloud.now());
     let first = cloud.lambda().invoke("dependency-check", &tick).await.unwrap();
     assert!(!first.failed, "{}", first.log);
-    let stopped = &first.payload["events"][0]["stopped"];
-    assert!(stopped["done"].as_u64().unwrap() < fleet::FLEET.len() as u64, "{stopped}");
+    let stopped = &first.payload["events"][0]["interrupted"];
+    assert!(stopped["done"].as_u64().unwrap() < demo_fleet::FLEET.len() as u64, "{stopped}");
     assert!(first.log.contains("stopped before the deadline after"), "{}", first.log);
     cloud.state().faults.clear();
     let second = cloud.lambda().invoke("dependency-check", &tick).await.unwrap();
     assert!(!second.failed, "{}", second.log);
-    assert_eq!(second.payload["events"][0].get("stopped"), None);
+    assert_eq!(second.payload["events"][0].get("interrupted"), None);
     rest(&cloud).await;
     assert_eq!(count(&cloud, "gold-linux"), 2);
 }

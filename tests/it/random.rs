@@ -1,13 +1,13 @@
 //! Random fleets, and what a brute-force oracle says of them.
 //!
-//! The oracle knows the fleet only as it was drawn, compares versions as text with wildcards, and
+//! The oracle has the fleet only as it was drawn, compares versions as text with wildcards, and
 //! shares no line with the product.
 
-use aws_sdk_imagebuilder::types::PipelineStatus;
+use emulator::fleet::{pipeline, pipeline_arn};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-use crate::lab::{Lab, message, pipeline_arn};
+use crate::lab::{Lab, message};
 
 const VERSIONS: [&str; 5] = ["1.0.0", "1.2.3", "2.0.1", "10.0.0", "2021.01.01"];
 const FORMS: [&str; 11] = [
@@ -77,7 +77,7 @@ fn name(index: usize) -> String {
     format!("pipeline-{index}")
 }
 
-async fn build(lab: &Lab, fleet: &[Drawn]) {
+fn build(lab: &Lab, fleet: &[Drawn]) {
     lab.put_parameter("/golden/ami", "ami-0cd12345db678d90f");
     for (index, it) in fleet.iter().enumerate() {
         let name = name(index);
@@ -85,19 +85,17 @@ async fn build(lab: &Lab, fleet: &[Drawn]) {
             Some((parent, form)) => format!("image/{}/{form}", self::name(parent)),
             None => it.foreign.to_owned(),
         };
-        let recipe = if it.recipe_by_pattern { "x.x.x" } else { it.version };
         if it.container
             && it.parent.is_some()
             && it.version == "1.0.0"
             && it.enabled
             && !it.recipe_by_pattern
         {
-            lab.container_pipeline(&name, &parent).await;
+            lab.add(pipeline(&name).on(&parent).container());
         } else {
-            lab.recipe(&name, it.version, &parent).await;
-            let status =
-                if it.enabled { PipelineStatus::Enabled } else { PipelineStatus::Disabled };
-            lab.pipeline_of(&name, &format!("{name}/{recipe}"), status).await;
+            let version = if it.recipe_by_pattern { "x.x.x" } else { it.version };
+            let drawn = pipeline(&name).version(it.version).on(parent).enabled(it.enabled);
+            lab.add(drawn.runs(format!("{name}/{version}")));
         }
     }
 }
@@ -119,7 +117,7 @@ fn parent_that_is_followed(fleet: &[Drawn], index: usize) -> Option<usize> {
 }
 
 /// Each pipeline that a new image of pipeline 0 reaches in the end: going up from it through
-/// followed parents one comes to 0, and meets nothing that is disabled.
+/// tracked parents the path reaches 0 and meets nothing that is disabled.
 fn reached(fleet: &[Drawn], index: usize) -> bool {
     let mut at = index;
     for _ in 0..=fleet.len() {
@@ -134,15 +132,15 @@ fn reached(fleet: &[Drawn], index: usize) -> bool {
             None => return false,
         }
     }
-    // More steps than pipelines: a circle.
+    // More steps than pipelines: a cycle.
     false
 }
 
 #[test]
-fn proptest_the_cascade_builds_what_the_oracle_says_and_each_once() {
+fn proptest_given_a_random_fleet_then_the_cascade_builds_what_the_oracle_says_once() {
     on_fleets(cases(12), 150, async |fleet| {
-        let lab = Lab::new().await;
-        build(&lab, &fleet).await;
+        let lab = Lab::new();
+        build(&lab, &fleet);
         for generation in 1..=2 {
             lab.run_to_rest(&name(0)).await;
             for index in 1..fleet.len() {
@@ -162,14 +160,14 @@ fn proptest_the_cascade_builds_what_the_oracle_says_and_each_once() {
 }
 
 #[test]
-fn proptest_one_message_in_a_fleet_of_hundreds_starts_the_children_exactly() {
+fn proptest_given_a_fleet_of_hundreds_then_one_message_starts_exactly_the_children() {
     on_fleets(4, 400, async |mut fleet| {
-        // A flat fleet: whoever has a parent in the fleet is built on the first pipeline.
+        // A flat fleet: each pipeline with a parent in the fleet is built on the first.
         for it in &mut fleet {
             it.parent = it.parent.map(|(_, form)| (0, form));
         }
-        let lab = Lab::silent(&[]).await;
-        build(&lab, &fleet).await;
+        let lab = Lab::silent(&[]);
+        build(&lab, &fleet);
         lab.run_to_rest(&name(0)).await;
         let report = lab.notify(&message("pipeline-0/1.2.3/1", "AVAILABLE")).await.unwrap();
         let expected: Vec<String> = (1..fleet.len())
@@ -204,10 +202,10 @@ fn level(fleet: &[Drawn], index: usize, steps: usize) -> Option<usize> {
 }
 
 #[test]
-fn proptest_the_check_alone_converges_in_as_many_rounds_as_levels() {
+fn proptest_given_checks_alone_then_they_converge_in_as_many_rounds_as_levels() {
     on_fleets(8, 60, async |fleet| {
-        let lab = Lab::silent(&[]).await;
-        build(&lab, &fleet).await;
+        let lab = Lab::silent(&[]);
+        build(&lab, &fleet);
         lab.run_to_rest(&name(0)).await;
         let levels: Vec<_> = (0..fleet.len()).map(|index| level(&fleet, index, 0)).collect();
         let deepest = levels.iter().flatten().max().copied().unwrap_or(0);
@@ -240,7 +238,7 @@ fn on_fleets(cases: u32, size: usize, test: impl AsyncFn(Vec<Drawn>) -> Result<(
     on(cases, fleets(size), test);
 }
 
-/// How many cases are tried: `usual`, or more if somebody has the time.
+/// How many cases are tried: `usual`, or more if the environment asks for them.
 pub(crate) fn cases(usual: u32) -> u32 {
     if std::env::var_os("IMAGE_CASCADE_CASES").is_some() { 200 } else { usual }
 }
@@ -266,19 +264,19 @@ pub(crate) fn on<S: Strategy>(
 
 /// A fleet of a thousand: the children exactly right, and the calls counted.
 #[tokio::test(start_paused = true)]
-async fn a_thousand_pipelines_with_ten_children_cost_a_constant_and_the_children() {
-    let lab = Lab::silent(&[]).await;
-    lab.pipeline("gold", "ami-0cd12345db678d90f").await;
-    lab.pipeline("other", "prod-abcdefghijklm").await;
+async fn given_a_thousand_pipelines_then_the_calls_are_a_constant_and_the_children() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on("ami-0cd12345db678d90f"));
+    lab.add(pipeline("other").on("prod-abcdefghijklm"));
     for index in 0..1_000 {
         let parent = if index % 100 == 0 { "image/gold/x.x.x" } else { "image/other/x.x.x" };
-        lab.pipeline(&format!("child-{index}"), parent).await;
+        lab.add(pipeline(format!("child-{index}")).on(parent));
     }
     lab.run_to_rest("gold").await;
     let before = lab.cloud.state().calls.clone();
     let report = lab.notify(&message("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
     assert_eq!(report["totals"]["started"], 10);
-    assert_eq!(report["totals"]["left"], 0);
+    assert_eq!(report["totals"]["skipped"], 0);
     let after = lab.cloud.state().calls.clone();
     let calls: Vec<String> = after
         .iter()

@@ -1,9 +1,10 @@
 //! Every sample event, and the situations that other handlers of this topic are known to get
 //! wrong: containers, images without a pipeline, several AMIs, a bad record before a good one.
 
+use emulator::fleet::{arn, pipeline};
 use serde_json::Value;
 
-use crate::lab::{Lab, envelope, full, message};
+use crate::lab::{Lab, envelope, message};
 
 const AMAZON: &str = "aws:image/amazon-linux-2023-x86/x.x.x";
 
@@ -12,14 +13,14 @@ pub(crate) fn sample(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// The fleet that the samples speak of: two golds with two images each, of which nobody has heard,
+/// The fleet that the samples speak of: two golds with two images each, none of which was announced,
 /// and a child of each.
 async fn fleet() -> Lab {
-    let lab = Lab::silent(&[]).await;
-    lab.pipeline("gold-linux", AMAZON).await;
-    lab.container_pipeline("gold-container", "amazonlinux:latest").await;
-    lab.pipeline("java-21", "image/gold-linux/x.x.x").await;
-    lab.container_pipeline("web-proxy", "image/gold-container/x.x.x").await;
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold-linux").on(AMAZON));
+    lab.add(pipeline("gold-container").on("amazonlinux:latest").container());
+    lab.add(pipeline("java-21").on("image/gold-linux/x.x.x"));
+    lab.add(pipeline("web-proxy").on("image/gold-container/x.x.x").container());
     for _ in 0..2 {
         lab.run("gold-linux").await;
         lab.run_to_rest("gold-container").await;
@@ -46,7 +47,7 @@ async fn replay(name: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_sample_does_what_its_readme_says() {
+async fn given_each_sample_event_then_it_does_what_its_readme_says() {
     let mut replayed = Vec::new();
     for name in [
         "available",
@@ -75,7 +76,7 @@ async fn every_sample_does_what_its_readme_says() {
     many-amis: starts ["java-21"]; done
     amazon-parent: starts ["java-21"]; done
     unknown-status: starts []; ignored: HIBERNATING is no status that this version knows
-    other-region: starts []; ignored: the image is in eu-west-1, this function looks after us-east-1
+    other-region: starts []; ignored: the image is in eu-west-1, this function runs for us-east-1
     foreign: starts []; ignored: not an image notification: it has neither `arn` nor `state`
     not-json: starts []; fails, is retried, then kept: 1 not finished: message 95df01b4-ee98-5cb9-9903-000000000011: the message is not JSON: expected value at line 1 column 1
     malformed: starts []; fails, is retried, then kept: 1 not finished: message 95df01b4-ee98-5cb9-9903-000000000012: the image notification cannot be read: `arn`: `arn:aws:imagebuilder:us-east-1:123456789012:image/gold-linux/1.0.0` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it has no build number
@@ -93,7 +94,7 @@ async fn every_sample_does_what_its_readme_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_sample_of_a_check_finds_the_children() {
+async fn given_each_sample_of_a_check_then_it_finds_the_children() {
     for (name, started) in [
         ("scheduler", vec!["java-21", "web-proxy"]),
         ("rule", vec!["java-21", "web-proxy"]),
@@ -112,7 +113,7 @@ async fn every_sample_of_a_check_finds_the_children() {
 
 /// The emulator's own message, which is pretty-printed, of 120-bit semver and spoken dates.
 #[tokio::test(start_paused = true)]
-async fn the_emulators_own_messages_are_read() {
+async fn given_the_emulators_messages_then_they_are_read() {
     let lab = fleet().await;
     for notification in lab.notifications() {
         assert!(notification.contains("\"semver\": 1237940039285380274899124"), "{notification}");
@@ -122,7 +123,7 @@ async fn the_emulators_own_messages_are_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_and_available_in_one_event_are_both_handled() {
+async fn given_failed_and_available_in_one_event_then_both_are_handled() {
     let lab = fleet().await;
     let event = envelope(&[
         &message("gold-linux/1.0.0/1", "FAILED"),
@@ -133,7 +134,7 @@ async fn failed_and_available_in_one_event_are_both_handled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_available_in_one_event_are_both_handled() {
+async fn given_two_available_images_in_one_event_then_both_are_handled() {
     let lab = fleet().await;
     let event = envelope(&[
         &message("gold-linux/1.0.0/2", "AVAILABLE"),
@@ -144,7 +145,7 @@ async fn two_available_in_one_event_are_both_handled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_message_twice_causes_one_build() {
+async fn given_the_same_message_twice_then_there_is_one_build() {
     let lab = fleet().await;
     for _ in 0..2 {
         lab.invoke(&sample("available")).await.unwrap();
@@ -154,7 +155,7 @@ async fn the_same_message_twice_causes_one_build() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_older_build_does_not_win() {
+async fn given_a_late_message_of_an_older_build_then_the_newer_one_counts() {
     let lab = fleet().await;
     lab.invoke(&sample("available")).await.unwrap();
     lab.rest().await;
@@ -164,7 +165,7 @@ async fn a_late_older_build_does_not_win() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_image_made_without_a_pipeline_starts_its_children() {
+async fn given_an_image_built_without_a_pipeline_then_its_children_start() {
     let lab = fleet().await;
     let client = &lab.client;
     let configuration = client.list_infrastructure_configurations().send().await.unwrap();
@@ -172,7 +173,7 @@ async fn an_image_made_without_a_pipeline_starts_its_children() {
         configuration.infrastructure_configuration_summary_list()[0].arn().unwrap().to_owned();
     client
         .create_image()
-        .image_recipe_arn(full("image-recipe/gold-linux/1.0.0"))
+        .image_recipe_arn(arn("image-recipe/gold-linux/1.0.0"))
         .infrastructure_configuration_arn(configuration)
         .send()
         .await

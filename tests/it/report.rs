@@ -1,10 +1,12 @@
-//! What a check tells of pipelines that it does not start: what they miss, and for how long.
+//! What does a check report of pipelines that it does not start: what they miss, and for how long.
 
+use emulator::faults::{Fault, Kind};
+use emulator::fleet::{pipeline, pipeline_arn, recipe};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::lab::{AMAZON, Lab, pipeline_arn, said_of};
+use crate::lab::{AGENT, AMAZON, Lab, said_of};
 
 fn line<'a>(report: &'a Value, pipeline: &str) -> &'a Value {
     let lines = report["events"][0]["pipelines"].as_array().unwrap();
@@ -13,36 +15,37 @@ fn line<'a>(report: &'a Value, pipeline: &str) -> &'a Value {
 
 /// > A parent or component that a recipe names by an exact version is reported with what it misses and by how much, and never starts the pipeline.
 #[tokio::test(start_paused = true)]
-async fn pins_are_reported_and_start_nothing() {
-    let lab = Lab::silent(&[]).await;
-    lab.recipe("gold", "1.0.0", AMAZON).await;
-    lab.pipeline_of("gold", "gold/x.x.x", aws_sdk_imagebuilder::types::PipelineStatus::Enabled)
-        .await;
+async fn given_pins_then_they_are_reported_and_start_nothing() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON).runs("gold/x.x.x"));
     lab.run_to_rest("gold").await;
-    lab.built("by-build", "image/gold/1.0.0/1", &[]).await;
-    lab.built("by-version", "image/gold/1.0.0", &[]).await;
-    lab.built("by-component", "ami-0cd12345db678d90f", &["component/agent/1.0.0/1"]).await;
-    lab.built("by-component-version", AMAZON, &["component/agent/1.0.0"]).await;
-    lab.built("free", "image/gold/x.x.x", &["component/agent/x.x.x"]).await;
+    lab.build(pipeline("by-build").on("image/gold/1.0.0/1")).await;
+    lab.build(pipeline("by-version").on("image/gold/1.0.0")).await;
+    lab.build(
+        pipeline("by-component").on("ami-0cd12345db678d90f").component("component/agent/1.0.0/1"),
+    )
+    .await;
+    lab.build(pipeline("by-component-version").on(AMAZON).component("component/agent/1.0.0")).await;
+    lab.build(pipeline("free").on("image/gold/x.x.x").component(AGENT)).await;
     assert_eq!(lab.check().await.unwrap()["totals"]["pinned"], 0, "they miss nothing yet");
 
-    lab.release_agent("1.0.0", "name: agent, rebuilt").await;
+    lab.release_agent("1.0.0", "name: agent, rebuilt");
     lab.run_to_rest("gold").await;
     let report = lab.check().await.unwrap();
     insta::assert_snapshot!(
         ["by-build", "by-version", "by-component", "by-component-version"].map(|it| said_of(&report, it)).join("\n"),
         @"
-    leave: pinned to gold 1.0.0/1, misses gold 1.0.0/2 (1 build behind)
+    skip: pinned to gold 1.0.0/1, misses gold 1.0.0/2 (1 build behind)
     rebuild: parent image gold 1.0.0/1 -> 1.0.0/2
-    leave: its parent ami-0cd12345db678d90f cannot be compared; pinned to agent 1.0.0/1, misses agent 1.0.0/2 (1 build behind)
+    skip: its parent ami-0cd12345db678d90f cannot be compared; pinned to agent 1.0.0/1, misses agent 1.0.0/2 (1 build behind)
     rebuild: component agent 1.0.0/1 -> 1.0.0/2
     ");
     lab.rest().await;
 
     for version in ["1.1.0", "1.10.0", "2.0.0"] {
-        lab.recipe("gold", version, AMAZON).await;
+        lab.add_recipe(recipe("gold").version(version).on(AMAZON));
         lab.run_to_rest("gold").await;
-        lab.release_agent(version, &format!("name: agent {version}")).await;
+        lab.release_agent(version, &format!("name: agent {version}"));
     }
     let before =
         ["by-build", "by-version", "by-component", "by-component-version"].map(|it| lab.count(it));
@@ -51,9 +54,9 @@ async fn pins_are_reported_and_start_nothing() {
     insta::assert_snapshot!(
         ["by-build", "by-version", "by-component", "by-component-version", "free"].map(|it| said_of(&report, it)).join("\n"),
         @"
-    leave: pinned to gold 1.0.0/1, misses gold 2.0.0/1 (3 versions behind)
+    skip: pinned to gold 1.0.0/1, misses gold 2.0.0/1 (3 versions behind)
     up-to-date: by-version 1.0.0/2 was built on gold 1.0.0/2, which gold 1.0.0 resolves to; pinned to gold 1.0.0, misses gold 2.0.0/1 (3 versions behind)
-    leave: its parent ami-0cd12345db678d90f cannot be compared; pinned to agent 1.0.0/1, misses agent 2.0.0/1 (3 versions behind)
+    skip: its parent ami-0cd12345db678d90f cannot be compared; pinned to agent 1.0.0/1, misses agent 2.0.0/1 (3 versions behind)
     up-to-date: by-component-version 1.0.0/2 was built on amazon-linux-2023-x86 2026.10.1/1, which amazon-linux-2023-x86 x.x.x resolves to; pinned to agent 1.0.0, misses agent 2.0.0/1 (3 versions behind)
     rebuild: parent image gold 1.0.0/2 -> 2.0.0/1; component agent 1.0.0/2 -> 2.0.0/1
     ");
@@ -63,20 +66,50 @@ async fn pins_are_reported_and_start_nothing() {
     assert_eq!(before, after);
 }
 
+/// An image of this account with the same name does not hide what a pin to another account's misses.
+#[tokio::test(start_paused = true)]
+async fn given_a_namesake_of_this_account_then_a_pin_to_a_shared_image_misses_the_shared_one() {
+    let lab = Lab::silent(&[]);
+    lab.build(pipeline("gold").on(AMAZON)).await;
+    let publish = |version: &str| {
+        let now = lab.cloud.now();
+        lab.cloud.state().image_builder.publish_image("210987654321", "gold", version, now);
+    };
+    publish("1.0.0");
+    let theirs = "arn:aws:imagebuilder:us-east-1:210987654321:image/gold/1.0.0/1";
+    lab.build(pipeline("web").on(theirs)).await;
+    publish("1.1.0");
+    let report = lab.check().await.unwrap();
+    insta::assert_snapshot!(said_of(&report, "web"), @"skip: pinned to gold 1.0.0/1, misses gold 1.1.0/1 (1 version behind)");
+}
+
+/// A report that was not published fails the invocation; its retry starts nothing twice.
+#[tokio::test(start_paused = true)]
+async fn given_a_report_that_cannot_be_published_then_the_invocation_fails() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON));
+    lab.cloud.state().faults.add(Fault::new("sns:Publish", Kind::Forbidden, u32::MAX));
+    let error = lab.check().await.unwrap_err();
+    assert!(error.starts_with("failed to publish the report to arn:aws:sns:"), "{error}");
+    lab.cloud.state().faults.clear();
+    lab.check().await.unwrap();
+    assert_eq!(lab.count("gold"), 1);
+}
+
 /// > The report says since when and for how long each pipeline has been behind.
 #[tokio::test(start_paused = true)]
-async fn the_report_says_how_long_each_has_been_behind() {
+async fn given_pipelines_that_are_behind_then_the_report_says_for_how_long() {
     let hour = Duration::from_hours(1);
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     for name in ["gold", "java"] {
         let parent = if name == "gold" { AMAZON } else { "image/gold/x.x.x" };
-        lab.built(name, parent, &["component/agent/x.x.x"]).await;
+        lab.build(pipeline(name).on(parent).component(AGENT)).await;
     }
     lab.pass(hour).await;
     let first_release = lab.cloud.now();
-    lab.release_agent("1.1.0", "name: agent 1.1").await;
+    lab.release_agent("1.1.0", "name: agent 1.1");
     lab.pass(hour).await;
-    lab.release_agent("1.2.0", "name: agent 1.2").await;
+    lab.release_agent("1.2.0", "name: agent 1.2");
     let second_base = lab.cloud.now();
     lab.move_base("2026.11.2");
     lab.pass(hour).await;
@@ -107,11 +140,11 @@ async fn the_report_says_how_long_each_has_been_behind() {
 
 /// Several builds of one version, and several versions: it counts when the first came.
 #[tokio::test(start_paused = true)]
-async fn a_pipeline_is_behind_since_the_first_image_that_it_missed() {
-    let lab = Lab::silent(&[]).await;
-    lab.pipeline("gold", AMAZON).await;
+async fn given_several_missed_images_then_a_pipeline_is_behind_since_the_first() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON));
     lab.run_to_rest("gold").await;
-    lab.built("web", "image/gold/x.x.x", &[]).await;
+    lab.build(pipeline("web").on("image/gold/x.x.x")).await;
     lab.pass(Duration::from_hours(5)).await;
     let missed = lab.cloud.now();
     for _ in 0..3 {

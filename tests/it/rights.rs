@@ -5,37 +5,37 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws_sdk_imagebuilder::types::PipelineStatus;
 use emulator::faults::{Fault, Kind};
+use emulator::fleet::pipeline;
 use emulator::iam::{Need, Role};
 
-use crate::lab::{AMAZON, BUILD_TIME, Lab, message, message_of_pipeline};
+use crate::lab::{AGENT, AMAZON, BUILD_TIME, Lab, message, message_of_pipeline};
 
 const HEAD: &str = "arn:aws:imagebuilder:us-east-1:123456789012";
 
 /// A fleet on which each function has to make every call that it can make.
 async fn fleet(lab: &Lab) {
     lab.put_parameter("/golden", "ami-1");
-    lab.recipe("gold", "1.0.0", AMAZON).await;
-    lab.pipeline_of("gold", "gold/x.x.x", PipelineStatus::Enabled).await;
+    lab.add(pipeline("gold").on(AMAZON).runs("gold/x.x.x"));
     lab.run_to_rest("gold").await;
-    lab.tagged_pipeline("web", "image/gold/x.x.x").await;
-    lab.container_pipeline("web-proxy", "image/gold/x.x.x").await;
-    lab.built("by-parameter", "ssm:/golden", &[]).await;
-    lab.built("by-ami", "ami-0cd12345db678d90f", &["component/agent/1.0.0/1"]).await;
-    lab.built("by-pin", "image/gold/1.0.0/1", &["component/agent/x.x.x"]).await;
+    lab.add(pipeline("web").on("image/gold/x.x.x").image_tag("team", "web"));
+    lab.add(pipeline("web-proxy").on("image/gold/x.x.x").container());
+    lab.build(pipeline("by-parameter").on("ssm:/golden")).await;
+    lab.build(pipeline("by-ami").on("ami-0cd12345db678d90f").component("component/agent/1.0.0/1"))
+        .await;
+    lab.build(pipeline("by-pin").on("image/gold/1.0.0/1").component(AGENT)).await;
     lab.run_to_rest("web").await;
     // One begins while its parent is being built, on the one before.
     lab.run("gold").await;
     lab.pass(BUILD_TIME / 2).await;
     lab.run_to_rest("web").await;
-    lab.release_agent("1.0.0", "name: agent, rebuilt").await;
-    lab.release_agent("1.1.0", "name: agent 1.1").await;
+    lab.release_agent("1.0.0", "name: agent, rebuilt");
+    lab.release_agent("1.1.0", "name: agent 1.1");
 }
 
 /// What was refused to `function` when it may do what `role` allows.
 async fn refused(function: &str, role: Option<Role>) -> BTreeSet<String> {
-    let lab = Lab::within(Duration::from_mins(1), &[]).await;
+    let lab = Lab::within(Duration::from_mins(1), &[]);
     if let Some(role) = role {
         lab.cloud.state().roles.insert(function.to_owned(), role);
     }
@@ -58,7 +58,12 @@ async fn refused(function: &str, role: Option<Role>) -> BTreeSet<String> {
         let _ = lab.check().await;
     }
     let state = lab.cloud.state();
-    state.refused.iter().filter(|(who, _)| who == function).map(|(_, what)| what.clone()).collect()
+    state
+        .refused
+        .iter()
+        .filter(|(caller, _)| caller == function)
+        .map(|(_, what)| what.clone())
+        .collect()
 }
 
 /// Rights that no call of ours needs, and why each is there.
@@ -70,7 +75,7 @@ const OF_NO_CALL: [(&str, &str); 1] = [(
 
 /// With the template's rights nothing is refused; without any one of them, that one is.
 #[tokio::test(start_paused = true)]
-async fn each_function_may_do_exactly_what_it_does() {
+async fn given_each_function_then_its_rights_are_exactly_what_it_uses() {
     for (function, role) in Role::of_the_template().unwrap() {
         assert_eq!(refused(&function, None).await, BTreeSet::new(), "{function}");
         // Of the others, Lambda and SNS make use for it.
@@ -93,7 +98,7 @@ async fn each_function_may_do_exactly_what_it_does() {
 
 /// Both functions have a role, and no statement has a wildcard for an action.
 #[test]
-fn no_action_is_a_wildcard() {
+fn given_the_roles_then_no_action_is_a_wildcard() {
     let roles: BTreeMap<String, Role> = Role::of_the_template().unwrap();
     let names: Vec<&str> = roles.keys().map(String::as_str).collect();
     assert_eq!(names, ["dependency-check", "gold-cascade"]);
@@ -104,7 +109,7 @@ fn no_action_is_a_wildcard() {
 
 /// Resources are as narrow as the API allows.
 #[test]
-fn rights_end_at_their_resources() {
+fn given_a_right_then_it_ends_at_its_resources() {
     let roles = Role::of_the_template().unwrap();
     let check = &roles["dependency-check"];
     let allows = |action: &str, resource: &str| check.allows(&Need::new(action, resource));
@@ -124,7 +129,7 @@ fn rights_end_at_their_resources() {
 
 /// Parameters of AWS and of Image Builder may be read, those of the stack's prefixes, and no others.
 #[test]
-fn parameters_may_be_read_by_their_prefixes_alone() {
+fn given_parameter_prefixes_then_only_those_parameters_may_be_read() {
     let arn =
         |account: &str, name: &str| format!("arn:aws:ssm:us-east-1:{account}:parameter/{name}");
     let may_read = |prefixes: &str, account: &str, name: &str| {
@@ -149,7 +154,7 @@ fn parameters_may_be_read_by_their_prefixes_alone() {
 
 /// Where the stack is deployed without the resume tag, no pipeline may be tagged.
 #[test]
-fn without_the_resume_tag_pipelines_may_not_be_tagged() {
+fn given_no_resume_tag_then_pipelines_may_not_be_tagged() {
     let resource = format!("{HEAD}:image-pipeline/web");
     for action in ["imagebuilder:TagResource", "imagebuilder:UntagResource"] {
         let roles = Role::of_the_template_with(&[("ResumeTag", "false")]).unwrap();
@@ -160,15 +165,15 @@ fn without_the_resume_tag_pipelines_may_not_be_tagged() {
 
 /// On pipelines it writes its own tag and no other.
 #[tokio::test(start_paused = true)]
-async fn on_pipelines_only_our_own_tag_may_be_written() {
-    let lab = Lab::silent(&[]).await;
-    lab.pipeline("web", AMAZON).await;
+async fn given_the_resume_tag_then_no_other_tag_may_be_written() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("web").on(AMAZON));
     let client = tests::wire::client(&lab.cloud, "dependency-check.1");
     let tag = |key: &'static str| {
         let request = client.tag_resource().resource_arn(format!("{HEAD}:image-pipeline/web"));
         request.tags(key, "true").send()
     };
-    assert!(tag(image_cascade::pipeline::CONTINUE_HERE).await.is_ok());
+    assert!(tag(image_cascade::model::pipeline::RESUME_TAG).await.is_ok());
     // A call without any key at all has none that is not ours, and is refused as well.
     let check = &Role::of_the_template().unwrap()["dependency-check"];
     let pipeline = format!("{HEAD}:image-pipeline/web");
@@ -183,13 +188,13 @@ async fn on_pipelines_only_our_own_tag_may_be_written() {
 
 /// Who is paged reads which right is missing, and where.
 #[tokio::test(start_paused = true)]
-async fn a_missing_right_is_named_by_the_error() {
-    let lab = Lab::silent(&[]).await;
+async fn given_a_missing_right_then_the_error_names_it() {
+    let lab = Lab::silent(&[]);
     let role = Role::of_the_template().unwrap()["gold-cascade"].clone();
     let role = role.without("imagebuilder:StartImagePipelineExecution");
     lab.cloud.state().roles.insert("gold-cascade".to_owned(), role);
-    lab.pipeline("gold", AMAZON).await;
-    lab.pipeline("web", "image/gold/x.x.x").await;
+    lab.add(pipeline("gold").on(AMAZON));
+    lab.add(pipeline("web").on("image/gold/x.x.x"));
     lab.run_to_rest("gold").await;
     let report = lab.notify(&message_of_pipeline("gold/1.0.0/1", "AVAILABLE")).await.unwrap();
     let failed = &report["events"][0]["pipelines"][1]["outcome"];

@@ -3,8 +3,9 @@
 use aws_sdk_imagebuilder::error::ProvideErrorMetadata;
 use aws_sdk_imagebuilder::types::{Filter, Ownership, Platform};
 use emulator::faults::{Fault, Kind};
+use emulator::fleet::{arn, pipeline, pipeline_arn};
 
-use crate::lab::{BUILD_TIME, Lab, full, pipeline_arn};
+use crate::lab::{BUILD_TIME, Lab};
 
 const AMAZON: &str = "aws:image/amazon-linux-2023-x86/x.x.x";
 
@@ -31,8 +32,8 @@ impl<E: std::fmt::Debug> IntoServiceErrorForTest<E> for aws_sdk_imagebuilder::er
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_are_validated_as_the_model_says() {
-    let lab = Lab::silent(&[]).await;
+async fn given_a_request_then_it_is_validated_by_the_model() {
+    let lab = Lab::silent(&[]);
     let client = &lab.client;
     let recipe = || client.create_image_recipe().semantic_version("1.0.0").parent_image("ami-1");
     insta::assert_snapshot!(
@@ -43,7 +44,7 @@ async fn requests_are_validated_as_the_model_says() {
             refusal(client.create_image_recipe().name("web").semantic_version("1.x.0").parent_image("ami-1").send().await),
             refusal(client.create_image_recipe().name("web").semantic_version("1.0.0").send().await),
             refusal(recipe().name("web").parent_image("arn:aws:ec2:us-east-1:123456789012:image/ami-1").send().await),
-            refusal(recipe().name("web").parent_image(full("image/gold/1.x.3")).send().await),
+            refusal(recipe().name("web").parent_image(arn("image/gold/1.x.3")).send().await),
             refusal(recipe().name("web").tags("aws:mine", "x").send().await),
             refusal(client.get_image().image_build_version_arn("gold").send().await),
             refusal(client.list_image_pipelines().max_results(101).send().await),
@@ -73,19 +74,19 @@ async fn requests_are_validated_as_the_model_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_becomes_an_arn_and_is_taken_once() {
-    let lab = Lab::silent(&[]).await;
+async fn given_a_name_then_it_becomes_an_arn_and_is_taken_once() {
+    let lab = Lab::silent(&[]);
     let recipe = || lab.client.create_image_recipe().name("My Web_App").parent_image("ami-1");
     let created = recipe().semantic_version("1.0.0").send().await.unwrap();
-    assert_eq!(created.image_recipe_arn(), Some(&*full("image-recipe/my-web-app/1.0.0")));
+    assert_eq!(created.image_recipe_arn(), Some(&*arn("image-recipe/my-web-app/1.0.0")));
     let next = recipe().semantic_version("1.0.x").send().await.unwrap();
-    assert_eq!(next.image_recipe_arn(), Some(&*full("image-recipe/my-web-app/1.0.1")));
+    assert_eq!(next.image_recipe_arn(), Some(&*arn("image-recipe/my-web-app/1.0.1")));
     insta::assert_snapshot!(refusal(recipe().semantic_version("1.0.0").send().await), @"ResourceAlreadyExistsException: Resource of type 'AWS::ImageBuilder::ImageRecipe' with identifier 'My Web_App/1.0.0' already exists.");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_components_content_makes_its_builds() {
-    let lab = Lab::silent(&[]).await;
+async fn given_other_content_of_a_component_then_it_is_another_build() {
+    let lab = Lab::silent(&[]);
     let create = |data: &str| {
         lab.client
             .create_component()
@@ -95,25 +96,27 @@ async fn a_components_content_makes_its_builds() {
             .data(data)
             .send()
     };
-    let arn = create("name: one").await.unwrap().component_build_version_arn().unwrap().to_owned();
-    assert_eq!(arn, full("component/tool/1.0.0/1"));
-    let arn = create("name: two").await.unwrap().component_build_version_arn().unwrap().to_owned();
-    assert_eq!(arn, full("component/tool/1.0.0/2"));
+    let created =
+        create("name: one").await.unwrap().component_build_version_arn().unwrap().to_owned();
+    assert_eq!(created, arn("component/tool/1.0.0/1"));
+    let created =
+        create("name: two").await.unwrap().component_build_version_arn().unwrap().to_owned();
+    assert_eq!(created, arn("component/tool/1.0.0/2"));
     insta::assert_snapshot!(refusal(create("name: two").await), @"ResourceAlreadyExistsException: Resource of type 'AWS::ImageBuilder::Component' with identifier 'tool' already exists.");
     let newest = lab
         .client
         .get_component()
-        .component_build_version_arn(full("component/tool/x.x.x"))
+        .component_build_version_arn(arn("component/tool/x.x.x"))
         .send()
         .await
         .unwrap();
-    assert_eq!(newest.component().unwrap().arn(), Some(&*full("component/tool/1.0.0/2")));
+    assert_eq!(newest.component().unwrap().arn(), Some(&*arn("component/tool/1.0.0/2")));
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_token_starts_one_build_and_minds_its_parameters() {
-    let lab = Lab::silent(&[]).await;
-    lab.pipeline("gold", AMAZON).await;
+async fn given_one_token_then_it_starts_one_build_and_other_parameters_are_refused() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON));
     let start = || {
         lab.client
             .start_image_pipeline_execution()
@@ -128,10 +131,10 @@ async fn one_token_starts_one_build_and_minds_its_parameters() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_build_goes_through_its_stages_and_patterns_resolve_at_its_end() {
-    let lab = Lab::silent(&[]).await;
-    lab.pipeline("gold", AMAZON).await;
-    let arn = lab.run("gold").await;
+async fn given_a_build_then_it_passes_its_stages_and_patterns_resolve_at_its_end() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON));
+    let image = lab.run("gold").await;
     let state = async |reference: String| {
         let image = lab.client.get_image().image_build_version_arn(reference).send().await;
         match image {
@@ -141,11 +144,11 @@ async fn a_build_goes_through_its_stages_and_patterns_resolve_at_its_end() {
             Err(error) => error.into_service_error().code().unwrap().to_owned(),
         }
     };
-    let mut seen = vec![state(arn.clone()).await];
+    let mut seen = vec![state(image.clone()).await];
     for _ in 0..=20 {
         lab.pass(BUILD_TIME / 20).await;
-        let now = state(arn.clone()).await;
-        let resolves = state(full("image/gold/1.x.x")).await;
+        let now = state(image.clone()).await;
+        let resolves = state(arn("image/gold/1.x.x")).await;
         assert_eq!(resolves == "AVAILABLE", now == "AVAILABLE", "{now}, {resolves}");
         if seen.last() != Some(&now) {
             seen.push(now);
@@ -155,29 +158,29 @@ async fn a_build_goes_through_its_stages_and_patterns_resolve_at_its_end() {
         seen,
         ["PENDING", "BUILDING", "TESTING", "DISTRIBUTING", "INTEGRATING", "AVAILABLE"]
     );
-    let image = lab.client.get_image().image_build_version_arn(arn).send().await.unwrap();
+    let image = lab.client.get_image().image_build_version_arn(image).send().await.unwrap();
     let image = image.image().unwrap();
     let recipe = image.image_recipe().unwrap();
     assert_eq!(
         recipe.parent_image(),
-        Some(&*full("aws:image/amazon-linux-2023-x86/2026.10.1/1")),
+        Some(&*arn("aws:image/amazon-linux-2023-x86/2026.10.1/1")),
         "resolved"
     );
     let literal = lab
         .client
         .get_image_recipe()
-        .image_recipe_arn(full("image-recipe/gold/x.x.x"))
+        .image_recipe_arn(arn("image-recipe/gold/x.x.x"))
         .send()
         .await
         .unwrap();
-    assert_eq!(literal.image_recipe().unwrap().parent_image(), Some(&*full(AMAZON)), "literal");
+    assert_eq!(literal.image_recipe().unwrap().parent_image(), Some(&*arn(AMAZON)), "literal");
     assert_eq!(image.version(), Some("1.0.0/1"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_build_is_retried_in_place_and_the_topic_hears_of_the_end_only() {
-    let lab = Lab::silent(&[]).await;
-    lab.pipeline("gold", AMAZON).await;
+async fn given_a_cancelled_build_then_it_is_retried_in_place_and_only_its_end_is_announced() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON));
     let arn = lab.run("gold").await;
     lab.pass(BUILD_TIME / 2).await;
     lab.client.cancel_image_creation().image_build_version_arn(&arn).send().await.unwrap();
@@ -192,12 +195,12 @@ async fn a_cancelled_build_is_retried_in_place_and_the_topic_hears_of_the_end_on
     insta::assert_snapshot!(refusal(lab.client.retry_image().image_build_version_arn(&arn).send().await), @"InvalidRequestException: The value supplied for parameter 'imageBuildVersionArn' is not valid. Only AMI images in state FAILED or CANCELLED can be retried.");
 }
 
-/// Dates in answers end at the millisecond; whoever asks what was built since a moment within one
-/// must still be told.
+/// Dates in answers end at the millisecond; a query for what was built since a moment within one
+/// must still list it.
 #[tokio::test(start_paused = true)]
-async fn regression_a_build_is_not_older_than_the_moment_before_it() {
-    let lab = Lab::silent(&[]).await;
-    lab.pipeline("gold", AMAZON).await;
+async fn regression_given_a_build_then_it_is_not_older_than_the_moment_before_it() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON));
     lab.pass(std::time::Duration::from_micros(1_500)).await;
     // The paused clock goes in whole milliseconds; half of one is put on by hand.
     tokio::time::advance(std::time::Duration::from_micros(500)).await;
@@ -208,9 +211,9 @@ async fn regression_a_build_is_not_older_than_the_moment_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_update_replaces_the_whole_pipeline() {
-    let lab = Lab::silent(&[]).await;
-    lab.disabled_pipeline("gold", AMAZON).await;
+async fn given_an_update_then_it_replaces_the_whole_pipeline() {
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON).disabled());
     let get = || lab.client.get_image_pipeline().image_pipeline_arn(pipeline_arn("gold")).send();
     let before = get().await.unwrap();
     let before = before.image_pipeline().unwrap();
@@ -268,10 +271,10 @@ async fn an_update_replaces_the_whole_pipeline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lists_filter_page_and_tell_owners_apart() {
-    let lab = Lab::silent(&[]).await;
+async fn given_lists_then_they_filter_page_and_tell_owners_apart() {
+    let lab = Lab::silent(&[]);
     for index in 0..30 {
-        lab.pipeline(&format!("web-{index:02}"), AMAZON).await;
+        lab.add(pipeline(format!("web-{index:02}")).on(AMAZON));
     }
     let page = lab.client.list_image_pipelines().send().await.unwrap();
     assert_eq!((page.image_pipeline_list().len(), page.next_token().is_some()), (25, true));
@@ -306,8 +309,8 @@ async fn lists_filter_page_and_tell_owners_apart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn throttles_are_tried_again_by_the_products_client() {
-    let lab = Lab::silent(&[]).await;
+async fn given_throttles_then_the_products_client_retries() {
+    let lab = Lab::silent(&[]);
     lab.cloud.state().faults.add(Fault::new("ListImagePipelines", Kind::Throttle, 5));
     lab.client.list_image_pipelines().send().await.unwrap();
     assert_eq!(lab.cloud.state().calls["ListImagePipelines"], 6);

@@ -4,7 +4,7 @@
 use tests::simulation::{Outcome, run};
 
 #[test]
-fn the_same_seed_is_the_same_run_to_the_byte() {
+fn given_the_same_seed_then_the_run_is_the_same_to_the_byte() {
     for seed in 100..105 {
         let (first, again) = (run(seed, true), run(seed, true));
         assert!(first.trace.len() > 1_000, "seed {seed} says little");
@@ -17,10 +17,10 @@ fn the_same_seed_is_the_same_run_to_the_byte() {
 /// What is never drawn is never tried, so every kind of fault has to strike, and everything that the
 /// world may do has to happen.
 #[test]
-fn every_kind_of_fault_strikes_and_every_promise_is_kept() {
+fn given_every_kind_of_fault_then_every_promise_is_kept() {
     const KINDS: usize = 26;
     const SHAPES: [&str; 8] = [
-        "builds that failed for want of capacity",
+        "builds that failed for lack of capacity",
         "images made without their pipeline, by its configurations",
         "images made without their pipeline, by others",
         "lies that lasted to the end",

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use emulator::faults::{Fault, Kind};
+use emulator::fleet::pipeline;
 use emulator::rate_limit::RateLimit;
-use image_cascade::pipeline::CONTINUE_HERE;
+use image_cascade::model::pipeline::RESUME_TAG;
 
 use crate::lab::{AMAZON, Lab, said_of};
 
 /// A fleet of flat pipelines, each with an image, and a new base for all.
 async fn behind(lab: &Lab, size: usize) {
     for index in 0..size {
-        lab.pipeline(&format!("web-{index:03}"), AMAZON).await;
+        lab.add(pipeline(format!("web-{index:03}")).on(AMAZON));
         lab.run(&format!("web-{index:03}")).await;
     }
     lab.rest().await;
@@ -31,18 +32,18 @@ async fn marked(lab: &Lab) -> Vec<String> {
     let fleet = lab.client.list_image_pipelines().into_paginator().items().send();
     let fleet = fleet.try_collect().await.unwrap();
     let marked =
-        fleet.iter().filter(|it| it.tags().is_some_and(|tags| tags.contains_key(CONTINUE_HERE)));
+        fleet.iter().filter(|it| it.tags().is_some_and(|tags| tags.contains_key(RESUME_TAG)));
     marked.map(|it| it.name().unwrap().to_owned()).collect()
 }
 
-/// > A check that runs short of time stops before its deadline, says how far it came, and the next one goes on from there.
+/// > A check that runs short of time stops before its deadline and reports how far it got, and the next one resumes there.
 #[tokio::test(start_paused = true)]
-async fn a_check_that_runs_short_of_time_is_gone_on_with() {
-    let lab = Lab::within(SHORT, &[]).await;
+async fn given_a_check_that_runs_short_of_time_then_the_next_one_resumes() {
+    let lab = Lab::within(SHORT, &[]);
     behind(&lab, 100).await;
     slow_down(&lab);
     let report = lab.check().await.unwrap();
-    let stopped = report["events"][0]["stopped"].clone();
+    let stopped = report["events"][0]["interrupted"].clone();
     let (done, next) =
         (stopped["done"].as_u64().unwrap(), stopped["next"].as_str().unwrap().to_owned());
     assert!((10..100).contains(&done), "{stopped}");
@@ -74,14 +75,14 @@ async fn a_check_that_runs_short_of_time_is_gone_on_with() {
     }
     lab.cloud.state().faults.clear();
     let report = lab.check().await.unwrap();
-    assert_eq!(report["events"][0].get("stopped"), None);
+    assert_eq!(report["events"][0].get("interrupted"), None);
     assert!(marked(&lab).await.is_empty(), "nothing to go on with");
     assert_eq!(lab.dead_letters(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_that_reaches_nothing_says_so_and_not_that_there_is_nothing() {
-    let lab = Lab::within(Duration::from_secs(20), &[]).await;
+async fn given_a_check_that_reaches_nothing_then_the_report_says_so() {
+    let lab = Lab::within(Duration::from_secs(20), &[]);
     behind(&lab, 3).await;
     let slow = Fault::new("ListImagePipelineImages", Kind::Slow, 3).lasting(Duration::from_secs(4));
     lab.cloud.state().faults.add(slow);
@@ -90,18 +91,76 @@ async fn a_check_that_reaches_nothing_says_so_and_not_that_there_is_nothing() {
     let report = lab.check().await.unwrap();
     let event = &report["events"][0];
     assert_eq!(event.get("ignored"), None, "{report}");
-    assert_eq!((&event["stopped"]["done"], &event["stopped"]["of"]), (&0.into(), &3.into()));
+    assert_eq!(
+        (&event["interrupted"]["done"], &event["interrupted"]["of"]),
+        (&0.into(), &3.into())
+    );
+}
+
+/// A check that stops again where it began keeps the tag there.
+#[tokio::test(start_paused = true)]
+async fn given_two_checks_that_stop_at_one_pipeline_then_it_keeps_the_tag() {
+    let lab = Lab::within(Duration::from_secs(20), &[]);
+    behind(&lab, 3).await;
+    for _ in 0..2 {
+        let slow = Fault::new("GetImage", Kind::Slow, 3).lasting(Duration::from_secs(30));
+        lab.cloud.state().faults.add(slow);
+        let report = lab.check().await.unwrap();
+        assert_eq!(report["events"][0]["interrupted"]["done"], 0, "{report}");
+        lab.cloud.state().faults.clear();
+        assert_eq!(marked(&lab).await, ["web-000"]);
+    }
+}
+
+/// Only a check of the whole fleet moves or removes the tag.
+#[tokio::test(start_paused = true)]
+async fn given_a_narrowed_check_then_the_resume_tag_stays() {
+    let lab = Lab::within(SHORT, &[]);
+    behind(&lab, 100).await;
+    slow_down(&lab);
+    lab.check().await.unwrap();
+    lab.cloud.state().faults.clear();
+    let before = marked(&lab).await;
+    assert_eq!(before.len(), 1);
+    lab.check_by(&serde_json::json!({ "pipelines": ["web-000"] })).await.unwrap();
+    assert_eq!(marked(&lab).await, before);
+}
+
+/// A pipeline's other tags are not the resume tag.
+#[tokio::test(start_paused = true)]
+async fn given_pipelines_with_other_tags_then_a_check_removes_no_tag() {
+    let lab = Lab::silent(&[]);
+    lab.build(pipeline("web").on(AMAZON)).await;
+    let web = lab.client.tag_resource().resource_arn(emulator::fleet::pipeline_arn("web"));
+    web.tags("team", "web").send().await.unwrap();
+    lab.calls();
+    lab.check().await.unwrap();
+    assert_eq!(lab.calls().get("UntagResource"), None);
+}
+
+/// Starts that take long stop before the deadline, too; the rest is deferred to the next check.
+#[tokio::test(start_paused = true)]
+async fn given_slow_starts_then_the_check_stops_starting_before_its_deadline() {
+    let lab = Lab::within(SHORT, &[]);
+    behind(&lab, 300).await;
+    let slow = Fault::new("StartImagePipelineExecution", Kind::Slow, u32::MAX);
+    lab.cloud.state().faults.add(slow.lasting(Duration::from_secs(9)));
+    let report = lab.check().await.unwrap();
+    let started = report["totals"]["started"].as_u64().unwrap();
+    assert!((1..300).contains(&started), "{}", report["totals"]);
+    assert_eq!(report["events"][0]["interrupted"]["done"], started);
+    assert_eq!(marked(&lab).await.len(), 1);
 }
 
 /// The order in which pipelines are looked at never lets a child overtake its parent.
 #[tokio::test(start_paused = true)]
-async fn who_stands_above_is_looked_at_first_wherever_the_check_goes_on() {
-    let lab = Lab::within(SHORT, &[]).await;
+async fn given_a_resumed_check_then_ancestors_are_observed_first() {
+    let lab = Lab::within(SHORT, &[]);
     // In the order of their names the children come first.
-    lab.pipeline("z-gold", AMAZON).await;
+    lab.add(pipeline("z-gold").on(AMAZON));
     lab.run_to_rest("z-gold").await;
     for index in 0..100 {
-        lab.pipeline(&format!("a-{index:02}"), "image/z-gold/x.x.x").await;
+        lab.add(pipeline(format!("a-{index:02}")).on("image/z-gold/x.x.x"));
         lab.run(&format!("a-{index:02}")).await;
     }
     lab.rest().await;
@@ -109,7 +168,7 @@ async fn who_stands_above_is_looked_at_first_wherever_the_check_goes_on() {
     lab.move_base("2026.11.2");
     slow_down(&lab);
     let report = lab.check().await.unwrap();
-    assert!(report["events"][0]["stopped"].is_object());
+    assert!(report["events"][0]["interrupted"].is_object());
     assert_eq!(report["totals"]["started"], 1);
     assert_eq!(said_of(&report, "a-00"), "wait: waits for z-gold");
     lab.cloud.state().faults.clear();
@@ -117,20 +176,20 @@ async fn who_stands_above_is_looked_at_first_wherever_the_check_goes_on() {
 
 /// A dry run notes nothing.
 #[tokio::test(start_paused = true)]
-async fn a_dry_run_that_runs_short_of_time_marks_nothing() {
-    let lab = Lab::within(SHORT, &[("DRY_RUN", "true")]).await;
+async fn given_a_dry_run_that_runs_short_of_time_then_nothing_is_tagged() {
+    let lab = Lab::within(SHORT, &[("DRY_RUN", "true")]);
     behind(&lab, 100).await;
     slow_down(&lab);
     let report = lab.check().await.unwrap();
-    assert!(report["events"][0]["stopped"].is_object());
+    assert!(report["events"][0]["interrupted"].is_object());
     lab.cloud.state().faults.clear();
     assert!(marked(&lab).await.is_empty());
 }
 
 /// Without the right to tag, everything else goes on.
 #[tokio::test(start_paused = true)]
-async fn a_mark_that_may_not_be_made_fails_nothing() {
-    let lab = Lab::within(SHORT, &[]).await;
+async fn given_a_forbidden_resume_tag_then_nothing_fails() {
+    let lab = Lab::within(SHORT, &[]);
     behind(&lab, 100).await;
     {
         let faults = &mut lab.cloud.state().faults;
@@ -138,16 +197,16 @@ async fn a_mark_that_may_not_be_made_fails_nothing() {
         faults.add(Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_secs(3)));
     }
     let report = lab.check().await.unwrap();
-    assert!(report["events"][0]["stopped"].is_object());
+    assert!(report["events"][0]["interrupted"].is_object());
 }
 
 /// A notification's children that are not reached in time are reached by the retry.
 #[tokio::test(start_paused = true)]
-async fn a_notification_that_runs_short_of_time_is_retried() {
-    let lab = Lab::within(Duration::from_mins(1), &[]).await;
-    lab.pipeline("gold", AMAZON).await;
+async fn given_a_notification_that_runs_short_of_time_then_it_is_retried() {
+    let lab = Lab::within(Duration::from_mins(1), &[]);
+    lab.add(pipeline("gold").on(AMAZON));
     for index in 0..100 {
-        lab.pipeline(&format!("web-{index:02}"), "image/gold/x.x.x").await;
+        lab.add(pipeline(format!("web-{index:02}")).on("image/gold/x.x.x"));
     }
     emulator::deploy::subscribe(&lab.cloud, &crate::lab::topic(emulator::account::GOLD_TOPIC))
         .unwrap();
@@ -168,7 +227,7 @@ async fn a_notification_that_runs_short_of_time_is_retried() {
 /// A check of a hundred pipelines that are behind, where so many calls a second are let through and
 /// so many at once: its calls, how many of them were refused, and how many seconds it took.
 async fn throttled(settings: &[(&str, &str)], rate: u32, burst: u32) -> (u64, u64, f64) {
-    let lab = Lab::silent(settings).await;
+    let lab = Lab::silent(settings);
     behind(&lab, 100).await;
     lab.calls();
     {
@@ -187,8 +246,8 @@ async fn throttled(settings: &[(&str, &str)], rate: u32, burst: u32) -> (u64, u6
 
 /// > Reads and starts slow down when they are throttled, until none fails.
 #[tokio::test(start_paused = true)]
-async fn a_throttled_check_slows_down_as_far_as_it_has_to() {
-    // At two calls a second the last of those who ask at once waits for sixteen.
+async fn given_a_throttled_check_then_it_slows_down_to_the_rate() {
+    // At two calls a second the last of the concurrent calls waits for sixteen.
     for (rate, burst) in [(2, 10), (5, 10), (20, 100), (50, 100)] {
         let (calls, refused, took) = throttled(&[], rate, burst).await;
         #[expect(clippy::cast_precision_loss, reason = "counts of calls are small")]
@@ -200,9 +259,9 @@ async fn a_throttled_check_slows_down_as_far_as_it_has_to() {
     }
 }
 
-/// > Whoever is told how often he may ask is not throttled.
+/// > With `CALLS_PER_SECOND` at or below the account's rate, no call is throttled.
 #[tokio::test(start_paused = true)]
-async fn calls_per_second_that_are_let_through_cause_no_throttle() {
+async fn given_calls_per_second_within_the_rate_then_no_call_is_throttled() {
     let (calls, refused, took) = throttled(&[("CALLS_PER_SECOND", "50")], 50, 100).await;
     assert_eq!(refused, 0, "of {calls} calls");
     assert!(took < 10.0, "{calls} calls took {took} s");
@@ -210,8 +269,8 @@ async fn calls_per_second_that_are_let_through_cause_no_throttle() {
 
 /// Thirty-two ask at once: the last waits for half a minute, and that is no reason to give it up.
 #[tokio::test(start_paused = true)]
-async fn regression_who_waits_long_for_his_turn_is_not_given_up() {
-    let lab = Lab::silent(&[("CALLS_PER_SECOND", "1")]).await;
+async fn regression_given_a_long_wait_for_the_rate_limiter_then_it_is_not_a_timeout() {
+    let lab = Lab::silent(&[("CALLS_PER_SECOND", "1")]);
     behind(&lab, 40).await;
     let report = lab.check().await.unwrap();
     assert_eq!(report["totals"]["started"], 40, "{}", report["totals"]);

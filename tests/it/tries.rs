@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use emulator::faults::{Fault, Kind};
+use emulator::fleet::pipeline;
 use emulator::image_builder::ScriptedBuild;
 
-use crate::lab::{AMAZON, BUILD_TIME, Lab, said_of};
+use crate::lab::{AGENT, AMAZON, BUILD_TIME, Lab, said_of};
 
 /// Hours between the builds of a pipeline, to the next quarter.
 fn pauses(lab: &Lab, pipeline: &str) -> Vec<f64> {
-    let arn = crate::lab::pipeline_arn(pipeline);
+    let arn = emulator::fleet::pipeline_arn(pipeline);
     let executions = lab.executions();
     let at: Vec<_> = executions
         .iter()
@@ -30,9 +31,9 @@ async fn checks(lab: &Lab, hours: u64) {
 
 /// > A build that did not remove its reason is followed by another only after a pause: an hour, then two, then once a day, whether it failed or not.
 #[tokio::test(start_paused = true)]
-async fn given_builds_on_an_older_parent_than_is_said_then_they_are_spaced_and_unverified() {
-    let lab = Lab::silent(&[]).await;
-    lab.built("gold", AMAZON, &[]).await;
+async fn given_builds_on_an_older_parent_than_reported_then_they_are_spaced_and_unverified() {
+    let lab = Lab::silent(&[]);
+    lab.build(pipeline("gold").on(AMAZON)).await;
     lab.cloud.state().faults.add(Fault::lie(Kind::BuildsOnOlder));
     lab.pass(Duration::from_hours(12)).await;
     lab.move_base("2026.11.2");
@@ -52,15 +53,15 @@ async fn given_builds_on_an_older_parent_than_is_said_then_they_are_spaced_and_u
 
 /// The same with the retry switched off.
 #[tokio::test(start_paused = true)]
-async fn given_no_retry_then_the_last_try_waits_for_another_input() {
-    let lab = Lab::with_settings(&[("FAILED_BUILD_RETRY", "never")]).await;
-    lab.built("gold", AMAZON, &["component/agent/x.x.x"]).await;
-    lab.break_agent().await;
+async fn given_no_retry_then_only_another_input_starts_a_build() {
+    let lab = Lab::with_settings(&[("FAILED_BUILD_RETRY", "never")]);
+    lab.build(pipeline("gold").on(AMAZON).component(AGENT)).await;
+    lab.break_agent();
     checks(&lab, 60).await;
     assert_eq!(pauses(&lab, "gold").len(), 3, "three tries after the good one");
     let report = lab.check().await.unwrap();
     insta::assert_snapshot!(said_of(&report, "gold"), @"wait: gold 1.0.0/4 is FAILED from the same inputs, as 2 before it; no more tries until an input moves (FAILED_BUILD_RETRY=never)");
-    lab.release_agent("1.2.0", "name: agent 1.2").await;
+    lab.release_agent("1.2.0", "name: agent 1.2");
     lab.check().await.unwrap();
     assert_eq!(pauses(&lab, "gold").len(), 4, "another input");
 }
@@ -68,10 +69,10 @@ async fn given_no_retry_then_the_last_try_waits_for_another_input() {
 /// > A cascade is never held up by builds from before its image became AVAILABLE.
 #[tokio::test(start_paused = true)]
 async fn given_a_child_built_meanwhile_then_the_announced_image_starts_it_at_once() {
-    let lab = Lab::new().await;
-    lab.built("gold", AMAZON, &[]).await;
-    lab.built("java", "image/gold/x.x.x", &[]).await;
-    lab.built("billing", "image/java/x.x.x", &[]).await;
+    let lab = Lab::new();
+    lab.build(pipeline("gold").on(AMAZON)).await;
+    lab.build(pipeline("java").on("image/gold/x.x.x")).await;
+    lab.build(pipeline("billing").on("image/java/x.x.x")).await;
     let before = ["java", "billing"].map(|name| lab.count(name));
     lab.run("gold").await;
     // Both begin, on what there is, while the gold image is being built; one ends before that, and
@@ -98,9 +99,9 @@ async fn given_a_child_built_meanwhile_then_the_announced_image_starts_it_at_onc
 /// The same where no notification says when the parent became AVAILABLE.
 #[tokio::test(start_paused = true)]
 async fn given_a_child_built_meanwhile_then_a_check_starts_it_at_once() {
-    let lab = Lab::silent(&[]).await;
-    lab.built("gold", AMAZON, &[]).await;
-    lab.built("web", "image/gold/x.x.x", &[]).await;
+    let lab = Lab::silent(&[]);
+    lab.build(pipeline("gold").on(AMAZON)).await;
+    lab.build(pipeline("web").on("image/gold/x.x.x")).await;
     lab.run("gold").await;
     lab.pass(BUILD_TIME / 2).await;
     lab.run_to_rest("web").await;
@@ -110,11 +111,11 @@ async fn given_a_child_built_meanwhile_then_a_check_starts_it_at_once() {
     assert_eq!(lab.calls()["ListWorkflowExecutions"], 1, "the one call that tells");
 }
 
-/// > A build that failed for want of capacity or quota counts as no try, and is followed by another after an hour.
+/// > A build that failed for lack of capacity or quota does not count as a try, and the next one may start after an hour.
 #[tokio::test(start_paused = true)]
-async fn given_want_of_capacity_then_the_pause_does_not_grow() {
-    let lab = Lab::silent(&[]).await;
-    lab.built("gold", AMAZON, &[]).await;
+async fn given_a_capacity_shortage_then_the_pause_does_not_grow() {
+    let lab = Lab::silent(&[]);
+    lab.build(pipeline("gold").on(AMAZON)).await;
     lab.move_base("2026.11.2");
     for _ in 0..6 {
         let reason = "VcpuLimitExceeded: You have requested more vCPU capacity than your limit";
@@ -124,7 +125,7 @@ async fn given_want_of_capacity_then_the_pause_does_not_grow() {
     lab.check().await.unwrap();
     lab.rest().await;
     let report = lab.check().await.unwrap();
-    insta::assert_snapshot!(said_of(&report, "gold"), @"wait: gold 1.0.0/2 failed for want of capacity; started again not before 2026-11-23T13:10:00Z (VcpuLimitExceeded: You have requested more vCPU capacity than your limit)");
+    insta::assert_snapshot!(said_of(&report, "gold"), @"wait: gold 1.0.0/2 failed for lack of capacity; started again not before 2026-11-23T13:10:00Z (VcpuLimitExceeded: You have requested more vCPU capacity than your limit)");
     checks(&lab, 8).await;
     lab.rest().await;
     assert_eq!(pauses(&lab, "gold")[1..], [1.0; 6]);
@@ -135,8 +136,7 @@ async fn given_want_of_capacity_then_the_pause_does_not_grow() {
 
 /// However an image shows its parent and components, checks build nothing in which nothing moved.
 #[tokio::test(start_paused = true)]
-async fn given_any_other_way_of_showing_an_image_then_nothing_is_built_for_nothing_and_nothing_is_lost()
- {
+async fn given_any_other_form_of_a_shown_image_then_no_build_is_needless_and_none_is_lost() {
     for lie in [
         Kind::AmazonAsNumber,
         Kind::ParentAsPattern,
@@ -144,10 +144,10 @@ async fn given_any_other_way_of_showing_an_image_then_nothing_is_built_for_nothi
         Kind::ComponentsMissing,
         Kind::ParentAsText,
     ] {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         let components = ["aws:component/update-linux/x.x.x", "component/agent/x.x.x"];
-        lab.built("gold", AMAZON, &components).await;
-        lab.built("web", "image/gold/x.x.x", &components).await;
+        lab.build(pipeline("gold").on(AMAZON).components(components)).await;
+        lab.build(pipeline("web").on("image/gold/x.x.x").components(components)).await;
         lab.cloud.state().faults.add(Fault::lie(lie));
         let counts = || ["gold", "web"].map(|name| lab.count(name));
         checks(&lab, 3).await;
@@ -155,7 +155,7 @@ async fn given_any_other_way_of_showing_an_image_then_nothing_is_built_for_nothi
         lab.move_base("2026.11.2");
         checks(&lab, 3).await;
         assert_eq!(counts(), [2, 2], "{lie:?}: the base has moved");
-        lab.release_agent("1.1.0", "name: agent 1.1").await;
+        lab.release_agent("1.1.0", "name: agent 1.1");
         checks(&lab, 3).await;
         assert_eq!(counts(), [3, 3], "{lie:?}: a component has moved");
     }

@@ -3,27 +3,28 @@
 use std::time::Duration;
 
 use emulator::faults::{Fault, Kind};
+use emulator::fleet::pipeline;
 
 use crate::lab::{AMAZON, Lab, said_of};
 
 /// The lab with the rules, and with or without the topic.
-async fn lab(with_topic: bool) -> Lab {
-    let lab = if with_topic { Lab::new().await } else { Lab::silent(&[]).await };
+fn lab(with_topic: bool) -> Lab {
+    let lab = if with_topic { Lab::new() } else { Lab::silent(&[]) };
     emulator::deploy::listen(&lab.cloud).unwrap();
     lab
 }
 
-async fn levels(lab: &Lab) {
-    lab.pipeline("gold", AMAZON).await;
-    lab.pipeline("java", "image/gold/x.x.x").await;
-    lab.pipeline("billing", "image/java/1.x.x").await;
-    lab.container_pipeline("web-proxy", "image/gold/x.x.x").await;
+fn levels(lab: &Lab) {
+    lab.add(pipeline("gold").on(AMAZON));
+    lab.add(pipeline("java").on("image/gold/x.x.x"));
+    lab.add(pipeline("billing").on("image/java/1.x.x"));
+    lab.add(pipeline("web-proxy").on("image/gold/x.x.x").container());
 }
 
 #[tokio::test(start_paused = true)]
-async fn image_events_alone_carry_the_cascade_to_the_last_level() {
-    let lab = lab(false).await;
-    levels(&lab).await;
+async fn given_image_events_alone_then_the_cascade_reaches_the_last_level() {
+    let lab = lab(false);
+    levels(&lab);
     lab.run_to_rest("gold").await;
     lab.run_to_rest("gold").await;
     assert_eq!(lab.builds("billing").last().unwrap(), "billing 1.0.0/2 AVAILABLE on java 1.0.0/2");
@@ -33,11 +34,26 @@ async fn image_events_alone_carry_the_cascade_to_the_last_level() {
     assert_eq!(lab.dead_letters(), 0);
 }
 
-/// > News of images and parameters that come through EventBridge are followed as the topic's are, and with both triggers on nothing is built twice.
+/// An event of EventBridge does not name the pipeline that built the image; the image does.
 #[tokio::test(start_paused = true)]
-async fn both_triggers_and_duplicates_build_nothing_twice() {
-    let lab = lab(true).await;
-    levels(&lab).await;
+async fn given_a_base_that_moves_during_a_build_then_the_builds_own_event_starts_the_next() {
+    let lab = lab(false);
+    lab.add(pipeline("gold").on(AMAZON));
+    lab.run("gold").await;
+    lab.pass(Duration::from_mins(5)).await;
+    lab.move_base("2026.11.2");
+    lab.rest().await;
+    assert_eq!(
+        lab.builds("gold").last().unwrap(),
+        "gold 1.0.0/2 AVAILABLE on amazon-linux-2023-x86 2026.11.2/1"
+    );
+}
+
+/// > Events from EventBridge about images and parameters are handled like notifications, and with both triggers enabled nothing is built twice.
+#[tokio::test(start_paused = true)]
+async fn given_both_triggers_and_duplicates_then_nothing_is_built_twice() {
+    let lab = lab(true);
+    levels(&lab);
     lab.cloud.state().faults.add(Fault::new("Event", Kind::Duplicate, 100));
     lab.cloud.state().faults.add(Fault::new("Notification", Kind::Duplicate, 100));
     lab.run_to_rest("gold").await;
@@ -46,12 +62,12 @@ async fn both_triggers_and_duplicates_build_nothing_twice() {
     }
 }
 
-/// The topic hears nothing of a cancelled build (FACTS 1.1); EventBridge does.
+/// The topic gets no message of a cancelled build (FACTS 1.1); EventBridge does.
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_build_brings_back_who_waited_for_it() {
-    let lab = lab(false).await;
-    lab.pipeline("gold", AMAZON).await;
-    lab.pipeline("web", "image/gold/x.x.x").await;
+async fn given_a_cancelled_build_then_pipelines_that_waited_for_it_are_decided_again() {
+    let lab = lab(false);
+    lab.add(pipeline("gold").on(AMAZON));
+    lab.add(pipeline("web").on("image/gold/x.x.x"));
     lab.run_to_rest("gold").await;
     lab.run("gold").await;
     lab.pass(Duration::from_mins(5)).await;
@@ -64,10 +80,10 @@ async fn a_cancelled_build_brings_back_who_waited_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_changed_parameter_runs_a_check() {
-    let lab = lab(false).await;
+async fn given_a_changed_parameter_then_a_check_runs() {
+    let lab = lab(false);
     lab.put_parameter("/golden/ami", "ami-1");
-    lab.built("web", "ssm:/golden/ami", &[]).await;
+    lab.build(pipeline("web").on("ssm:/golden/ami")).await;
     lab.put_parameter("/golden/ami", "ami-2");
     lab.cloud.wake();
     lab.rest().await;
@@ -76,8 +92,8 @@ async fn a_changed_parameter_runs_a_check() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_event_is_ignored_and_a_broken_one_is_a_dead_letter() {
-    let lab = lab(false).await;
+async fn given_another_event_or_a_malformed_one_then_it_is_ignored_or_a_dead_letter() {
+    let lab = lab(false);
     let other = serde_json::json!({ "detail-type": "EC2 Image Builder CVE Detected", "id": "1" });
     let answer = lab.invoke(&other).await.unwrap();
     assert_eq!(
@@ -92,10 +108,10 @@ async fn another_event_is_ignored_and_a_broken_one_is_a_dead_letter() {
 
 /// The event names no pipeline: if its image cannot be read, the event is tried again.
 #[tokio::test(start_paused = true)]
-async fn an_image_that_cannot_be_read_is_tried_again() {
-    let lab = lab(false).await;
-    lab.pipeline("gold", AMAZON).await;
-    lab.pipeline("web", "image/gold/x.x.x").await;
+async fn given_an_image_that_cannot_be_read_then_it_is_retried() {
+    let lab = lab(false);
+    lab.add(pipeline("gold").on(AMAZON));
+    lab.add(pipeline("web").on("image/gold/x.x.x"));
     lab.run("gold").await;
     lab.cloud.state().faults.add(Fault::new("GetImage", Kind::Forbidden, 1));
     lab.rest().await;

@@ -1,9 +1,9 @@
-"""Do the tests notice what they are there for?
+"""Do the tests notice the bugs that they are meant to notice?
 
     python3 tests/planted/run.py [--seeds 150] [--only TEXT]… [--table docs/planted-bugs.md]
 
-Plants each bug of bugs.toml in a copy of the tree and asks the unit tests, of those that they do not
-notice the simulation, and of the rest the end-to-end tests. Ends with 1 if one is left.
+Plants each bug of bugs.toml in a copy of the tree and runs the unit tests, then the simulation if
+they do not notice it, then the end-to-end tests. Ends with 1 if a bug was not noticed.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def cargo(*arguments: str) -> subprocess.CompletedProcess:
         "CARGO_TARGET_DIR": str(COPY.parent / "target"),
         "RUST_BACKTRACE": "0",
         "INSTA_UPDATE": "no",
-        # What is planted need not please the lints.
+        # A planted bug may break the lints.
         "RUSTFLAGS": "--cap-lints=allow",
     }
     return subprocess.run(
@@ -70,7 +70,7 @@ def simulation(seeds: int) -> str | None:
 
 
 def end_to_end(_) -> str | None:
-    # Those that run in one process: they take seconds.
+    # Only the tests that run in one process: they take seconds.
     slow = ["processes", "simulation", "command_line", "random", "moves", "resolution"]
     skipped = [word for name in slow for word in ("--skip", name)]
     done = cargo("test", "--quiet", "--package", "tests", "--test", "it", "--", *skipped)
@@ -96,10 +96,10 @@ def table(bugs: list[dict], seeds: int) -> str:
         "# Planted bugs, and what notices them",
         "",
         "Written by `python3 tests/planted/run.py --table docs/planted-bugs.md`.",
-        f"Each bug is shown to the unit tests; what they do not notice, to {seeds} seeds of the",
-        "simulation; and the rest to the end-to-end tests.",
+        f"Each bug is run through the unit tests; what they do not notice, through {seeds} seeds of the",
+        "simulation; and the rest through the end-to-end tests.",
         "",
-        "| planted | noticed by | which says |",
+        "| planted | noticed by | failing test, or broken promise |",
         "|---|---|---|",
     ]
     for bug in bugs:

@@ -9,8 +9,9 @@ use emulator::account::REGION;
 use emulator::cloud::Cloud;
 use emulator::lambda::Handler;
 use image_cascade::Clients;
-use image_cascade::budget::Budget;
+use image_cascade::deadline::Deadline;
 use image_cascade::error::Chain;
+use image_cascade::invocation::Invocation;
 use image_cascade::settings::Settings;
 use jiff::SignedDuration;
 
@@ -43,7 +44,7 @@ pub fn sdk_config(cloud: &Cloud, access_key: &str) -> SdkConfig {
 
 /// The product's own client, on the emulator in this process.
 pub fn client(cloud: &Cloud, access_key: &str) -> aws_sdk_imagebuilder::Client {
-    image_cascade::image_builder::sdk::client(&sdk_config(cloud, access_key), None)
+    image_cascade::aws::image_builder::sdk::client(&sdk_config(cloud, access_key), None)
 }
 
 /// The real handler of the function `name`. Each invocation has a client of Image Builder of its
@@ -59,14 +60,15 @@ pub fn handler(
     std::sync::Arc::new(move |access_key, event| {
         let clients = Clients::new(sdk_config(&cloud, &access_key), &settings);
         let (settings, now) = (settings.clone(), cloud.now() + skew);
-        let deadline = u64::try_from((now + timeout).as_millisecond()).unwrap_or_default();
-        let budget = Budget::until(now, deadline);
+        let deadline_ms = u64::try_from((now + timeout).as_millisecond()).unwrap_or_default();
+        let deadline = Deadline::until(now, deadline_ms);
         Box::pin(async move {
+            let invocation = Invocation { clients: &clients, settings: &settings, deadline };
             match name {
-                "gold-cascade" => gold_cascade::handle(&settings, &clients, event, budget)
+                "gold-cascade" => gold_cascade::handle(invocation, event)
                     .await
                     .map_err(|error| Chain(&error).to_string()),
-                "dependency-check" => dependency_check::handle(&settings, &clients, event, budget)
+                "dependency-check" => dependency_check::handle(invocation, event)
                     .await
                     .map_err(|error| Chain(&error).to_string()),
                 other => Err(format!("{other} has no handler here")),

@@ -1,11 +1,11 @@
-"""In which states is an alarm, one after the other, for given data?
+"""Which states does an alarm pass through, for given data?
 
-CloudWatch's evaluation as far as the stack's alarms go: M of N periods, the four ways to treat
+CloudWatch's evaluation as far as the stack's alarms use it: M of N periods, the four ways to treat
 missing data, and metric math with SUM, MAX, DIFF and FILL. A metric is a list with a value for each
-period, None where there was no data; times before the list have none either. `Throttles` is the data
-of both functions, `GoldCascade.Throttles` that of one.
+period, or None without data; before the list there is no data either. `Throttles` is the data of both
+functions, `GoldCascade.Throttles` that of one.
 
-CloudWatch looks further back than the alarm's periods, and does not document how far. Here it is
+CloudWatch looks further back than the alarm's periods; how far is not documented. Here it is
 EXTRA_PERIODS.
 """
 
@@ -23,7 +23,7 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 
 class Series(list):
-    """Values by period; arithmetic has a value only where both sides have one."""
+    """Values by period; arithmetic has a value only if both sides have one."""
 
     def __add__(self, other):
         return Series(None if None in pair else sum(pair) for pair in zip(self, other, strict=True))
@@ -46,8 +46,8 @@ def fill(series, value):
     return filled
 
 
-def of_those_there(combine):
-    """A function of several series that takes, at each time, those that have a value."""
+def of_existing(combine):
+    """A function of several series that combines, for each period, the values that exist."""
 
     def combined(series):
         there = ([it for it in values if it is not None] for values in zip(*series))
@@ -59,8 +59,8 @@ def of_those_there(combine):
 MATH = {
     "DIFF": diff,
     "FILL": fill,
-    "SUM": of_those_there(sum),
-    "MAX": of_those_there(max),
+    "SUM": of_existing(sum),
+    "MAX": of_existing(max),
     "REPEAT": "REPEAT",
 }
 
@@ -80,7 +80,7 @@ def watched(alarm: dict, data: dict[str, list], length: int) -> Series:
     queries = {it["Id"]: it for it in alarm["Metrics"]}
 
     class Names(dict):
-        """What each name of an expression stands for."""
+        """What each name in an expression means."""
 
         def __missing__(self, name):
             if name in MATH:
@@ -94,7 +94,7 @@ def watched(alarm: dict, data: dict[str, list], length: int) -> Series:
 
 
 def states(alarm: dict, length: int, data: dict[str, list]) -> list[str]:
-    """The states after each of `length` periods, of an alarm that was made before the first."""
+    """The states after each of `length` periods, for an alarm that was created before the first."""
     for metric, values in data.items():
         assert len(values) == length, f"{metric} has {len(values)} periods"
     state, states = INSUFFICIENT_DATA, []
@@ -114,7 +114,7 @@ def evaluated(alarm: dict, state: str, data: dict[str, list]) -> str:
     if not there and missing in ("missing", "ignore"):
         return INSUFFICIENT_DATA if missing == "missing" else state
     if missing in ("missing", "ignore"):
-        # The most recent data there are.
+        # The most recent data.
         values = there[-periods:]
         if missing == "ignore" and len(values) < needed:
             return state
@@ -125,8 +125,8 @@ def evaluated(alarm: dict, state: str, data: dict[str, list]) -> str:
     return ALARM if breaching >= needed else OK
 
 
-def told(alarm: dict, sequence: list[str]) -> list[str]:
-    """The states that are reported: each change into one that has an action."""
+def reported(alarm: dict, sequence: list[str]) -> list[str]:
+    """The states that are reported: each change to a state that has an action."""
     actions = {OK: "OKActions", ALARM: "AlarmActions", INSUFFICIENT_DATA: "InsufficientDataActions"}
     changes = zip([INSUFFICIENT_DATA, *sequence], sequence)
     return [after for before, after in changes if before != after and alarm.get(actions[after])]

@@ -1,10 +1,10 @@
-"""Does `cargo lambda invoke` get the same answers as the emulator's own Lambda gives?
+"""Does `cargo lambda invoke` get the same answers as from the emulator's own Lambda?
 
     python cargo_lambda_invoke.py EMULATOR
 
-Every file of events/ goes to the function that it is for, twice: through `cargo lambda watch`, and
-through `image-cascade serve`. Both run the same fleet dry, so that neither changes what the other
-sees, and both golds have a new image that was not announced.
+Every file of events/ is sent to its function twice: through `cargo lambda watch` and through
+`image-cascade serve`. Both are dry runs on the same fleet, so that neither changes what the other
+sees, and both gold pipelines have a new image that was not announced.
 """
 
 import json
@@ -18,7 +18,7 @@ from processes import ACCOUNT, REGION, Processes, answers, client, free_port, wa
 
 ROOT = Path(__file__).parents[2]
 
-# The samples of the check; all others are for the cascade.
+# The samples for dependency-check; all others are for gold-cascade.
 OF_A_CHECK = {"scheduler", "rule", "narrowed", "parameter"}
 
 
@@ -51,7 +51,7 @@ def by_cargo_lambda(port: int, function: str, file: Path) -> tuple[str, str]:
 
 
 def comparable(outcome: tuple[str, str]) -> tuple[str, object]:
-    """An answer without what depends on the moment; of an error, what the function says."""
+    """An answer without what depends on the moment; of an error, the function's own text."""
     how, text = outcome
     if how == "answers":
         answer = json.loads(text)
@@ -60,7 +60,7 @@ def comparable(outcome: tuple[str, str]) -> tuple[str, object]:
             for line in event["pipelines"]:
                 line.pop("behindSeconds", None)
         return how, answer
-    # cargo lambda breaks lines, and draws a rule beside them. The rest is its own.
+    # cargo lambda wraps lines and draws a rule beside them. The rest is cargo lambda's.
     said = re.search(r"[1-9][0-9]* not finished: (.|\n)*?(?=\"|\n\n|$)", text)
     return how, re.sub(r"[\s│]+", "", said[0]) if said else text
 

@@ -1,19 +1,19 @@
-"""Does the stack of dist/ work on an AWS that is not ours?
+"""Does the stack of dist/ work on another emulator of AWS?
 
-MiniStack deploys dist/'s template by its CloudFormation, as a StackSet would name the stack, and runs
-dist/'s zips as Lambda would; SNS, SQS, the scheduler and EventBridge are its own. It has no Image
-Builder, so ours answers beside it, and hands what it publishes to MiniStack's topic.
+MiniStack deploys the template of dist/ under a stack name as long as a StackSet's, and runs the zips of
+dist/; SNS, SQS, the scheduler and EventBridge are MiniStack's. It has no Image Builder: that is our
+emulator's, whose notifications are forwarded to MiniStack's topic.
 
     python ministack_deployment.py DIST EMULATOR
 
-DIST is the folder that `tools/dist` has filled, and EMULATOR the program `image-cascade`.
+DIST is the output folder of `tools/dist`, and EMULATOR the program `image-cascade`.
 
-What MiniStack 1.5 does otherwise than AWS, as far as it matters here: it knows no metric math, so the
-alarms with it are left out (test_alarms.py plays them through); a subscription's redrive
-policy and a schedule's retry policy, window and dead-letter queue are kept, but never used; rights
-and keys are not enforced; SNS invokes a function once and waits, where AWS's hands the message to an
-asynchronous invocation, which is tried again. So the way into the dead-letter queue is tried by an
-asynchronous invocation with what SNS would hand over.
+MiniStack 1.5 differs from AWS where it matters here. It has no metric math, so alarms with metric math
+are removed (test_alarms.py plays them through). It stores a subscription's redrive policy and a
+schedule's retry policy, window and dead-letter queue, but does not use them. It does not enforce
+permissions and keys. Its SNS invokes a function once and waits, while AWS invokes it asynchronously and
+retries; so the path to the dead-letter queue is tested by an asynchronous invocation with the event
+that SNS would send.
 """
 
 import json
@@ -27,10 +27,10 @@ from processes import ACCOUNT, REGION, Processes, answers, client, free_port, wa
 
 EVENTS = Path(__file__).parents[2] / "events"
 
-# As long as a StackSet names its stacks.
+# As long as the stack names of a StackSet.
 STACK = "StackSet-image-cascade-11111111-2222-3333-4444-555555555555"
 
-# What this machine can run.
+# The processor of this machine.
 ARCHITECTURE = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
 
@@ -71,7 +71,7 @@ class Deployment(unittest.TestCase):
             key = f"image-cascade/{archive.name}"
             s3.put_object(Bucket="artifacts", Key=key, Body=archive.read_bytes())
         for name in ["GoldCascade", "DependencyCheck"]:
-            # Image Builder and the Parameter Store are no part of the stack.
+            # The stack does not contain Image Builder and the Parameter Store.
             variables = template["Resources"][name]["Properties"]["Environment"]["Variables"]
             variables["AWS_ENDPOINT_URL_IMAGEBUILDER"] = cls.ours
             variables["AWS_ENDPOINT_URL_SSM"] = cls.ours
@@ -105,7 +105,7 @@ class Deployment(unittest.TestCase):
     @classmethod
     def build_fleet(cls):
         """gold on Amazon's image, java on gold, billing on java, with an image each."""
-        # A topic of the same ARN, so that what Image Builder publishes there can be handed on.
+        # A topic with the same ARN, so that notifications can be forwarded.
         client("sns", cls.ours).create_topic(Name=cls.topic.rsplit(":")[-1])
         configured = cls.image_builder.create_infrastructure_configuration(
             name="standard", instanceProfileName="profile", snsTopicArn=cls.topic
@@ -134,8 +134,8 @@ class Deployment(unittest.TestCase):
         cls.image_builder.start_image_pipeline_execution(imagePipelineArn=arn)
 
     @classmethod
-    def hand_on(cls):
-        """Publishes on MiniStack's topic what Image Builder has published since the last time."""
+    def forward_notifications(cls):
+        """Forwards to MiniStack's topic what Image Builder has published since the last call."""
         with urllib.request.urlopen(f"{cls.ours}/_emulator/messages") as response:
             messages = [it for it in json.load(response) if it["topic"] == cls.topic]
         for message in messages[cls.forwarded :]:
@@ -144,7 +144,7 @@ class Deployment(unittest.TestCase):
 
     @classmethod
     def built(cls, name: str) -> list[str]:
-        """The parents on which a pipeline's AVAILABLE images stand, oldest first."""
+        """The parents of a pipeline's AVAILABLE images, oldest first."""
         arn = f"arn:aws:imagebuilder:{REGION}:{ACCOUNT}:image-pipeline/{name}"
         listed = cls.image_builder.list_image_pipeline_images(imagePipelineArn=arn)
         images = [
@@ -160,7 +160,7 @@ class Deployment(unittest.TestCase):
         self.sns.publish(TopicArn=self.topic, Message=message)
 
     def log_with(self, text: str) -> str | None:
-        """Everything that the functions have logged, if it has this text."""
+        """Everything that the functions have logged, if it contains this text."""
         logs = client("logs", self.theirs)
         groups = [it["logGroupName"] for it in logs.describe_log_groups()["logGroups"]]
         events = [logs.filter_log_events(logGroupName=group)["events"] for group in groups]
@@ -174,34 +174,34 @@ class Deployment(unittest.TestCase):
         )
         return [it["Body"] for it in received.get("Messages", [])]
 
-    def test_1_a_notification_reaches_the_artifact_and_the_cascade_goes_to_the_last_level(self):
+    def test_1_a_notification_invokes_the_zip_and_the_cascade_reaches_the_last_level(self):
         self.run_pipeline("gold")
 
         def at_the_last_level():
-            self.hand_on()
+            self.forward_notifications()
             return self.built("billing")
 
         self.assertEqual(wait_for("billing's image", at_the_last_level), ["java/1.0.0/1"])
         self.assertEqual(self.built("java"), ["gold/1.0.0/1"])
 
-    def test_2_the_schedule_makes_up_for_notifications_that_were_lost(self):
+    def test_2_the_schedule_makes_up_for_lost_notifications(self):
         body = json.dumps({"name": "amazon-linux-2023-x86", "version": "2026.12.1"}).encode()
         urllib.request.urlopen(
             urllib.request.Request(f"{self.ours}/_emulator/amazon-images", data=body, method="POST")
         )
-        # Nothing is handed on: the check alone, once a minute, takes the fleet level by level.
+        # Nothing is forwarded: the check alone, once a minute, updates the fleet level by level.
         wait_for("gold's second image", lambda: len(self.built("gold")) == 2)
         wait_for("java's second image", lambda: len(self.built("java")) == 2)
         self.assertEqual(self.built("java"), ["gold/1.0.0/1", "gold/1.0.0/2"])
 
-    def test_3_what_is_filtered_never_reaches_the_function(self):
-        # Both are unreadable, so that the function says so of whichever reaches it.
+    def test_3_a_filtered_message_does_not_invoke_the_function(self):
+        # Both are unreadable, so the function logs an error for each that it receives.
         self.publish("unread, since it is filtered", "BUILDING")
         self.publish("not filtered", "AVAILABLE")
         log = wait_for("the message in the log", lambda: self.log_with("`not filtered` is not an"))
         self.assertNotIn("unread, since it is filtered", log)
 
-    def test_3_an_event_of_eventbridge_that_is_sent_through_the_topic_passes_the_filter(self):
+    def test_3_an_eventbridge_event_on_the_topic_passes_the_filter(self):
         def publish(image: str, status: str) -> str:
             event = json.loads((EVENTS / "state-change.json").read_text())
             event["resources"] = [it.replace("gold-linux", image) for it in event["resources"]]
@@ -211,14 +211,14 @@ class Deployment(unittest.TestCase):
 
         filtered = publish("filtered-image", "BUILDING")
         passed = publish("passed-image", "AVAILABLE")
-        # The function says which message it ignored, or which image it handled.
+        # The function logs which message it ignored, or which image it handled.
         log = wait_for(
             "the event in the log", lambda: self.log_with(passed) or self.log_with("passed-image")
         )
         self.assertNotIn(filtered, log)
         self.assertNotIn("filtered-image", log)
 
-    def test_4_what_cannot_be_handled_is_kept_after_its_retries(self):
+    def test_4_an_unreadable_event_is_kept_after_its_retries(self):
         self.assertEqual(self.dead_letters(), [])
         functions = client("lambda", self.theirs)
         cloudformation = client("cloudformation", self.theirs)
@@ -227,7 +227,7 @@ class Deployment(unittest.TestCase):
         )
         name = function["StackResourceDetail"]["PhysicalResourceId"]
         event = json.loads((EVENTS / "malformed.json").read_text())
-        # A message of another topic would be ignored, whatever it says.
+        # A message from another topic would be ignored, whatever it contains.
         event["Records"][0]["Sns"]["TopicArn"] = self.topic
         functions.invoke(FunctionName=name, InvocationType="Event", Payload=json.dumps(event))
         [letter] = wait_for("the dead letter", self.dead_letters)
@@ -246,11 +246,11 @@ class Deployment(unittest.TestCase):
         self.assertEqual(redrive, queue["QueueArn"])
         self.assertEqual(queue["MessageRetentionPeriod"], "1209600")
 
-    def test_6_the_schedule_has_a_name_that_aws_takes_under_a_long_stack_name(self):
+    def test_6_under_a_long_stack_name_the_schedules_name_fits(self):
         [schedule] = client("scheduler", self.theirs).list_schedules()["Schedules"]
         self.assertLessEqual(len(schedule["Name"]), 64)
 
-    def test_6_the_log_says_why(self):
+    def test_6_the_log_has_the_reason(self):
         text = self.log_with("billing started")
         self.assertIn("billing started: no image yet; parent image java 1.0.0/1", text)
         self.assertIn('"Namespace":"ImageCascade"', text)

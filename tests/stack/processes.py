@@ -1,4 +1,4 @@
-"""What runs beside a test, and how does it wait for it?"""
+"""Which processes run beside a test, and how does the test wait for them?"""
 
 import os
 import signal
@@ -11,12 +11,12 @@ import boto3
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 
-# How long anything may take: a minute's schedule twice, or a build of the functions.
-PATIENCE_SECONDS = 300
+# The longest wait: a schedule of a minute twice, or a build of the functions.
+TIMEOUT_SECONDS = 300
 
 
 class Processes:
-    """Processes that end, with all that they have started, when the block does."""
+    """Processes that end with the block, together with everything that they have started."""
 
     def __init__(self):
         self.running = []
@@ -50,13 +50,13 @@ def free_port() -> int:
 
 
 def wait_for(what: str, condition):
-    """The first answer of `condition` that is something."""
-    until = time.monotonic() + PATIENCE_SECONDS
+    """The first truthy answer of `condition`."""
+    until = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < until:
         if answer := condition():
             return answer
         time.sleep(0.2)
-    raise AssertionError(f"{what}: not within {PATIENCE_SECONDS} s")
+    raise AssertionError(f"{what}: not within {TIMEOUT_SECONDS} s")
 
 
 def answers(url: str) -> bool:

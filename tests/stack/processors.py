@@ -1,4 +1,4 @@
-"""Is each zip of dist/ a program for the processor that its name says?
+"""Is each zip of dist/ a program for the processor in its name?
 
     python processors.py DIST
 """

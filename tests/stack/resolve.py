@@ -1,7 +1,7 @@
-"""What does a transformed template say, for one choice of its parameters?
+"""What does a transformed template contain, for one choice of its parameters?
 
-Each resource of the stack stands for its logical id: `Ref` and `Fn::GetAtt` of `DeadLetters` are
-`DeadLetters` and `DeadLetters.Arn`, so that a test can say what connects with what.
+A resource is represented by its logical id: `Ref` and `Fn::GetAtt` of `DeadLetters` are `DeadLetters`
+and `DeadLetters.Arn`, so that a test can say what is connected with what.
 """
 
 import re
@@ -99,6 +99,6 @@ class Stack:
 
     def exists(self, name: str):
         resource = self.template["Resources"].get(name)
-        assert resource, f"{name} is no resource"
+        assert resource, f"{name} is not a resource"
         condition = resource.get("Condition")
-        assert self.holds(condition), f"{name} is named, but {condition} does not hold"
+        assert self.holds(condition), f"{name} is referenced, but {condition} does not hold"

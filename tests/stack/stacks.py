@@ -1,4 +1,4 @@
-"""The template as CloudFormation sees it, for each choice of its parameters that makes a difference."""
+"""The template as CloudFormation sees it, for each choice of parameters that makes a difference."""
 
 import sys
 from pathlib import Path
@@ -28,8 +28,8 @@ COMPONENT_KEYS = [
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
 STACKS = {
-    "as it comes": Stack(TEMPLATE),
-    "with all that can be switched on": Stack(
+    "with defaults": Stack(TEMPLATE),
+    "with everything enabled": Stack(
         TEMPLATE,
         DryRun="false",
         ListenToImageEvents="true",
@@ -47,11 +47,11 @@ STACKS = {
         ComponentKeyArns=",".join(COMPONENT_KEYS),
         KeepOnDelete="true",
     ),
-    "on a topic of another account": Stack(
+    "with a topic of another account": Stack(
         TEMPLATE, GoldTopicArn=FOREIGN_TOPIC, ResumeTag="false", NotificationsAlarm="false"
     ),
-    "on a topic of another Region": Stack(TEMPLATE, GoldTopicArn=TOPIC_OF_ANOTHER_REGION),
+    "with a topic of another Region": Stack(TEMPLATE, GoldTopicArn=TOPIC_OF_ANOTHER_REGION),
 }
 
-AS_IT_COMES = STACKS["as it comes"]
-WITH_ALL = STACKS["with all that can be switched on"]
+WITH_DEFAULTS = STACKS["with defaults"]
+WITH_EVERYTHING = STACKS["with everything enabled"]

@@ -1,8 +1,8 @@
-"""Does everything in the transformed template connect with what it needs?
+"""Is everything in the transformed template connected with what it needs?
 
-What CloudFormation accepts may still not work: a subscription without a permission, a dead-letter
-queue without a right to write to it, a topic whose key the publisher may not use. Each test looks at
-every choice of the parameters that makes a difference.
+A template that CloudFormation accepts may still not work: a subscription without a permission, a
+dead-letter queue to which the service may not send, a topic whose key the publisher may not use. Each
+test covers every choice of parameters that makes a difference.
 """
 
 import json
@@ -11,14 +11,14 @@ from collections import Counter
 
 from resolve import Stack
 from stacks import (
-    AS_IT_COMES,
+    WITH_DEFAULTS,
     COMPONENT_KEYS,
     FOREIGN_TOPIC,
     OWN_KEY,
     STACKS,
     TEMPLATE,
     TOPIC_OF_ANOTHER_REGION,
-    WITH_ALL,
+    WITH_EVERYTHING,
 )
 
 FUNCTIONS = {
@@ -50,7 +50,7 @@ class Connections(unittest.TestCase):
         )
 
     def queue(self, stack):
-        """The logical id of the one queue that there is."""
+        """The logical id of the only queue."""
         [queue] = stack.of("AWS::SQS::Queue")
         return queue
 
@@ -58,7 +58,7 @@ class Connections(unittest.TestCase):
         return f"{self.queue(stack)}.Arn"
 
     def may_queue(self, stack, service, source):
-        """Whether the queue's policy lets a service write on behalf of `source` alone."""
+        """Whether the queue's policy lets a service send on behalf of `source` only."""
         [policy] = stack.of("AWS::SQS::QueuePolicy").values()
         self.assertEqual(policy["Queues"], [self.queue(stack)])
         return any(
@@ -81,7 +81,7 @@ class Connections(unittest.TestCase):
             for it in self.statements(stack, role)
         )
 
-    def test_the_gold_topic_reaches_the_function_that_cascades(self):
+    def test_the_gold_topic_invokes_gold_cascade(self):
         for stack in self.stacks():
             topic = stack.parameters["GoldTopicArn"] or "GoldTopic"
             lambdas = [
@@ -92,23 +92,23 @@ class Connections(unittest.TestCase):
             [it] = lambdas
             self.assertEqual((it["TopicArn"], it["Endpoint"]), (topic, "GoldCascade.Arn"))
             self.assertEqual(it["FilterPolicyScope"], "MessageBody")
-            # Image Builder's own message, and EventBridge's event that was sent through the topic.
+            # Image Builder's notification, and an EventBridge event that a rule sent to the topic.
             of_its_own, of_an_event = it["FilterPolicy"]["$or"]
             self.assertEqual(of_its_own["state"]["status"], ENDED)
             self.assertEqual(of_an_event["detail"]["state"]["status"], ENDED)
             self.assertTrue(self.may_invoke(stack, "sns.amazonaws.com", topic, "GoldCascade"))
 
-    def test_what_the_subscription_cannot_deliver_is_kept(self):
+    def test_undeliverable_notifications_go_to_the_dead_letter_queue(self):
         for stack in self.stacks():
             topic = stack.parameters["GoldTopicArn"] or "GoldTopic"
             for it in stack.of("AWS::SNS::Subscription").values():
-                # SNS takes no queue of another Region than the topic's.
+                # SNS accepts only a queue in the topic's Region.
                 if it["Protocol"] == "lambda" and topic != TOPIC_OF_ANOTHER_REGION:
                     redrive = it["RedrivePolicy"]["deadLetterTargetArn"]
                     self.assertEqual(redrive, self.queue_arn(stack))
             self.assertTrue(self.may_queue(stack, "sns.amazonaws.com", topic))
 
-    def test_a_topic_of_another_region_is_subscribed_to_there(self):
+    def test_a_topic_of_another_region_is_subscribed_in_its_region(self):
         regions = {}
         for stack in self.stacks():
             [it] = (
@@ -126,7 +126,7 @@ class Connections(unittest.TestCase):
             },
         )
 
-    def test_the_schedule_reaches_the_check_and_keeps_what_it_cannot_deliver(self):
+    def test_the_schedule_invokes_the_check_and_has_a_dead_letter_queue(self):
         for stack in self.stacks():
             [schedule] = stack.of("AWS::Scheduler::Schedule").values()
             target = schedule["Target"]
@@ -138,7 +138,7 @@ class Connections(unittest.TestCase):
             role = target["RoleArn"].removesuffix(".Arn")
             trust = stack.of("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]["Statement"]
             self.assertEqual(each(trust[0]["Principal"]["Service"]), ["scheduler.amazonaws.com"])
-            # Else the scheduler could be used for another account's schedule.
+            # Otherwise another account's schedule could use the role.
             of_this_account = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
             self.assertEqual(trust[0]["Condition"], of_this_account)
             for action, resource in [
@@ -147,7 +147,7 @@ class Connections(unittest.TestCase):
             ]:
                 self.assertTrue(self.role_may(stack, role, action, resource), action)
 
-    def test_each_rule_reaches_its_function_and_keeps_what_it_cannot_deliver(self):
+    def test_each_rule_invokes_its_function_and_has_a_dead_letter_queue(self):
         targets = {}
         for stack in self.stacks():
             for name, rule in stack.of("AWS::Events::Rule").items():
@@ -168,7 +168,7 @@ class Connections(unittest.TestCase):
             },
         )
 
-    def test_a_failed_invocation_is_kept_after_its_retries(self):
+    def test_a_failed_invocation_goes_to_the_dead_letter_queue_after_its_retries(self):
         for stack in self.stacks():
             configs = {
                 it["FunctionName"]: it
@@ -184,17 +184,17 @@ class Connections(unittest.TestCase):
                     self.role_may(stack, role, "sqs:SendMessage", self.queue_arn(stack))
                 )
 
-    def test_the_queue_keeps_for_two_weeks_and_is_encrypted_without_a_key_of_ours(self):
+    def test_the_queue_keeps_messages_for_two_weeks_and_is_encrypted_by_sqs(self):
         for stack in self.stacks():
             [queue] = stack.of("AWS::SQS::Queue").values()
             self.assertEqual(queue["MessageRetentionPeriod"], 14 * 24 * 3600)
-            # A key of ours would have to let SNS, EventBridge, Lambda and the scheduler in.
+            # A key of the stack would have to admit SNS, EventBridge, Lambda and the scheduler.
             self.assertTrue(queue["SqsManagedSseEnabled"])
             self.assertNotIn("KmsMasterKeyId", queue)
 
-    def test_each_publisher_may_use_the_topics_key_for_topics_alone(self):
-        [key] = AS_IT_COMES.of("AWS::KMS::Key")
-        statements = AS_IT_COMES.of("AWS::KMS::Key")[key]["KeyPolicy"]["Statement"]
+    def test_each_publisher_may_use_the_key_for_the_topics_only(self):
+        [key] = WITH_DEFAULTS.of("AWS::KMS::Key")
+        statements = WITH_DEFAULTS.of("AWS::KMS::Key")[key]["KeyPolicy"]["Statement"]
         by_sid = {it["Sid"]: it for it in statements}
         topics = {"kms:EncryptionContext:aws:sns:topicArn": "arn:aws:sns:us-east-1:123456789012:*"}
         for sid in ["ImageBuilderPublishes", "AlarmsPublish"]:
@@ -225,7 +225,7 @@ class Connections(unittest.TestCase):
 
     def test_the_keys_policy_names_no_principal_that_may_not_exist(self):
         """KMS refuses such a policy, and Image Builder's role exists only once it has been used."""
-        [key] = AS_IT_COMES.of("AWS::KMS::Key").values()
+        [key] = WITH_DEFAULTS.of("AWS::KMS::Key").values()
         for it in key["KeyPolicy"]["Statement"]:
             principal = it["Principal"]
             if principal == {"AWS": "*"}:
@@ -239,11 +239,11 @@ class Connections(unittest.TestCase):
                 service = {"Service": "cloudwatch.amazonaws.com"}
                 self.assertIn(principal, [account, service])
 
-    def test_with_a_key_of_the_account_no_key_is_made(self):
-        self.assertEqual(len(AS_IT_COMES.of("AWS::KMS::Key")), 1)
-        self.assertEqual(WITH_ALL.of("AWS::KMS::Key"), {})
+    def test_given_a_key_of_the_account_then_no_key_is_created(self):
+        self.assertEqual(len(WITH_DEFAULTS.of("AWS::KMS::Key")), 1)
+        self.assertEqual(WITH_EVERYTHING.of("AWS::KMS::Key"), {})
 
-    def test_topics_and_queue_refuse_what_comes_without_tls(self):
+    def test_topics_and_queue_refuse_requests_without_tls(self):
         kinds = {"AWS::SNS::TopicPolicy": "Topics", "AWS::SQS::QueuePolicy": "Queues"}
         for stack in self.stacks():
             protected = set()
@@ -259,7 +259,7 @@ class Connections(unittest.TestCase):
             made = {*stack.of("AWS::SNS::Topic"), *stack.of("AWS::SQS::Queue")}
             self.assertEqual(protected, made)
 
-    def test_a_topic_with_a_policy_still_lets_image_builder_alarms_and_account_publish(self):
+    def test_topic_policies_allow_image_builder_alarms_and_the_account_to_publish(self):
         for stack in self.stacks():
             for policy in stack.of("AWS::SNS::TopicPolicy").values():
                 [topic] = policy["Topics"]
@@ -277,7 +277,7 @@ class Connections(unittest.TestCase):
                         alarms["Condition"], {"StringEquals": {"aws:SourceAccount": "123456789012"}}
                     )
 
-    def test_other_accounts_subscribe_only_where_they_are_named(self):
+    def test_other_accounts_may_subscribe_only_if_they_are_named(self):
         def others(stack):
             policy = stack.of("AWS::SNS::TopicPolicy")["GoldTopicPolicy"]["PolicyDocument"]
             return [
@@ -286,8 +286,8 @@ class Connections(unittest.TestCase):
                 if it["Sid"] == "OthersSubscribe"
             ]
 
-        self.assertEqual(others(AS_IT_COMES), [])
-        self.assertEqual(others(WITH_ALL), [(["210987654321", "310987654321"], "sns:Subscribe")])
+        self.assertEqual(others(WITH_DEFAULTS), [])
+        self.assertEqual(others(WITH_EVERYTHING), [(["210987654321", "310987654321"], "sns:Subscribe")])
 
     def test_every_role_has_the_boundary_and_the_path(self):
         for stack in self.stacks():
@@ -299,9 +299,9 @@ class Connections(unittest.TestCase):
                 boundary = stack.parameters["PermissionsBoundary"] or None
                 self.assertEqual(role.get("PermissionsBoundary"), boundary, name)
                 self.assertEqual(role["Path"], stack.parameters["RolePath"], name)
-        self.assertEqual(WITH_ALL.parameters["RolePath"], "/platform/")
+        self.assertEqual(WITH_EVERYTHING.parameters["RolePath"], "/platform/")
 
-    def test_pipelines_are_tagged_with_our_tag_alone_and_only_where_it_is_allowed(self):
+    def test_pipelines_may_be_tagged_with_the_resume_tag_only_and_only_if_enabled(self):
         for stack in self.stacks():
             tagging = [
                 it
@@ -310,7 +310,7 @@ class Connections(unittest.TestCase):
             ]
             self.assertEqual(len(tagging), stack.parameters["ResumeTag"] == "true")
             for it in tagging:
-                # `ForAllValues` holds also where there is no key at all.
+                # `ForAllValues` also holds if there is no key at all.
                 self.assertEqual(
                     it["Condition"],
                     {
@@ -324,7 +324,7 @@ class Connections(unittest.TestCase):
                 variables = it["Environment"]["Variables"]
                 self.assertEqual(variables["RESUME_TAG"], stack.parameters["ResumeTag"])
 
-    def test_starting_a_pipeline_includes_what_depends_on_it(self):
+    def test_the_permission_to_start_includes_its_dependent_actions(self):
         for stack in self.stacks():
             for function in FUNCTIONS:
                 for action in ["GetImagePipeline", "StartImagePipelineExecution"]:
@@ -333,7 +333,7 @@ class Connections(unittest.TestCase):
                         self.role_may(stack, f"{function}Role", f"imagebuilder:{action}", own)
                     )
 
-    def test_parameters_are_read_by_prefix_and_never_all(self):
+    def test_parameters_may_be_read_by_prefix_only(self):
         public = "arn:aws:ssm:us-east-1::parameter/aws/service/*"
         of_image_builder = "arn:aws:ssm:us-east-1:*:parameter/imagebuilder/*"
         of_prefixes = ["arn:*:ssm:*:*:parameter/golden/*", "arn:*:ssm:*:*:parameter/shared-*"]
@@ -345,7 +345,7 @@ class Connections(unittest.TestCase):
                     if it["Action"] == "ssm:GetParameters"
                 ]
                 self.assertEqual(statements[0]["Resource"], [public, of_image_builder])
-                if stack is not WITH_ALL:
+                if stack is not WITH_EVERYTHING:
                     self.assertEqual(len(statements), 1)
                     continue
                 [_, by_prefix] = statements
@@ -353,9 +353,9 @@ class Connections(unittest.TestCase):
                 here = {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}
                 self.assertEqual(by_prefix["Condition"], here)
 
-    def test_a_change_of_each_parameter_that_may_be_read_by_prefix_runs_a_check(self):
-        self.assertNotIn("ParameterEvents", AS_IT_COMES.of("AWS::Events::Rule"))
-        pattern = json.loads(WITH_ALL.of("AWS::Events::Rule")["ParameterEvents"]["EventPattern"])
+    def test_a_change_of_a_parameter_of_a_prefix_runs_a_check(self):
+        self.assertNotIn("ParameterEvents", WITH_DEFAULTS.of("AWS::Events::Rule"))
+        pattern = json.loads(WITH_EVERYTHING.of("AWS::Events::Rule")["ParameterEvents"]["EventPattern"])
         self.assertEqual(
             pattern,
             {
@@ -370,20 +370,20 @@ class Connections(unittest.TestCase):
             },
         )
 
-    def test_components_are_decrypted_with_the_keys_that_are_named_through_image_builder(self):
+    def test_components_may_be_decrypted_with_the_named_keys_through_image_builder_only(self):
         for stack in self.stacks():
             decrypting = [
                 it
                 for it in self.statements(stack, "DependencyCheckRole")
                 if it["Sid"] == "ReadsEncryptedComponents"
             ]
-            self.assertEqual(len(decrypting), stack is WITH_ALL)
+            self.assertEqual(len(decrypting), stack is WITH_EVERYTHING)
             for it in decrypting:
                 self.assertEqual((it["Action"], it["Resource"]), ("kms:Decrypt", COMPONENT_KEYS))
                 through = {"kms:ViaService": "imagebuilder.us-east-1.amazonaws.com*"}
                 self.assertEqual(it["Condition"], {"StringLike": through})
 
-    def test_in_a_vpc_lambda_may_make_interfaces_and_the_functions_code_may_not(self):
+    def test_in_a_vpc_lambda_may_create_network_interfaces_and_the_code_may_not(self):
         for stack in self.stacks():
             for name, function in stack.of("AWS::Lambda::Function").items():
                 vpc = function.get("VpcConfig")
@@ -392,24 +392,24 @@ class Connections(unittest.TestCase):
                     for it in self.statements(stack, f"{name}Role")
                     if "ec2:CreateNetworkInterface" in each(it["Action"])
                 ]
-                self.assertEqual(len(connecting), stack is WITH_ALL)
-                if stack is not WITH_ALL:
+                self.assertEqual(len(connecting), stack is WITH_EVERYTHING)
+                if stack is not WITH_EVERYTHING:
                     self.assertIsNone(vpc)
                     continue
                 self.assertEqual(
                     vpc, {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
                 )
-                # The key is there in what a function's code calls.
+                # Calls of the function's code have this key.
                 by_lambda_alone = {"Null": {"lambda:SourceFunctionArn": "true"}}
                 self.assertEqual(connecting[0]["Condition"], by_lambda_alone)
 
-    def test_concurrency_is_reserved_only_where_it_is_asked_for(self):
+    def test_concurrency_is_reserved_only_if_configured(self):
         for stack in self.stacks():
             for function in stack.of("AWS::Lambda::Function").values():
                 reserved = function.get("ReservedConcurrentExecutions")
-                self.assertEqual(reserved, "5" if stack is WITH_ALL else None)
+                self.assertEqual(reserved, "5" if stack is WITH_EVERYTHING else None)
 
-    def test_logs_and_dead_letters_stay_only_where_they_are_to(self):
+    def test_logs_and_dead_letters_are_kept_only_if_configured(self):
         kinds = ("AWS::SQS::Queue", "AWS::Logs::LogGroup")
         for stack in self.stacks():
             policy = "Retain" if stack.parameters["KeepOnDelete"] == "true" else "Delete"
@@ -418,16 +418,16 @@ class Connections(unittest.TestCase):
             for it in kept:
                 self.assertEqual((it["DeletionPolicy"], it["UpdateReplacePolicy"]), (policy,) * 2)
 
-    def test_what_is_kept_is_like_what_is_not(self):
+    def test_kept_resources_equal_those_that_are_deleted(self):
         resources = TEMPLATE["Resources"]
         for name in ["DeadLetters", "GoldCascadeLogs", "DependencyCheckLogs"]:
             one, other = resources[name], resources[f"Kept{name}"]
             self.assertEqual(one["Properties"], other["Properties"])
 
-    def test_the_mail_address_is_not_shown(self):
+    def test_the_mail_address_is_hidden(self):
         self.assertIs(TEMPLATE["Parameters"]["ReportEmail"]["NoEcho"], True)
 
-    def test_each_function_writes_to_a_log_group_that_forgets(self):
+    def test_each_function_writes_to_its_log_group_with_retention(self):
         for stack in self.stacks():
             groups = stack.of("AWS::Logs::LogGroup")
             for function, it in stack.of("AWS::Lambda::Function").items():
@@ -438,7 +438,7 @@ class Connections(unittest.TestCase):
                 role = it["Role"].removesuffix(".Arn")
                 self.assertTrue(self.role_may(stack, role, "logs:PutLogEvents", f"{group}.Arn"))
 
-    def test_traces_are_made_where_they_may_be_sent(self):
+    def test_tracing_is_active_only_with_the_permission_to_send_traces(self):
         for stack in self.stacks():
             traces = stack.parameters["Traces"] == "true"
             for it in stack.of("AWS::Lambda::Function").values():
@@ -446,7 +446,7 @@ class Connections(unittest.TestCase):
                 self.assertEqual(it.get("TracingConfig", {}).get("Mode") == "Active", traces)
                 self.assertEqual(self.role_may(stack, role, "xray:PutTraceSegments", "*"), traces)
 
-    def test_every_alarm_reports_beginning_and_end_of_a_metric_that_exists(self):
+    def test_every_alarm_reports_beginning_and_end_and_has_an_existing_metric(self):
         metrics = {
             "ImageCascade": {
                 "Failures",
@@ -486,12 +486,12 @@ class Connections(unittest.TestCase):
                     watched.add((metric["Namespace"], metric["MetricName"]))
         self.assertEqual(watched, {(space, it) for space, names in metrics.items() for it in names})
 
-    def test_no_alarm_is_about_errors_that_retries_remove(self):
+    def test_no_alarm_is_about_errors_that_retries_fix(self):
         for stack in self.stacks():
             for alarm in stack.of("AWS::CloudWatch::Alarm").values():
                 self.assertNotIn('"Errors"', json.dumps(alarm))
 
-    def test_in_a_dry_run_no_alarm_is_about_what_a_dry_run_does_not_do(self):
+    def test_in_a_dry_run_there_are_no_alarms_about_builds(self):
         about_builds = {
             "PipelineIsBehind",
             "BuildsChangeNothing",
@@ -499,16 +499,16 @@ class Connections(unittest.TestCase):
             "StartsAreMany",
             "NotificationsDoNotArrive",
         }
-        alarms = set(WITH_ALL.of("AWS::CloudWatch::Alarm"))
+        alarms = set(WITH_EVERYTHING.of("AWS::CloudWatch::Alarm"))
         self.assertLessEqual(about_builds, alarms)
-        self.assertEqual(set(AS_IT_COMES.of("AWS::CloudWatch::Alarm")), alarms - about_builds)
+        self.assertEqual(set(WITH_DEFAULTS.of("AWS::CloudWatch::Alarm")), alarms - about_builds)
 
-    def test_a_fleet_without_topics_can_do_without_the_alarm_about_notifications(self):
+    def test_the_alarm_about_notifications_can_be_switched_off(self):
         stack = Stack(TEMPLATE, DryRun="false", NotificationsAlarm="false")
         self.assertNotIn("NotificationsDoNotArrive", stack.of("AWS::CloudWatch::Alarm"))
 
-    def test_nothing_is_named_by_us_so_that_no_name_is_too_long_or_taken(self):
-        """A stack of a StackSet has a name of 60 characters and more; a schedule's has 64 at most."""
+    def test_no_resource_has_a_fixed_name(self):
+        """The stack name of a StackSet has more than 60 characters, and a schedule's name at most 64."""
         for parameters in [{}, {"KeepOnDelete": "true", "ListenToImageEvents": "true"}]:
             stack = Stack(TEMPLATE, **parameters)
             for name, resource in stack.resources.items():
@@ -517,11 +517,11 @@ class Connections(unittest.TestCase):
                     is_reference = isinstance(value, str) and value in stack.resources
                     self.assertFalse(names_itself and not is_reference, f"{name}.{key}")
 
-    def test_nothing_starts_until_a_parameter_allows_it(self):
-        for function in AS_IT_COMES.of("AWS::Lambda::Function").values():
+    def test_the_default_is_a_dry_run(self):
+        for function in WITH_DEFAULTS.of("AWS::Lambda::Function").values():
             self.assertEqual(function["Environment"]["Variables"]["DRY_RUN"], "true")
 
-    def test_mail_is_sent_only_where_there_is_an_address(self):
+    def test_mail_is_sent_only_to_a_given_address(self):
         for stack in self.stacks():
             mails = [
                 it for it in stack.of("AWS::SNS::Subscription").values() if it["Protocol"] == "email"
@@ -530,10 +530,10 @@ class Connections(unittest.TestCase):
             for it in mails:
                 self.assertEqual(it["TopicArn"], "ReportTopic")
 
-    def test_code_and_processor_are_decided_by_one_line(self):
-        """`sam build` compiles for the line that `sam deploy` deploys; no parameter can differ."""
+    def test_one_line_decides_code_and_processor(self):
+        """`sam build` compiles for the line that `sam deploy` deploys, so no parameter can contradict it."""
         self.assertNotIn("Architecture", TEMPLATE["Parameters"])
-        for function in AS_IT_COMES.of("AWS::Lambda::Function").values():
+        for function in WITH_DEFAULTS.of("AWS::Lambda::Function").values():
             self.assertIn(function["Architectures"], [["arm64"], ["x86_64"]])
 
 

@@ -1,4 +1,4 @@
-"""Is the template that tools/dist makes one that every account and every StackSet can deploy?"""
+"""Can every account and every StackSet deploy the template that tools/dist makes?"""
 
 import json
 import unittest
@@ -6,7 +6,7 @@ import unittest
 from resolve import Stack
 from stacks import TEMPLATE
 
-# The folder of the tools is on the path by now.
+# `stacks` has put the folder of the tools on the path.
 import dist
 
 
@@ -30,23 +30,23 @@ def code(template: dict, **parameters: str) -> dict[str, tuple]:
 
 class Dist(unittest.TestCase):
     def test_it_has_no_macro(self):
-        """StackSets with service-managed permissions refuse every one."""
+        """StackSets with service-managed permissions refuse macros."""
         text = dist.written(PLAIN)
         for macro in ["Transform", "AWS::Serverless", "AWS::LanguageExtensions", "AWS::Include"]:
             self.assertNotIn(macro, text)
 
-    def test_it_is_small_enough_for_a_request_without_a_bucket(self):
-        self.assertLess(len(dist.written(PLAIN).encode()), dist.MOST_BYTES)
+    def test_it_fits_a_request_without_a_bucket(self):
+        self.assertLess(len(dist.written(PLAIN).encode()), dist.MAX_BYTES)
         self.assertEqual(json.loads(dist.written(PLAIN)), PLAIN)
 
-    def test_the_processor_chooses_the_code(self):
+    def test_the_processor_selects_the_code(self):
         for architecture in dist.ARCHITECTURES:
             chosen = code(PLAIN, CodeBucket="bucket", Architecture=architecture)
             for binary, function in dist.FUNCTIONS.items():
                 key = f"image-cascade/{binary}-{architecture}-000000000000.zip"
                 self.assertEqual(chosen[function], ([architecture], "bucket", key))
 
-    def test_a_processor_that_was_not_built_for_cannot_be_chosen(self):
+    def test_a_processor_without_code_cannot_be_selected(self):
         plain = dist.plain(keys("0", ["x86_64"]), "1.2.3")
         self.assertEqual(plain["Parameters"]["Architecture"]["AllowedValues"], ["x86_64"])
         self.assertEqual(plain["Parameters"]["Architecture"]["Default"], "x86_64")
@@ -61,13 +61,13 @@ class Dist(unittest.TestCase):
         chosen = code(PLAIN, CodeBucket="bucket", CodeKeyPrefix="")
         self.assertEqual(chosen["GoldCascade"][2], "gold-cascade-arm64-000000000000.zip")
 
-    def test_other_code_changes_the_keys_of_the_code_and_nothing_else(self):
-        """So an update of the code is an update of the stack, and replaces nothing beside it."""
+    def test_other_code_changes_the_keys_of_the_code_only(self):
+        """So new code is an update of the stack, and the update replaces nothing else."""
         before, after = dist.written(PLAIN), dist.written(dist.plain(keys("f" * 12), "1.2.3"))
         self.assertNotEqual(before, after)
         self.assertEqual(before, after.replace("f" * 12, "0" * 12))
 
-    def test_it_is_the_same_stack_as_sams(self):
+    def test_it_is_the_same_stack_as_with_sam(self):
         for section in ["Resources", "Outputs"]:
             self.assertEqual(PLAIN[section].keys(), TEMPLATE[section].keys())
         for name, resource in TEMPLATE["Resources"].items():

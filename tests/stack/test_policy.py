@@ -1,4 +1,4 @@
-"""Does the stack keep the rules of rules.guard, and does each rule refuse something?
+"""Does the stack keep the rules of rules.guard, and does each rule refuse a stack that breaks it?
 
 The rules are evaluated by AWS CloudFormation Guard, as a library.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cfn_guard_rs import run_checks
 
-from stacks import AS_IT_COMES, STACKS
+from stacks import WITH_DEFAULTS, STACKS
 
 RULES = (Path(__file__).parent / "rules.guard").read_text()
 
@@ -20,7 +20,7 @@ def kept_and_broken(resources: dict) -> tuple[set[str], set[str]]:
 
 
 class Policy(unittest.TestCase):
-    def test_every_rule_is_kept_for_every_choice_of_the_parameters(self):
+    def test_every_rule_holds_for_every_choice_of_parameters(self):
         all_rules = set()
         for name, stack in STACKS.items():
             with self.subTest(name):
@@ -53,21 +53,21 @@ class Policy(unittest.TestCase):
                 change("Key/Properties/KeyPolicy/Statement/0/Condition", {}),
                 change("Key/Properties/KeyPolicy/Statement/1/Condition", {}),
             ],
-            "topics_and_queues_refuse_what_comes_without_tls": [
+            "topics_and_queues_refuse_requests_without_tls": [
                 change("DeadLettersPolicy/Properties/PolicyDocument/Statement", []),
             ],
-            "queues_are_encrypted_and_keep_for_two_weeks": [
+            "queues_are_encrypted_and_keep_messages_for_two_weeks": [
                 change("DeadLetters/Properties/MessageRetentionPeriod", 345600),
             ],
-            "nothing_is_lost_on_the_way": [
+            "failed_deliveries_are_kept": [
                 change("GoldCascadeImageEnded/Properties/RedrivePolicy", None),
                 change("DependencyCheckTick/Properties/Target/DeadLetterConfig", None),
             ],
-            "logs_end": [change("GoldCascadeLogs/Properties/RetentionInDays", None)],
-            "functions_run_as_they_are_built": [
+            "logs_have_retention": [change("GoldCascadeLogs/Properties/RetentionInDays", None)],
+            "functions_match_their_build": [
                 change("GoldCascade/Properties/Handler", "index.handler"),
             ],
-            "rights_are_named": [
+            "permissions_are_named": [
                 change(f"{role}/Policies/0/PolicyDocument/Statement/0/Action", "imagebuilder:*"),
                 change(f"{role}/Policies/0/PolicyDocument/Statement/2/Resource", "*"),
                 change(f"{role}/ManagedPolicyArns", ["arn:aws:iam::aws:policy/PowerUserAccess"]),
@@ -87,7 +87,7 @@ class Policy(unittest.TestCase):
         for rule, changes in planted.items():
             for number, plant in enumerate(changes):
                 with self.subTest(rule, number=number):
-                    resources = copy.deepcopy(AS_IT_COMES.resources)
+                    resources = copy.deepcopy(WITH_DEFAULTS.resources)
                     plant(resources)
                     self.assertIn(rule, kept_and_broken(resources)[1])
         self.assertEqual(len(planted), RULES.count("\nrule "))

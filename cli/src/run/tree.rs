@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use emulator::account::short;
 use emulator::cloud::Cloud;
-use emulator::fleet::{FLEET, Member, Promise, pipeline_arn};
+use emulator::demo_fleet::{FLEET, Member, Promise, pipeline_arn};
 use emulator::image_builder::BuildView;
 
 /// An act of the run.
@@ -123,7 +123,7 @@ fn last_reports(cloud: &Cloud) -> BTreeMap<String, (String, String)> {
             let started =
                 line.pointer("/outcome/result").and_then(Value::as_str) == Some("started");
             let decision = if started { "started".to_owned() } else { text("decision") };
-            if started || decision == "leave" {
+            if started || decision == "skip" {
                 reported.insert(text("pipeline"), (decision, text("sentence")));
             }
         }

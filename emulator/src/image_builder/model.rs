@@ -1,8 +1,8 @@
 //! Is a request one that the API takes?
 //!
 //! `api.json` holds, for each operation that is emulated, the method, path and input constraints
-//! of AWS's published API model (`imagebuilder/2019-12-02` in botocore 1.44.5, Apache-2.0), and
-//! the bare names of the others, so that a call to one of them can be named.
+//! of AWS's published API model (`imagebuilder/2019-12-02`, Apache-2.0), and the bare names of the
+//! others, so that a call to one of them can be named. `tools/api-model` writes it.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

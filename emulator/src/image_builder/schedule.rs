@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn expressions_come_due_in_their_time_zone() {
+    fn given_an_expression_with_a_time_zone_then_it_is_due_in_that_zone() {
         assert_eq!(next("cron(0 0 * * ? *)", None), "2026-03-29T00:00:00Z");
         assert_eq!(next("cron(0 9 ? * 1 *)", None), "2026-03-29T09:00:00Z", "1 is Sunday");
         assert_eq!(next("cron(0 9 ? * MON *)", None), "2026-03-30T09:00:00Z");
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_comes_due_is_refused() {
+    fn given_an_expression_that_is_never_due_then_it_is_refused() {
         for expression in
             ["", "hourly", "cron(0 0 * *)", "cron(0 99 * * ? *)", "rate(0 days)", "rate(1 week)"]
         {

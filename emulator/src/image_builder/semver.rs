@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_user_guides_own_example_resolves_as_it_says() {
+    fn given_the_user_guides_example_then_it_resolves_as_documented() {
         let versions = [[2, 2, 4], [1, 7, 8], [1, 6, 8]];
         let newest =
             |pattern| versions.into_iter().filter(|v| selects(pattern, *v) == Some(true)).max();
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recipe_created_by_pattern_gets_the_next_version() {
+    fn given_a_recipe_created_by_pattern_then_it_gets_the_next_version() {
         assert_eq!(next("1.0.x", [[1, 0, 4], [1, 1, 9]].into_iter()), Some([1, 0, 5]));
         assert_eq!(next("x.x.x", [].into_iter()), Some([1, 0, 0]));
         assert_eq!(next("2.1.x", [].into_iter()), Some([2, 1, 0]));

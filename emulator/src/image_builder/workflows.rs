@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_workflow_ends_when_the_build_is_available() {
+    fn given_an_available_build_then_its_last_workflow_has_ended() {
         let history = [
             (0, "PENDING"),
             (4, "BUILDING"),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workflow_that_fails_or_is_cancelled_says_so_and_a_retry_marks_it() {
+    fn given_a_failed_or_cancelled_workflow_then_its_status_says_so_and_a_retry_marks_it() {
         let history = [
             (0, "PENDING"),
             (4, "BUILDING"),

@@ -103,7 +103,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_states_that_matter_pass_and_others_do_not() {
+    fn given_a_filter_by_state_then_only_those_states_pass() {
         let policy = r#"{"state":{"status":["AVAILABLE","FAILED"]}}"#;
         assert!(passes(policy, &json!({ "arn": "a", "state": { "status": "FAILED" } })));
         assert!(!passes(policy, &json!({ "state": { "status": "CANCELLED" } })));
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_several_alternatives_is_enough() {
+    fn given_several_alternatives_then_one_match_is_enough() {
         let policy = r#"{"$or":[{"state":{"status":["FAILED"]}},{"detail":{"state":{"status":["FAILED"]}}}]}"#;
         assert!(check(policy).is_ok());
         let failed = json!({ "state": { "status": "FAILED" } });
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn one_alternative_alone_is_a_name_like_any_other() {
+    fn given_an_or_with_one_alternative_then_it_is_a_plain_attribute_name() {
         // AWS: https://docs.aws.amazon.com/sns/latest/dg/and-or-logic.html#or-operator
         assert!(check(r#"{"$or":[{"state":["FAILED"]}]}"#).is_err());
         let reserved = r#"{"$or":[{"prefix":"a"},{"suffix":"b"}]}"#;
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn operators_compare_as_they_say() {
+    fn given_filter_operators_then_they_compare_as_documented() {
         let passes = |policy: &str| passes(policy, &json!({ "name": "gold-linux" }));
         assert!(passes(r#"{"name":[{"prefix":"gold"}]}"#));
         assert!(passes(r#"{"name":[{"anything-but":["web"]}]}"#));

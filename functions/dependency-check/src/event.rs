@@ -64,7 +64,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn ticks_changed_parameters_and_nothing_ask_for_the_whole_fleet() {
+    fn given_a_tick_a_changed_parameter_or_no_selection_then_the_whole_fleet_is_checked() {
         for event in [
             json!({ "detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": "{}" }),
             json!({ "detail-type": "Scheduled Event", "source": "aws.events", "detail": {} }),
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_said() {
+    fn given_an_event_that_cannot_be_read_then_the_error_says_why() {
         let error = |event| Chain(&Request::parse(event).unwrap_err()).to_string();
         insta::assert_snapshot!(
             [

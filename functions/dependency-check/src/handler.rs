@@ -1,10 +1,9 @@
-//! What does one check bring about?
+//! What does an invocation of `dependency-check` do?
 
-use image_cascade::Clients;
-use image_cascade::budget::Budget;
-use image_cascade::cascade::{FinishError, cascade, finish};
-use image_cascade::error::{Chain, one_line};
-use image_cascade::report::{Event, Failed, Report, Tick};
+use image_cascade::error::Chain;
+use image_cascade::foreign_text::one_line;
+use image_cascade::invocation::{FinishError, Invocation};
+use image_cascade::report::{Cause, Tick, Trigger};
 use image_cascade::scope::Scope;
 use image_cascade::settings::Settings;
 use lambda_runtime::Diagnostic;
@@ -15,13 +14,13 @@ use crate::event::Request;
 
 const FUNCTION: &str = "dependency-check";
 
-/// Why an invocation has to be made again.
+/// Why an invocation has to be retried.
 #[derive(Debug, Error)]
 pub enum HandleError {
     /// The event asks for nothing that can be done.
     #[error("{0}")]
     Event(String),
-    /// Something is not finished, or nobody was told.
+    /// Something is not finished, or the report was not published.
     #[error(transparent)]
     Finish(#[from] FinishError),
 }
@@ -36,41 +35,29 @@ impl From<HandleError> for Diagnostic {
     }
 }
 
-/// Checks what the event asks for. `budget` is the invocation's time. The answer is the report,
-/// as JSON.
+/// Checks what the event asks for. Returns the report as JSON.
 ///
 /// # Errors
-/// An event that cannot be read, and whatever is not finished: Lambda retries the invocation, and
-/// keeps it in the dead-letter queue after that.
-pub async fn handle(
-    settings: &Settings,
-    clients: &Clients,
-    event: Value,
-    budget: Budget,
-) -> Result<Value, HandleError> {
+/// An event that cannot be read, and what is not finished: Lambda retries the invocation, and keeps it
+/// in the dead-letter queue after that.
+pub async fn handle(invocation: Invocation<'_>, event: Value) -> Result<Value, HandleError> {
     let due = event.get("time").and_then(Value::as_str).and_then(|time| time.parse().ok());
-    let tick = Tick { at: due.unwrap_or_else(|| budget.now()), period: settings.check_period };
+    let at = due.unwrap_or_else(|| invocation.deadline.now());
+    let tick = Tick { at, period: invocation.settings.check_period };
     let Request { selection, dry_run } = Request::parse(event).map_err(|error| {
         let error = one_line(&Chain(&error).to_string());
         tracing::error!("{error}");
         HandleError::Event(error)
     })?;
-    let settings = Settings { dry_run: dry_run || settings.dry_run, ..settings.clone() };
-    let cause = format!("check of {selection}");
-    tracing::info!("{cause}");
-    let scope = Scope::Fleet(&selection);
-    let event = match cascade(clients, scope, &cause, &settings, budget).await {
-        Ok(event) if event.pipelines.is_empty() && event.stopped.is_none() => {
-            Event::ignored(&cause, "there is no such pipeline")
-                .routine(selection.is_everything(), tick)
-        }
-        Ok(event) => event.routine(selection.is_everything(), tick),
-        Err(error) => {
-            let failed = Failed::from(&error);
-            tracing::error!(retryable = failed.retryable, "{cause}: {}", failed.error);
-            Event::failed(&cause, failed)
-        }
+    let settings =
+        Settings { dry_run: dry_run || invocation.settings.dry_run, ..invocation.settings.clone() };
+    let invocation = Invocation { settings: &settings, ..invocation };
+    let cause = Cause {
+        sentence: format!("check of {selection}"),
+        id: None,
+        image: None,
+        trigger: Trigger::Check { whole_fleet: selection.is_everything(), tick },
     };
-    let report = Report::new(FUNCTION, settings.dry_run, vec![event]);
-    Ok(finish(clients, &settings, report, budget.now()).await?)
+    let report = invocation.run(Scope::Fleet(&selection), cause).await;
+    Ok(invocation.finish(FUNCTION, vec![report]).await?)
 }

@@ -1,7 +1,8 @@
 //! How does the function run in Lambda?
 
 use image_cascade::Clients;
-use image_cascade::budget::Budget;
+use image_cascade::deadline::Deadline;
+use image_cascade::invocation::Invocation;
 use image_cascade::logging::log_from;
 use image_cascade::settings::Settings;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -22,8 +23,9 @@ pub async fn run() -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<_>| {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
         let now = jiff::Timestamp::now();
-        let budget = Budget::until(now, event.context.deadline);
-        handle(&settings, &clients, event.payload, budget).await
+        let deadline = Deadline::until(now, event.context.deadline);
+        let invocation = Invocation { clients: &clients, settings: &settings, deadline };
+        handle(invocation, event.payload).await
     }))
     .await
 }

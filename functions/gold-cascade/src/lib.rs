@@ -3,6 +3,7 @@
 //! Subscribed to the SNS topic that the infrastructure configurations name. [`handle`] is the
 //! whole function; [`run`] wires it to Lambda.
 
+mod delivery;
 mod handler;
 mod run;
 

@@ -21,7 +21,7 @@ pub struct Play {
     /// What goes wrong.
     pub faults: Vec<Fault>,
     /// What becomes of each build, in the order in which they start.
-    pub fates: Vec<ScriptedBuild>,
+    pub scripted_builds: Vec<ScriptedBuild>,
     /// By how many seconds the functions' clock is ahead.
     pub skew_seconds: i64,
     /// Which triggers are on.
@@ -66,7 +66,7 @@ pub struct Drawn {
     pub enabled: bool,
     /// How it names its recipe's version.
     pub recipe: &'static str,
-    /// Image Builder's own schedule: the hours between, and whether it heeds dependencies.
+    /// Image Builder's own schedule: the hours between, and whether it waits for dependency updates.
     pub schedule: Option<(u8, bool)>,
     /// How it begins.
     pub begins: Begins,
@@ -90,7 +90,7 @@ pub enum Parent {
     Base,
     /// The parameter.
     Parameter,
-    /// An AMI, for ever.
+    /// An AMI, which never changes.
     Ami,
     /// The image of a pipeline, in this form.
     Pipeline(usize, &'static str),
@@ -112,16 +112,16 @@ pub enum Step {
     /// The recipe that a pipeline runs is deleted and made again under its version, on this parent if
     /// one is given, with these components.
     RecipeAgain(usize, Option<Parent>, [bool; 3]),
-    /// Somebody runs a pipeline.
+    /// A pipeline is run by hand.
     Run(usize),
     /// An image is built by hand from a pipeline's recipe, without the pipeline: by the pipeline's own
     /// configuration, or by another one.
     CreateImage(usize, bool),
-    /// Somebody runs every pipeline on Amazon's image.
+    /// Every pipeline on Amazon's image is run by hand.
     RunGolds,
-    /// Somebody cancels what a pipeline builds.
+    /// A pipeline's build is cancelled.
     Cancel(usize),
-    /// Somebody switches a pipeline on or off.
+    /// A pipeline is enabled or disabled.
     Switch(usize, bool),
     /// A pipeline is created that was not there.
     Create(usize),
@@ -137,7 +137,7 @@ pub enum Step {
     Lie(Kind),
     /// It tells the truth again.
     Truth(Kind),
-    /// The parameter comes to hold an AMI of nobody, or the one of a pipeline's newest image.
+    /// The parameter gets an AMI of no pipeline, or the one of a pipeline's newest image.
     Parameter(Option<usize>),
     /// Something unreadable is published.
     Garbage,
@@ -197,13 +197,13 @@ pub fn play(seed: u64) -> Play {
     let latency = choose(&mut rng, &[20, 200, 3_000]);
     // A short time leaves room for the usual answers, and not for slow ones.
     let short = latency < 3_000 && rng.u8(0..6) == 0;
-    let fates = (0..60).map(|_| fate(&mut rng)).collect();
+    let scripted_builds = (0..60).map(|_| fate(&mut rng)).collect();
     Play {
         seed,
         pipelines,
         steps,
         faults,
-        fates,
+        scripted_builds,
         skew_seconds: if rng.u8(0..4) == 0 { rng.i64(-300..=300) } else { 0 },
         triggers: choose(
             &mut rng,
@@ -293,7 +293,7 @@ fn parent(rng: &mut Rng, index: usize, size: usize) -> Parent {
         0..=1 => Parent::Base,
         2..=3 => Parent::Parameter,
         4 => Parent::Ami,
-        // Anybody, so that there are circles.
+        // Any pipeline, so that there are cycles.
         5 => Parent::Pipeline(rng.usize(0..size), "x.x.x"),
         _ if index == 0 => Parent::Base,
         _ => Parent::Pipeline(rng.usize(0..index), choose(rng, &FORMS)),

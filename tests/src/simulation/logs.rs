@@ -37,7 +37,7 @@ pub fn listen() {
     LISTENING.call_once(|| {
         let ours = Targets::new().with_target("image_cascade", Level::INFO);
         let listener = tracing_subscriber::registry().with(Listener.with_filter(ours));
-        // Whoever listens already hears it in our place, and the comparison says that it is silent.
+        // An earlier subscriber gets the log instead, and the comparison fails on an empty one.
         let _ = tracing::subscriber::set_global_default(listener);
     });
 }
@@ -62,7 +62,7 @@ impl<S: Subscriber> Layer<S> for Listener {
             image: fields.0.remove("image.arn"),
         };
         if !said.outcome.is_empty() {
-            // Outside of an invocation nobody is listening.
+            // Outside an invocation no buffer collects.
             let _ = LINES.try_with(|lines| lines.borrow_mut().push(said));
         }
     }

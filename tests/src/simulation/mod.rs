@@ -21,6 +21,7 @@ use emulator::clock::Clock;
 use emulator::cloud::Cloud;
 use emulator::deploy;
 use emulator::faults::Kind;
+use emulator::fleet::Fleet;
 use emulator::functions;
 use emulator::iam::Role;
 use emulator::lambda::{Code, Deployment, Handler};
@@ -33,7 +34,7 @@ use serde_json::Value;
 use draw::{Play, SHORTAGES, Step, Triggers};
 use oracle::Verdict;
 use watch::{HIDE_THE_PARENT, Watch};
-use world::World;
+use world::{Fleets, World};
 
 use crate::wire;
 
@@ -80,7 +81,7 @@ pub fn run(seed: u64, tracing: bool) -> Outcome {
 
 async fn played(play: &Play, tracing: bool) -> Outcome {
     match set_up(play, tracing) {
-        Ok((cloud, watch)) => go_on(play, &cloud, &watch).await,
+        Ok((cloud, watch, fleets)) => go_on(play, &cloud, &watch, fleets).await,
         Err(error) => Outcome {
             violations: vec![format!("the cloud cannot be set up: {error}")],
             trace: String::new(),
@@ -94,11 +95,11 @@ fn topic(name: &str) -> String {
     format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}")
 }
 
-/// The functions, deployed with the template's rights, and nobody subscribed yet.
+/// The functions, deployed with the template's rights, without a subscription yet.
 fn set_up(
     play: &Play,
     tracing: bool,
-) -> Result<(Cloud, Watch), Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<(Cloud, Watch, Fleets), Box<dyn std::error::Error + Send + Sync>> {
     let cloud = Cloud::new(Clock::starting_at("2026-11-23T12:00:00Z".parse()?), Duration::ZERO)?;
     let ahead = SignedDuration::from_secs(play.skew_seconds);
     let watch = Watch::new(cloud.now(), cloud.state().parameters.clone(), ahead, tracing);
@@ -129,7 +130,12 @@ fn set_up(
             dead_letter_queue: Some(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTERS}")),
         });
     }
-    Ok((cloud, watch))
+    let topic = topic(GOLD_TOPIC);
+    let fleets = Fleets {
+        fleet: Fleet::new(&cloud, "standard", Some(&topic))?,
+        elsewhere: Fleet::new(&cloud, "elsewhere", Some(&topic))?,
+    };
+    Ok((cloud, watch, fleets))
 }
 
 /// A handler whose invocations are seen to begin and to end, however they end.
@@ -156,9 +162,9 @@ fn watched(handler: Handler, cloud: &Cloud, watch: &Watch) -> Handler {
     })
 }
 
-async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch) -> Outcome {
+async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch, fleets: Fleets) -> Outcome {
     let topic = topic(GOLD_TOPIC);
-    let mut world = World::new(cloud, watch, play, topic.clone());
+    let mut world = World::new(cloud, watch, play, topic.clone(), fleets);
     let mut wired = Ok(());
     if play.triggers != Triggers::Rules {
         wired = deploy::subscribe(cloud, &topic);
@@ -172,7 +178,7 @@ async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch) -> Outcome {
     {
         let mut state = cloud.state();
         state.image_builder.set_build_time(Duration::from_mins(20));
-        state.image_builder.scripted_builds.extend(play.fates.iter().cloned());
+        state.image_builder.scripted_builds.extend(play.scripted_builds.iter().cloned());
         state.rate_limit = play.pace.map(|(rate, burst)| RateLimit::new(rate, burst));
         state.call_listener = Some(Box::new(watch.clone()));
         for fault in &play.faults {
@@ -196,8 +202,8 @@ async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch) -> Outcome {
             world.act(Step::Truth(*kind));
         }
     }
-    come_to_rest(play, cloud, watch).await;
-    // Without a subscriber nobody hears it.
+    play_to_rest(play, cloud, watch).await;
+    // Without a subscription no function gets it.
     let heard = play.triggers != Triggers::Rules;
     tell(play, cloud, watch, if heard { &world.garbage } else { &[] })
 }
@@ -214,7 +220,7 @@ async fn stand_still(cloud: &Cloud, watch: &Watch) {
 }
 
 /// Waits until nothing happens by itself any more. The longest delay of a message is two days.
-/// Nobody waits for a play that is lost: pipelines that start one another for ever never rest.
+/// A lost play is not waited for: pipelines that start one another without end never rest.
 async fn rest(cloud: &Cloud, watch: &Watch) {
     let until = cloud.now() + Duration::from_hours(24 * 4);
     while !cloud.is_at_rest() && !watch.seen().is_lost() {
@@ -240,7 +246,7 @@ async fn check(play: &Play, cloud: &Cloud, watch: &Watch) -> Option<Value> {
         watch.seen().violation(cloud.now(), what);
         return None;
     }
-    // Nothing waits for a try that there was not: a build from before its reason came to be is none.
+    // Nothing waits for a try that there was not: a build from before its reason is none.
     // Where nothing but dates tells what an image lacks, four good images a day are the bound,
     // whatever they were built for: a fifth waits. Where the record of a parent's workflows is gone,
     // a build that began while the parent's ran counts as a try, and the next one is later for it.
@@ -304,7 +310,9 @@ fn hold_under_lies(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value) {
                 tells(&verdict, said) || (hides_the_parent && said == "up-to-date")
             }
             // Each start has been judged by itself, and was one of what lacked something then.
-            Verdict::Current => tells(&verdict, said) || ["rebuild", "for-parent"].contains(&said),
+            Verdict::Current => {
+                tells(&verdict, said) || ["rebuild", "for-ancestor"].contains(&said)
+            }
         };
         if !fits {
             let what = format!("under lies {pipeline} is {verdict:?}, and the check says {said}");
@@ -320,11 +328,11 @@ fn truth(cloud: &Cloud, watch: &Watch) -> Vec<(String, Verdict, bool)> {
 }
 
 /// What a check says of a pipeline that waits after a try.
-const PAUSES: [&str; 2] = ["pause", "shortage"];
+const PAUSES: [&str; 2] = ["retry-pause", "shortage"];
 
 /// The same, and what it says of one that it has just tried again, or that a parent which it has
 /// tried again was to start.
-const WAITS_OR_TRIES: [&str; 4] = ["pause", "shortage", "rebuild", "for-parent"];
+const WAITS_OR_TRIES: [&str; 4] = ["retry-pause", "shortage", "rebuild", "for-ancestor"];
 
 /// What a check says of a pipeline, as a code.
 fn said_of<'a>(report: &'a Value, pipeline: &str) -> &'a str {
@@ -342,7 +350,7 @@ fn tells(verdict: &Verdict, said: &str) -> bool {
             ["parent-unresolved", "component-unresolved", "parameter-unresolved"].contains(&said)
         }
         Verdict::Fixed => ["pinned", "not-comparable"].contains(&said),
-        Verdict::NeverBack => said == "never-back",
+        Verdict::NeverBack => said == "built-on-newer",
         Verdict::Current => said == "up-to-date",
         Verdict::Behind(_) => false,
     }
@@ -350,13 +358,13 @@ fn tells(verdict: &Verdict, said: &str) -> bool {
 
 /// A bounded number of checks makes every pipeline that can be current, current, and the last
 /// report says the truth of every other one.
-async fn come_to_rest(play: &Play, cloud: &Cloud, watch: &Watch) {
+async fn play_to_rest(play: &Play, cloud: &Cloud, watch: &Watch) {
     let mut last = Value::Null;
     for round in 0.. {
         let Some(report) = check(play, cloud, watch).await else { return };
         last = report;
         let codes: Vec<&str> = lines(&last).filter_map(code).collect();
-        let stopped = last["events"][0].get("stopped").is_some();
+        let stopped = last["events"][0].get("interrupted").is_some();
         let waits = last["totals"]["started"] != 0 || last["totals"]["waiting"] != 0 || stopped;
         // Long pauses end only to begin again: for those whose builds fail, whatever is done.
         let is_settled = |pipeline: &(String, Verdict, bool)| match pipeline {
@@ -405,9 +413,12 @@ fn lines(report: &Value) -> impl Iterator<Item = &Value> {
     events.flat_map(|event| event["pipelines"].as_array().into_iter().flatten())
 }
 
-/// Why a pipeline was not started, as a code.
+/// Why a pipeline was not started, as a code, or what was decided in its place.
 fn code(line: &Value) -> Option<&str> {
-    line.pointer("/because/code").or(line.get("decision")).and_then(Value::as_str)
+    match line.get("decision")?.as_str()? {
+        "wait" | "skip" => line.pointer("/reasons/0/code")?.as_str(),
+        decision => Some(decision),
+    }
 }
 
 /// Whether reports, logs, dead letters and Image Builder's own history tell the same story.
@@ -455,7 +466,8 @@ fn tell(play: &Play, cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcom
     }
     let payloads = state.invocations.iter().map(|(_, result)| result);
     let timed_out = payloads.clone().filter(|it| it.payload["errorType"] == "Sandbox.Timedout");
-    let stopped = payloads.clone().filter(|it| it.payload["events"][0].get("stopped").is_some());
+    let stopped =
+        payloads.clone().filter(|it| it.payload["events"][0].get("interrupted").is_some());
     let shortages = state.image_builder.builds().into_iter().filter_map(|it| it.reason);
     let shortages = shortages.filter(|reason| SHORTAGES.contains(&&**reason)).count();
     let components = play.pipelines.iter().map(|it| &it.components);
@@ -470,7 +482,7 @@ fn tell(play: &Play, cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcom
     let mut counts = BTreeMap::from([
         ("recipes with one component twice", components.clone().filter(twice).count() as u64),
         ("recipes with two versions of a component", components.filter(beside).count() as u64),
-        ("builds that failed for want of capacity", shortages as u64),
+        ("builds that failed for lack of capacity", shortages as u64),
         ("lies that lasted to the end", play.standing.len() as u64),
         ("seeds", 1),
         ("calls", seen.calls),

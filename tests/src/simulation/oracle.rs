@@ -45,7 +45,7 @@ enum Through {
 pub struct Part {
     /// What it is: an ARN, an AMI, or what the recipe has written.
     pub name: String,
-    /// When it came to be what it is; an image, when it became AVAILABLE.
+    /// When it got its present content; an image, when it became AVAILABLE.
     pub since: Option<Timestamp>,
 }
 
@@ -54,7 +54,7 @@ pub struct Part {
 pub struct Ended {
     /// When it was asked for.
     pub created: Timestamp,
-    /// Whether it failed for want of capacity or quota.
+    /// Whether it failed for lack of capacity or quota.
     pub shortage: bool,
 }
 
@@ -204,7 +204,7 @@ impl Oracle<'_> {
         }
     }
 
-    /// The images that count as a pipeline's: those of its executions, and those that somebody made
+    /// The images that count as a pipeline's: those of its executions, and those of `CreateImage`
     /// without it from the recipe that it runs and the configurations that it names.
     fn images(&mut self, pipeline: &Value, recipe: &Value) -> Vec<Value> {
         let arn = text(pipeline, "arn");
@@ -224,7 +224,7 @@ impl Oracle<'_> {
     }
 
     /// The builds of a pipeline that run, each with when it was asked for: those of its executions,
-    /// and those that somebody made without it and that will bring what it lacks.
+    /// and those of `CreateImage` without it and that will bring what it lacks.
     pub fn running(&mut self, pipeline: &str) -> Vec<(String, Timestamp)> {
         let since = self.parts(pipeline).into_iter().filter_map(|part| part.since).max();
         let Some(pipeline) = self.pipeline(pipeline) else { return Vec::new() };
@@ -280,7 +280,7 @@ impl Oracle<'_> {
         parts
     }
 
-    /// The builds that ended and were asked for after everything had come to be that the pipeline
+    /// The builds that ended and were asked for after everything existed that the pipeline
     /// would be built from now, newest first. What they did not bring, the next one will hardly
     /// bring: it has to wait.
     pub fn tries(&mut self, pipeline: &str) -> Vec<Ended> {

@@ -39,7 +39,7 @@ pub struct Seen {
     began: Timestamp,
     parameters: ParameterStore,
     tracing: bool,
-    /// What happened, in order, if somebody wants to read it.
+    /// What happened, in order, if a trace is wanted.
     pub trace: String,
     /// What must not have happened.
     pub violations: Vec<String>,
@@ -47,7 +47,7 @@ pub struct Seen {
     pub ours: BTreeMap<String, (String, String)>,
     /// When each invocation began.
     invocations: BTreeMap<String, Timestamp>,
-    /// Invocations that have come to their own end.
+    /// Invocations that have ended by themselves.
     pub completed: BTreeSet<String>,
     /// The builds that logs say were started: of which pipeline.
     pub logged: BTreeMap<String, String>,
@@ -201,7 +201,7 @@ impl Seen {
 
     /// Whether builds of ours come no faster than they may while nothing moves that they are built
     /// from: the second an hour after the first, the third two hours after that, and then one a day.
-    /// One that failed for want of capacity is no try; the next comes an hour after it.
+    /// One that failed for lack of capacity is no try; the next comes an hour after it.
     fn space(
         &mut self,
         pipeline: &str,
@@ -240,7 +240,7 @@ impl Seen {
             && passed(*last) < pause_after(1)
         {
             let passed = now.duration_since(*last);
-            result = Err(format!("{passed:#} after a build that failed for want of capacity"));
+            result = Err(format!("{passed:#} after a build that failed for lack of capacity"));
         }
         chain.builds.push((image.to_owned(), now));
         result
@@ -254,7 +254,7 @@ impl Seen {
         self.note(at, || format!("{caller} begins: {}", about(event)));
     }
 
-    /// An invocation has come to its own end, and has `said` in its log what it did.
+    /// An invocation has ended by itself, and has `said` in its log what it did.
     pub fn ends(
         &mut self,
         caller: &str,
@@ -279,7 +279,7 @@ impl Seen {
         });
     }
 
-    /// An invocation is over, however it came to that.
+    /// An invocation is over, by itself or not.
     pub fn is_over(&mut self) {
         self.running -= 1;
     }
@@ -287,7 +287,7 @@ impl Seen {
     /// Whether the world has moved something about a pipeline since `since`.
     fn is_excused(&self, pipeline: &str, since: Timestamp, image_builder: &ImageBuilder) -> bool {
         let touched = [self.touched.get(pipeline).copied(), self.moved].into_iter().flatten();
-        // Somebody else may start the same pipeline between our look and our start.
+        // Another caller may start the same pipeline between our look and our start.
         let others = image_builder
             .executions()
             .iter()

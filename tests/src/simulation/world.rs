@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use emulator::account::{ACCOUNT, REGION};
 use emulator::cloud::Cloud;
 use emulator::deploy;
 use emulator::faults::Fault;
-use emulator::image_builder::{Doc, ResponseFault};
+use emulator::fleet::{Fleet, StartCondition, arn, pipeline, pipeline_arn, recipe};
+use emulator::image_builder::{ApiError, Doc, ResponseFault};
 use emulator::sns::Message;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -19,6 +19,15 @@ use super::oracle::{Oracle, Verdict};
 use super::watch::Watch;
 
 const PARAMETER: &str = "/golden/ami";
+
+/// The infrastructures of the world.
+#[derive(Debug)]
+pub struct Fleets {
+    /// What the pipelines build in.
+    pub fleet: Fleet,
+    /// What no pipeline builds in.
+    pub elsewhere: Fleet,
+}
 
 /// The world around the functions.
 pub struct World<'a> {
@@ -30,32 +39,25 @@ pub struct World<'a> {
     pub play: &'a Play,
     /// The gold-image topic.
     pub topic: String,
-    infrastructure: String,
-    /// An infrastructure that no pipeline builds in.
-    elsewhere: String,
+    fleets: Fleets,
     /// How often each thing has moved.
     moves: BTreeMap<String, usize>,
-    tokens: usize,
     /// The unreadable messages that were published.
     pub garbage: Vec<String>,
 }
 
 impl<'a> World<'a> {
-    /// The fleet as it begins, with an image for each pipeline that has one. Nobody hears of it.
-    pub fn new(cloud: &'a Cloud, watch: &'a Watch, play: &'a Play, topic: String) -> Self {
-        let mut world = Self {
-            cloud,
-            watch,
-            play,
-            topic,
-            infrastructure: String::new(),
-            elsewhere: String::new(),
-            moves: BTreeMap::new(),
-            tokens: 0,
-            garbage: Vec::new(),
-        };
-        world.infrastructure = world.create_infrastructure("standard");
-        world.elsewhere = world.create_infrastructure("elsewhere");
+    /// The fleet as it begins, with an image for each pipeline that has one. None is announced.
+    pub fn new(
+        cloud: &'a Cloud,
+        watch: &'a Watch,
+        play: &'a Play,
+        topic: String,
+        fleets: Fleets,
+    ) -> Self {
+        let moves = BTreeMap::new();
+        let garbage = Vec::new();
+        let mut world = Self { cloud, watch, play, topic, fleets, moves, garbage };
         {
             let builder = &mut cloud.state().image_builder;
             builder.give_numbers_again(play.numbers_again);
@@ -76,10 +78,10 @@ impl<'a> World<'a> {
         for index in 0..play.pipelines.len() {
             if play.pipelines[index].begins == Begins::Built {
                 world.run(index);
-                world.settle();
+                world.fleets.fleet.settle();
             }
         }
-        world.settle();
+        world.fleets.fleet.settle();
         world.must_be_there();
         world
     }
@@ -99,42 +101,18 @@ impl<'a> World<'a> {
         }
     }
 
-    fn settle(&self) {
-        let now = self.cloud.now();
-        let _unheard = self.cloud.state().image_builder.advance(now);
+    /// What became of a change. A refusal is no fault here: a step may want what cannot be had, such
+    /// as to cancel a build that has ended.
+    fn done<T>(&self, what: &str, outcome: Result<T, ApiError>) -> Option<T> {
+        let refused = |error| {
+            let now = self.cloud.now();
+            self.watch.seen().note(now, || format!("world: {what}: {error}"));
+        };
+        outcome.map_err(refused).ok()
     }
 
-    /// Calls Image Builder. A refusal is the world's own business: what it wanted was not to be
-    /// had, such as to cancel a build that has ended.
-    fn call(&mut self, operation: &str, members: &Value) -> Option<Doc> {
-        let mut members = members.clone();
-        if operation.starts_with("Create")
-            || operation.starts_with("Update")
-            || operation.starts_with("Start")
-            || operation.starts_with("Cancel")
-        {
-            self.tokens += 1;
-            members["clientToken"] = format!("world-{}", self.tokens).into();
-        }
-        let now = self.cloud.now();
-        let answer = self.cloud.state().image_builder.call_unfaulted(operation, &members, now);
-        self.cloud.wake();
-        match answer {
-            Ok(doc) => Some(doc),
-            Err(error) => {
-                self.watch.seen().note(now, || format!("world: {operation}: {}", error.message));
-                None
-            }
-        }
-    }
-
-    fn create_infrastructure(&mut self, name: &str) -> String {
-        let made = self.call(
-            "CreateInfrastructureConfiguration",
-            &json!({ "name": name, "instanceProfileName": "profile", "snsTopicArn": self.topic }),
-        );
-        let arn = made.as_ref().and_then(|it| it.get("infrastructureConfigurationArn"));
-        arn.and_then(Value::as_str).map(str::to_owned).unwrap_or_default()
+    fn call(&self, operation: &str, members: Value) -> Option<Doc> {
+        self.done(operation, self.fleets.fleet.call(operation, members))
     }
 
     fn name(index: usize) -> String {
@@ -143,7 +121,7 @@ impl<'a> World<'a> {
 
     /// The ARN of a pipeline.
     pub fn pipeline(index: usize) -> String {
-        format!("arn:aws:imagebuilder:{REGION}:{ACCOUNT}:image-pipeline/{}", Self::name(index))
+        pipeline_arn(&Self::name(index))
     }
 
     fn count(&mut self, what: &str) -> usize {
@@ -159,49 +137,31 @@ impl<'a> World<'a> {
     }
 
     fn create_recipe_version(
-        &mut self,
+        &self,
         index: usize,
         version: &str,
         parent: Parent,
         components: &[&str],
     ) -> bool {
-        let container = self.is_container(index);
-        let own = |rest: &str| format!("arn:aws:imagebuilder:{REGION}:{ACCOUNT}:{rest}");
         let parent = match parent {
-            Parent::Base => {
-                format!("arn:aws:imagebuilder:{REGION}:aws:image/amazon-linux-2023-x86/x.x.x")
-            }
+            Parent::Base => "aws:image/amazon-linux-2023-x86/x.x.x".to_owned(),
             Parent::Parameter => format!("ssm:{PARAMETER}"),
             Parent::Ami => "ami-0cd12345db678d90f".to_owned(),
-            Parent::Pipeline(above, form) => own(&format!("image/{}/{form}", Self::name(above))),
+            Parent::Pipeline(above, form) => format!("image/{}/{form}", Self::name(above)),
         };
-        let components: Vec<Value> =
-            components.iter().map(|it| json!({ "componentArn": own(it) })).collect();
-        let mut recipe = json!({
-            "name": Self::name(index), "semanticVersion": version, "parentImage": parent,
-        });
-        let operation = if container {
-            recipe["containerType"] = "DOCKER".into();
-            recipe["dockerfileTemplateData"] = "FROM {{{ imagebuilder:parentImage }}}".into();
-            recipe["platformOverride"] = "Linux".into();
-            recipe["targetRepository"] =
-                json!({ "service": "ECR", "repositoryName": Self::name(index) });
-            "CreateContainerRecipe"
-        } else {
-            "CreateImageRecipe"
-        };
-        if !components.is_empty() {
-            recipe["components"] = components.into();
+        let mut described = recipe(Self::name(index)).version(version).on(parent);
+        if self.is_container(index) {
+            described = described.container();
         }
-        self.call(operation, &recipe).is_some()
+        let described = described.components(components);
+        self.done("a recipe", self.fleets.fleet.add_recipe(&described)).is_some()
     }
 
     /// The member that names a pipeline's recipe, and its ARN in this version.
     fn recipe(&self, index: usize, version: &str) -> (String, String) {
         let kind = if self.is_container(index) { "container" } else { "image" };
         let name = Self::name(index);
-        let arn = format!("arn:aws:imagebuilder:{REGION}:{ACCOUNT}:{kind}-recipe/{name}/{version}");
-        (format!("{kind}RecipeArn"), arn)
+        (format!("{kind}RecipeArn"), arn(&format!("{kind}-recipe/{name}/{version}")))
     }
 
     /// The recipe that a pipeline runs is deleted, and another one is made under its version. Where a
@@ -217,10 +177,10 @@ impl<'a> World<'a> {
             if self.is_container(index) { "DeleteContainerRecipe" } else { "DeleteImageRecipe" };
         let input = json!({ member: arn });
         let mut stood_in_the_way = false;
-        if self.call(operation, &input).is_none() {
+        if self.call(operation, input.clone()).is_none() {
             let pipeline = json!({ "imagePipelineArn": Self::pipeline(index) });
-            stood_in_the_way = self.call("DeleteImagePipeline", &pipeline).is_some();
-            self.call(operation, &input);
+            stood_in_the_way = self.call("DeleteImagePipeline", pipeline).is_some();
+            self.call(operation, input);
         }
         if self.create_recipe_version(index, &version, parent, components) {
             self.watch.seen().happens("recipes deleted and made again");
@@ -251,16 +211,17 @@ impl<'a> World<'a> {
             self.watch.seen().happens("pipelines whose images were all deleted");
         }
         for build in builds {
-            self.call("DeleteImage", &json!({ "imageBuildVersionArn": build.arn }));
+            self.call("DeleteImage", json!({ "imageBuildVersionArn": build.arn }));
         }
         self.run(index);
     }
 
     fn create_image(&mut self, index: usize, own: bool) {
         let (member, arn) = self.recipe(index, self.play.pipelines[index].recipe);
-        let infrastructure = if own { &self.infrastructure } else { &self.elsewhere };
-        let request = json!({ member: arn, "infrastructureConfigurationArn": infrastructure });
-        if self.call("CreateImage", &request).is_some() {
+        let fleet = if own { &self.fleets.fleet } else { &self.fleets.elsewhere };
+        let request =
+            json!({ member: arn, "infrastructureConfigurationArn": fleet.infrastructure() });
+        if self.call("CreateImage", request).is_some() {
             self.watch.seen().happens(if own {
                 "images made without their pipeline, by its configurations"
             } else {
@@ -271,24 +232,20 @@ impl<'a> World<'a> {
 
     fn create_pipeline(&mut self, index: usize) {
         let Drawn { recipe, enabled, schedule, .. } = &self.play.pipelines[index];
-        let (member, arn) = self.recipe(index, recipe);
-        let mut pipeline = json!({
-            "name": Self::name(index),
-            "infrastructureConfigurationArn": self.infrastructure,
-            "status": if *enabled { "ENABLED" } else { "DISABLED" },
-        });
-        pipeline[member] = arn.into();
-        if let Some((hours, heeds)) = schedule {
-            pipeline["schedule"] = json!({
-                "scheduleExpression": format!("rate({hours} hours)"),
-                "pipelineExecutionStartCondition": if *heeds {
-                    "EXPRESSION_MATCH_AND_DEPENDENCY_UPDATES_AVAILABLE"
-                } else {
-                    "EXPRESSION_MATCH_ONLY"
-                },
-            });
+        let name = Self::name(index);
+        let mut described = pipeline(&name).runs(format!("{name}/{recipe}")).enabled(*enabled);
+        if self.is_container(index) {
+            described = described.container();
         }
-        self.call("CreateImagePipeline", &pipeline);
+        if let Some((hours, waits_for_updates)) = schedule {
+            let condition = if *waits_for_updates {
+                StartCondition::DependencyUpdatesAvailable
+            } else {
+                StartCondition::ExpressionMatchOnly
+            };
+            described = described.schedule(&format!("rate({hours} hours)"), condition);
+        }
+        self.done("a pipeline", self.fleets.fleet.add(&described));
     }
 
     fn is_container(&self, index: usize) -> bool {
@@ -327,10 +284,10 @@ impl<'a> World<'a> {
             }
         }
         change(&mut update);
-        self.call("UpdateImagePipeline", &update);
+        self.call("UpdateImagePipeline", update);
     }
 
-    /// Takes Image Builder's own schedules away, so that the world comes to rest.
+    /// Takes Image Builder's own schedules away, so that the world can rest.
     pub fn end_schedules(&mut self) {
         for index in 0..self.play.pipelines.len() {
             if self.play.pipelines[index].schedule.is_some() {
@@ -344,20 +301,14 @@ impl<'a> World<'a> {
     }
 
     fn run(&mut self, index: usize) {
-        let arn = Self::pipeline(index);
-        self.call("StartImagePipelineExecution", &json!({ "imagePipelineArn": arn }));
+        self.done("a build", self.fleets.fleet.run(&Self::name(index)));
     }
 
     /// The first version of a component has a new build.
     fn rework(&mut self, component: &str) {
         let build = self.count(&format!("{component} again"));
         let data = format!("name: {component} again {build}\n  - exit 0");
-        self.call(
-            "CreateComponent",
-            &json!({
-                "name": component, "semanticVersion": "1.0.0", "platform": "Linux", "data": data,
-            }),
-        );
+        self.done("a component", self.fleets.fleet.release(component, "1.0.0", &data));
     }
 
     fn release(&mut self, component: &str, quality: Quality) {
@@ -366,13 +317,9 @@ impl<'a> World<'a> {
             Quality::Good => "exit 0",
             Quality::Broken => "exit 1",
         };
-        self.call(
-            "CreateComponent",
-            &json!({
-                "name": component, "semanticVersion": format!("1.{minor}.0"), "platform": "Linux",
-                "data": format!("name: {component} {minor}\n  - {command}"),
-            }),
-        );
+        let version = format!("1.{minor}.0");
+        let data = format!("name: {component} {minor}\n  - {command}");
+        self.done("a component", self.fleets.fleet.release(component, &version, &data));
     }
 
     fn put_parameter(&mut self, value: &str) {
@@ -459,7 +406,7 @@ impl<'a> World<'a> {
             Step::Cancel(index) => {
                 let running = ["PENDING", "BUILDING", "TESTING", "DISTRIBUTING", "INTEGRATING"];
                 if let Some((image, _)) = self.builds(index, &running).pop() {
-                    self.call("CancelImageCreation", &json!({ "imageBuildVersionArn": image }));
+                    self.call("CancelImageCreation", json!({ "imageBuildVersionArn": image }));
                 }
             }
             Step::Switch(index, on) => self.update(index, |update| {
@@ -469,21 +416,21 @@ impl<'a> World<'a> {
             Step::Delete(index) => {
                 self.call(
                     "DeleteImagePipeline",
-                    &json!({ "imagePipelineArn": Self::pipeline(index) }),
+                    json!({ "imagePipelineArn": Self::pipeline(index) }),
                 );
             }
             Step::Deprecate(index) => {
                 if let Some((image, _)) = self.builds(index, &["AVAILABLE"]).pop() {
                     self.call(
                         "StartResourceStateUpdate",
-                        &json!({ "resourceArn": image, "state": { "status": "DEPRECATED" } }),
+                        json!({ "resourceArn": image, "state": { "status": "DEPRECATED" } }),
                     );
                 }
             }
             Step::DeleteImage(index) => {
                 if let [(image, _), _, ..] = &self.builds(index, &["AVAILABLE"])[..] {
                     let image = image.clone();
-                    self.call("DeleteImage", &json!({ "imageBuildVersionArn": image }));
+                    self.call("DeleteImage", json!({ "imageBuildVersionArn": image }));
                 }
             }
             Step::Parameter(of) => {

@@ -1,0 +1,11 @@
+//! The only folder that names types of the SDK.
+
+mod clients;
+pub mod image_builder;
+mod parameter_store;
+mod rate_limited;
+mod rate_limiter;
+mod request_error;
+mod service_config;
+
+pub use clients::Clients;

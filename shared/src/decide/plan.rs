@@ -1,0 +1,298 @@
+//! Which pipelines start now, and which wait for another?
+//!
+//! The plan is a value: executing it needs no further decision. The races meet here, so they are listed
+//! by name, with the decision for each.
+//!
+//! **The same notification twice, or two invocations at once.** Both observe the same newest image of a
+//! pipeline, so both request the same successor: the client token is a `UUIDv5` of the pipeline's ARN,
+//! that image's ARN and the date of the last image. Image Builder runs one build and answers both. Once
+//! the successor is listed the state has changed, and a later duplicate decides `Wait` or `UpToDate`.
+//!
+//! **The function dies between two starts.** The retry observes again. A pipeline that was started is
+//! building, and waits; one that was not is behind, and starts.
+//!
+//! **A start whose response is lost.** The retry sees the build, or, if the list is stale, sends the
+//! same token and receives the same build.
+//!
+//! **Two causes at once** (two notifications, or a notification and a dependency check). The token is
+//! made from the state, not from the cause: one build, from the inputs at the time it starts.
+//!
+//! **An image becomes available while its child is building.** The child may have resolved its parent
+//! before or after. It waits; the notification of its own build decides it again, however that build
+//! ends, and what it was built from then shows whether it is behind.
+//!
+//! **A parent and its child are behind at once.** Starting both would build the child twice. Only the
+//! topmost pipeline starts; its descendants wait for it, and its notification starts them. The same
+//! holds while the parent already builds what it lacks: otherwise a duplicate a second later would
+//! decide differently from the first. A parent that builds although it lacks nothing (an operator ran
+//! it) blocks no pipeline. A parent that could not be observed may be behind: its children wait, and the
+//! invocation is retried.
+//!
+//! **A parameter names the parent.** The pipeline whose newest image produced the AMI in the parameter
+//! is the child's parent, as if the recipe had named its image.
+//!
+//! **A parameter leads a pipeline back to itself.** If a descendant produced its AMI, each would wait
+//! for the other without end, or, if a distribution writes the parameter, each build would cause the
+//! next. It is a cycle like one of recipes, and skipped with its path.
+//!
+//! **The parent that a pipeline waits for fails.** Then no AVAILABLE notification comes, and a FAILED
+//! one starts no descendant. The next dependency check starts what is still behind.
+//!
+//! **A late notification of an older image.** The notification says only where to look. Image Builder
+//! says what is newest, and a child built on something newer is skipped.
+//!
+//! **AVAILABLE is announced before patterns resolve to the image.** Starting would build the child on
+//! the old parent once more. It waits, and the invocation is retried.
+//!
+//! **An operator starts the same pipeline between observing and starting.** Image Builder either
+//! refuses (in use: retried, then it waits) or builds twice; no client can prevent the latter, and the
+//! image says `USER_INITIATED` for both.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::decision::{Decision, Skip};
+use super::lineage::Lineage;
+use super::observation::PipelineObservation;
+use super::pin::Pin;
+use super::rebuild::decide;
+use super::start::Start;
+use super::tries::RetryPolicy;
+use crate::model::arn::PipelineArn;
+use crate::model::fleet::Fleet;
+
+/// What happens to each observed pipeline.
+#[derive(Debug, Clone, Default)]
+#[must_use = "a plan has no effect until it is executed"]
+pub struct Plan {
+    /// One step for each pipeline, parents before children, then by name.
+    pub steps: Vec<Step>,
+}
+
+/// What happens to one pipeline.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The pipeline.
+    pub pipeline: PipelineArn,
+    /// What was decided, and why.
+    pub decision: Decision,
+    /// The exact versions that its recipe names, beside the build of its parent.
+    pub pins: Vec<Pin>,
+    /// The components that could not be compared, each with the reason.
+    pub not_compared: Vec<String>,
+    /// Since when it has been behind.
+    pub behind_since: Option<Timestamp>,
+    /// The request that starts it, if the decision is [`Decision::Rebuild`].
+    pub start: Option<Start>,
+}
+
+/// Decides every observed pipeline, and which of those that are behind start first. Of `unknown`
+/// pipelines nothing could be observed.
+pub fn plan(
+    fleet: &Fleet,
+    observed: &[PipelineObservation],
+    unknown: &BTreeSet<PipelineArn>,
+    policy: RetryPolicy,
+) -> Plan {
+    let lineage = Lineage::of(fleet, observed);
+    let decisions: BTreeMap<&PipelineArn, Decision> = observed
+        .iter()
+        .map(|observed| {
+            let pipeline = &observed.member.pipeline.arn;
+            let decision = decide(observed, policy);
+            let cycle = match decision {
+                Decision::Rebuild(_) => lineage.cycle_through(pipeline),
+                _ => None,
+            };
+            let skipped =
+                cycle.map(|cycle| Decision::Skip(Skip::Cycle { path: cycle.to_string() }));
+            (pipeline, skipped.unwrap_or(decision))
+        })
+        .collect();
+    let levels = fleet.levels();
+    let mut steps: Vec<Step> = observed
+        .iter()
+        .filter_map(|observed| {
+            let pipeline = &observed.member.pipeline.arn;
+            let decided = decisions.get(pipeline)?;
+            let blocked = match decided {
+                Decision::Rebuild(_) => lineage.blocked_by(pipeline, &decisions, unknown),
+                _ => None,
+            };
+            let decision = blocked.map_or_else(|| decided.clone(), Decision::Wait);
+            let start = matches!(decision, Decision::Rebuild(_)).then(|| Start::of(observed));
+            Some(Step {
+                pipeline: pipeline.clone(),
+                decision,
+                pins: observed.pins.clone(),
+                not_compared: observed.not_compared(),
+                behind_since: observed.behind_since,
+                start,
+            })
+        })
+        .collect();
+    steps.sort_by_cached_key(|step| (levels.get(&step.pipeline).copied(), step.pipeline.clone()));
+    Plan { steps }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+    use crate::decide::observation::ResolvedParent;
+    use crate::model::image::ImageSummary;
+
+    fn world() -> Fleet {
+        Fixtures::new()
+            .pipeline("gold", "image/base/x.x.x")
+            .pipeline("java", "image/gold/x.x.x")
+            .pipeline("web", "image/gold/x.x.x")
+            .pipeline("billing", "image/java/x.x.x")
+            .fleet()
+    }
+
+    /// A pipeline whose one image was built on `built_on` while its parent is at `now_at`.
+    fn observed(fleet: &Fleet, name: &str, built_on: &str, now_at: &str) -> PipelineObservation {
+        let member = fleet.member(&Fixtures::pipeline_arn(name)).unwrap().clone();
+        let built =
+            Fixtures::built(&member, &format!("{name}/1.0.0/1"), &format!("image/{built_on}"));
+        PipelineObservation {
+            parent_now: Some(ResolvedParent::Image(Fixtures::image(now_at))),
+            parent_created: Fixtures::later().filter(|_| built_on != now_at),
+            ..Fixtures::observed(member, built)
+        }
+    }
+
+    fn planned(fleet: &Fleet, observed: &[PipelineObservation]) -> String {
+        let plan = plan(fleet, observed, &BTreeSet::new(), RetryPolicy::default());
+        plan.steps
+            .iter()
+            .map(|step| {
+                assert_eq!(step.start.is_some(), step.decision.kind() == "rebuild");
+                format!("{}: {}: {}", step.pipeline.name(), step.decision.kind(), step.decision)
+            })
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    #[test]
+    fn given_children_behind_their_parent_then_they_start() {
+        let fleet = world();
+        let observed = [
+            observed(&fleet, "web", "gold/1.0.0/1", "gold/1.0.0/2"),
+            observed(&fleet, "java", "gold/1.0.0/1", "gold/1.0.0/2"),
+            observed(&fleet, "gold", "base/1.0.0/1", "base/1.0.0/1"),
+        ];
+        insta::assert_snapshot!(planned(&fleet, &observed), @"
+        gold: up-to-date: gold 1.0.0/1 was built on base 1.0.0/1, which base x.x.x resolves to
+        java: rebuild: parent image gold 1.0.0/1 -> 1.0.0/2
+        web: rebuild: parent image gold 1.0.0/1 -> 1.0.0/2
+        ");
+    }
+
+    #[test]
+    fn given_a_parent_that_is_behind_then_its_descendants_wait() {
+        let fleet = world();
+        let observed = [
+            observed(&fleet, "gold", "base/1.0.0/1", "base/1.1.0/1"),
+            observed(&fleet, "java", "gold/1.0.0/1", "gold/1.0.0/2"),
+            observed(&fleet, "billing", "java/1.0.0/1", "java/1.0.0/2"),
+        ];
+        insta::assert_snapshot!(planned(&fleet, &observed), @"
+        gold: rebuild: parent image base 1.0.0/1 -> 1.1.0/1
+        java: wait: waits for gold
+        billing: wait: waits for java
+        ");
+    }
+
+    #[test]
+    fn given_a_grandparent_that_is_behind_then_a_child_of_a_current_parent_waits() {
+        let fleet = world();
+        let observed = [
+            observed(&fleet, "gold", "base/1.0.0/1", "base/1.1.0/1"),
+            observed(&fleet, "java", "gold/1.0.0/1", "gold/1.0.0/1"),
+            observed(&fleet, "billing", "java/1.0.0/1", "java/1.0.0/2"),
+        ];
+        insta::assert_snapshot!(planned(&fleet, &observed), @"
+        gold: rebuild: parent image base 1.0.0/1 -> 1.1.0/1
+        java: up-to-date: java 1.0.0/1 was built on gold 1.0.0/1, which gold x.x.x resolves to
+        billing: wait: waits for gold
+        ");
+    }
+
+    #[test]
+    fn given_a_building_parent_then_its_child_waits_only_if_the_parent_is_behind() {
+        let fleet = world();
+        for (base_now, decision) in [("base/1.1.0/1", "wait"), ("base/1.0.0/1", "rebuild")] {
+            let mut gold = observed(&fleet, "gold", "base/1.0.0/1", base_now);
+            gold.images.push(ImageSummary {
+                arn: Fixtures::image("gold/1.0.0/2"),
+                status: "BUILDING".into(),
+                created: None,
+            });
+            let java = observed(&fleet, "java", "gold/1.0.0/1", "gold/1.0.0/2");
+            let (none, policy) = (BTreeSet::new(), RetryPolicy::default());
+            let plan = plan(&fleet, &[gold, java], &none, policy);
+            assert_eq!(plan.steps[1].decision.kind(), decision);
+        }
+    }
+
+    #[test]
+    fn given_a_parent_that_could_not_be_observed_then_its_child_waits() {
+        let fleet = world();
+        let java = observed(&fleet, "java", "gold/1.0.0/1", "gold/1.0.0/2");
+        let unknown = BTreeSet::from([Fixtures::pipeline_arn("gold")]);
+        let plan = plan(&fleet, &[java], &unknown, RetryPolicy::default());
+        insta::assert_snapshot!(plan.steps[0].decision, @"waits for gold, which could not be observed");
+        assert_eq!(plan.steps[0].start, None);
+    }
+
+    #[test]
+    fn given_a_parameters_value_then_the_pipeline_that_produced_it_is_an_ancestor() {
+        let fleet = Fixtures::new()
+            .pipeline("gold", "image/base/x.x.x")
+            .pipeline("web", "ssm:/golden/ami")
+            .fleet()
+            .with_parameters(&Fixtures::parameters("/golden/ami", "ami-2"));
+        let mut gold = observed(&fleet, "gold", "base/1.0.0/1", "base/1.1.0/1");
+        Arc::make_mut(&mut gold.history[0]).outputs = BTreeSet::from(["ami-2".to_owned()]);
+        let member = fleet.member(&Fixtures::pipeline_arn("web")).unwrap().clone();
+        let built = Fixtures::built(&member, "web/1.0.0/1", "ami-1");
+        let web = Fixtures::observed(member, built);
+        insta::assert_snapshot!(planned(&fleet, &[gold, web.clone()]), @"
+        gold: rebuild: parent image base 1.0.0/1 -> 1.1.0/1
+        web: wait: waits for gold
+        ");
+        insta::assert_snapshot!(planned(&fleet, &[web]), @"web: rebuild: parameter /golden/ami ami-1 -> ami-2");
+    }
+
+    #[test]
+    fn given_a_parameter_that_leads_back_to_its_pipeline_then_it_is_refused_and_blocks_no_other() {
+        let fleet = Fixtures::new()
+            .pipeline("gold", "ssm:/golden/ami")
+            .pipeline("java", "image/gold/x.x.x")
+            .pipeline("billing", "image/java/x.x.x")
+            .pipeline("web", "image/gold/x.x.x")
+            .fleet()
+            .with_parameters(&Fixtures::parameters("/golden/ami", "ami-2"));
+        let mut billing = observed(&fleet, "billing", "java/1.0.0/1", "java/1.0.0/2");
+        Arc::make_mut(&mut billing.history[0]).outputs = BTreeSet::from(["ami-2".to_owned()]);
+        let member = fleet.member(&Fixtures::pipeline_arn("gold")).unwrap().clone();
+        let built = Fixtures::built(&member, "gold/1.0.0/2", "ami-1");
+        let observed = [
+            Fixtures::observed(member, built),
+            observed(&fleet, "java", "gold/1.0.0/2", "gold/1.0.0/2"),
+            billing,
+            observed(&fleet, "web", "gold/1.0.0/1", "gold/1.0.0/2"),
+        ];
+        insta::assert_snapshot!(planned(&fleet, &observed), @"
+        gold: skip: built on itself: gold -> java -> billing -> gold
+        java: up-to-date: java 1.0.0/1 was built on gold 1.0.0/2, which gold x.x.x resolves to
+        web: rebuild: parent image gold 1.0.0/1 -> 1.0.0/2
+        billing: skip: built on itself: billing -> gold -> java -> billing
+        ");
+    }
+}

@@ -1,0 +1,34 @@
+//! What is observed of a pipeline before its images are read?
+
+use super::context::Context;
+use super::pins::{pinned_parent, pins};
+use super::resolve::{ListedComponent, Parent, image_of};
+use super::targets::ReadPlan;
+use crate::aws::image_builder::ImageBuilder;
+use crate::decide::observation::PipelineObservation;
+
+/// The observation with what parent and components resolve to, and without images.
+pub(super) async fn draft(
+    context: &Context<'_, impl ImageBuilder>,
+    plan: &ReadPlan<'_>,
+    parent: Option<&Parent>,
+    listed: &[ListedComponent],
+) -> PipelineObservation {
+    let image = image_of(parent);
+    PipelineObservation {
+        member: plan.member.clone(),
+        cycle: plan.cycle.cloned(),
+        pinned_parent: pinned_parent(context, plan, parent).await,
+        pins: pins(context, plan, listed).await,
+        parent_now: parent.map(|parent| parent.now.clone()),
+        parent_created: image.and_then(|image| image.created),
+        parent_available: None,
+        parent_announced: image.and_then(|image| context.announced_at(image)),
+        now: context.now,
+        components_now: listed.iter().map(|listed| listed.now.clone()).collect(),
+        behind_since: None,
+        images: Vec::new(),
+        direct: Vec::new(),
+        history: Vec::new(),
+    }
+}

@@ -1,0 +1,225 @@
+//! What has each pipeline built last, by one list of all images?
+//!
+//! One list of all images takes a call for a hundred of them; a list for each pipeline takes a call
+//! for each. The list does not name the pipeline of an image, so the image's details are read for that.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+use tokio::sync::OnceCell;
+
+use super::cache::RequestCache;
+use crate::aws::image_builder::ImageBuilder;
+use crate::decide::observation::PipelineObservation;
+use crate::error::{Chain, ErrorKind, RequestError};
+use crate::model::arn::{ImageArn, ImageFamily};
+use crate::model::fleet::{Fleet, Member};
+use crate::model::image::{BuildPhase, Image, ImageSummary};
+use crate::model::outputs::{Outputs, Producer};
+use crate::model::version::Version;
+
+/// How many more images of a recipe version are kept than pipelines run it: some of these may have
+/// built again while others did not.
+const EXTRA_CANDIDATES: usize = 2;
+
+/// If an account has more images than this for each pipeline, their list costs half of what it saves,
+/// and is abandoned.
+const MAX_IMAGES_PER_PIPELINE: usize = 50;
+
+/// The list of all images, read at most once.
+#[derive(Debug, Default)]
+pub(super) struct AllImages(OnceCell<Result<Option<LatestImages>, RequestError>>);
+
+impl AllImages {
+    /// The newest images of the recipes in `fleet`; none if the list is too long. An error costs
+    /// calls, and only container tags cannot be tracked without the list.
+    pub(super) async fn latest(
+        &self,
+        cache: &RequestCache<'_, impl ImageBuilder>,
+        fleet: &Fleet,
+    ) -> &Result<Option<LatestImages>, RequestError> {
+        let read = async || {
+            LatestImages::read(cache, fleet).await.inspect_err(|error| {
+                let error = Chain(error);
+                tracing::warn!("the images of each pipeline are listed, not all at once: {error}");
+            })
+        };
+        self.0.get_or_init(read).await
+    }
+}
+
+/// The newest images of each recipe version that pipelines run.
+#[derive(Debug)]
+pub(super) struct LatestImages {
+    newest: BTreeMap<RecipeVersion, Newest>,
+    running: Vec<Arc<Image>>,
+    container_images: Outputs,
+}
+
+/// The family and version of the builds by one recipe version.
+type RecipeVersion = (ImageFamily, Version);
+
+fn recipe_version_of(member: &Member) -> Option<RecipeVersion> {
+    let recipe = &member.recipe.as_ref()?.arn;
+    Some((recipe.produces(), recipe.version().exact()?))
+}
+
+/// The newest of some images.
+#[derive(Debug)]
+struct Newest {
+    capacity: usize,
+    images: Vec<ImageSummary>,
+}
+
+impl Newest {
+    fn push(&mut self, image: ImageSummary) {
+        self.images.push(image);
+        // The list has no order, so that any image may be the newest.
+        if self.images.len() >= 2 * self.capacity {
+            self.truncate();
+        }
+    }
+
+    /// Drops all but the newest, and sorts these, newest first.
+    fn truncate(&mut self) {
+        self.images.sort_by_key(|image| std::cmp::Reverse(image.arn.build()));
+        self.images.truncate(self.capacity);
+    }
+}
+
+impl LatestImages {
+    async fn read(
+        cache: &RequestCache<'_, impl ImageBuilder>,
+        fleet: &Fleet,
+    ) -> Result<Option<Self>, RequestError> {
+        let mut newest: BTreeMap<RecipeVersion, Newest> = BTreeMap::new();
+        for recipe_version in fleet.members().filter_map(recipe_version_of) {
+            let none = || Newest { capacity: EXTRA_CANDIDATES, images: Vec::new() };
+            newest.entry(recipe_version).or_insert_with(none).capacity += 1;
+        }
+        let mut running = Vec::new();
+        let mut container_images = Outputs::default();
+        let named: BTreeSet<&str> =
+            fleet.members().filter_map(Member::own_container_image).collect();
+        // Only this list tells which build a container tag means.
+        let mut room = if named.is_empty() {
+            MAX_IMAGES_PER_PIPELINE * fleet.members().count()
+        } else {
+            usize::MAX
+        };
+        let visit = |image: ImageSummary, names: Vec<String>| {
+            let Some(left) = room.checked_sub(1) else { return ControlFlow::Break(()) };
+            room = left;
+            for name in names.into_iter().filter(|name| named.contains(&**name)) {
+                let ImageSummary { arn, status, created } = image.clone();
+                container_images.insert(name, Producer { image: arn, status, created });
+            }
+            let phase = image.status.phase();
+            if phase == BuildPhase::InProgress {
+                running.push(image.arn.clone());
+            }
+            let recipe_version = (image.arn.family().clone(), image.arn.version());
+            if phase != BuildPhase::Deleted
+                && let Some(newest) = newest.get_mut(&recipe_version)
+            {
+                newest.push(image);
+            }
+            ControlFlow::Continue(())
+        };
+        if cache.image_builder.all_images(visit).await?.is_break() {
+            return Ok(None);
+        }
+        newest.values_mut().for_each(Newest::truncate);
+        let running = running.iter().map(|image| unless_deleted(cache, image));
+        let running = try_join_all(running).await?.into_iter().flatten().collect();
+        Ok(Some(Self { newest, running, container_images }))
+    }
+
+    /// Which builds have produced the container images that recipes name as their parents.
+    pub(super) fn container_images(&self) -> &Outputs {
+        &self.container_images
+    }
+
+    /// The images of `CreateImage` that count as outputs of the pipeline: of the newest, and of those
+    /// whose builds have not ended.
+    pub(super) async fn direct_images(
+        &self,
+        observed: &PipelineObservation,
+        cache: &RequestCache<'_, impl ImageBuilder>,
+    ) -> Vec<Arc<Image>> {
+        let member = &observed.member;
+        let running = self.running.iter().filter(|image| counts_as_output_of(image, member));
+        let mut images: Vec<_> = running.cloned().collect();
+        let newest = recipe_version_of(member).and_then(|it| self.newest.get(&it));
+        let is_new = |image: &&ImageSummary| {
+            image.status.phase() != BuildPhase::InProgress
+                && observed.images.iter().all(|known| known.arn != image.arn)
+        };
+        for summary in newest.iter().flat_map(|newest| &newest.images).filter(is_new) {
+            if let Ok(image) = cache.image(&summary.arn.clone().into()).await
+                && counts_as_output_of(&image, member)
+            {
+                images.push(image);
+            }
+        }
+        images
+    }
+
+    /// Whether a good image that counts as the pipeline's may be older than all that are kept of its
+    /// recipe version, and newer than its own newest one: failed builds since then take up the
+    /// capacity.
+    pub(super) fn may_have_dropped(&self, observed: &PipelineObservation) -> bool {
+        let newest = recipe_version_of(&observed.member).and_then(|it| self.newest.get(&it));
+        let Some(Newest { capacity, images }) = newest else { return false };
+        let Some(oldest) = images.last().filter(|_| images.len() >= *capacity) else {
+            return false;
+        };
+        observed.built().is_none_or(|built| oldest.arn.is_newer_than(&built.arn))
+    }
+
+    /// The newest image of `member` by the recipe version that it runs now, if that build succeeded
+    /// and none is running. `None` says nothing.
+    pub(super) async fn built_by(
+        &self,
+        member: &Member,
+        cache: &RequestCache<'_, impl ImageBuilder>,
+    ) -> Option<Arc<Image>> {
+        let pipeline = &member.pipeline.arn;
+        let is_output = |image: &Image| {
+            image.pipeline.as_ref() == Some(pipeline) || counts_as_output_of(image, member)
+        };
+        if self.running.iter().any(|image| is_output(image)) {
+            return None;
+        }
+        for summary in &self.newest.get(&recipe_version_of(member)?)?.images {
+            // An image that cannot be read may be of any pipeline.
+            let image = cache.image(&summary.arn.clone().into()).await.ok()?;
+            if is_output(&image) {
+                return Some(image).filter(|image| image.status.phase() == BuildPhase::Succeeded);
+            }
+        }
+        None
+    }
+}
+
+/// An image's details, unless it has been deleted.
+async fn unless_deleted(
+    cache: &RequestCache<'_, impl ImageBuilder>,
+    image: &ImageArn,
+) -> Result<Option<Arc<Image>>, RequestError> {
+    match cache.image(&image.clone().into()).await {
+        Ok(image) => Ok(Some(image)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether `CreateImage` built an image as the pipeline would have built it: by the recipe that the
+/// pipeline runs, with its infrastructure and distribution. The pipeline would build the same again.
+pub(super) fn counts_as_output_of(image: &Image, member: &Member) -> bool {
+    image.pipeline.is_none()
+        && image.configurations == member.pipeline.configurations
+        && member.recipe.as_ref().is_some_and(|recipe| image.recipe.as_ref() == Some(&recipe.arn))
+}

@@ -1,0 +1,205 @@
+//! Which metrics does an invocation write for alarms and charts?
+//!
+//! Lines in `CloudWatch`'s [embedded metric format]: `CloudWatch` Logs extracts the metrics, so no
+//! call and no permission is needed. All are in the namespace [`NAMESPACE`], by the function's
+//! name; skips also by their reason.
+//!
+//! [embedded metric format]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use metrique_writer_core::format::Format as _;
+use metrique_writer_core::stream::IoStreamError;
+use metrique_writer_core::unit::{AsCount, AsSeconds};
+use metrique_writer_core::{Entry, EntryWriter};
+use metrique_writer_format_emf::Emf;
+
+use crate::report::{Report, Totals};
+
+/// The namespace of all metrics.
+pub const NAMESPACE: &str = "ImageCascade";
+
+/// The dimension of the function, which differs between stacks.
+const FUNCTION: &str = "FunctionName";
+
+/// The dimension of the reason for a skip.
+const REASON: &str = "Reason";
+
+/// The metrics of one invocation as a whole.
+struct Whole<'a> {
+    function: &'a str,
+    at: SystemTime,
+    report: &'a Report,
+}
+
+impl Entry for Whole<'_> {
+    fn write<'a>(&'a self, writer: &mut impl EntryWriter<'a>) {
+        let Self { function, at, report } = self;
+        let Totals { started, failed, unverified, behind, behind_longest_seconds, pinned, .. } =
+            report.totals;
+        writer.timestamp(*at);
+        writer.value(FUNCTION, *function);
+        let starts = if report.dry_run { "WouldStart" } else { "Starts" };
+        writer.value(starts, &count(started));
+        writer.value("Failures", &count(failed));
+        // A part of the fleet says nothing about the oldest of all.
+        if report.is_of_whole_fleet() {
+            writer.value("PipelinesBehind", &count(behind));
+            writer.value("PipelinesPinned", &count(pinned));
+            writer.value("Unverified", &count(unverified));
+            writer.value("FoundByCheck", &count(report.found_by_check()));
+            let longest = Duration::from_secs(behind_longest_seconds.unsigned_abs());
+            // In hours, as the alarm's threshold is; CloudWatch has no such unit.
+            writer.value("OldestStalenessHours", &(longest.as_secs_f64() / 3_600.0));
+        }
+        if let Some(latency) = report.start_latency() {
+            writer.value("NotificationToStart", &AsSeconds::from(latency.as_secs_f64()));
+        }
+    }
+}
+
+/// How many pipelines were not started for one reason.
+struct Skips<'a> {
+    function: &'a str,
+    at: SystemTime,
+    reason: &'static str,
+    count: usize,
+}
+
+impl Entry for Skips<'_> {
+    fn write<'a>(&'a self, writer: &mut impl EntryWriter<'a>) {
+        writer.timestamp(self.at);
+        writer.value(FUNCTION, self.function);
+        writer.value(REASON, self.reason);
+        writer.value("Skips", &count(self.count));
+    }
+}
+
+fn count(number: usize) -> AsCount<u64> {
+    AsCount::from(number as u64)
+}
+
+/// Writes the metrics of an invocation of the Lambda function `function`, a JSON object a line.
+///
+/// # Errors
+/// Those of `output`.
+pub fn write(
+    report: &Report,
+    function: &str,
+    at: Timestamp,
+    output: &mut impl io::Write,
+) -> io::Result<()> {
+    let at = SystemTime::UNIX_EPOCH + Duration::try_from(at.as_duration()).unwrap_or_default();
+    let dimensions = |names: &[&str]| vec![names.iter().map(ToString::to_string).collect()];
+    let mut whole = Emf::all_validations(NAMESPACE.to_owned(), dimensions(&[FUNCTION]));
+    let mut by_reason = Emf::all_validations(NAMESPACE.to_owned(), dimensions(&[FUNCTION, REASON]));
+    // Lines are written at once, so that no other output comes in between.
+    let mut lines = Vec::new();
+    whole.format(&Whole { function, at, report }, &mut lines).map_err(io_error)?;
+    let mut skips: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for reason in report.skip_codes() {
+        *skips.entry(reason).or_default() += 1;
+    }
+    for (reason, count) in skips {
+        let entry = Skips { function, at, reason, count };
+        by_reason.format(&entry, &mut lines).map_err(io_error)?;
+    }
+    output.write_all(&lines)
+}
+
+fn io_error(error: IoStreamError) -> io::Error {
+    match error {
+        IoStreamError::Io(error) => error,
+        IoStreamError::Validation(error) => io::Error::other(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::decision::{Decision, Skip, Wait};
+    use crate::decide::fixtures::Fixtures;
+    use crate::report::{
+        Behind, Cause, CauseReport, Failure, Findings, Line, Outcome, Tick, Trigger,
+    };
+    use jiff::SignedDuration;
+
+    fn line(name: &str, decision: Decision, outcome: Outcome) -> Line {
+        Line {
+            pipeline: Fixtures::pipeline_arn(name),
+            sentence: decision.to_string(),
+            decision: Some(decision),
+            pins: Vec::new(),
+            not_compared: Vec::new(),
+            behind: None,
+            outcome,
+        }
+    }
+
+    /// One started, one failed, and three skipped for two reasons.
+    fn event(trigger: Trigger) -> CauseReport {
+        let started = Outcome::Started { image: Fixtures::image("web/1.0.0/2") };
+        let waits = |name| Wait::ForAncestor { pipeline: Fixtures::pipeline_arn(name) };
+        let mut lines = vec![
+            line("web", Decision::Rebuild(Vec::new()), started),
+            line("api", Decision::Rebuild(Vec::new()), Outcome::Failed(Failure::permanent("no"))),
+            line("billing", Decision::Wait(waits("web")), Outcome::None),
+            line("payments", Decision::Wait(waits("api")), Outcome::None),
+            line("intranet", Decision::Skip(Skip::Disabled), Outcome::None),
+        ];
+        lines[2].behind = Some(Behind { since: Timestamp::UNIX_EPOCH, seconds: 7_200 });
+        let cause = Cause {
+            sentence: "gold 1.0.0/2 is AVAILABLE".to_owned(),
+            id: None,
+            image: None,
+            trigger,
+        };
+        let findings = Findings::Pipelines { lines, interrupted: None };
+        CauseReport::new(&cause, findings, ended())
+    }
+
+    fn ended() -> Timestamp {
+        "2026-11-23T12:00:01.5Z".parse().unwrap()
+    }
+
+    fn check(whole_fleet: bool) -> Trigger {
+        let tick = Tick { at: Timestamp::UNIX_EPOCH, period: SignedDuration::from_hours(1) };
+        Trigger::Check { whole_fleet, tick }
+    }
+
+    fn metrics(event: CauseReport, dry_run: bool) -> String {
+        let report = Report::new("gold-cascade", dry_run, vec![event]);
+        let mut lines = Vec::new();
+        write(&report, "stack-GoldCascade-1", Timestamp::UNIX_EPOCH, &mut lines).unwrap();
+        String::from_utf8(lines).unwrap()
+    }
+
+    #[test]
+    fn given_an_invocation_then_its_counts_and_its_skips_by_reason_are_metrics() {
+        let sent: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        let event = event(Trigger::Message { sent: Some(sent) });
+        insta::assert_snapshot!(metrics(event, false), @r#"
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Starts","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"NotificationToStart","Unit":"Seconds"}]}],"Timestamp":0},"Starts":1,"Failures":1,"NotificationToStart":1.5,"FunctionName":"stack-GoldCascade-1"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-ancestor"}
+        "#);
+    }
+
+    #[test]
+    fn given_a_check_of_the_whole_fleet_then_what_is_behind_is_a_metric() {
+        insta::assert_snapshot!(metrics(event(check(true)), true), @r#"
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"WouldStart","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"FoundByCheck","Unit":"Count"},{"Name":"OldestStalenessHours"}]}],"Timestamp":0},"WouldStart":1,"Failures":1,"PipelinesBehind":1,"PipelinesPinned":0,"Unverified":0,"FoundByCheck":0,"OldestStalenessHours":2,"FunctionName":"stack-GoldCascade-1"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-ancestor"}
+        "#);
+    }
+
+    #[test]
+    fn given_a_check_of_a_selection_then_no_metric_is_of_the_fleet() {
+        let metrics = metrics(event(check(false)), false);
+        assert!(!metrics.contains("OldestStalenessHours"), "{metrics}");
+    }
+}

@@ -1,0 +1,230 @@
+//! What happened in one invocation, for a person and for a program?
+//!
+//! The same sentences stand in the log, in the published report and in the function's answer.
+
+mod cause_report;
+pub mod check_schedule;
+mod line;
+pub mod log;
+pub mod metrics;
+pub mod publish;
+mod text;
+mod tick;
+mod unfinished;
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::decide::decision::Decision;
+use crate::foreign_text::on_one_line;
+
+pub use cause_report::{Cause, CauseReport, Findings, Interrupted, Trigger};
+pub use line::{Behind, Failure, Line, Outcome};
+pub use tick::Tick;
+pub use unfinished::Unfinished;
+
+/// How many lines an answer has at most.
+const MAX_ANSWER_LINES: usize = 2_000;
+
+/// Everything that one invocation decided and did.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[must_use = "a report has no effect until it is published"]
+pub struct Report {
+    /// The name of the function.
+    pub function: &'static str,
+    /// Whether this is a dry run, without writes.
+    pub dry_run: bool,
+    /// How many pipelines of each outcome.
+    pub totals: Totals,
+    /// One report for each cause, in order.
+    pub events: Vec<CauseReport>,
+}
+
+/// How many pipelines of each outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Totals {
+    /// Builds that this invocation started; in a dry run, that it would start.
+    pub started: usize,
+    /// Pipelines that wait.
+    pub waiting: usize,
+    /// Pipelines that are skipped.
+    pub skipped: usize,
+    /// Of all these, the pipelines whose newest images still show the reason that they were built
+    /// for.
+    pub unverified: usize,
+    /// Pipelines that lack nothing.
+    pub up_to_date: usize,
+    /// Pipelines that could not be observed or started, and messages that could not be read.
+    pub failed: usize,
+    /// Of all these, the pipelines that are behind.
+    pub behind: usize,
+    /// For how many seconds the pipeline has been behind that has been so longest.
+    pub behind_longest_seconds: i64,
+    /// Of all these, the pipelines whose recipe names an exact version that is outdated.
+    pub pinned: usize,
+}
+
+impl Totals {
+    fn of(events: &[CauseReport]) -> Self {
+        let mut totals = Self::default();
+        totals.failed += events.iter().filter(|event| event.failed.is_some()).count();
+        for line in events.iter().flat_map(|event| &event.pipelines) {
+            if let Some(behind) = line.behind {
+                totals.behind += 1;
+                totals.behind_longest_seconds = totals.behind_longest_seconds.max(behind.seconds);
+            }
+            totals.pinned += usize::from(line.is_pinned());
+            totals.unverified += usize::from(line.is_unverified());
+            *match (&line.outcome, &line.decision) {
+                (Outcome::Failed(_), _) => &mut totals.failed,
+                (Outcome::Started { .. } | Outcome::WouldStart | Outcome::AlreadyStarted, _) => {
+                    &mut totals.started
+                }
+                (Outcome::InUse | Outcome::Deferred, _) | (_, Some(Decision::Wait(_))) => {
+                    &mut totals.waiting
+                }
+                (Outcome::PipelineDeleted, _) | (_, Some(Decision::Skip(_))) => &mut totals.skipped,
+                (Outcome::None, _) => &mut totals.up_to_date,
+            } += 1;
+        }
+        totals
+    }
+}
+
+impl Report {
+    /// The report of an invocation.
+    pub fn new(function: &'static str, dry_run: bool, events: Vec<CauseReport>) -> Self {
+        Self { function, dry_run, totals: Totals::of(&events), events }
+    }
+
+    /// The report as a function's answer. Lambda takes six megabytes, which some seven thousand lines
+    /// may fill: of more than two thousand lines, those that are up to date are left out, and then all
+    /// beyond two thousand. The log has all.
+    pub fn answer(mut self) -> Value {
+        let lines = self.events.iter().map(|event| event.pipelines.len());
+        if lines.sum::<usize>() > MAX_ANSWER_LINES {
+            let mut room = MAX_ANSWER_LINES;
+            for event in &mut self.events {
+                let all = event.pipelines.len();
+                event.pipelines.retain(|line| !line.is_up_to_date());
+                event.pipelines.truncate(room);
+                room -= event.pipelines.len();
+                let omitted = all - event.pipelines.len();
+                event.omitted = (omitted > 0).then_some(omitted);
+            }
+        }
+        let mut answer = serde_json::json!(self);
+        on_one_line(&mut answer);
+        answer
+    }
+
+    /// Whether a person may want to read this: something was started, failed or interrupted, or
+    /// pipelines are skipped because of what has happened. A check skips the same pipelines each time,
+    /// which is no news.
+    pub fn should_publish(&self) -> bool {
+        let is_interrupted = self.events.iter().any(|event| event.interrupted.is_some());
+        let has_failed = self.events.iter().any(|event| {
+            let is_due = || event.tick().is_none_or(|tick| tick.is_due(None));
+            let whole = event.failed.as_ref().is_some_and(|it| it.retryable || is_due());
+            let tick = event.tick();
+            whole || event.pipelines.iter().any(|line| line.is_failure_to_report(tick))
+        });
+        let by_message = self.events.iter().filter(|event| !event.is_check());
+        let mut skips = by_message.flat_map(|event| &event.pipelines);
+        is_interrupted
+            || has_failed
+            || self.totals.started > 0
+            || skips.any(Line::is_skip_to_report)
+    }
+
+    /// How many pipelines a check of the whole fleet has found behind a build that a notification
+    /// should have announced.
+    pub fn found_by_check(&self) -> usize {
+        let fleet = self.events.iter().filter(|event| event.is_of_whole_fleet());
+        let lines = fleet.flat_map(|event| &event.pipelines);
+        lines.filter(|line| line.should_have_come_by_notification()).count()
+    }
+
+    /// Whether every pipeline of the account and Region was looked at.
+    pub fn is_of_whole_fleet(&self) -> bool {
+        self.events.iter().any(CauseReport::is_of_whole_fleet)
+    }
+
+    /// How long it took from a notification to the last start; of several, the longest.
+    pub fn start_latency(&self) -> Option<Duration> {
+        self.events.iter().filter_map(|event| event.latency).max()
+    }
+
+    /// For each pipeline that was not started and did not fail, why, as a code.
+    pub fn skip_codes(&self) -> impl Iterator<Item = &'static str> {
+        self.events.iter().flat_map(|event| &event.pipelines).filter_map(Line::skip_code)
+    }
+
+    /// Why the invocation has to be retried, if it has to.
+    pub fn unfinished(&self) -> Option<Unfinished> {
+        Unfinished::of(&self.events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::decision::{Skip, UpToDate};
+    use crate::decide::fixtures::Fixtures;
+
+    fn line(index: usize, is_current: bool) -> Line {
+        let current = UpToDate {
+            image: Fixtures::image("web/1.0.0/1"),
+            parent: Fixtures::parent("image/gold/1.0.0/1"),
+            reference: Fixtures::parent("image/gold/x.x.x"),
+        };
+        let pinned = Skip::NotComparable { parent: "ami-1".to_owned() };
+        Line {
+            pipeline: Fixtures::pipeline_arn(&format!("web-{index}")),
+            decision: Some(if is_current {
+                Decision::UpToDate(current)
+            } else {
+                Decision::Skip(pinned)
+            }),
+            sentence: "why".to_owned(),
+            pins: Vec::new(),
+            not_compared: Vec::new(),
+            behind: None,
+            outcome: Outcome::None,
+        }
+    }
+
+    /// What an answer shows, omits and counts, of so many pipelines of which every `nth` is skipped.
+    fn answered(pipelines: usize, nth: usize) -> String {
+        let lines = (0..pipelines).map(|index| line(index, index % nth != 0)).collect();
+        let cause = Cause {
+            sentence: "a check".to_owned(),
+            id: None,
+            image: None,
+            trigger: Trigger::Message { sent: None },
+        };
+        let findings = Findings::Pipelines { lines, interrupted: None };
+        let event = CauseReport::new(&cause, findings, jiff::Timestamp::UNIX_EPOCH);
+        let answer = Report::new("check", false, vec![event]).answer();
+        let event = &answer["events"][0];
+        let shown = event["pipelines"].as_array().unwrap().len();
+        let totals = &answer["totals"];
+        format!("{shown} shown, omitted: {}, skipped: {}", event["omitted"], totals["skipped"])
+    }
+
+    #[test]
+    fn given_a_large_fleet_then_an_answer_is_within_the_limit_of_lambda() {
+        insta::assert_snapshot!(
+            [answered(2_000, 10), answered(10_000, 10), answered(10_000, 1)].join("\n"),
+            @"
+        2000 shown, omitted: null, skipped: 200
+        1000 shown, omitted: 9000, skipped: 1000
+        2000 shown, omitted: 8000, skipped: 10000
+        "
+        );
+    }
+}

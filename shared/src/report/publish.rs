@@ -1,0 +1,110 @@
+//! How does the report reach its readers?
+
+use std::fmt::Write as _;
+
+use super::Report;
+use crate::aws::Clients;
+use crate::error::RequestError;
+use crate::foreign_text::on_one_line;
+
+/// The limit of SNS for one message, less some room for its own envelope.
+const MAX_BYTES: usize = 250_000;
+
+/// Publishes a report: as text to mail subscribers, as JSON to all others.
+///
+/// # Errors
+/// Those of SNS, after the client's retries.
+pub async fn publish(clients: &Clients, topic: &str, report: &Report) -> Result<(), RequestError> {
+    clients.publish(topic, report.subject(), message(report)).await
+}
+
+/// The message in SNS's JSON structure: `default` for programs, `email` for people. A report that
+/// is too long for SNS keeps its totals and as many lines as fit, and says how many are missing.
+fn message(report: &Report) -> String {
+    let whole = structured(report, 0);
+    if whole.len() <= MAX_BYTES {
+        return whole;
+    }
+    let lines: usize = report.events.iter().map(|event| event.pipelines.len()).sum();
+    let mut keep = lines;
+    loop {
+        keep /= 2;
+        let mut shortened = report.clone();
+        let mut room = keep;
+        for event in &mut shortened.events {
+            event.pipelines.truncate(room);
+            room -= event.pipelines.len();
+        }
+        let message = structured(&shortened, lines - keep);
+        if message.len() <= MAX_BYTES || keep == 0 {
+            return message;
+        }
+    }
+}
+
+fn structured(report: &Report, omitted: usize) -> String {
+    let mut text = report.to_string();
+    let mut json = serde_json::json!(report);
+    on_one_line(&mut json);
+    if omitted > 0 {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n{omitted} more pipelines do not fit here; the log has them all");
+        json["omittedPipelines"] = omitted.into();
+    }
+    serde_json::json!({ "default": json.to_string(), "email": text }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::decision::{Decision, Skip};
+    use crate::decide::fixtures::Fixtures;
+    use crate::report::{Cause, CauseReport, Findings, Line, Outcome, Trigger};
+
+    fn report(pipelines: usize) -> Report {
+        let line = |index| Line {
+            pipeline: Fixtures::pipeline_arn(&format!("pipeline-{index}")),
+            sentence: Decision::Skip(Skip::Disabled).to_string(),
+            decision: Some(Decision::Skip(Skip::Disabled)),
+            pins: Vec::new(),
+            not_compared: Vec::new(),
+            behind: None,
+            outcome: Outcome::None,
+        };
+        let cause = Cause {
+            sentence: "gold 1.0.0/1 is AVAILABLE".to_owned(),
+            id: None,
+            image: None,
+            trigger: Trigger::Message { sent: None },
+        };
+        let lines = (0..pipelines).map(line).collect();
+        let findings = Findings::Pipelines { lines, interrupted: None };
+        let event = CauseReport::new(&cause, findings, jiff::Timestamp::UNIX_EPOCH);
+        Report::new("gold-cascade", false, vec![event])
+    }
+
+    fn parts(message: &str) -> (serde_json::Value, String) {
+        let message: serde_json::Value = serde_json::from_str(message).unwrap();
+        let json = serde_json::from_str(message["default"].as_str().unwrap()).unwrap();
+        (json, message["email"].as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn given_a_report_then_text_and_json_agree() {
+        let (json, text) = parts(&message(&report(2)));
+        assert_eq!(json["events"][0]["pipelines"].as_array().unwrap().len(), 2);
+        assert_eq!(json["events"][0]["pipelines"][1]["reasons"][0]["code"], "disabled");
+        assert!(text.contains("pipeline-1  the pipeline is disabled"), "{text}");
+    }
+
+    #[test]
+    fn given_a_report_too_long_for_sns_then_it_is_shortened_and_says_so() {
+        let message = message(&report(5_000));
+        assert!(message.len() <= MAX_BYTES);
+        let (json, text) = parts(&message);
+        let kept = json["events"][0]["pipelines"].as_array().unwrap().len();
+        assert_eq!(json["omittedPipelines"], 5_000 - kept);
+        assert_eq!(json["totals"]["skipped"], 5_000);
+        assert!(text.ends_with("the log has them all"));
+    }
+}
