@@ -747,7 +747,7 @@ async fn given_an_answer_older_than_the_message_then_the_invocation_is_retried()
     );
     let state = lab.cloud.state();
     let lagged = state.invocations.iter().find_map(|(_, it)| it.payload["errorMessage"].as_str());
-    insta::assert_snapshot!(lagged.unwrap(), @"1 not finished: pipeline web waits: gold 1.0.0/2 is AVAILABLE, but its pattern still resolves to 1.0.0/1; asked again on retry");
+    insta::assert_snapshot!(lagged.unwrap(), @"1 not finished: pipeline web waits: gold 1.0.0/2 is AVAILABLE, but its pattern still resolves to 1.0.0/1; read again by the retry");
 }
 
 /// A parent that may not be seen is that pipeline's own trouble, and no reason to retry.

@@ -121,7 +121,7 @@ async fn given_a_capacity_shortage_then_the_pause_does_not_grow() {
     lab.check().await.unwrap();
     lab.rest().await;
     let report = lab.check().await.unwrap();
-    insta::assert_snapshot!(said_of(&report, "gold"), @"wait: gold 1.0.0/2 failed for want of capacity; started again not before 2026-11-23T13:10:00Z (VcpuLimitExceeded: You have requested more vCPU capacity than your limit)");
+    insta::assert_snapshot!(said_of(&report, "gold"), @"wait: gold 1.0.0/2 failed for lack of capacity; started again not before 2026-11-23T13:10:00Z (VcpuLimitExceeded: You have requested more vCPU capacity than your limit)");
     checks(&lab, 8).await;
     lab.rest().await;
     assert_eq!(pauses(&lab, "gold")[1..], [1.0; 6]);

@@ -489,7 +489,7 @@ fn tell(play: &Play, cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcom
     let mut counts = BTreeMap::from([
         ("recipes with one component twice", components.clone().filter(twice).count() as u64),
         ("recipes with two versions of a component", components.filter(beside).count() as u64),
-        ("builds that failed for want of capacity", shortages as u64),
+        ("builds that failed for lack of capacity", shortages as u64),
         ("lies that lasted to the end", play.standing.len() as u64),
         ("seeds", 1),
         ("calls", seen.calls),

@@ -54,7 +54,7 @@ pub struct Part {
 pub struct Ended {
     /// When it was asked for.
     pub created: Timestamp,
-    /// Whether it failed for want of capacity or quota.
+    /// Whether it failed for lack of capacity or quota.
     pub shortage: bool,
 }
 

@@ -201,7 +201,7 @@ impl Seen {
 
     /// Whether builds of ours come no faster than they may while nothing moves that they are built
     /// from: the second an hour after the first, the third two hours after that, and then one a day.
-    /// One that failed for want of capacity is no try; the next comes an hour after it.
+    /// One that failed for lack of capacity is no try; the next comes an hour after it.
     fn space(
         &mut self,
         pipeline: &str,
@@ -240,7 +240,7 @@ impl Seen {
             && passed(*last) < pause_after(1)
         {
             let passed = now.duration_since(*last);
-            result = Err(format!("{passed:#} after a build that failed for want of capacity"));
+            result = Err(format!("{passed:#} after a build that failed for lack of capacity"));
         }
         chain.builds.push((image.to_owned(), now));
         result
