@@ -53,7 +53,7 @@ def failed_tests(output: str) -> str:
 
 
 def unit_tests(_) -> str | None:
-    done = cargo("test", "--quiet", "--package", "image-cascade", "--lib")
+    done = cargo("test", "--quiet", "--package", "shared", "--lib")
     return failed_tests(done.stdout) or "does not compile" if done.returncode else None
 
 

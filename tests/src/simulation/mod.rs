@@ -16,15 +16,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use emulator::account::{ACCOUNT, DEAD_LETTERS, GOLD_TOPIC, REGION, REPORT_TOPIC};
 use emulator::clock::Clock;
-use emulator::cloud::{ACCOUNT, Cloud, REGION};
-use emulator::deploy::{self, DEAD_LETTERS, FUNCTIONS, GOLD_TOPIC, REPORT_TOPIC};
+use emulator::cloud::Cloud;
+use emulator::deploy;
 use emulator::faults::Kind;
 use emulator::fleet::Fleet;
+use emulator::functions;
 use emulator::iam::Role;
 use emulator::lambda::{Code, Deployment, Handler};
-use emulator::pace::Pace;
-use emulator::witness::Latency;
+use emulator::latency::Latency;
+use emulator::rate_limit::RateLimit;
 use image_cascade::settings::Settings;
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -118,7 +120,7 @@ fn set_up(
         "REPORT_TOPIC_ARN" => Some(topic(REPORT_TOPIC)),
         _ => None,
     })?;
-    for name in FUNCTIONS {
+    for name in functions::names() {
         let handler = wire::handler(name, &cloud, settings.clone(), play.timeout, ahead);
         cloud.lambda().deploy(Deployment {
             name: name.to_owned(),
@@ -180,9 +182,9 @@ async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch, fleets: Fleets) -> Out
     {
         let mut state = cloud.state();
         state.image_builder.set_build_time(Duration::from_mins(20));
-        state.image_builder.fates.extend(play.fates.iter().cloned());
-        state.pace = play.pace.map(|(rate, burst)| Pace::new(rate, burst));
-        state.witness = Some(Box::new(watch.clone()));
+        state.image_builder.scripted_builds.extend(play.scripted_builds.iter().cloned());
+        state.rate_limit = play.pace.map(|(rate, burst)| RateLimit::new(rate, burst));
+        state.call_listener = Some(Box::new(watch.clone()));
         for fault in &play.faults {
             state.faults.add(fault.clone());
         }
@@ -215,8 +217,8 @@ async fn stand_still(cloud: &Cloud, watch: &Watch) {
     {
         let mut state = cloud.state();
         state.faults.keep_lies();
-        state.pace = None;
-        state.image_builder.fates.clear();
+        state.rate_limit = None;
+        state.image_builder.scripted_builds.clear();
     }
     rest(cloud, watch).await;
 }
