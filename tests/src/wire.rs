@@ -64,12 +64,14 @@ pub fn handler(
         let deadline = Deadline::until(now, deadline_ms);
         Box::pin(async move {
             let invocation = Invocation { clients: &clients, settings: &settings, deadline };
-            if name == "gold-cascade" {
-                let report = gold_cascade::handle(invocation, event).await;
-                report.map_err(|error| Chain(&error).to_string())
-            } else {
-                let report = dependency_check::handle(invocation, event).await;
-                report.map_err(|error| Chain(&error).to_string())
+            match name {
+                "gold-cascade" => gold_cascade::handle(invocation, event)
+                    .await
+                    .map_err(|error| Chain(&error).to_string()),
+                "dependency-check" => dependency_check::handle(invocation, event)
+                    .await
+                    .map_err(|error| Chain(&error).to_string()),
+                other => Err(format!("{other} has no handler here")),
             }
         })
     })
