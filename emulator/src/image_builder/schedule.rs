@@ -2,9 +2,9 @@
 //!
 //! Native schedules: a pipeline runs at the times of its expression, always or only if a
 //! dependency behind an `x` has moved since its last build, and is disabled after scheduled
-//! failures in a row (docs/image-builder.md, Schedules). Where AWS does not say what happens, the choices are:
-//! without an earlier build it runs; a build that failed or was cancelled is no last build; one
-//! that is under way is.
+//! failures in a row (`docs/image-builder.md`, Native schedules). Where AWS does not say what happens,
+//! the choices are: without an earlier build it runs; a build that failed or was cancelled is no last
+//! build; one that is under way is.
 
 use std::str::FromStr;
 
