@@ -5,6 +5,8 @@ mod cache;
 mod context;
 mod draft;
 mod fast_path;
+#[cfg(test)]
+mod fixtures;
 mod fleet;
 mod history;
 mod latest_images;

@@ -1,10 +1,13 @@
 //! What do we ask of Image Builder, in our own words?
 //!
-//! The port has one implementation in the product, on the AWS SDK's client ([`sdk`]). Reads give
+//! The port has one implementation in the product, on the AWS SDK's client ([`sdk`]), and one in memory
+//! for tests. Reads give
 //! what Image Builder says, to the last page; writes start a pipeline, or note where a check that
 //! ran out of time goes on.
 
 mod convert;
+#[cfg(test)]
+pub(crate) mod in_memory;
 pub mod sdk;
 
 use std::future::Future;
