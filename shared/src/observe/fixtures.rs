@@ -61,7 +61,11 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn of(fixtures: Fixtures) -> Self {
-        let (pipelines, recipes) = fixtures.lists();
+        let (pipelines, mut recipes) = fixtures.lists();
+        // As they were given; ARNs have names in lower case.
+        for recipe in &mut recipes {
+            recipe.name = recipe.name.to_uppercase();
+        }
         Self {
             image_builder: InMemory::of(pipelines, recipes),
             outputs: Outputs::default(),

@@ -38,6 +38,8 @@ pub(crate) struct InMemory {
     pub(crate) workflow_ends: BTreeMap<ImageArn, Timestamp>,
     /// Images that lists still show and reads do not.
     pub(crate) deleted: BTreeSet<ImageArn>,
+    /// Images that the lists of outputs do not show yet.
+    pub(crate) unlisted: BTreeSet<ImageArn>,
     /// Images that no pattern resolves to yet.
     pub(crate) unresolved: BTreeSet<ImageArn>,
     /// What starts end in, beside a new build.
@@ -278,7 +280,7 @@ impl ImageBuilder for InMemory {
     async fn outputs_of(&self, family: &ImageFamily, name: &str) -> Result<Outputs, RequestError> {
         self.call("outputs_of", name.to_owned()).await?;
         let mut outputs = Outputs::default();
-        for image in self.of_family(family) {
+        for image in self.of_family(family).filter(|it| !self.unlisted.contains(&it.arn)) {
             let ImageSummary { arn, status, created } = image.summary();
             let producer = Producer { image: arn, status, created };
             for output in &image.outputs {
