@@ -2,7 +2,7 @@
 
     tools/dist [--architecture arm64] [--output dist]
 
-Builds both functions for each processor, and writes into the output folder
+Builds all functions for each processor, and writes into the output folder
 
     gold-cascade-arm64-0123456789ab.zip, ...   the code; the name contains the start of its checksum
     image-cascade.template.json                plain CloudFormation, without macros
@@ -24,12 +24,18 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import yaml
+
 from transform import transformed
 
 ROOT = Path(__file__).parents[1]
 
 # The logical ids of the template's functions, by the name of their binary.
-FUNCTIONS = {"gold-cascade": "GoldCascade", "dependency-check": "DependencyCheck"}
+FUNCTIONS = {
+    resource["Metadata"]["BuildProperties"]["Binary"]: name
+    for name, resource in yaml.safe_load((ROOT / "template.yaml").read_text())["Resources"].items()
+    if resource["Type"] == "AWS::Serverless::Function"
+}
 
 # Rust's target and cargo-lambda's option, by the processor's name in Lambda.
 ARCHITECTURES = {

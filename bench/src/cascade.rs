@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use emulator::clock::Clock;
 use emulator::cloud::Cloud;
-use emulator::pace::Pace;
+use emulator::rate_limit::RateLimit;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -103,7 +103,7 @@ async fn once(
     {
         let mut state = cloud.state();
         state.calls.clear();
-        state.pace = pace.map(|(rate, burst)| Pace::new(rate, burst));
+        state.rate_limit = pace.map(|(rate, burst)| RateLimit::new(rate, burst));
     }
     let before = cloud.state().image_builder.executions().len();
     let began: Timestamp = cloud.now();
@@ -112,7 +112,7 @@ async fn once(
         eprintln!("{}, {children} children: {failure:.300}", contestant.label);
     }
     let mut state = cloud.state();
-    let throttles = state.pace.take().map_or(0, |pace| pace.refused());
+    let throttles = state.rate_limit.take().map_or(0, |limit| limit.throttled());
     let calls = state.calls.values().sum::<u64>() - throttles;
     let started = &state.image_builder.executions()[before..];
     let last = started.iter().map(|it| it.at).max().unwrap_or(began);

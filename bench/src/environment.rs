@@ -111,7 +111,7 @@ impl Environment {
     /// Invokes the function: what it answers, and when.
     ///
     /// # Errors
-    /// The function fails, ends, or takes longer than anybody waits.
+    /// The function fails, ends, or takes longer than the timeout.
     pub(crate) async fn invoke(&mut self, event: &Value) -> Result<(Value, Instant), Failure> {
         self.invocations.send(event.to_string().into()).await?;
         let answer = tokio::select! {
@@ -161,8 +161,8 @@ fn variables(service: &Service) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         ("AWS_ACCESS_KEY_ID", "bench".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "bench".to_owned()),
-        ("AWS_REGION", emulator::cloud::REGION.to_owned()),
-        ("AWS_DEFAULT_REGION", emulator::cloud::REGION.to_owned()),
+        ("AWS_REGION", emulator::account::REGION.to_owned()),
+        ("AWS_DEFAULT_REGION", emulator::account::REGION.to_owned()),
         ("AWS_ENDPOINT_URL", service.endpoint.clone()),
         // For rustls and for botocore.
         ("SSL_CERT_FILE", roots.clone()),
@@ -178,7 +178,7 @@ fn variables(service: &Service) -> BTreeMap<&'static str, String> {
 
 async fn next(State(api): State<Arc<Api>>) -> Response {
     if let Some(ready) = api.ready.lock().await.take() {
-        // Nobody waits where only the first answer counts.
+        // The receiver is gone after the first answer if no other one counts.
         let _ = ready.send(Instant::now());
     }
     let Some(event) = api.invocations.lock().await.recv().await else {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use emulator::cloud::{ACCOUNT, Cloud, REGION};
+use emulator::account::{ACCOUNT, REGION};
+use emulator::cloud::Cloud;
 use emulator::fleet::{Fleet, arn, pipeline, pipeline_arn, recipe};
 use serde_json::{Value, json};
 

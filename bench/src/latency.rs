@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use emulator::account::{ACCOUNT, GOLD_TOPIC, REGION};
 use emulator::clock::Clock;
-use emulator::cloud::{ACCOUNT, Cloud, REGION};
-use emulator::deploy::{self, FUNCTIONS, GOLD_TOPIC};
+use emulator::cloud::Cloud;
+use emulator::deploy;
 use emulator::fleet::{Fleet, StartCondition, pipeline, pipeline_arn};
+use emulator::functions;
 use emulator::iam::Role;
 use emulator::lambda::{Code, Deployment, Handler};
 use image_cascade::settings::Settings;
@@ -76,7 +78,7 @@ struct Member {
 const BUILD: Duration = Duration::from_mins(30);
 
 /// When things move, in minutes from the beginning: Amazon's base image and two components, at
-/// times of day that are nobody's schedule.
+/// times of day that are on no schedule.
 const BASES: [u64; 2] = [9 * 60 + 17, (7 * 24 + 15) * 60 + 43];
 const COMPONENTS: [(u64, usize); 2] = [((2 * 24 + 11) * 60 + 5, 0), ((10 * 24 + 8) * 60 + 51, 1)];
 const DAYS: u64 = 14;
@@ -216,7 +218,7 @@ fn function(name: &str, code: Handler) -> Deployment {
 fn deploy_ours(cloud: &Cloud, topic: &str) -> Result<(), Failure> {
     cloud.state().roles = Role::of_the_template()?;
     let settings = Settings::from_lookup(|_| None)?;
-    for name in FUNCTIONS {
+    for name in functions::names() {
         let (settings, skew) = (settings.clone(), SignedDuration::ZERO);
         let handler = tests::wire::handler(name, cloud, settings, deploy::TIMEOUT, skew);
         cloud.lambda().deploy(function(name, handler));
@@ -224,7 +226,7 @@ fn deploy_ours(cloud: &Cloud, topic: &str) -> Result<(), Failure> {
     Ok(deploy::subscribe(cloud, topic)?)
 }
 
-/// For each image a rule with the pipelines that somebody has listed for it.
+/// For each image a rule with the pipelines that are listed for it by hand.
 fn deploy_rules(
     cloud: &Cloud,
     fleet: &Fleet,

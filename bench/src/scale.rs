@@ -25,7 +25,7 @@ use crate::table::{self, Spread};
 #[derive(Debug, Serialize)]
 pub(crate) struct Planning {
     pipelines: usize,
-    /// Milliseconds to find out who is built on whom.
+    /// Milliseconds to find the lineage.
     graph: Spread,
     /// Milliseconds to decide and to plan, all of them behind.
     plan: Spread,
@@ -183,7 +183,7 @@ fn show(planning: &[Planning], checks: &[Check]) {
     });
     table::print(
         "Deciding for a whole fleet in which every pipeline is behind",
-        &["pipelines", "who is built on whom", "plan", "start now"],
+        &["pipelines", "lineage", "plan", "start now"],
         &cells.collect::<Vec<_>>(),
     );
     let cells = checks.iter().map(|row| {

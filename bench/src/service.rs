@@ -20,7 +20,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::Failure;
 
-/// Where systems keep the roots that they trust. Whoever verifies against all of them pays for all
+/// Where systems keep the roots that they trust. A client that verifies against all of them pays for all
 /// of them, as in Lambda.
 const BUNDLES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
@@ -96,7 +96,7 @@ impl Secured {
                 let (acceptor, done) = (acceptor.clone(), done.clone());
                 tokio::spawn(async move {
                     let _ = stream.set_nodelay(true);
-                    // Whoever breaks off its handshake wants nothing of us.
+                    // A client that breaks off its handshake needs no answer.
                     if let Ok(stream) = acceptor.accept(stream).await {
                         let _ = done.send((stream, from)).await;
                     }

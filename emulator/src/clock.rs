@@ -1,4 +1,4 @@
-//! What time is it here?
+//! What time is it in the account?
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;

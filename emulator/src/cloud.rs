@@ -1,7 +1,7 @@
 //! How do the services work together?
 //!
 //! Image Builder publishes to SNS, SNS delivers to Lambda and SQS, Lambda's dead letters go to
-//! SQS. A task of the runtime lets time pass in Image Builder.
+//! SQS. A task of the runtime advances time in Image Builder.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,26 +13,22 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::account::{ACCOUNT, REGION};
+use crate::call_listener::{Call, CallListener};
 use crate::clock::Clock;
 use crate::events::EventBus;
 use crate::faults::{Fault, Faults, Kind};
 use crate::iam::{Need, Role};
-use crate::image_builder::{ApiError, Bend, Doc, ImageBuilder, Input, Notice};
-use crate::lambda::{Invoked, Lambda, Said};
-use crate::pace::Pace;
+use crate::image_builder::{ApiError, Doc, ImageBuilder, Input, Notice, ResponseFault};
+use crate::lambda::{Effect, Invoked, Lambda};
+use crate::latency::Latency;
+use crate::rate_limit::RateLimit;
 use crate::sns::{Delivery, Message, Sns};
 use crate::sqs::Sqs;
 use crate::ssm::ParameterStore;
-use crate::witness::{Call, Latency, Witness};
-
-/// The account that everything here belongs to.
-pub const ACCOUNT: &str = "123456789012";
 
 /// Image Builder, as requests are signed for it.
 const SERVICE: &str = "imagebuilder";
-
-/// The Region that everything here is in.
-pub const REGION: &str = "us-east-1";
 
 /// All services of one account and Region. Cloning gives another handle to the same.
 #[derive(Debug, Clone)]
@@ -45,32 +41,32 @@ pub struct Cloud {
 struct Shared {
     clock: Clock,
     state: Mutex<State>,
-    /// Somebody has given time something to do.
+    /// There may be something due sooner.
     changed: Notify,
     lambda: Lambda,
     /// Messages that are on their way to the topics.
     publishing: AtomicU64,
 }
 
-/// What the services know.
+/// The state of all services but Lambda.
 #[derive(Debug)]
 pub struct State {
     /// Image Builder.
     pub image_builder: ImageBuilder,
     /// The Parameter Store.
     pub parameters: ParameterStore,
-    /// How many calls a second Image Builder takes; as many as come, if nothing is said.
-    pub pace: Option<Pace>,
-    /// How many items a page of Image Builder's lists holds at most; as many as are asked for, if
-    /// nothing is said. Pages may be short (FACTS section 6).
+    /// How many calls a second Image Builder accepts; all of them if none.
+    pub rate_limit: Option<RateLimit>,
+    /// How many items a page of Image Builder's lists has at most, whatever `maxResults` says. Pages
+    /// may be short (docs/image-builder.md, Lists).
     pub longest_page: Option<u64>,
-    /// How long calls to Image Builder take; no time, if nothing is said.
+    /// How long calls to Image Builder take; no time if none.
     pub latency: Option<Latency>,
-    /// Who sees every call to Image Builder.
-    pub witness: Option<Box<dyn Witness>>,
-    /// What each function may do. Whoever is not here may do everything.
+    /// Is called for every call to Image Builder.
+    pub call_listener: Option<Box<dyn CallListener>>,
+    /// What each function may do. A caller without an entry may do everything.
     pub roles: BTreeMap<String, Role>,
-    /// What was refused to functions, by name: the actions, in order.
+    /// Refused actions, in order: the function's name and the action.
     pub refused: Vec<(String, String)>,
     /// The calls of other services than Image Builder that a fault has left without a good answer:
     /// the caller, and the operation as a fault names it.
@@ -107,7 +103,7 @@ impl Cloud {
     /// # Errors
     /// The folder for the functions' logs cannot be made.
     pub fn new(clock: Clock, build_time: Duration) -> std::io::Result<Self> {
-        let (said, hears) = mpsc::unbounded_channel();
+        let (effects, received) = mpsc::unbounded_channel();
         let bus = EventBus::default();
         let parameters = ParameterStore::new(ACCOUNT, REGION, bus.clone());
         let shared = Arc::new(Shared {
@@ -121,10 +117,10 @@ impl Cloud {
                     clock.now(),
                 ),
                 parameters,
-                pace: None,
+                rate_limit: None,
                 longest_page: None,
                 latency: None,
-                witness: None,
+                call_listener: None,
                 roles: BTreeMap::new(),
                 refused: Vec::new(),
                 unanswered: Vec::new(),
@@ -138,16 +134,16 @@ impl Cloud {
             clock,
             changed: Notify::new(),
             publishing: AtomicU64::new(0),
-            lambda: Lambda::new(ACCOUNT, REGION, said)?,
+            lambda: Lambda::new(ACCOUNT, REGION, effects)?,
         });
         let driver = Driver(vec![
-            tokio::spawn(let_time_pass(Arc::clone(&shared))),
-            tokio::spawn(hear(Arc::clone(&shared), hears)),
+            tokio::spawn(advance_time(Arc::clone(&shared))),
+            tokio::spawn(apply_effects(Arc::clone(&shared), received)),
         ]);
         Ok(Self { shared, _driver: Arc::new(driver) })
     }
 
-    /// What the services know. Hold it briefly.
+    /// The state of the services. Hold it briefly.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.shared.state()
     }
@@ -162,7 +158,7 @@ impl Cloud {
         &self.shared.lambda
     }
 
-    /// Tells time's task that there may be something to do sooner.
+    /// Makes the task of time look again: something may be due sooner.
     pub fn wake(&self) {
         self.shared.changed.notify_one();
     }
@@ -190,12 +186,12 @@ impl Cloud {
                 Some(at) => tokio::time::sleep_until(self.shared.clock.instant(at)).await,
                 None => tokio::time::sleep(Duration::from_millis(20)).await,
             }
-            // Whoever was woken by the same instant goes first.
+            // Other tasks that the same instant wakes run first.
             tokio::task::yield_now().await;
         }
     }
 
-    /// Whether the caller may do what a call needs; if not, what it is told.
+    /// Whether the caller may do what a call needs; if not, the refusal.
     ///
     /// # Errors
     /// In the words of AWS, which name the action.
@@ -232,40 +228,42 @@ impl Cloud {
             let mut state = self.state();
             *state.calls.entry(operation.to_owned()).or_default() += 1;
             let now = self.now();
-            if state.pace.as_mut().is_some_and(|pace| !pace.lets_pass(now)) {
-                if let Some(witness) = &mut state.witness {
-                    witness.refused(&call(None));
+            if state.rate_limit.as_mut().is_some_and(|limit| !limit.admits(now)) {
+                if let Some(listener) = &mut state.call_listener {
+                    listener.prevented(&call(None));
                 }
-                return Err(too_many());
+                return Err(throttled());
             }
             state.faults.strike(SERVICE, operation)
         };
         let kind = fault.as_ref().map(|fault| fault.kind);
-        if let Some(kind) = kind.filter(|kind| kind.hinders())
-            && let Some(witness) = &mut self.state().witness
+        if let Some(kind) = kind.filter(|kind| kind.prevents_effect())
+            && let Some(listener) = &mut self.state().call_listener
         {
-            witness.refused(&call(Some(kind)));
+            listener.prevented(&call(Some(kind)));
         }
         self.before(SERVICE, fault.as_ref(), caller).await?;
         let answer = {
             let mut state = self.state();
-            let bend = Bend {
+            let response_fault = ResponseFault {
                 short_pages: kind == Some(Kind::ShortPages),
+                empty_page: kind == Some(Kind::EmptyPage),
+                unreadable_item: kind == Some(Kind::UnreadableItem),
                 longest_page: state.longest_page,
                 as_of: kind.and_then(|kind| kind.shows(self.now())),
                 lies: state.faults.lies(operation),
             };
-            let State { image_builder, witness, faults, .. } = &mut *state;
+            let State { image_builder, call_listener, faults, .. } = &mut *state;
             let call = call(kind);
-            if let Some(witness) = witness {
-                witness.before(&call, image_builder);
+            if let Some(listener) = call_listener {
+                listener.before(&call, image_builder);
             }
-            let answer = image_builder.call(operation, input, bend, call.at);
-            for lie in image_builder.lies_told(operation, input, bend) {
+            let answer = image_builder.call(operation, input, response_fault, call.at);
+            for lie in image_builder.lies_told(operation, input, response_fault) {
                 faults.note(lie);
             }
-            if let Some(witness) = witness {
-                witness.after(&call, &answer, image_builder);
+            if let Some(listener) = call_listener {
+                listener.after(&call, &answer, image_builder);
             }
             answer
         };
@@ -333,8 +331,8 @@ pub enum Failure {
     Lost,
 }
 
-/// What Image Builder answers above its pace.
-fn too_many() -> Failure {
+/// What Image Builder answers above its rate limit.
+fn throttled() -> Failure {
     let (status, code, message) = Kind::Throttle.refusal(SERVICE).unwrap_or_default();
     Failure::Refused(ApiError::with_status(status, code, message))
 }
@@ -348,7 +346,7 @@ impl Shared {
         for delivery in deliveries {
             match delivery {
                 Delivery::Function(function, event) => {
-                    // A subscription may outlive its function; then there is nobody to tell.
+                    // A subscription may outlive its function; then the event is lost.
                     self.lambda.invoke_later(&function, event);
                 }
                 Delivery::Queue(queue, body) => self.state().sqs.send(&queue, body, Map::new()),
@@ -357,7 +355,7 @@ impl Shared {
     }
 
     /// Invokes the functions that rules of EventBridge name.
-    fn tell(&self, state: &mut State) {
+    fn deliver_events(&self, state: &mut State) {
         for (function, event) in state.bus.take() {
             match state.faults.strike("", "Event").map(|fault| fault.kind) {
                 Some(Kind::Drop) => {}
@@ -376,14 +374,14 @@ impl Shared {
         let message = Message { topic: notice.topic, body: notice.message, ..Message::default() };
         let now = self.clock.now();
         let published = self.state().sns.publish(&message, now);
-        // A topic that is not there loses the message, as Image Builder does: in silence.
+        // To a topic that does not exist the message is lost, without an error, as in AWS.
         if let Ok((_, deliveries)) = published {
             self.deliver(deliveries);
         }
     }
 }
 
-async fn let_time_pass(shared: Arc<Shared>) {
+async fn advance_time(shared: Arc<Shared>) {
     loop {
         let next = shared.state().image_builder.next_event();
         match next {
@@ -398,7 +396,7 @@ async fn let_time_pass(shared: Arc<Shared>) {
         let notices = {
             let mut state = shared.state();
             let notices = state.image_builder.advance(now);
-            shared.tell(&mut state);
+            shared.deliver_events(&mut state);
             shared.publishing.fetch_add(notices.len() as u64, Ordering::SeqCst);
             notices
         };
@@ -431,10 +429,10 @@ fn publish_with(shared: &Arc<Shared>, notice: Notice, fault: Option<&Fault>) {
     sent(shared);
 }
 
-async fn hear(shared: Arc<Shared>, mut hears: mpsc::UnboundedReceiver<Said>) {
-    while let Some(said) = hears.recv().await {
-        match said {
-            Said::DeadLetter(letter) => {
+async fn apply_effects(shared: Arc<Shared>, mut effects: mpsc::UnboundedReceiver<Effect>) {
+    while let Some(effect) = effects.recv().await {
+        match effect {
+            Effect::DeadLetter(letter) => {
                 let attributes = json!({
                     "ErrorCode": { "DataType": "Number", "StringValue": "200" },
                     "ErrorMessage": { "DataType": "String", "StringValue": letter.error },
@@ -443,10 +441,10 @@ async fn hear(shared: Arc<Shared>, mut hears: mpsc::UnboundedReceiver<Said>) {
                 let event: Value = letter.event;
                 shared.state().sqs.send(&letter.queue, event.to_string(), attributes);
             }
-            Said::Invoked { function, result } => {
+            Effect::InvocationEnded { function, result } => {
                 shared.state().invocations.push((function, result));
             }
         }
-        shared.lambda.heard();
+        shared.lambda.effect_applied();
     }
 }

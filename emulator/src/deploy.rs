@@ -1,92 +1,24 @@
-//! Where do the functions' binaries come from, and how are they wired?
+//! How are the functions wired to the services?
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::cloud::{ACCOUNT, Cloud, REGION};
+use crate::account::{ACCOUNT, DEAD_LETTERS, GOLD_TOPIC, REGION, REPORT_TOPIC};
+use crate::cloud::Cloud;
+use crate::functions::{FUNCTIONS, Function};
 use crate::iam::Role;
 use crate::lambda::{Code, Deployment};
 use crate::template::{Template, TemplateError, as_text};
 
-/// The functions that there are.
-pub const FUNCTIONS: [&str; 2] = ["gold-cascade", "dependency-check"];
-
-/// The topic that infrastructure configurations name.
-pub const GOLD_TOPIC: &str = "gold-images";
-
-/// The topic that reports are published to.
-pub const REPORT_TOPIC: &str = "image-cascade-reports";
-
-/// The queue that keeps what could not be handled.
-pub const DEAD_LETTERS: &str = "image-cascade-dead-letters";
-
-/// How long one invocation may take, if nobody says otherwise.
+/// The timeout of an invocation, unless another one is asked for.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Why the functions cannot be had.
-#[derive(Debug, thiserror::Error)]
-pub enum DeployError {
-    /// Nobody built them.
-    #[error("{} is not there; build it with `cargo build --workspace`", .0.display())]
-    NotBuilt(PathBuf),
-    /// Cargo could not be started.
-    #[error("cargo cannot be started to build the functions")]
-    NoCargo(#[source] io::Error),
-    /// Cargo said why.
-    #[error("cargo could not build the functions; what it says is above")]
-    BuildFailed,
-    /// The running program is nowhere.
-    #[error("the folder of this program is not known")]
-    NoFolder,
-}
-
-/// Builds the functions into the folder of the running program with the same cargo that built
-/// that program, and gives the folder. Without cargo they must be there already.
-///
-/// # Errors
-/// They cannot be built, or are not there.
-pub fn build_functions() -> Result<PathBuf, DeployError> {
-    let program = std::env::current_exe().map_err(|_| DeployError::NoFolder)?;
-    let mut folder = program.parent().ok_or(DeployError::NoFolder)?.to_owned();
-    // Test programs live one folder further down.
-    if folder.ends_with("deps") {
-        folder.pop();
-    }
-    if let Some(cargo) = std::env::var_os("CARGO") {
-        let mut build = Command::new(cargo);
-        // The packages are chosen together with this one, so that all share one set of features
-        // and nothing is compiled twice.
-        build.args(["build", "--quiet", "--package", "emulator"]);
-        build.args(FUNCTIONS.iter().flat_map(|name| ["--package", name]));
-        if folder.ends_with("release") {
-            build.arg("--release");
-        }
-        build.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")));
-        let status = build.status().map_err(DeployError::NoCargo)?;
-        if !status.success() {
-            return Err(DeployError::BuildFailed);
-        }
-    }
-    for name in FUNCTIONS {
-        let path = folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
-        if !path.is_file() {
-            return Err(DeployError::NotBuilt(path));
-        }
-    }
-    Ok(folder)
-}
-
-/// How a function differs from what is usual here.
+/// What all functions of a deployment have in common.
 #[derive(Debug, Clone)]
 pub struct Wiring {
-    /// The folder with the binaries.
-    pub folder: PathBuf,
     /// Where the services answer, such as `http://127.0.0.1:4580`.
     pub endpoint: String,
     /// The pause before the first retry of an asynchronous invocation.
@@ -97,12 +29,16 @@ pub struct Wiring {
     pub settings: BTreeMap<String, String>,
 }
 
-/// Makes the topics and the queue, deploys the functions with the template's rights and environment,
-/// and gives the gold-image topic's ARN.
+/// Creates the topics and the queue, deploys the functions with the template's rights and environment,
+/// and returns the gold-image topic's ARN. `code` is the program of each function.
 ///
 /// # Errors
 /// The template's rights cannot be read.
-pub fn deploy(cloud: &Cloud, wiring: &Wiring) -> Result<String, TemplateError> {
+pub fn deploy(
+    cloud: &Cloud,
+    wiring: &Wiring,
+    code: impl Fn(Function) -> Code,
+) -> Result<String, TemplateError> {
     cloud.state().roles = Role::of_the_template()?;
     let (gold, reports) = {
         let mut state = cloud.state();
@@ -115,23 +51,21 @@ pub fn deploy(cloud: &Cloud, wiring: &Wiring) -> Result<String, TemplateError> {
     let mut template = Template::ours()?;
     template.set("GoldTopic", &gold);
     template.set("ReportTopic", &reports);
-    // Here things are to happen, and the template's own default is that nothing does.
+    // The template's own default is a dry run, which would start no build.
     template.set("DryRun", "false");
     let environment = template.at("/Globals/Function/Environment/Variables")?;
     let environment = environment.as_object().into_iter().flatten();
     let environment: BTreeMap<String, String> =
         environment.map(|(name, value)| (name.clone(), as_text(value))).collect();
-    for name in FUNCTIONS {
+    for function in FUNCTIONS {
         let mut variables = environment.clone();
         variables.extend(wiring.settings.clone());
         for service in ["IMAGEBUILDER", "SNS", "SSM"] {
             variables.insert(format!("AWS_ENDPOINT_URL_{service}"), wiring.endpoint.clone());
         }
         cloud.lambda().deploy(Deployment {
-            name: name.to_owned(),
-            code: Code::Binary(
-                wiring.folder.join(name).with_extension(std::env::consts::EXE_EXTENSION),
-            ),
+            name: function.name.to_owned(),
+            code: code(function),
             variables,
             timeout: wiring.timeout,
             retry_pause: wiring.retry_pause,
@@ -180,8 +114,7 @@ pub fn subscribe(cloud: &Cloud, topic: &str) -> Result<(), TemplateError> {
     subscribed.map(drop).map_err(|(_, why)| unknown(format!("the subscription ({why})")))
 }
 
-/// Lets the functions hear of what the template's EventBridge rules are about, as if the stack had
-/// been deployed with them.
+/// Creates the template's EventBridge rules, as if the stack had been deployed with them.
 ///
 /// # Errors
 /// The rules have another shape than is understood here.

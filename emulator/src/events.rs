@@ -1,11 +1,11 @@
-//! EventBridge's default bus: who hears of which event?
+//! EventBridge's default bus: which events invoke which functions?
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::cloud::{ACCOUNT, REGION};
+use crate::account::{ACCOUNT, REGION};
 use crate::sns::filter;
 
 /// The bus of one account and Region. Cloning gives another handle to the same.
@@ -15,7 +15,7 @@ pub struct EventBus(Arc<Mutex<Bus>>);
 #[derive(Debug, Default)]
 struct Bus {
     rules: Vec<Rule>,
-    /// Functions and what they are to hear, oldest first.
+    /// Functions and their events that are not delivered yet, oldest first.
     waiting: Vec<(String, Value)>,
     sent: u64,
 }
@@ -31,14 +31,14 @@ impl EventBus {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From here on, a function hears of each event that meets the pattern. Patterns compare as the
-    /// filter policies of SNS do.
+    /// Adds a rule: events that match the pattern invoke the function. Patterns match as the filter
+    /// policies of SNS do.
     pub fn rule(&self, pattern: &Value, function: &str) {
         let rule = Rule { pattern: pattern.to_string(), function: function.to_owned() };
         self.lock().rules.push(rule);
     }
 
-    /// Something has happened.
+    /// Sends an event.
     pub(crate) fn send(
         &self,
         source: &str,
@@ -61,16 +61,16 @@ impl EventBus {
             "detail": detail,
         });
         let Bus { rules, waiting, .. } = &mut *bus;
-        let heard = rules.iter().filter(|rule| filter::passes(&rule.pattern, &event));
-        waiting.extend(heard.map(|rule| (rule.function.clone(), event.clone())));
+        let matching = rules.iter().filter(|rule| filter::passes(&rule.pattern, &event));
+        waiting.extend(matching.map(|rule| (rule.function.clone(), event.clone())));
     }
 
-    /// What is to be delivered now.
+    /// Takes the events that are to be delivered now.
     pub(crate) fn take(&self) -> Vec<(String, Value)> {
         std::mem::take(&mut self.lock().waiting)
     }
 
-    /// Whether nothing is to be delivered.
+    /// Whether no event is to be delivered.
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().waiting.is_empty()
     }

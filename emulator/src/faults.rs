@@ -1,4 +1,4 @@
-//! What goes wrong on purpose?
+//! Which faults strike which calls?
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-/// One thing that will go wrong.
+/// One fault.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(from = "Written")]
 pub struct Fault {
@@ -14,15 +14,15 @@ pub struct Fault {
     /// Builder and the Parameter Store, `sns:Publish` or `sns:*` of one service, `Notification` for
     /// messages of Image Builder to the topic, `Event` for events of EventBridge.
     pub operation: String,
-    /// What goes wrong.
+    /// Its kind.
     pub kind: Kind,
-    /// How often; once, if not said, and a lie until it is taken back. `u32::MAX` is always.
+    /// How often: by default once, and a lie until it is cleared. `u32::MAX` is always.
     pub times: u32,
     /// How many matching calls pass before it strikes.
     pub after: u32,
     /// For [`Kind::Slow`] and [`Kind::Delay`]: by how much.
     pub milliseconds: u64,
-    /// What a refusal says; something fitting, if nothing is said.
+    /// The message of a refusal; by default one that fits.
     pub message: Option<String>,
 }
 
@@ -48,10 +48,10 @@ impl From<Written> for Fault {
     }
 }
 
-/// How far back stale answers look.
+/// How old stale answers are.
 const STALE_FOR: Duration = Duration::from_mins(5);
 
-/// The ways in which things go wrong.
+/// The kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -85,10 +85,14 @@ pub enum Kind {
     Slow,
     /// The effect happens, the answer is lost.
     LostReply,
-    /// Lists and patterns show what there was some minutes ago.
+    /// Lists and patterns show the state of some minutes ago.
     Stale,
-    /// Pages hold half of what they may.
+    /// Pages have half of the items that they may.
     ShortPages,
+    /// A page of a list has no item, but a token: the items are on the pages after it.
+    EmptyPage,
+    /// A page of a list has one more item, whose ARN cannot be parsed.
+    UnreadableItem,
     /// The calling function's process is killed before the call has effect.
     KillBefore,
     /// The calling function's process is killed after the call had effect.
@@ -146,6 +150,8 @@ impl Kind {
             Self::LostReply => "answers lost after the effect",
             Self::Stale => "answers from an earlier state",
             Self::ShortPages => "short pages",
+            Self::EmptyPage => "empty pages with a token",
+            Self::UnreadableItem => "items that cannot be read",
             Self::KillBefore => "deaths before a call",
             Self::KillAfter => "deaths after a call",
             Self::Duplicate => "messages delivered twice",
@@ -160,8 +166,8 @@ impl Kind {
         }
     }
 
-    /// Whether answers do not fit what there is. It goes on until it is taken back, and beside every
-    /// other fault.
+    /// Whether answers do not fit what there is. It lasts until it is cleared, and
+    /// strikes beside every other fault.
     pub fn is_lie(self) -> bool {
         LIES.contains(&self)
     }
@@ -172,7 +178,7 @@ impl Kind {
     }
 
     /// Whether a call that it strikes has no effect.
-    pub fn hinders(self) -> bool {
+    pub fn prevents_effect(self) -> bool {
         self == Self::KillBefore || self.refusal("imagebuilder").is_some()
     }
 
@@ -303,7 +309,7 @@ impl Fault {
     }
 
     /// Whether it is about an operation of a service.
-    fn is_about(&self, service: &str, operation: &str) -> bool {
+    fn applies_to(&self, service: &str, operation: &str) -> bool {
         // The services whose operations need no name of a service before them.
         let is_plain = matches!(service, "" | "imagebuilder" | "ssm");
         match self.operation.split_once(':') {
@@ -314,7 +320,7 @@ impl Fault {
     }
 
     /// Whether it strikes now: it lets its calls pass first, and strikes so often.
-    fn comes_round(&mut self, may_strike: bool) -> bool {
+    fn strikes_now(&mut self, may_strike: bool) -> bool {
         if self.after > 0 {
             self.after -= 1;
             return false;
@@ -326,7 +332,7 @@ impl Fault {
     }
 }
 
-/// What is still to go wrong.
+/// The faults that are still to strike.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     waiting: Vec<Fault>,
@@ -364,10 +370,10 @@ impl Faults {
     pub fn strike(&mut self, service: &str, operation: &str) -> Option<Fault> {
         let mut struck = None;
         let matching = self.waiting.iter_mut().filter(|fault| {
-            !fault.kind.is_lie() && fault.times > 0 && fault.is_about(service, operation)
+            !fault.kind.is_lie() && fault.times > 0 && fault.applies_to(service, operation)
         });
         for fault in matching {
-            if fault.comes_round(struck.is_none()) {
+            if fault.strikes_now(struck.is_none()) {
                 struck = Some(fault.clone());
             }
         }
@@ -384,8 +390,8 @@ impl Faults {
         for fault in &mut self.waiting {
             if fault.kind.is_lie()
                 && fault.times > 0
-                && fault.is_about("imagebuilder", operation)
-                && fault.comes_round(true)
+                && fault.applies_to("imagebuilder", operation)
+                && fault.strikes_now(true)
             {
                 lies.0 |= Lies::bit(fault.kind);
             }

@@ -15,10 +15,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::cloud::{ACCOUNT, Cloud, Failure, REGION};
+use crate::account::{ACCOUNT, REGION};
+use crate::cloud::{Cloud, Failure};
 use crate::faults::{Fault, Kind};
 use crate::iam::Need;
-use crate::image_builder::{ApiError, Fate, Model};
+use crate::image_builder::{ApiError, Model, ScriptedBuild};
 use crate::{page, sns, ssm};
 
 /// Serves the cloud on `listener` until the task is dropped.
@@ -59,7 +60,7 @@ pub async fn answer(
         None => error(
             403,
             "MissingAuthenticationTokenException",
-            "The request is not signed, so nobody knows which service it is for.",
+            "The request is not signed, so the service that it is for is not known.",
         ),
     }
 }
@@ -131,11 +132,11 @@ async fn other_service(
     }
 }
 
-/// How a service says that a call has no good answer.
+/// The response of a service to a call that failed.
 fn fail(cloud: &Cloud, service: &str, failure: &Failure) -> Response {
     let refused = match failure {
         Failure::Refused(refused) => refused,
-        // What a proxy says when the answer does not come.
+        // The response of a proxy that gets no answer.
         Failure::Lost if matches!(service, "sns" | "sts") => {
             return xml_response(502, "<html>The answer was lost.</html>".to_owned());
         }
@@ -405,7 +406,7 @@ fn control(cloud: &Cloud, method: &Method, path: &str, body: &[u8]) -> Response 
             Ok(Failing { reason, milliseconds }) => {
                 let builder = &mut cloud.state().image_builder;
                 let length = milliseconds.map_or(builder.build_time(), Duration::from_millis);
-                builder.fates.push_back(Fate { length, fails: true, reason });
+                builder.scripted_builds.push_back(ScriptedBuild { length, fails: true, reason });
                 json_response(200, &json!({}))
             }
             Err(problem) => bad(problem),

@@ -1,4 +1,4 @@
-//! What may a function do? Its role's statements, as `template.yaml` has them.
+//! What is a function allowed to do? Its role's statements, as `template.yaml` has them.
 //!
 //! A call that the deployed role could not make fails here, too. Resources are those of the
 //! [service authorization reference]; of conditions, those of the template are understood, and any
@@ -9,11 +9,10 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use regex::Regex;
+use regex_lite::Regex;
 use serde_json::Value;
 
-use crate::cloud::{ACCOUNT, REGION};
-use crate::deploy::REPORT_TOPIC;
+use crate::account::{ACCOUNT, REGION, REPORT_TOPIC};
 use crate::image_builder::Input;
 use crate::template::{Template, TemplateError};
 use crate::wildcard::pattern;
@@ -41,7 +40,7 @@ enum Condition {
     ThroughAService,
 }
 
-/// One thing that a call needs a right for.
+/// An action on a resource that a call needs a right for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
     /// Such as `imagebuilder:GetImage`.
@@ -103,7 +102,7 @@ impl Role {
         Ok(roles)
     }
 
-    /// Every action that this role allows, on whatever.
+    /// Every action that this role allows, on any resource.
     pub fn actions(&self) -> impl Iterator<Item = &str> {
         self.0.iter().flat_map(|statement| &statement.actions).map(String::as_str)
     }

@@ -1,13 +1,14 @@
-//! What does a plain look at the port show?
+//! What does a browser see at the port?
 
 use std::fmt::Write as _;
 
 use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Response};
 
-use crate::cloud::{ACCOUNT, Cloud, REGION};
+use crate::account::{ACCOUNT, REGION};
+use crate::cloud::Cloud;
 
-/// A short page: HTML for a browser, text for anyone else.
+/// A short page: HTML for a browser, text for any other client.
 pub fn answer(cloud: &Cloud, headers: &HeaderMap) -> Response {
     let text = |name: header::HeaderName| {
         headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
@@ -28,7 +29,7 @@ pub fn answer(cloud: &Cloud, headers: &HeaderMap) -> Response {
     }
 }
 
-/// What is running here, and where things are.
+/// The account's functions, topics and queues, and the emulator's own controls.
 pub fn describe(cloud: &Cloud, host: &str) -> String {
     let functions = cloud.lambda().names();
     let state = cloud.state();

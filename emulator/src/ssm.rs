@@ -37,7 +37,7 @@ pub fn names(body: &[u8]) -> Vec<String> {
 type Refusal = (&'static str, String);
 
 impl ParameterStore {
-    /// An empty one, whose changes the bus hears of.
+    /// An empty one, whose changes are sent to the bus.
     pub fn new(account: &str, region: &str, bus: EventBus) -> Self {
         let (account, region) = (account.to_owned(), region.to_owned());
         Self { account, region, parameters: Arc::default(), bus }

@@ -1,4 +1,4 @@
-//! How does a `CloudFormation` template come into being here?
+//! How is a `CloudFormation` template deployed?
 //!
 //! As far as a fleet of Image Builder goes. Each resource is made by the operation of the service
 //! that `CloudFormation` would call, in the order that the references give.
@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::cloud::{ACCOUNT, Cloud, Failure, REGION};
+use crate::account::{ACCOUNT, REGION};
+use crate::cloud::{Cloud, Failure};
 use crate::image_builder::{Doc, Model};
 use crate::template::{Template, TemplateError};
 
-/// How often a build that the stack waits for is looked at.
+/// How often the status of a build is polled that the stack waits for.
 const POLL: Duration = Duration::from_secs(1);
 
 /// Members whose keys are the user's own.

@@ -4,12 +4,11 @@
 //! `Fn::Select`, `Fn::If`, and conditions of `Fn::Equals`, `Fn::Not`, `Fn::And` and `Fn::Or`, in their
 //! long forms.
 
+use crate::account::{ACCOUNT, REGION};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
-
-use crate::cloud::{ACCOUNT, REGION};
 
 /// The template that is deployed.
 const OURS: &str = include_str!("../../template.yaml");

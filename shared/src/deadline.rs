@@ -5,10 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// What an invocation has of time.
+/// The time of one invocation.
 ///
-/// Lambda kills a function at its deadline: what it was about to say is lost, and nobody learns
-/// how far it came. So it stops by itself before that, first reading and then starting.
+/// Lambda kills a function at its deadline, and its report is lost. So the invocation stops before
+/// that: first the reads, then the starts.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline {
     now: Timestamp,
@@ -16,11 +16,11 @@ pub struct Deadline {
     all: Duration,
 }
 
-/// What is kept for starting and reporting when the reads stop, and at most these hundredths of it
-/// all.
+/// The time that is reserved for starts and the report when reads stop, and its largest share of
+/// the whole in percent.
 const FOR_STARTS: (Duration, u32) = (Duration::from_mins(1), 40);
 
-/// What is kept for reporting when the starts stop, and at most these hundredths of it all.
+/// The time that is reserved for the report when starts stop, and its largest share in percent.
 const FOR_THE_REPORT: (Duration, u32) = (Duration::from_secs(20), 20);
 
 /// The longest that Lambda lets a function run.
@@ -30,9 +30,9 @@ impl Deadline {
     /// The time from `now`, when the invocation begins, to a deadline as Lambda gives it: in
     /// milliseconds since 1970.
     ///
-    /// A deadline that is over when the invocation begins is none: `cargo lambda watch` gives a
-    /// number of milliseconds where Lambda gives a time. Whoever runs out of an unknown time is
-    /// killed and retried; whoever trusts such a deadline does nothing at all.
+    /// A deadline in the past is ignored: `cargo lambda watch` passes a duration where Lambda
+    /// passes a time. An invocation that exceeds an unknown deadline is killed and retried; one
+    /// that respected such a deadline would do nothing at all.
     pub fn until(now: Timestamp, deadline: u64) -> Self {
         let deadline = i64::try_from(deadline).ok();
         let deadline = deadline.and_then(|at| Timestamp::from_millisecond(at).ok());
@@ -42,7 +42,7 @@ impl Deadline {
         Self { now, began: Instant::now(), all: left.map_or(LONGEST, |left| left.min(LONGEST)) }
     }
 
-    /// When the invocation began: the time that everything in it is decided by.
+    /// When the invocation began: all its decisions use this time.
     pub fn now(self) -> Timestamp {
         self.now
     }
@@ -52,12 +52,12 @@ impl Deadline {
         self.now + self.began.elapsed()
     }
 
-    /// Comes when reads have to end.
+    /// Completes when reads have to stop.
     pub async fn until_reads_stop(self) {
         tokio::time::sleep_until(self.began + self.all_but(FOR_STARTS)).await;
     }
 
-    /// Comes when starts have to end.
+    /// Completes when starts have to stop.
     pub async fn until_starts_stop(self) {
         tokio::time::sleep_until(self.began + self.all_but(FOR_THE_REPORT)).await;
     }

@@ -9,16 +9,16 @@ use thiserror::Error;
 #[derive(Debug, Clone, Error)]
 #[error("failed to {operation} {subject}")]
 pub struct RequestError {
-    /// What was attempted, such as `get image`.
+    /// The operation, such as `get image`.
     pub operation: &'static str,
-    /// On what: an ARN, or a few words.
+    /// Its subject: an ARN, or a few words.
     pub subject: String,
-    /// What the service, or the way to it, answered.
+    /// The response of the service, or what happened on the way to it.
     #[source]
     pub cause: ServiceError,
 }
 
-/// What a service answered in place of a result.
+/// What a service returned in place of a result.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{}{message}", .code.as_deref().map(|code| format!("{code}: ")).unwrap_or_default())]
 pub struct ServiceError {
@@ -26,33 +26,33 @@ pub struct ServiceError {
     pub kind: ErrorKind,
     /// The service's own error code.
     pub code: Option<String>,
-    /// The service's own words, on one line: they are not ours, and must not forge a log line.
+    /// The service's own message, on one line: it is foreign text, and must not forge a log line.
     pub message: String,
 }
 
 /// What can be done about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// Too many requests, also after the client's own retries. Later it will work.
+    /// Too many requests, even after the client's retries. A later call will succeed.
     Throttled,
-    /// The service or the way to it failed. Later it may work.
+    /// The service or the connection failed. A later call may succeed.
     Transient,
-    /// The resource is in use. Later it may work.
+    /// The resource is in use. A later call may succeed.
     InUse,
     /// There is no such resource.
     NotFound,
-    /// It may exist, but not for us.
+    /// The resource may exist, but this account may not read it.
     Forbidden,
     /// The same client token was used with other parameters.
     IdempotencyMismatch,
-    /// The service will not take this request for this resource, however often it is made.
+    /// The service refuses this request for this resource, however often it is made.
     Rejected,
-    /// A quota of the account is used up. Another try in a minute does not mend it.
+    /// A quota of the account is used up. A retry does not help.
     Quota,
-    /// The answer has a form that cannot be read. Another try does not mend it.
+    /// The response cannot be read. A retry does not help.
     Unreadable,
-    /// A refusal that says nothing of the resource: credentials, the clock, or a code that is not
-    /// known. The invocation fails, so that it is retried and seen.
+    /// A refusal that says nothing about the resource: credentials, the clock, or a code that is
+    /// not known. The invocation fails, so that it is retried and noticed.
     Unknown,
 }
 
@@ -62,13 +62,13 @@ impl RequestError {
         self.cause.kind
     }
 
-    /// Whether the answer says something of this one resource (it is gone, not shared, or not
-    /// acceptable), and not of the service or of the caller: then only what uses it is harmed.
+    /// Whether the error is about this one resource (missing, not shared, or not acceptable), and
+    /// not about the service or the caller: then only the pipelines that use it are affected.
     pub fn is_resource_error(&self) -> bool {
         matches!(self.kind(), ErrorKind::NotFound | ErrorKind::Forbidden | ErrorKind::Rejected)
     }
 
-    /// Whether another try may succeed: then the invocation fails, and Lambda makes it again.
+    /// Whether a retry may succeed: then the invocation fails, and Lambda retries it.
     pub fn is_retryable(&self) -> bool {
         match self.kind() {
             ErrorKind::Throttled | ErrorKind::Transient | ErrorKind::InUse | ErrorKind::Unknown => {
@@ -84,7 +84,7 @@ impl RequestError {
     }
 }
 
-/// Prints an error and what caused it, each once, parted by `: `.
+/// Prints an error and its causes, each once, separated by `: `.
 #[derive(Debug)]
 pub struct Chain<'a>(pub &'a (dyn StdError + 'static));
 

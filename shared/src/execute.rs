@@ -9,13 +9,14 @@ use crate::decide::plan::Plan;
 use crate::error::RequestError;
 use crate::model::arn::PipelineArn;
 
-/// How many starts are under way at once. Image Builder's request rates are undocumented; the client
-/// slows down by itself where this is too fast.
+/// How many starts are under way at once. Image Builder's request rates are undocumented
+/// (`docs/image-builder.md`, Request rates); the rate limiter slows down where this is too fast.
 const STARTS_AT_ONCE: usize = 32;
 
-/// Carries out a plan's starts, until `stop`. Executing the same plan twice starts each build once.
+/// Executes the starts of a plan, until `stop`. Executing the same plan twice starts each build
+/// once.
 ///
-/// One start that fails harms no other. What has not been started by then has no outcome.
+/// A failed start affects no other. A pipeline that has not been started by then has no outcome.
 pub async fn execute(
     image_builder: &impl ImageBuilder,
     plan: &Plan,

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-/// Foreign text made harmless: on one line, and no longer than is readable. Its author is not
-/// known, and it must not pass for a line of ours: control characters, line separators, and what
-/// turns the direction of writing or has no width become spaces.
+/// Foreign text on one line, and no longer than is readable. It must not look like a line of the
+/// functions: control characters, line separators, and characters that change the direction of
+/// writing or have no width become spaces.
 pub fn one_line(text: &str) -> String {
     const LONGEST: usize = 1_000;
     let mut line: String =
@@ -15,7 +15,7 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// The same for every text of a document that leaves the function, at its full length.
+/// The same for every text of a document, at its full length.
 pub(crate) fn on_one_line(value: &mut Value) {
     match value {
         Value::String(text) => {
@@ -29,7 +29,7 @@ pub(crate) fn on_one_line(value: &mut Value) {
     }
 }
 
-/// Whether a character breaks a line, has no width, or changes how its neighbours are shown.
+/// Whether a character breaks a line, has no width, or changes how its neighbours are displayed.
 pub(crate) fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(

@@ -13,8 +13,8 @@ use crate::foreign_text::is_deceptive;
 #[cfg(test)]
 pub(crate) mod collected;
 
-/// From here on, one JSON object a line on standard output, from `level` on. Lambda's runtime is
-/// silenced: it would log every failure a second time.
+/// Logs one JSON object per line to standard output, from `level` on. Lambda's runtime is silenced,
+/// because it logs every failure a second time.
 pub fn log_from(level: Level) {
     let json = tracing_subscriber::fmt::layer()
         .json()
@@ -27,8 +27,8 @@ pub fn log_from(level: Level) {
     tracing_subscriber::registry().with(json).with(filter).init();
 }
 
-/// A writer of whole lines, in which no foreign text breaks a line or turns the direction of writing:
-/// JSON escapes control characters, and no others.
+/// A writer of whole lines, in which no foreign text breaks a line or changes the direction of
+/// writing: JSON escapes control characters, and no others.
 struct Plain<W>(W);
 
 impl<W: Write> Write for Plain<W> {

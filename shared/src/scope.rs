@@ -10,7 +10,7 @@ use crate::model::notification::Notification;
 /// What an invocation is about. The two functions differ in this alone.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
-    /// One image's children, and the pipeline that made it.
+    /// The children of one image, and the pipeline that built it.
     Image(&'a Notification),
     /// The fleet, or a selection of it.
     Fleet(&'a Selection),
@@ -36,8 +36,8 @@ impl<'a> Scope<'a> {
 
 /// Pipelines by ARN or by name, where `*` stands for any text. An empty selection is everything.
 ///
-/// A name may be written as the console shows it or as the ARN has it: Image Builder makes the one
-/// of the other by lower case and hyphens (user guide, "Naming").
+/// A name may be written as the console shows it or as the ARN has it: Image Builder derives the
+/// ARN's by lower case and hyphens (`docs/image-builder.md`, Names in ARNs).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection(Vec<Pattern>);
 
@@ -47,10 +47,10 @@ enum Pattern {
     Name(String),
 }
 
-/// A text that selects no pipeline, whatever there is.
+/// A text that can select no pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SelectionError {
-    /// It begins as an ARN.
+    /// It begins like an ARN and is none.
     #[error(transparent)]
     Arn(#[from] ArnError),
     /// It is no name.
@@ -99,7 +99,7 @@ fn folded(name: &str) -> String {
     name.to_ascii_lowercase().replace([' ', '_'], "-")
 }
 
-/// Whether `name` fits a pattern in which each `*` stands for any text.
+/// Whether `name` matches a pattern in which each `*` stands for any text.
 fn matches(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();

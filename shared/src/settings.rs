@@ -23,34 +23,34 @@ pub const ALL: [&str; 10] = [
     "CALLS_PER_SECOND",
 ];
 
-/// The shortest pause after which builds that do not remove their reason go on.
+/// The shortest value of `FAILED_BUILD_RETRY`.
 const SHORTEST_RETRY: SignedDuration = SignedDuration::from_hours(1);
 
-/// What a topic's name in a setting looks like.
+/// The form of a topic in a setting.
 const TOPIC: &str = "an SNS topic's ARN (`arn:aws:sns:REGION:ACCOUNT:NAME`)";
 
-/// What both functions are told from outside.
+/// The settings of both functions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Make every read and no write.
     pub dry_run: bool,
-    /// The one topic whose messages are heard; any topic's if absent.
+    /// The only topic whose messages are accepted; all are if absent.
     pub gold_topic: Option<String>,
     /// Where reports are published; nowhere if absent.
     pub report_topic: Option<String>,
     /// The least severe level that is logged.
     pub log_level: tracing::Level,
-    /// How builds are tried again that did not remove their reason.
+    /// How builds that did not remove their reason are retried.
     pub retry: RetryPolicy,
-    /// How much time is between two checks of the whole fleet.
+    /// The time between two checks of the whole fleet.
     pub check_period: SignedDuration,
-    /// Whether a check that runs out of time may put its tag on a pipeline.
+    /// Whether an interrupted check may put the resume tag on a pipeline.
     pub resume_tag: bool,
-    /// The most calls a second that are made of Image Builder; as many as it lets through if absent.
+    /// The highest rate of calls to Image Builder; if absent, throttling alone limits it.
     pub calls_per_second: Option<u32>,
-    /// The name of the Lambda function, for its metrics. It is no setting: Lambda says it.
+    /// The name of the Lambda function, for its metrics. It is not a setting: Lambda sets it.
     pub function_name: Option<String>,
-    /// Whether the environment holds AWS credentials. It is no setting either.
+    /// Whether the environment has AWS credentials. It is not a setting either.
     pub has_credentials: bool,
 }
 
@@ -64,20 +64,20 @@ pub struct SettingError {
 }
 
 impl Settings {
-    /// Reads the process's environment. Once: a function keeps what it was started with.
+    /// Reads the process's environment.
     ///
     /// # Errors
-    /// Names the first setting with a value that cannot be used, and what would be one.
+    /// The first setting with a value that cannot be used, and what is expected.
     pub fn from_environment() -> Result<Self, SettingError> {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
         Self::from_lookup(|name| std::env::var(name).ok())
     }
 
-    /// Reads the settings through `lookup`, which gives the value of a name. An empty value
-    /// counts as absent, as a template's empty parameter arrives so.
+    /// Reads the settings through `lookup`, which returns the value of a name. An empty value
+    /// counts as absent, because an empty parameter of the template arrives like that.
     ///
     /// # Errors
-    /// Names the first setting with a value that cannot be used, and what would be one.
+    /// The first setting with a value that cannot be used, and what is expected.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, SettingError> {
         let usual = RetryPolicy::default();
         Ok(Self {

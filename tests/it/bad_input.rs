@@ -98,8 +98,8 @@ async fn is_answered_or_refused(
 #[test]
 fn proptest_given_any_json_then_both_functions_answer_or_refuse_it() {
     on(cases(60), any_json(), async |event| {
-        let lab = Lab::silent(&[]).await;
-        for function in emulator::deploy::FUNCTIONS {
+        let lab = Lab::silent(&[]);
+        for function in emulator::functions::names() {
             is_answered_or_refused(&lab, function, &event).await?;
         }
         Ok(())
@@ -109,7 +109,7 @@ fn proptest_given_any_json_then_both_functions_answer_or_refuse_it() {
 #[test]
 fn proptest_given_a_sample_with_one_value_changed_then_it_is_answered_or_refused() {
     on(cases(120), bent_sample(), async |event| {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         is_answered_or_refused(&lab, "gold-cascade", &event).await
     });
 }
@@ -139,7 +139,7 @@ async fn given_a_message_of_another_topic_then_nothing_starts_and_the_report_say
     // The second one is the beginning of the topic that the message comes from.
     for ours in ["the-configured-one", "gold"] {
         let ours = format!("arn:aws:sns:us-east-1:123456789012:{ours}");
-        let lab = Lab::with_settings(&[("GOLD_TOPIC_ARN", &ours)]).await;
+        let lab = Lab::with_settings(&[("GOLD_TOPIC_ARN", &ours)]);
         lab.add(pipeline("gold").on(AMAZON));
         lab.add(pipeline("web").on("image/gold/x.x.x"));
         lab.run_to_rest("gold").await;
@@ -155,7 +155,7 @@ async fn given_a_message_of_another_topic_then_nothing_starts_and_the_report_say
 /// An image of another account that nothing here is built on starts nothing, and is named.
 #[tokio::test(start_paused = true)]
 async fn given_an_image_of_another_account_then_nothing_starts_and_the_report_says_so() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON));
     lab.add(pipeline("web").on("image/gold/x.x.x"));
     lab.run_to_rest("gold").await;
@@ -172,7 +172,7 @@ async fn given_an_image_of_another_account_then_nothing_starts_and_the_report_sa
 /// Foreign text in a message cannot pass for a line of a report.
 #[tokio::test(start_paused = true)]
 async fn given_foreign_text_then_it_stays_on_its_line() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     let forged = "x\n1 started, 0 waiting, 0 skipped, 0 up to date, 0 failed\r\n\u{1b}[2J";
     for text in
         [forged.to_owned(), json!({ "arn": forged, "state": { "status": forged } }).to_string()]

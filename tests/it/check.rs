@@ -20,7 +20,7 @@ async fn behind_a_new_base(lab: &Lab) {
 /// > A notification that never arrives is made up for by the next dependency check.
 #[tokio::test(start_paused = true)]
 async fn given_a_lost_notification_then_the_next_check_starts_the_child() {
-    let lab = Lab::new().await;
+    let lab = Lab::new();
     lab.add(pipeline("gold").on(AMAZON));
     lab.add(pipeline("web").on("image/gold/x.x.x"));
     lab.run_to_rest("gold").await;
@@ -38,7 +38,7 @@ async fn given_a_lost_notification_then_the_next_check_starts_the_child() {
 /// > The check starts the topmost pipeline of each line that is behind; the cascade starts its descendants.
 #[tokio::test(start_paused = true)]
 async fn given_a_line_that_is_behind_then_the_topmost_starts_and_the_cascade_builds_the_others() {
-    let lab = Lab::new().await;
+    let lab = Lab::new();
     behind_a_new_base(&lab).await;
     let before = ["gold", "java", "billing"].map(|it| lab.count(it));
     let report = lab.check().await.unwrap();
@@ -53,7 +53,7 @@ async fn given_a_line_that_is_behind_then_the_topmost_starts_and_the_cascade_bui
 
 #[tokio::test(start_paused = true)]
 async fn given_no_notifications_then_each_check_builds_one_level() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     behind_a_new_base(&lab).await;
     for (round, started) in ["gold", "java", "billing"].into_iter().enumerate() {
         let report = lab.check().await.unwrap();
@@ -69,7 +69,7 @@ async fn given_no_notifications_then_each_check_builds_one_level() {
 /// > A pipeline waits for any ancestor that is behind, however distant, and the reason names it.
 #[tokio::test(start_paused = true)]
 async fn given_an_ancestor_that_is_behind_then_its_descendants_wait_for_it_by_name() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     behind_a_new_base(&lab).await;
     // The middle one is current with the gold, the lowest is behind the middle.
     lab.run_to_rest("java").await;
@@ -80,7 +80,7 @@ async fn given_an_ancestor_that_is_behind_then_its_descendants_wait_for_it_by_na
 /// > An event may narrow the check to some pipelines, and make it a dry run.
 #[tokio::test(start_paused = true)]
 async fn given_a_narrowed_check_then_only_the_selected_start() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON));
     for name in ["web-1", "web-2", "java"] {
         lab.add(pipeline(name).on("image/gold/x.x.x"));
@@ -101,7 +101,7 @@ async fn given_a_narrowed_check_then_only_the_selected_start() {
 /// twice.
 #[tokio::test(start_paused = true)]
 async fn given_a_narrowed_check_then_ancestors_are_observed_too() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     behind_a_new_base(&lab).await;
     lab.run_to_rest("java").await;
     let report = lab.check_by(&json!({ "pipelines": ["billing"] })).await.unwrap();
@@ -112,7 +112,7 @@ async fn given_a_narrowed_check_then_ancestors_are_observed_too() {
 /// A routine look that finds nothing to do sends no mail about what is always left.
 #[tokio::test(start_paused = true)]
 async fn given_a_check_that_starts_nothing_then_nothing_is_published() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON));
     lab.add(pipeline("web").on("image/gold/x.x.x").disabled());
     lab.run_to_rest("gold").await;
@@ -124,7 +124,7 @@ async fn given_a_check_that_starts_nothing_then_nothing_is_published() {
 /// The setting makes every check a dry run, whatever its event asks for.
 #[tokio::test(start_paused = true)]
 async fn given_the_setting_of_a_dry_run_then_no_event_turns_it_off() {
-    let lab = Lab::silent(&[("DRY_RUN", "true")]).await;
+    let lab = Lab::silent(&[("DRY_RUN", "true")]);
     lab.add(pipeline("gold").on(AMAZON));
     for event in [json!({}), json!({ "dryRun": false }), json!({ "pipelines": ["gold"] })] {
         let report = lab.check_by(&event).await.unwrap();
@@ -136,7 +136,7 @@ async fn given_the_setting_of_a_dry_run_then_no_event_turns_it_off() {
 /// > The check compares components, too: the reason says which one moved, from which build to which.
 #[tokio::test(start_paused = true)]
 async fn given_a_new_component_then_pipelines_with_the_old_one_start() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add_recipe(recipe("gold").on(AMAZON).component(AGENT));
     lab.add_recipe(recipe("by-ami").on("ami-0cd12345db678d90f").component(AGENT));
     lab.add_recipe(recipe("plain").on(AMAZON));
@@ -164,7 +164,7 @@ async fn given_a_new_component_then_pipelines_with_the_old_one_start() {
 /// A build that failed because of a component is tried again at once when that component moves.
 #[tokio::test(start_paused = true)]
 async fn given_a_repaired_component_then_the_pause_ends() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON).component(AGENT));
     lab.run_to_rest("gold").await;
     lab.break_agent();
@@ -185,7 +185,7 @@ async fn given_a_repaired_component_then_the_pause_ends() {
 /// > Where a pipeline names its recipe by a pattern, a new version of the recipe is itself a reason.
 #[tokio::test(start_paused = true)]
 async fn given_a_new_recipe_version_then_the_pipeline_starts() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").version("1.9.0").on(AMAZON).runs("gold/x.x.x"));
     lab.run_to_rest("gold").await;
     lab.add_recipe(recipe("gold").version("1.10.0").on(AMAZON));
@@ -198,7 +198,7 @@ async fn given_a_new_recipe_version_then_the_pipeline_starts() {
 /// The same where nothing else could move: an AMI id as parent, and no components.
 #[tokio::test(start_paused = true)]
 async fn regression_given_a_new_recipe_on_another_ami_then_the_pipeline_starts() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on("ami-0cd12345db678d90f").runs("gold/x.x.x"));
     lab.run_to_rest("gold").await;
     assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
@@ -210,7 +210,7 @@ async fn regression_given_a_new_recipe_on_another_ami_then_the_pipeline_starts()
 /// > A dependency that does not resolve harms only the pipelines that use it, and is named.
 #[tokio::test(start_paused = true)]
 async fn given_a_deleted_component_then_only_its_pipelines_are_skipped() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add_recipe(recipe("gold").on(AMAZON).component(AGENT));
     lab.add_recipe(recipe("plain").on(AMAZON));
     for name in ["gold", "plain"] {
@@ -228,7 +228,7 @@ async fn given_a_deleted_component_then_only_its_pipelines_are_skipped() {
 /// > A component that the function is not allowed to read is not compared, is named with the reason, and skips no pipeline.
 #[tokio::test(start_paused = true)]
 async fn given_a_forbidden_component_then_its_pipeline_follows_its_parent_all_the_same() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.build(pipeline("gold").on(AMAZON).component(AGENT)).await;
     lab.move_base("2026.11.2");
     lab.cloud.state().faults.add(Fault::new("GetComponent", Kind::Forbidden, 1));
@@ -239,7 +239,7 @@ async fn given_a_forbidden_component_then_its_pipeline_follows_its_parent_all_th
 /// A component that many recipes share is asked for once.
 #[tokio::test(start_paused = true)]
 async fn given_a_shared_dependency_then_it_is_read_once() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     for index in 0..20 {
         let name = format!("web-{index}");
         lab.add(pipeline(&name).on(AMAZON).component(AGENT));
@@ -255,7 +255,7 @@ async fn given_a_shared_dependency_then_it_is_read_once() {
 /// A check and a notification at the same moment ask for the same build.
 #[tokio::test(start_paused = true)]
 async fn given_a_check_and_a_notification_at_once_then_there_is_one_build() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON));
     lab.add(pipeline("web").on("image/gold/x.x.x"));
     lab.run_to_rest("gold").await;
@@ -269,7 +269,7 @@ async fn given_a_check_and_a_notification_at_once_then_there_is_one_build() {
 /// > A pipeline waits for an ancestor that could not be observed, the reason names it, and the retry decides.
 #[tokio::test(start_paused = true)]
 async fn given_an_ancestor_that_could_not_be_observed_then_its_descendants_wait() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.build(pipeline("gold").on(AMAZON)).await;
     lab.build(pipeline("web").on("image/gold/x.x.x")).await;
     lab.run_to_rest("gold").await;
@@ -290,7 +290,7 @@ async fn given_an_ancestor_that_could_not_be_observed_then_its_descendants_wait(
 /// Components and images of every owner: what another account shares, what a third party sells.
 #[tokio::test(start_paused = true)]
 async fn given_dependencies_of_any_owner_then_they_are_followed() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     let publish = |version: &str| {
         let now = lab.cloud.now();
         let builder = &mut lab.cloud.state().image_builder;
@@ -303,7 +303,7 @@ async fn given_dependencies_of_any_owner_then_they_are_followed() {
     let components =
         [theirs("210987654321:component/shared-agent"), theirs("third-party:component/scanner")];
     let components = components.each_ref().map(|it| &**it);
-    lab.build(pipeline("web").on(&theirs("210987654321:image/gold")).components(&components)).await;
+    lab.build(pipeline("web").on(theirs("210987654321:image/gold")).components(components)).await;
     assert_eq!(lab.check().await.unwrap()["totals"]["started"], 0);
     publish("1.1.0");
     let report = lab.check().await.unwrap();
@@ -315,7 +315,7 @@ async fn given_dependencies_of_any_owner_then_they_are_followed() {
 /// The calls of a check in which nothing has moved: the lists, and each thing once.
 #[tokio::test(start_paused = true)]
 async fn given_a_check_in_which_nothing_has_moved_then_each_thing_is_read_once() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     for index in 0..40 {
         let name = format!("web-{index}");
         if index % 5 == 0 {

@@ -4,14 +4,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use emulator::deploy;
+use crate::binaries;
 
 use crate::eventually::eventually;
 
 fn program() -> Command {
-    let folder = deploy::build_functions().unwrap();
-    let mut program = Command::new(folder.join("image-cascade"));
-    // What cargo gives to a test it does not give to a user's program: nothing is rebuilt here.
+    let mut program = Command::new(binaries::program());
+    // A person may have no cargo.
     program.env_remove("CARGO").current_dir(root()).stdin(Stdio::null());
     program
 }
@@ -32,13 +31,13 @@ fn given_the_local_run_then_it_succeeds_and_shows_the_fleet() {
     for line in [
         "│  ├─ billing     1.0.0/2  AVAILABLE on java-21 1.0.0/2",
         "started: parent image gold-linux 1.0.0/1 -> 1.0.0/2",
-        "left: pinned to gold-linux 1.0.0/1, misses gold-linux 1.0.0/2",
-        "left: the pipeline is disabled",
-        "Every pipeline ended as promised: 8 started by the cascade, each once, 2 left with a reason",
+        "skipped: pinned to gold-linux 1.0.0/1, misses gold-linux 1.0.0/2",
+        "skipped: the pipeline is disabled",
+        "Every pipeline ended as promised: 8 started by the cascade, each once, 2 skipped with a reason",
         "started: parameter /imagebuilder/gold-linux/latest ami-",
         "started: component stig-build-linux 1.0.0/1 -> 1.1.0/1",
         "started: component stig-build-linux 1.1.0/1 -> 1.2.0/1",
-        "Every pipeline ended as promised: 8 started by the check and the cascade after it, each once, 2 left",
+        "Every pipeline ended as promised: 8 started by the check and the cascade after it, each once, 2 skipped",
     ] {
         assert!(out.contains(line), "{line}\n{out}");
     }

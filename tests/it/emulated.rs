@@ -9,7 +9,7 @@ use aws_sdk_imagebuilder::types::{
     Distribution, TargetContainerRepository, WorkflowExecutionMetadata,
 };
 use emulator::fleet::{arn, pipeline, pipeline_arn, recipe};
-use emulator::image_builder::Fate;
+use emulator::image_builder::ScriptedBuild;
 
 use crate::lab::{AGENT, AMAZON, BUILD_TIME, Lab};
 
@@ -49,7 +49,7 @@ fn lines(runs: &[WorkflowExecutionMetadata]) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn given_an_available_image_then_the_last_workflow_of_its_build_has_ended() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON));
     let image = lab.run("gold").await;
     assert!(runs(&lab, &image).await.is_empty(), "it is only queued");
@@ -87,7 +87,7 @@ async fn given_an_available_image_then_the_last_workflow_of_its_build_has_ended(
 
 #[tokio::test(start_paused = true)]
 async fn given_a_failed_or_cancelled_build_then_its_workflows_show_it_and_a_retry_marks_them() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.break_agent();
     lab.add(pipeline("gold").on(AMAZON).component(AGENT));
     let image = lab.run_to_rest("gold").await;
@@ -108,9 +108,13 @@ async fn given_a_failed_or_cancelled_build_then_its_workflows_show_it_and_a_retr
 #[tokio::test(start_paused = true)]
 async fn given_a_scripted_failure_then_one_build_fails_for_its_reason() {
     const SHORTAGE: &str = "VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 5 allows";
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON));
-    lab.cloud.state().image_builder.fates.push_back(Fate::failing(BUILD_TIME, SHORTAGE));
+    lab.cloud
+        .state()
+        .image_builder
+        .scripted_builds
+        .push_back(ScriptedBuild::failing(BUILD_TIME, SHORTAGE));
     let image = lab.run_to_rest("gold").await;
     let shown = lab.client.get_image().image_build_version_arn(&image).send().await.unwrap();
     assert_eq!(shown.image.unwrap().state.unwrap().reason(), Some(SHORTAGE));
@@ -121,7 +125,7 @@ async fn given_a_scripted_failure_then_one_build_fails_for_its_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn given_a_resource_in_use_then_it_is_not_deleted() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     let client = &lab.client;
     lab.build(pipeline("gold").on(AMAZON).component("component/agent/1.0.0")).await;
     let recipe =
@@ -140,7 +144,7 @@ async fn given_a_resource_in_use_then_it_is_not_deleted() {
 
 #[tokio::test(start_paused = true)]
 async fn given_a_deleted_recipe_then_it_can_be_created_again_under_its_version() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add_recipe(recipe("gold").on(AMAZON));
     lab.add(pipeline("gold").version("1.0.1").on(AMAZON).runs("gold/x.x.x"));
     let image = lab.run_to_rest("gold").await;
@@ -159,7 +163,7 @@ async fn given_a_deleted_recipe_then_it_can_be_created_again_under_its_version()
 #[tokio::test(start_paused = true)]
 async fn given_a_deleted_build_then_its_number_is_reused_or_not_as_configured() {
     for (again, number) in [(true, "1.0.0/1"), (false, "1.0.0/3")] {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         lab.cloud.state().image_builder.give_numbers_again(again);
         lab.add(pipeline("gold").on(AMAZON));
         for _ in 0..2 {
@@ -176,7 +180,7 @@ async fn given_a_deleted_build_then_its_number_is_reused_or_not_as_configured() 
 
 #[tokio::test(start_paused = true)]
 async fn given_an_image_of_create_image_then_it_shows_its_configurations_and_no_pipeline() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON));
     let both = [lab.run_to_rest("gold").await, lab.create_image("image-recipe/gold/1.0.0")];
     lab.rest().await;
@@ -204,7 +208,7 @@ async fn given_an_image_of_create_image_then_it_shows_its_configurations_and_no_
 /// that hold two versions are seen, and so they can be made here.
 #[tokio::test(start_paused = true)]
 async fn given_two_versions_of_a_component_and_one_twice_then_the_recipe_is_accepted() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.release_agent("2.0.0", "name: agent 2");
     let component = |version: &str, value: &str| {
         let parameter = aws_sdk_imagebuilder::types::ComponentParameter::builder()
@@ -242,7 +246,7 @@ async fn given_two_versions_of_a_component_and_one_twice_then_the_recipe_is_acce
 
 #[tokio::test(start_paused = true)]
 async fn given_a_container_tag_of_a_distribution_then_each_build_lists_it() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on("amazonlinux:latest").container());
     let repository = TargetContainerRepository::builder()
         .service(ContainerRepositoryService::Ecr)

@@ -11,7 +11,7 @@ const FLEET: &str = include_str!("../../examples/fleet.yaml");
 
 /// The example's fleet, deployed as its first lines say.
 async fn deployed() -> Lab {
-    let lab = Lab::new().await;
+    let lab = Lab::new();
     let mut template = Template::read(FLEET).unwrap();
     template.set("AWS::StackName", "example");
     template.set("GoldTopicArn", &topic("gold-images"));
@@ -51,7 +51,7 @@ async fn given_a_new_base_image_then_it_reaches_the_workloads_by_the_gold_schedu
 
 #[tokio::test(start_paused = true)]
 async fn given_a_stack_that_cannot_be_created_then_the_error_names_what_is_missing() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     let error = async |text: &str| {
         let created = stack::create(&lab.cloud, Template::read(text).unwrap()).await;
         image_cascade::error::Chain(&created.unwrap_err()).to_string()

@@ -5,8 +5,8 @@ use aws_sdk_imagebuilder::config::retry::RetryConfig;
 use aws_sdk_imagebuilder::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_imagebuilder::types::Image;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use emulator::account::REPORT_TOPIC;
 use emulator::cloud::Cloud;
-use emulator::deploy::REPORT_TOPIC;
 use emulator::faults::{Fault, Kind};
 use emulator::fleet::{arn, pipeline};
 use serde_json::json;
@@ -47,7 +47,7 @@ async fn answers(cloud: &Cloud, kind: Kind) -> [String; 3] {
 
 #[tokio::test(start_paused = true)]
 async fn given_a_fault_of_each_service_then_it_answers_as_that_service_does() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     let mut lines = Vec::new();
     for kind in [
         Kind::Throttle,
@@ -79,7 +79,7 @@ async fn given_a_fault_of_each_service_then_it_answers_as_that_service_does() {
 
 #[tokio::test(start_paused = true)]
 async fn given_a_fault_of_one_service_then_no_other_service_has_it() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.cloud.state().faults.add(Fault::new("sns:*", Kind::Throttle, 1));
     lab.client.list_image_pipelines().send().await.unwrap();
     let config = sdk_config(&lab.cloud, "plain");
@@ -92,7 +92,7 @@ async fn given_a_fault_of_one_service_then_no_other_service_has_it() {
 
 #[tokio::test(start_paused = true)]
 async fn given_a_fault_with_a_message_then_the_error_has_it() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     let fault =
         Fault::new("StartImagePipelineExecution", Kind::AccessDenied, 1).saying("by an SCP");
     lab.cloud.state().faults.add(fault);
@@ -132,7 +132,7 @@ async fn shown(lab: &Lab, image: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn given_a_lie_about_inputs_then_the_image_shows_it_until_it_is_cleared() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.build(
         pipeline("gold")
             .on(AMAZON)
@@ -169,7 +169,7 @@ async fn given_a_lie_about_inputs_then_the_image_shows_it_until_it_is_cleared() 
 
 #[tokio::test(start_paused = true)]
 async fn given_a_lie_about_the_parent_then_the_image_is_built_on_an_older_one() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON));
     lab.cloud.state().faults.add(Fault::lie(Kind::BuildsOnOlder));
     lab.run_to_rest("gold").await;
@@ -195,7 +195,7 @@ async fn given_a_lie_about_the_parent_then_the_image_is_built_on_an_older_one() 
 
 #[tokio::test(start_paused = true)]
 async fn given_a_lie_with_a_count_and_another_fault_then_both_apply() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.build(pipeline("gold").on(AMAZON)).await;
     {
         let faults = &mut lab.cloud.state().faults;
@@ -225,7 +225,7 @@ async fn control(address: std::net::SocketAddr, method: &str, path: &str, body: 
 
 #[tokio::test]
 async fn given_the_control_interface_then_faults_are_added_and_cleared_over_http() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(emulator::http::serve(lab.cloud.clone(), listener));
@@ -251,7 +251,7 @@ async fn given_the_control_interface_then_faults_are_added_and_cleared_over_http
 /// What Lambda keeps of a failed invocation has to fit into a queue.
 #[tokio::test(start_paused = true)]
 async fn given_many_unfinished_pipelines_then_the_error_names_some_and_counts_the_rest() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     for index in 0..30 {
         lab.add(pipeline(format!("gold-{index}")).on(AMAZON));
     }

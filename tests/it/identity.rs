@@ -9,7 +9,7 @@ use crate::lab::{AGENT, AMAZON, Lab, message_of_pipeline, said_of};
 /// > A component that a recipe holds several times is compared as many times: two versions of it side by side are not a difference.
 #[tokio::test(start_paused = true)]
 async fn given_two_versions_of_one_component_then_only_what_moves_starts_the_pipeline() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.release("net", "3.1.0", "name: net 3.1");
     lab.release("net", "5.0.0", "name: net 5.0");
     lab.build(
@@ -35,7 +35,7 @@ async fn given_two_versions_of_one_component_then_only_what_moves_starts_the_pip
 /// > A recipe, a parent or a component that is younger than the image built from it was recreated under its name, and starts the pipeline.
 #[tokio::test(start_paused = true)]
 async fn given_a_recipe_created_again_then_its_pipeline_is_behind() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.build(pipeline("gold").on(AMAZON)).await;
     lab.pass(std::time::Duration::from_hours(1)).await;
     lab.client
@@ -61,7 +61,7 @@ async fn given_a_recipe_created_again_then_its_pipeline_is_behind() {
 /// > A container tag that several builds have produced resolves to the last of them.
 #[tokio::test(start_paused = true)]
 async fn given_a_container_tag_that_moves_then_the_child_follows_it() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     let registry = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
     lab.add(pipeline("golden").on("amazonlinux:latest").container().pushes_tag("latest"));
     lab.run_to_rest("golden").await;
@@ -98,7 +98,7 @@ async fn given_a_container_tag_that_moves_then_the_child_follows_it() {
 /// > An image that CreateImage built from a pipeline's recipe, infrastructure and distribution counts as the pipeline's own.
 #[tokio::test(start_paused = true)]
 async fn given_an_image_of_create_image_then_its_pipeline_does_not_build_the_same_again() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add_recipe(recipe("gold").on(AMAZON));
     lab.create_image("image-recipe/gold/1.0.0");
     lab.add(pipeline("gold"));
@@ -123,7 +123,7 @@ async fn given_an_image_of_create_image_then_its_pipeline_does_not_build_the_sam
 /// Builds that failed since do not hide it.
 #[tokio::test(start_paused = true)]
 async fn given_an_image_of_create_image_and_failures_since_then_it_still_counts() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     let pinned = "ami-0cd12345db678d90f";
     lab.add_recipe(recipe("gold").on(pinned).component(AGENT));
     lab.create_image("image-recipe/gold/1.0.0");
@@ -152,7 +152,7 @@ async fn given_an_error_that_is_not_about_the_resource_then_the_invocation_fails
         ("GetImage", Kind::UnknownRefusal),
         ("ListImagePipelines", Kind::ExpiredToken),
     ] {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         lab.put_parameter("/golden", "ami-1");
         lab.build(pipeline("by-parameter").on("ssm:/golden")).await;
         lab.build(pipeline("gold").on(AMAZON).component(AGENT)).await;
@@ -175,7 +175,7 @@ async fn given_an_error_that_is_not_about_the_resource_then_the_invocation_fails
 /// > A parameter's value is shown only if it is an AMI id or an image ARN.
 #[tokio::test(start_paused = true)]
 async fn given_a_parameter_with_a_secret_then_it_is_in_no_answer_log_or_report() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     for (name, value) in [
         ("web", "hunter2"),
         ("api", "arn:aws:secretsmanager:us-east-1:123456789012:secret:hunter2"),
@@ -199,7 +199,7 @@ async fn given_a_parameter_with_a_secret_then_it_is_in_no_answer_log_or_report()
 /// > A check is narrowed to a pipeline by its name as Image Builder lists it, or as its ARN has it.
 #[tokio::test(start_paused = true)]
 async fn given_a_name_with_capitals_and_spaces_then_a_check_finds_its_pipeline() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add_recipe(recipe("golden").on(AMAZON));
     lab.add(pipeline("Golden Linux").runs("golden/1.0.0"));
     for name in ["Golden Linux", "golden-linux", "GOLDEN_*"] {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should end there")]
 
 mod bad_input;
+mod binaries;
 mod check;
 mod command_line;
 mod conventions;
@@ -14,6 +15,7 @@ mod faults;
 mod identity;
 mod lab;
 mod moves;
+mod nasty;
 mod native;
 mod parameters;
 mod peers;

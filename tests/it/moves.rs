@@ -101,7 +101,7 @@ async fn build(lab: &Lab, fleet: &[Drawn]) {
     }
 }
 
-async fn move_things(lab: &Lab, things: &[&str], round: usize) {
+fn move_things(lab: &Lab, things: &[&str], round: usize) {
     for thing in things {
         match *thing {
             "base" => lab.move_base(&format!("2027.{round}.1")),
@@ -118,13 +118,13 @@ async fn move_things(lab: &Lab, things: &[&str], round: usize) {
 fn proptest_given_lost_notifications_then_every_change_is_built_once_by_each_pipeline_that_tracks_it()
  {
     on(cases(15), plays(), async |(fleet, rounds)| {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         build(&lab, &fleet).await;
-        emulator::deploy::subscribe(&lab.cloud, &crate::lab::topic(emulator::deploy::GOLD_TOPIC))
+        emulator::deploy::subscribe(&lab.cloud, &crate::lab::topic(emulator::account::GOLD_TOPIC))
             .unwrap();
         let mut expected = vec![1; fleet.len()];
         for (round, (things, lost)) in rounds.into_iter().enumerate() {
-            move_things(&lab, &things, round).await;
+            move_things(&lab, &things, round);
             if lost > 0 {
                 let drop = Fault::new("Notification", Kind::Drop, lost).after(lost % 2);
                 lab.cloud.state().faults.add(drop);

@@ -41,7 +41,7 @@ fn counts(lab: &Lab) -> [usize; 3] {
 
 #[tokio::test(start_paused = true)]
 async fn given_native_schedules_alone_then_each_level_waits_for_its_own_schedule() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     three_levels(&lab, SUNDAYS).await;
     lab.move_base("2026.11.2");
     lab.pass(5 * DAY).await;
@@ -55,7 +55,7 @@ async fn given_native_schedules_alone_then_each_level_waits_for_its_own_schedule
 /// > Beside Image Builder's own schedules, nothing is built twice for one cause.
 #[tokio::test(start_paused = true)]
 async fn given_native_schedules_and_the_cascade_then_the_schedule_finds_nothing_to_build() {
-    let lab = Lab::new().await;
+    let lab = Lab::new();
     three_levels(&lab, SUNDAYS).await;
     // The first images of the upper two have already brought the lower ones along.
     lab.rest().await;
@@ -71,7 +71,7 @@ async fn given_native_schedules_and_the_cascade_then_the_schedule_finds_nothing_
 
 #[tokio::test(start_paused = true)]
 async fn given_a_running_native_build_then_the_pipeline_waits_without_a_second_build() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     scheduled(&lab, "gold", AMAZON, DAILY, DEPENDENCIES).await;
     lab.move_base("2026.11.2");
     // Midnight, and half of a build's length after it.
@@ -90,7 +90,7 @@ async fn given_a_running_native_build_then_the_pipeline_waits_without_a_second_b
 
 #[tokio::test(start_paused = true)]
 async fn given_a_running_build_of_ours_then_the_native_schedule_starts_no_second() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     scheduled(&lab, "gold", AMAZON, DAILY, DEPENDENCIES).await;
     lab.move_base("2026.11.2");
     lab.pass(TO_MIDNIGHT.saturating_sub(BUILD_TIME / 2)).await;
@@ -103,7 +103,7 @@ async fn given_a_running_build_of_ours_then_the_native_schedule_starts_no_second
 /// Native schedules look behind an `x` only.
 #[tokio::test(start_paused = true)]
 async fn given_an_exact_version_then_only_the_cascade_tracks_its_builds() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON));
     lab.run_to_rest("gold").await;
     scheduled(&lab, "web", "image/gold/1.0.0", DAILY, DEPENDENCIES).await;
@@ -116,7 +116,7 @@ async fn given_an_exact_version_then_only_the_cascade_tracks_its_builds() {
 
 #[tokio::test(start_paused = true)]
 async fn given_a_changed_parameter_and_both_triggers_then_there_is_one_build() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.put_parameter("/golden", "ami-1");
     scheduled(&lab, "web", "ssm:/golden", DAILY, DEPENDENCIES).await;
     lab.put_parameter("/golden", "ami-2");
@@ -130,7 +130,7 @@ async fn given_a_changed_parameter_and_both_triggers_then_there_is_one_build() {
 
 #[tokio::test(start_paused = true)]
 async fn given_a_schedule_without_the_condition_then_it_builds_every_time() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     scheduled(&lab, "gold", AMAZON, DAILY, StartCondition::ExpressionMatchOnly).await;
     lab.pass(3 * DAY).await;
     assert_eq!(lab.count("gold"), 4);
@@ -140,7 +140,7 @@ async fn given_a_schedule_without_the_condition_then_it_builds_every_time() {
 
 #[tokio::test(start_paused = true)]
 async fn given_scheduled_failures_in_a_row_then_the_pipeline_is_disabled_and_skipped() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.build(pipeline("gold").on(AMAZON).component(AGENT).schedule(DAILY, DEPENDENCIES)).await;
     lab.break_agent();
     lab.pass(4 * DAY).await;
@@ -165,7 +165,7 @@ async fn given_scheduled_failures_in_a_row_then_the_pipeline_is_disabled_and_ski
 /// Weeks of moving bases: daily schedules, an hourly check, notifications, some of them lost.
 #[tokio::test(start_paused = true)]
 async fn given_weeks_of_both_triggers_then_every_change_is_built_once() {
-    let lab = Lab::new().await;
+    let lab = Lab::new();
     three_levels(&lab, DAILY).await;
     lab.rest().await;
     let before = counts(&lab);

@@ -1,6 +1,6 @@
 //! Parents that a parameter of the Parameter Store names.
 
-use emulator::cloud::{ACCOUNT, REGION};
+use emulator::account::{ACCOUNT, REGION};
 use emulator::faults::{Fault, Kind};
 use emulator::fleet::pipeline;
 
@@ -9,7 +9,7 @@ use crate::lab::{AMAZON, Lab, message, said_of};
 /// > A parent that a parameter names is tracked: when the parameter changes to another image, the pipeline starts, whether it holds an AMI id or an image ARN.
 #[tokio::test(start_paused = true)]
 async fn given_a_changed_parameter_then_its_pipelines_start() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.put_parameter("/golden/ami", "ami-1");
     let by_arn = format!("ssm:arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/golden/ami");
     lab.build(pipeline("by-name").on("ssm:/golden/ami")).await;
@@ -32,7 +32,7 @@ async fn given_a_changed_parameter_then_its_pipelines_start() {
 /// Both are read in one request, whose answer has them in any order.
 #[tokio::test(start_paused = true)]
 async fn given_parameters_whose_names_begin_alike_then_each_has_its_own_value() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     let parameters = ["/golden/ami", "/golden/ami-arm", "/golden/ami-arm/beta", "/golden/ami:1"];
     for (value, parameter) in parameters[..3].iter().enumerate() {
         lab.put_parameter(parameter, &format!("ami-{value}"));
@@ -58,7 +58,7 @@ async fn given_parameters_whose_names_begin_alike_then_each_has_its_own_value() 
 #[tokio::test(start_paused = true)]
 async fn given_either_form_of_the_shown_parent_then_each_change_causes_one_build() {
     for shows_parameters in [false, true] {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         lab.cloud.state().image_builder.shows_parameters = shows_parameters;
         for value in ["ami-1", "ami-2", "aws:image/amazon-linux-2023-x86/x.x.x"] {
             lab.put_parameter("/golden/ami", value);
@@ -88,7 +88,7 @@ async fn given_either_form_of_the_shown_parent_then_each_change_causes_one_build
 /// A gold pipeline writes its AMI into a parameter, and a child names that.
 #[tokio::test(start_paused = true)]
 async fn given_a_parameter_of_a_gold_image_then_its_children_are_built() {
-    let lab = Lab::new().await;
+    let lab = Lab::new();
     lab.put_parameter("/imagebuilder/gold/latest", "ami-0cd12345db678d90f");
     lab.add(pipeline("gold").on(AMAZON).writes_parameter("/imagebuilder/gold/latest"));
     lab.build(pipeline("web").on("ssm:/imagebuilder/gold/latest")).await;
@@ -112,7 +112,7 @@ async fn given_a_parameter_of_a_gold_image_then_its_children_are_built() {
 
 #[tokio::test(start_paused = true)]
 async fn given_a_parameter_with_an_image_arn_then_its_pipeline_is_a_child() {
-    let lab = Lab::new().await;
+    let lab = Lab::new();
     lab.add(pipeline("gold").on(AMAZON));
     lab.run_to_rest("gold").await;
     lab.put_parameter("/golden/any", "image/gold/x.x.x");
@@ -134,7 +134,7 @@ async fn given_a_parameter_with_an_image_arn_then_its_pipeline_is_a_child() {
 /// The gold pipeline is the parent of each pipeline that names its AMI through a parameter.
 #[tokio::test(start_paused = true)]
 async fn given_a_parameter_whose_producer_is_behind_then_the_producer_starts_first() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.put_parameter("/golden", "ami-0cd12345db678d90f");
     lab.add(pipeline("gold").on(AMAZON).writes_parameter("/golden"));
     lab.build(pipeline("web").on("ssm:/golden")).await;
@@ -150,7 +150,7 @@ async fn given_a_parameter_whose_producer_is_behind_then_the_producer_starts_fir
 
 #[tokio::test(start_paused = true)]
 async fn given_many_parameters_then_they_are_read_ten_at_a_time_and_each_once() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     for index in 0..22 {
         let parameter = format!("/golden/{}", index % 11);
         lab.put_parameter(&parameter, "ami-1");
@@ -164,7 +164,7 @@ async fn given_many_parameters_then_they_are_read_ten_at_a_time_and_each_once() 
 /// A request is refused as a whole for one parameter that may not be read.
 #[tokio::test(start_paused = true)]
 async fn given_a_forbidden_parameter_then_only_its_pipelines_are_skipped() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     for name in ["web-a", "web-b", "web-c"] {
         lab.put_parameter(&format!("/{name}"), "ami-1");
         lab.build(pipeline(name).on(format!("ssm:/{name}"))).await;
@@ -186,7 +186,7 @@ async fn given_a_forbidden_parameter_then_only_its_pipelines_are_skipped() {
 
 #[tokio::test(start_paused = true)]
 async fn given_a_parameter_store_that_is_down_then_only_its_pipelines_are_blocked() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.put_parameter("/golden", "ami-1");
     lab.build(pipeline("web").on("ssm:/golden")).await;
     lab.build(pipeline("plain").on(AMAZON)).await;
@@ -203,7 +203,7 @@ async fn given_a_parameter_store_that_is_down_then_only_its_pipelines_are_blocke
 /// > A parameter that leads a pipeline back to its own images is refused by name, as a cycle of recipes is.
 #[tokio::test(start_paused = true)]
 async fn given_a_parameter_that_leads_back_to_its_pipeline_then_it_is_refused_by_name() {
-    let lab = Lab::new().await;
+    let lab = Lab::new();
     lab.put_parameter("/golden/ami", "ami-1");
     lab.build(pipeline("gold").on("ssm:/golden/ami")).await;
     lab.build(pipeline("java").on("image/gold/x.x.x")).await;

@@ -33,7 +33,7 @@ mod docker_tools {
 
     #[tokio::test(start_paused = true)]
     async fn given_one_new_base_then_the_pipeline_on_it_starts() {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         lab.build(pipeline("gold").on(AMAZON)).await;
         lab.build(
             pipeline("windows").on("aws:image/windows-server-2025-english-full-base-x86/x.x.x"),
@@ -46,7 +46,7 @@ mod docker_tools {
 
     #[tokio::test(start_paused = true)]
     async fn given_a_graph_then_it_is_built_in_order_and_each_once() {
-        let lab = Lab::new().await;
+        let lab = Lab::new();
         for (name, parent) in [
             ("gold", AMAZON),
             ("java", "image/gold/x.x.x"),
@@ -69,7 +69,7 @@ mod docker_tools {
 
     #[tokio::test(start_paused = true)]
     async fn given_two_causes_for_one_pipeline_then_there_is_one_build() {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         lab.build(pipeline("gold").on(AMAZON).component(AGENT)).await;
         lab.move_base("2026.11.2");
         lab.release_agent("1.1.0", "name: agent 1.1");
@@ -79,14 +79,14 @@ mod docker_tools {
 
     #[tokio::test(start_paused = true)]
     async fn given_a_pipeline_without_a_record_then_it_starts() {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         lab.add(pipeline("gold").on(AMAZON));
         assert_eq!(check_to_rest(&lab).await, ["gold"]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn given_a_deleted_record_then_it_does_not_count() {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         lab.build(pipeline("gold").on(AMAZON)).await;
         let image = lab.run_to_rest("gold").await;
         lab.client.delete_image().image_build_version_arn(image).send().await.unwrap();
@@ -102,7 +102,7 @@ mod docker_tools {
 
     #[tokio::test(start_paused = true)]
     async fn given_a_build_in_progress_then_its_pipeline_is_decided_again_at_its_end() {
-        let lab = Lab::new().await;
+        let lab = Lab::new();
         lab.add(pipeline("gold").on(AMAZON));
         lab.run("gold").await;
         lab.pass(BUILD_TIME / 2).await;
@@ -119,7 +119,7 @@ mod docker_tools {
 
     #[tokio::test(start_paused = true)]
     async fn given_failures_in_a_row_then_retries_are_spaced_until_a_success() {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         lab.build(pipeline("gold").on(AMAZON).component(AGENT)).await;
         lab.break_agent();
         for _ in 0..3 {
@@ -155,7 +155,7 @@ mod docker_library {
     #[tokio::test(start_paused = true)]
     async fn given_a_pause_then_it_ends_to_the_second() {
         for (wait, tries) in [(Duration::from_secs(3_599), 1), (Duration::from_hours(1), 2)] {
-            let lab = Lab::silent(&[]).await;
+            let lab = Lab::silent(&[]);
             lab.build(pipeline("gold").on(AMAZON).component(AGENT)).await;
             lab.break_agent();
             // The pause counts from the moment when the build was asked for.
@@ -172,7 +172,7 @@ mod kpack {
 
     #[tokio::test(start_paused = true)]
     async fn given_a_new_version_of_an_unused_component_then_nothing_starts() {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         lab.build(pipeline("gold").on(AMAZON)).await;
         lab.release_agent("1.1.0", "name: agent 1.1");
         assert_eq!(check_to_rest(&lab).await, NOTHING);
@@ -180,7 +180,7 @@ mod kpack {
 
     #[tokio::test(start_paused = true)]
     async fn given_a_parent_that_is_still_building_then_nothing_starts() {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         lab.add(pipeline("gold").on(AMAZON));
         lab.run_to_rest("gold").await;
         lab.build(pipeline("web").on("image/gold/x.x.x")).await;
@@ -191,7 +191,7 @@ mod kpack {
 
     #[tokio::test(start_paused = true)]
     async fn given_a_failed_build_and_nothing_new_then_nothing_starts_at_once() {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         lab.build(pipeline("gold").on(AMAZON).component(AGENT)).await;
         lab.break_agent();
         assert_eq!(check_to_rest(&lab).await, ["gold"]);
@@ -200,7 +200,7 @@ mod kpack {
 
     #[tokio::test(start_paused = true)]
     async fn given_two_causes_then_both_are_in_the_reason() {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         lab.build(
             pipeline("gold")
                 .on(AMAZON)
@@ -229,7 +229,7 @@ mod openshift {
     /// Another account's image of the same name, another Region's, another name.
     #[tokio::test(start_paused = true)]
     async fn given_an_image_of_another_family_then_nothing_starts() {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         lab.add(pipeline("gold").on(AMAZON));
         lab.run_to_rest("gold").await;
         lab.add(pipeline("web").on("image/gold/x.x.x"));
@@ -248,7 +248,7 @@ mod openshift {
 
     #[tokio::test(start_paused = true)]
     async fn given_the_same_image_again_then_nothing_starts() {
-        let lab = Lab::new().await;
+        let lab = Lab::new();
         lab.add(pipeline("gold").on(AMAZON));
         lab.add(pipeline("web").on("image/gold/x.x.x"));
         lab.run_to_rest("gold").await;
@@ -258,7 +258,7 @@ mod openshift {
 
     #[tokio::test(start_paused = true)]
     async fn given_a_start_that_fails_then_it_is_retried() {
-        let lab = Lab::new().await;
+        let lab = Lab::new();
         lab.add(pipeline("gold").on(AMAZON));
         lab.add(pipeline("web").on("image/gold/x.x.x"));
         // The client itself gives up after six attempts, and the invocation is retried.
@@ -273,7 +273,7 @@ mod openshift {
 
     #[tokio::test(start_paused = true)]
     async fn given_a_disabled_pipeline_then_it_does_not_start() {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         lab.add(pipeline("gold").on(AMAZON));
         lab.run_to_rest("gold").await;
         lab.add(pipeline("web").on("image/gold/x.x.x").disabled());
@@ -286,7 +286,7 @@ mod freshmaker {
 
     #[tokio::test(start_paused = true)]
     async fn given_a_failed_parent_then_its_children_do_not_start_and_the_report_says_why() {
-        let lab = Lab::new().await;
+        let lab = Lab::new();
         lab.build(pipeline("gold").on(AMAZON).component(AGENT)).await;
         lab.add(pipeline("web").on("image/gold/x.x.x"));
         lab.run_to_rest("web").await;
@@ -304,7 +304,7 @@ mod freshmaker {
     /// A child whose build began before its parent was there does not count as up to date.
     #[tokio::test(start_paused = true)]
     async fn given_a_child_that_ends_on_the_old_parent_then_it_is_built_again() {
-        let lab = Lab::new().await;
+        let lab = Lab::new();
         lab.add(pipeline("gold").on(AMAZON));
         lab.run_to_rest("gold").await;
         lab.add(pipeline("web").on("image/gold/x.x.x"));
@@ -320,7 +320,7 @@ mod freshmaker {
 
     #[tokio::test(start_paused = true)]
     async fn given_a_fleet_that_is_up_to_date_then_the_check_says_so() {
-        let lab = Lab::new().await;
+        let lab = Lab::new();
         lab.add(pipeline("gold").on(AMAZON));
         lab.add(pipeline("web").on("image/gold/x.x.x"));
         lab.check().await.unwrap();
@@ -334,14 +334,10 @@ mod freshmaker {
 mod konflux {
     use super::*;
 
-    async fn recipe_and_pipeline(lab: &Lab, name: &str, parent: &str) {
-        lab.add(pipeline(name).on(parent));
-    }
-
     async fn refused(fleet: &[(&str, &str)]) -> Vec<String> {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         for (name, parent) in fleet {
-            recipe_and_pipeline(&lab, name, parent).await;
+            lab.add(pipeline(name).on(parent));
         }
         let report = lab.check().await.unwrap();
         assert_eq!(report["totals"]["started"], 0);
@@ -379,11 +375,11 @@ mod konflux {
     /// Another account's image of the same name is not of the circle, and is followed.
     #[tokio::test(start_paused = true)]
     async fn given_another_accounts_image_of_the_same_name_then_it_is_tracked_as_any_parent() {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         let now = lab.cloud.now();
         lab.cloud.state().image_builder.publish_image("210987654321", "gold", "1.0.0", now);
         let theirs = "arn:aws:imagebuilder:us-east-1:210987654321:image/gold/x.x.x";
-        recipe_and_pipeline(&lab, "gold", theirs).await;
+        lab.add(pipeline("gold").on(theirs));
         assert_eq!(check_to_rest(&lab).await, ["gold"]);
         assert_eq!(check_to_rest(&lab).await, NOTHING);
         lab.pass(Duration::from_hours(3)).await;

@@ -4,18 +4,21 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::Duration;
 
+use emulator::account::DEAD_LETTERS;
 use emulator::clock::Clock;
 use emulator::cloud::Cloud;
-use emulator::deploy::{self, DEAD_LETTERS, Wiring};
+use emulator::demo_fleet;
+use emulator::deploy::{self, Wiring};
 use emulator::faults::{Fault, Kind};
 use emulator::http;
-use emulator::story::fleet;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 
 use emulator::fleet::pipeline_arn;
+use tests::report_schema;
 
+use crate::binaries;
 use crate::eventually::eventually;
 use crate::lab::{envelope, message};
 
@@ -52,12 +55,10 @@ pub(crate) async fn up_at(
     let cloud = Cloud::new(Clock::real(), Duration::ZERO).unwrap();
     let settings: BTreeMap<String, String> =
         settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let folder = deploy::build_functions().unwrap();
-    let wiring =
-        Wiring { folder, endpoint, retry_pause: Duration::from_millis(50), timeout, settings };
-    let topic = deploy::deploy(&cloud, &wiring).unwrap();
+    let wiring = Wiring { endpoint, retry_pause: Duration::from_millis(50), timeout, settings };
+    let topic = deploy::deploy(&cloud, &wiring, binaries::of_functions()).unwrap();
     let server = tokio::spawn(http::serve(cloud.clone(), listener));
-    fleet::build(&cloud, &topic).await.unwrap();
+    demo_fleet::build(&cloud, &topic).unwrap();
     deploy::subscribe(&cloud, &topic).unwrap();
     cloud.state().image_builder.set_build_time(BUILD_TIME);
     (cloud, server)
@@ -67,7 +68,7 @@ pub(crate) async fn up_at(
 /// What that starts builds for an hour.
 pub(crate) async fn built_without_notice(cloud: &Cloud) -> Value {
     cloud.state().image_builder.set_build_time(Duration::ZERO);
-    fleet::build_golds_unheard(cloud).await.unwrap();
+    demo_fleet::build_golds_unannounced(cloud).unwrap();
     cloud.state().image_builder.set_build_time(Duration::from_hours(1));
     envelope(&[&message("gold-linux/1.0.0/2", "AVAILABLE")])
 }
@@ -77,6 +78,9 @@ pub(crate) async fn built_without_notice(cloud: &Cloud) -> Value {
 async fn rest(cloud: &Cloud) {
     let patience = Duration::from_mins(2);
     tokio::time::timeout(patience, cloud.rest()).await.expect("two minutes later builds still run");
+    for (_, result) in cloud.state().invocations.iter().filter(|(_, it)| !it.failed) {
+        report_schema::check(&result.payload).unwrap_or_else(|difference| panic!("{difference}"));
+    }
 }
 
 /// Waits until no asynchronous invocation is under way.
@@ -132,8 +136,8 @@ fn log_of(cloud: &Cloud) -> Vec<Value> {
 #[tokio::test]
 async fn given_the_real_binary_then_the_whole_cascade_runs_and_the_log_says_why() {
     let cloud = up(&[]).await;
-    fleet::move_bases(&cloud, "2026.11.2");
-    fleet::run_golds(&cloud).await.unwrap();
+    demo_fleet::move_bases(&cloud, "2026.11.2");
+    demo_fleet::run_golds(&cloud).unwrap();
     rest(&cloud).await;
     for child in CHILDREN {
         assert_eq!(count(&cloud, child), 2, "{child}");
@@ -157,10 +161,10 @@ async fn given_the_real_binary_then_the_whole_cascade_runs_and_the_log_says_why(
 async fn given_a_killed_process_then_no_build_is_lost_or_doubled() {
     for kind in [Kind::KillBefore, Kind::KillAfter] {
         let cloud = up(&[]).await;
-        fleet::move_bases(&cloud, "2026.11.2");
+        demo_fleet::move_bases(&cloud, "2026.11.2");
         // The golds are started by hand and are not struck; then the third start is.
         cloud.state().faults.add(Fault::new("StartImagePipelineExecution", kind, 2).after(4));
-        fleet::run_golds(&cloud).await.unwrap();
+        demo_fleet::run_golds(&cloud).unwrap();
         rest(&cloud).await;
         for child in CHILDREN {
             assert_eq!(count(&cloud, child), 2, "{child}, {kind:?}");
@@ -294,7 +298,7 @@ async fn given_an_unreadable_message_then_it_is_tried_three_times_and_kept() {
 async fn given_an_overrun_deadline_then_the_process_ends_and_the_retry_does_the_work() {
     let cloud = up_with_timeout(&[], Duration::from_secs(2)).await;
     cloud.state().image_builder.set_build_time(Duration::ZERO);
-    fleet::build_golds_unheard(&cloud).await.unwrap();
+    demo_fleet::build_golds_unannounced(&cloud).unwrap();
     cloud
         .state()
         .faults
@@ -323,14 +327,14 @@ async fn given_a_bad_setting_then_the_process_names_it_and_ends() {
 #[tokio::test]
 async fn given_lambdas_deadline_then_a_check_stops_before_it() {
     let cloud = up_with_timeout(&[], Duration::from_secs(5)).await;
-    fleet::release_stig(&cloud, "1.1.0");
+    demo_fleet::release_stig(&cloud, "1.1.0");
     let slow = Fault::new("GetComponent", Kind::Slow, u32::MAX).lasting(Duration::from_secs(3));
     cloud.state().faults.add(slow);
     let tick = deploy::tick(cloud.now());
     let first = cloud.lambda().invoke("dependency-check", &tick).await.unwrap();
     assert!(!first.failed, "{}", first.log);
     let stopped = &first.payload["events"][0]["interrupted"];
-    assert!(stopped["done"].as_u64().unwrap() < fleet::FLEET.len() as u64, "{stopped}");
+    assert!(stopped["done"].as_u64().unwrap() < demo_fleet::FLEET.len() as u64, "{stopped}");
     assert!(first.log.contains("stopped before the deadline after"), "{}", first.log);
     cloud.state().faults.clear();
     let second = cloud.lambda().invoke("dependency-check", &tick).await.unwrap();

@@ -77,7 +77,7 @@ fn name(index: usize) -> String {
     format!("pipeline-{index}")
 }
 
-async fn build(lab: &Lab, fleet: &[Drawn]) {
+fn build(lab: &Lab, fleet: &[Drawn]) {
     lab.put_parameter("/golden/ami", "ami-0cd12345db678d90f");
     for (index, it) in fleet.iter().enumerate() {
         let name = name(index);
@@ -139,8 +139,8 @@ fn reached(fleet: &[Drawn], index: usize) -> bool {
 #[test]
 fn proptest_given_a_random_fleet_then_the_cascade_builds_what_the_oracle_says_once() {
     on_fleets(cases(12), 150, async |fleet| {
-        let lab = Lab::new().await;
-        build(&lab, &fleet).await;
+        let lab = Lab::new();
+        build(&lab, &fleet);
         for generation in 1..=2 {
             lab.run_to_rest(&name(0)).await;
             for index in 1..fleet.len() {
@@ -166,8 +166,8 @@ fn proptest_given_a_fleet_of_hundreds_then_one_message_starts_exactly_the_childr
         for it in &mut fleet {
             it.parent = it.parent.map(|(_, form)| (0, form));
         }
-        let lab = Lab::silent(&[]).await;
-        build(&lab, &fleet).await;
+        let lab = Lab::silent(&[]);
+        build(&lab, &fleet);
         lab.run_to_rest(&name(0)).await;
         let report = lab.notify(&message("pipeline-0/1.2.3/1", "AVAILABLE")).await.unwrap();
         let expected: Vec<String> = (1..fleet.len())
@@ -204,8 +204,8 @@ fn level(fleet: &[Drawn], index: usize, steps: usize) -> Option<usize> {
 #[test]
 fn proptest_given_checks_alone_then_they_converge_in_as_many_rounds_as_levels() {
     on_fleets(8, 60, async |fleet| {
-        let lab = Lab::silent(&[]).await;
-        build(&lab, &fleet).await;
+        let lab = Lab::silent(&[]);
+        build(&lab, &fleet);
         lab.run_to_rest(&name(0)).await;
         let levels: Vec<_> = (0..fleet.len()).map(|index| level(&fleet, index, 0)).collect();
         let deepest = levels.iter().flatten().max().copied().unwrap_or(0);
@@ -265,7 +265,7 @@ pub(crate) fn on<S: Strategy>(
 /// A fleet of a thousand: the children exactly right, and the calls counted.
 #[tokio::test(start_paused = true)]
 async fn given_a_thousand_pipelines_then_the_calls_are_a_constant_and_the_children() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on("ami-0cd12345db678d90f"));
     lab.add(pipeline("other").on("prod-abcdefghijklm"));
     for index in 0..1_000 {

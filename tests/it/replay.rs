@@ -16,7 +16,7 @@ pub(crate) fn sample(name: &str) -> Value {
 /// The fleet that the samples speak of: two golds with two images each, none of which was announced,
 /// and a child of each.
 async fn fleet() -> Lab {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold-linux").on(AMAZON));
     lab.add(pipeline("gold-container").on("amazonlinux:latest").container());
     lab.add(pipeline("java-21").on("image/gold-linux/x.x.x"));

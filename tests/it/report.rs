@@ -16,7 +16,7 @@ fn line<'a>(report: &'a Value, pipeline: &str) -> &'a Value {
 /// > A parent or component that a recipe names by an exact version is reported with what it misses and by how much, and never starts the pipeline.
 #[tokio::test(start_paused = true)]
 async fn given_pins_then_they_are_reported_and_start_nothing() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON).runs("gold/x.x.x"));
     lab.run_to_rest("gold").await;
     lab.build(pipeline("by-build").on("image/gold/1.0.0/1")).await;
@@ -69,7 +69,7 @@ async fn given_pins_then_they_are_reported_and_start_nothing() {
 /// An image of this account with the same name does not hide what a pin to another account's misses.
 #[tokio::test(start_paused = true)]
 async fn given_a_namesake_of_this_account_then_a_pin_to_a_shared_image_misses_the_shared_one() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.build(pipeline("gold").on(AMAZON)).await;
     let publish = |version: &str| {
         let now = lab.cloud.now();
@@ -86,7 +86,7 @@ async fn given_a_namesake_of_this_account_then_a_pin_to_a_shared_image_misses_th
 /// A report that was not published fails the invocation; its retry starts nothing twice.
 #[tokio::test(start_paused = true)]
 async fn given_a_report_that_cannot_be_published_then_the_invocation_fails() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON));
     lab.cloud.state().faults.add(Fault::new("sns:Publish", Kind::Forbidden, u32::MAX));
     let error = lab.check().await.unwrap_err();
@@ -100,7 +100,7 @@ async fn given_a_report_that_cannot_be_published_then_the_invocation_fails() {
 #[tokio::test(start_paused = true)]
 async fn given_pipelines_that_are_behind_then_the_report_says_for_how_long() {
     let hour = Duration::from_hours(1);
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     for name in ["gold", "java"] {
         let parent = if name == "gold" { AMAZON } else { "image/gold/x.x.x" };
         lab.build(pipeline(name).on(parent).component(AGENT)).await;
@@ -141,7 +141,7 @@ async fn given_pipelines_that_are_behind_then_the_report_says_for_how_long() {
 /// Several builds of one version, and several versions: it counts when the first came.
 #[tokio::test(start_paused = true)]
 async fn given_several_missed_images_then_a_pipeline_is_behind_since_the_first() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON));
     lab.run_to_rest("gold").await;
     lab.build(pipeline("web").on("image/gold/x.x.x")).await;

@@ -30,7 +30,7 @@ const PATTERNS: [&str; 12] = [
 
 /// What becomes of one build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum ScriptedBuild {
     Available,
     Failed,
     Cancelled,
@@ -39,37 +39,39 @@ enum Fate {
     Deleted,
 }
 
-const FATES: [Fate; 9] = [
-    Fate::Available,
-    Fate::Available,
-    Fate::Available,
-    Fate::Available,
-    Fate::Failed,
-    Fate::Cancelled,
-    Fate::Deprecated,
-    Fate::Disabled,
-    Fate::Deleted,
+const FATES: [ScriptedBuild; 9] = [
+    ScriptedBuild::Available,
+    ScriptedBuild::Available,
+    ScriptedBuild::Available,
+    ScriptedBuild::Available,
+    ScriptedBuild::Failed,
+    ScriptedBuild::Cancelled,
+    ScriptedBuild::Deprecated,
+    ScriptedBuild::Disabled,
+    ScriptedBuild::Deleted,
 ];
 
 /// Builds `version` of gold, and gives the build's number.
-async fn build(lab: &Lab, version: &str, fate: Fate, count: usize) -> u32 {
+async fn build(lab: &Lab, version: &str, fate: ScriptedBuild, count: usize) -> u32 {
     // Whether the agent lets builds fail is decided anew for each.
-    let command = if fate == Fate::Failed { "\n  - exit 1" } else { "" };
+    let command = if fate == ScriptedBuild::Failed { "\n  - exit 1" } else { "" };
     lab.release_agent("1.0.0", &format!("name: agent {count}{command}"));
     let arn = lab.create_image(&format!("image-recipe/gold/{version}"));
     let number = arn.rsplit('/').next().unwrap().parse().unwrap();
-    if fate == Fate::Cancelled {
+    if fate == ScriptedBuild::Cancelled {
         lab.client.cancel_image_creation().image_build_version_arn(&arn).send().await.unwrap();
     }
     lab.rest().await;
     let status = match fate {
-        Fate::Deprecated => ResourceStatus::Deprecated,
-        Fate::Disabled => ResourceStatus::Disabled,
-        Fate::Deleted => {
+        ScriptedBuild::Deprecated => ResourceStatus::Deprecated,
+        ScriptedBuild::Disabled => ResourceStatus::Disabled,
+        ScriptedBuild::Deleted => {
             lab.client.delete_image().image_build_version_arn(arn).send().await.unwrap();
             return number;
         }
-        Fate::Available | Fate::Failed | Fate::Cancelled => return number,
+        ScriptedBuild::Available | ScriptedBuild::Failed | ScriptedBuild::Cancelled => {
+            return number;
+        }
     };
     let state = ResourceState::builder().status(status).build();
     lab.client.start_resource_state_update().resource_arn(arn).state(state).send().await.unwrap();
@@ -81,9 +83,9 @@ fn numbers(version: &str) -> Vec<u32> {
 }
 
 /// The newest build that `pattern` selects, by trying them all.
-fn oracle(builds: &[(&'static str, u32, Fate)], pattern: &str) -> Option<String> {
+fn oracle(builds: &[(&'static str, u32, ScriptedBuild)], pattern: &str) -> Option<String> {
     let selected = builds.iter().filter(|(version, _, fate)| {
-        *fate == Fate::Available
+        *fate == ScriptedBuild::Available
             && pattern
                 .split('.')
                 .zip(version.split('.'))
@@ -97,7 +99,7 @@ fn oracle(builds: &[(&'static str, u32, Fate)], pattern: &str) -> Option<String>
 fn proptest_given_any_pattern_then_it_resolves_to_what_the_oracle_says() {
     let histories = proptest::collection::vec((select(&VERSIONS), select(&FATES)), 0..14);
     on(20, histories, async |history| {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         for version in VERSIONS {
             lab.add_recipe(recipe("gold").version(version).on(AMAZON).component(AGENT));
         }
@@ -134,9 +136,9 @@ fn proptest_given_any_pattern_then_it_resolves_to_what_the_oracle_says() {
 fn proptest_given_any_component_pattern_then_it_resolves_to_what_the_oracle_says() {
     let releases = proptest::collection::vec(select(&VERSIONS), 1..14);
     on(20, releases, async |releases| {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         // The lab's own agent 1.0.0/1, and then what is released.
-        let mut builds = vec![("1.0.0", 1, Fate::Available)];
+        let mut builds = vec![("1.0.0", 1, ScriptedBuild::Available)];
         let mut held = Vec::new();
         for pattern in ["x.x.x", "1.x.x", "1.0.x", "1.0.0"] {
             let name = format!("web-{}", held.len());
@@ -151,7 +153,7 @@ fn proptest_given_any_component_pattern_then_it_resolves_to_what_the_oracle_says
         for (count, version) in releases.into_iter().enumerate() {
             lab.release_agent(version, &format!("name: agent {count}"));
             let before = builds.iter().filter(|(known, ..)| *known == version).count();
-            builds.push((version, u32::try_from(before).unwrap() + 1, Fate::Available));
+            builds.push((version, u32::try_from(before).unwrap() + 1, ScriptedBuild::Available));
         }
         let report = lab.check().await.unwrap();
         for (name, pattern) in held {
@@ -174,14 +176,15 @@ fn proptest_given_any_component_pattern_then_it_resolves_to_what_the_oracle_says
 fn proptest_given_any_recipe_pattern_then_it_runs_what_the_oracle_says() {
     let versions = proptest::collection::btree_set(select(&VERSIONS), 1..8);
     on(20, versions, async |versions| {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         lab.add(pipeline("base").on("ami-0cd12345db678d90f"));
         lab.run_to_rest("base").await;
         let versions: Vec<&'static str> = versions.into_iter().collect();
         for version in &versions {
             lab.add_recipe(recipe("gold").version(version).on("image/base/x.x.x"));
         }
-        let all: Vec<_> = versions.iter().map(|version| (*version, 0, Fate::Available)).collect();
+        let all: Vec<_> =
+            versions.iter().map(|version| (*version, 0, ScriptedBuild::Available)).collect();
         let fitting = PATTERNS.iter().filter(|pattern| oracle(&all, pattern).is_some());
         for (index, pattern) in fitting.enumerate() {
             let name = format!("web-{index}");

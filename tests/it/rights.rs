@@ -35,7 +35,7 @@ async fn fleet(lab: &Lab) {
 
 /// What was refused to `function` when it may do what `role` allows.
 async fn refused(function: &str, role: Option<Role>) -> BTreeSet<String> {
-    let lab = Lab::within(Duration::from_mins(1), &[]).await;
+    let lab = Lab::within(Duration::from_mins(1), &[]);
     if let Some(role) = role {
         lab.cloud.state().roles.insert(function.to_owned(), role);
     }
@@ -166,7 +166,7 @@ fn given_no_resume_tag_then_pipelines_may_not_be_tagged() {
 /// On pipelines it writes its own tag and no other.
 #[tokio::test(start_paused = true)]
 async fn given_the_resume_tag_then_no_other_tag_may_be_written() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("web").on(AMAZON));
     let client = tests::wire::client(&lab.cloud, "dependency-check.1");
     let tag = |key: &'static str| {
@@ -189,7 +189,7 @@ async fn given_the_resume_tag_then_no_other_tag_may_be_written() {
 /// Who is paged reads which right is missing, and where.
 #[tokio::test(start_paused = true)]
 async fn given_a_missing_right_then_the_error_names_it() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     let role = Role::of_the_template().unwrap()["gold-cascade"].clone();
     let role = role.without("imagebuilder:StartImagePipelineExecution");
     lab.cloud.state().roles.insert("gold-cascade".to_owned(), role);

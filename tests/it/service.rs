@@ -33,7 +33,7 @@ impl<E: std::fmt::Debug> IntoServiceErrorForTest<E> for aws_sdk_imagebuilder::er
 
 #[tokio::test(start_paused = true)]
 async fn given_a_request_then_it_is_validated_by_the_model() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     let client = &lab.client;
     let recipe = || client.create_image_recipe().semantic_version("1.0.0").parent_image("ami-1");
     insta::assert_snapshot!(
@@ -75,7 +75,7 @@ async fn given_a_request_then_it_is_validated_by_the_model() {
 
 #[tokio::test(start_paused = true)]
 async fn given_a_name_then_it_becomes_an_arn_and_is_taken_once() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     let recipe = || lab.client.create_image_recipe().name("My Web_App").parent_image("ami-1");
     let created = recipe().semantic_version("1.0.0").send().await.unwrap();
     assert_eq!(created.image_recipe_arn(), Some(&*arn("image-recipe/my-web-app/1.0.0")));
@@ -86,7 +86,7 @@ async fn given_a_name_then_it_becomes_an_arn_and_is_taken_once() {
 
 #[tokio::test(start_paused = true)]
 async fn given_other_content_of_a_component_then_it_is_another_build() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     let create = |data: &str| {
         lab.client
             .create_component()
@@ -115,7 +115,7 @@ async fn given_other_content_of_a_component_then_it_is_another_build() {
 
 #[tokio::test(start_paused = true)]
 async fn given_one_token_then_it_starts_one_build_and_other_parameters_are_refused() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON));
     let start = || {
         lab.client
@@ -132,7 +132,7 @@ async fn given_one_token_then_it_starts_one_build_and_other_parameters_are_refus
 
 #[tokio::test(start_paused = true)]
 async fn given_a_build_then_it_passes_its_stages_and_patterns_resolve_at_its_end() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON));
     let image = lab.run("gold").await;
     let state = async |reference: String| {
@@ -179,7 +179,7 @@ async fn given_a_build_then_it_passes_its_stages_and_patterns_resolve_at_its_end
 
 #[tokio::test(start_paused = true)]
 async fn given_a_cancelled_build_then_it_is_retried_in_place_and_only_its_end_is_announced() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON));
     let arn = lab.run("gold").await;
     lab.pass(BUILD_TIME / 2).await;
@@ -199,7 +199,7 @@ async fn given_a_cancelled_build_then_it_is_retried_in_place_and_only_its_end_is
 /// must still list it.
 #[tokio::test(start_paused = true)]
 async fn regression_given_a_build_then_it_is_not_older_than_the_moment_before_it() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON));
     lab.pass(std::time::Duration::from_micros(1_500)).await;
     // The paused clock goes in whole milliseconds; half of one is put on by hand.
@@ -212,7 +212,7 @@ async fn regression_given_a_build_then_it_is_not_older_than_the_moment_before_it
 
 #[tokio::test(start_paused = true)]
 async fn given_an_update_then_it_replaces_the_whole_pipeline() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON).disabled());
     let get = || lab.client.get_image_pipeline().image_pipeline_arn(pipeline_arn("gold")).send();
     let before = get().await.unwrap();
@@ -272,7 +272,7 @@ async fn given_an_update_then_it_replaces_the_whole_pipeline() {
 
 #[tokio::test(start_paused = true)]
 async fn given_lists_then_they_filter_page_and_tell_owners_apart() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     for index in 0..30 {
         lab.add(pipeline(format!("web-{index:02}")).on(AMAZON));
     }
@@ -310,7 +310,7 @@ async fn given_lists_then_they_filter_page_and_tell_owners_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn given_throttles_then_the_products_client_retries() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.cloud.state().faults.add(Fault::new("ListImagePipelines", Kind::Throttle, 5));
     lab.client.list_image_pipelines().send().await.unwrap();
     assert_eq!(lab.cloud.state().calls["ListImagePipelines"], 6);

@@ -20,7 +20,7 @@ fn given_the_same_seed_then_the_run_is_the_same_to_the_byte() {
 fn given_every_kind_of_fault_then_every_promise_is_kept() {
     const KINDS: usize = 26;
     const SHAPES: [&str; 8] = [
-        "builds that failed for want of capacity",
+        "builds that failed for lack of capacity",
         "images made without their pipeline, by its configurations",
         "images made without their pipeline, by others",
         "lies that lasted to the end",

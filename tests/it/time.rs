@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use emulator::faults::{Fault, Kind};
 use emulator::fleet::pipeline;
-use emulator::pace::Pace;
+use emulator::rate_limit::RateLimit;
 use image_cascade::model::pipeline::RESUME_TAG;
 
 use crate::lab::{AMAZON, Lab, said_of};
@@ -39,7 +39,7 @@ async fn marked(lab: &Lab) -> Vec<String> {
 /// > A check that runs short of time stops before its deadline and reports how far it got, and the next one resumes there.
 #[tokio::test(start_paused = true)]
 async fn given_a_check_that_runs_short_of_time_then_the_next_one_resumes() {
-    let lab = Lab::within(SHORT, &[]).await;
+    let lab = Lab::within(SHORT, &[]);
     behind(&lab, 100).await;
     slow_down(&lab);
     let report = lab.check().await.unwrap();
@@ -82,7 +82,7 @@ async fn given_a_check_that_runs_short_of_time_then_the_next_one_resumes() {
 
 #[tokio::test(start_paused = true)]
 async fn given_a_check_that_reaches_nothing_then_the_report_says_so() {
-    let lab = Lab::within(Duration::from_secs(20), &[]).await;
+    let lab = Lab::within(Duration::from_secs(20), &[]);
     behind(&lab, 3).await;
     let slow = Fault::new("ListImagePipelineImages", Kind::Slow, 3).lasting(Duration::from_secs(4));
     lab.cloud.state().faults.add(slow);
@@ -100,7 +100,7 @@ async fn given_a_check_that_reaches_nothing_then_the_report_says_so() {
 /// A check that stops again where it began keeps the tag there.
 #[tokio::test(start_paused = true)]
 async fn given_two_checks_that_stop_at_one_pipeline_then_it_keeps_the_tag() {
-    let lab = Lab::within(Duration::from_secs(20), &[]).await;
+    let lab = Lab::within(Duration::from_secs(20), &[]);
     behind(&lab, 3).await;
     for _ in 0..2 {
         let slow = Fault::new("GetImage", Kind::Slow, 3).lasting(Duration::from_secs(30));
@@ -115,7 +115,7 @@ async fn given_two_checks_that_stop_at_one_pipeline_then_it_keeps_the_tag() {
 /// Only a check of the whole fleet moves or removes the tag.
 #[tokio::test(start_paused = true)]
 async fn given_a_narrowed_check_then_the_resume_tag_stays() {
-    let lab = Lab::within(SHORT, &[]).await;
+    let lab = Lab::within(SHORT, &[]);
     behind(&lab, 100).await;
     slow_down(&lab);
     lab.check().await.unwrap();
@@ -129,7 +129,7 @@ async fn given_a_narrowed_check_then_the_resume_tag_stays() {
 /// A pipeline's other tags are not the resume tag.
 #[tokio::test(start_paused = true)]
 async fn given_pipelines_with_other_tags_then_a_check_removes_no_tag() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.build(pipeline("web").on(AMAZON)).await;
     let web = lab.client.tag_resource().resource_arn(emulator::fleet::pipeline_arn("web"));
     web.tags("team", "web").send().await.unwrap();
@@ -141,7 +141,7 @@ async fn given_pipelines_with_other_tags_then_a_check_removes_no_tag() {
 /// Starts that take long stop before the deadline, too; the rest is deferred to the next check.
 #[tokio::test(start_paused = true)]
 async fn given_slow_starts_then_the_check_stops_starting_before_its_deadline() {
-    let lab = Lab::within(SHORT, &[]).await;
+    let lab = Lab::within(SHORT, &[]);
     behind(&lab, 300).await;
     let slow = Fault::new("StartImagePipelineExecution", Kind::Slow, u32::MAX);
     lab.cloud.state().faults.add(slow.lasting(Duration::from_secs(9)));
@@ -155,7 +155,7 @@ async fn given_slow_starts_then_the_check_stops_starting_before_its_deadline() {
 /// The order in which pipelines are looked at never lets a child overtake its parent.
 #[tokio::test(start_paused = true)]
 async fn given_a_resumed_check_then_ancestors_are_observed_first() {
-    let lab = Lab::within(SHORT, &[]).await;
+    let lab = Lab::within(SHORT, &[]);
     // In the order of their names the children come first.
     lab.add(pipeline("z-gold").on(AMAZON));
     lab.run_to_rest("z-gold").await;
@@ -177,7 +177,7 @@ async fn given_a_resumed_check_then_ancestors_are_observed_first() {
 /// A dry run notes nothing.
 #[tokio::test(start_paused = true)]
 async fn given_a_dry_run_that_runs_short_of_time_then_nothing_is_tagged() {
-    let lab = Lab::within(SHORT, &[("DRY_RUN", "true")]).await;
+    let lab = Lab::within(SHORT, &[("DRY_RUN", "true")]);
     behind(&lab, 100).await;
     slow_down(&lab);
     let report = lab.check().await.unwrap();
@@ -189,7 +189,7 @@ async fn given_a_dry_run_that_runs_short_of_time_then_nothing_is_tagged() {
 /// Without the right to tag, everything else goes on.
 #[tokio::test(start_paused = true)]
 async fn given_a_forbidden_resume_tag_then_nothing_fails() {
-    let lab = Lab::within(SHORT, &[]).await;
+    let lab = Lab::within(SHORT, &[]);
     behind(&lab, 100).await;
     {
         let faults = &mut lab.cloud.state().faults;
@@ -203,12 +203,12 @@ async fn given_a_forbidden_resume_tag_then_nothing_fails() {
 /// A notification's children that are not reached in time are reached by the retry.
 #[tokio::test(start_paused = true)]
 async fn given_a_notification_that_runs_short_of_time_then_it_is_retried() {
-    let lab = Lab::within(Duration::from_mins(1), &[]).await;
+    let lab = Lab::within(Duration::from_mins(1), &[]);
     lab.add(pipeline("gold").on(AMAZON));
     for index in 0..100 {
         lab.add(pipeline(format!("web-{index:02}")).on("image/gold/x.x.x"));
     }
-    emulator::deploy::subscribe(&lab.cloud, &crate::lab::topic(emulator::deploy::GOLD_TOPIC))
+    emulator::deploy::subscribe(&lab.cloud, &crate::lab::topic(emulator::account::GOLD_TOPIC))
         .unwrap();
     lab.cloud.state().faults.add(
         Fault::new("ListImagePipelineImages", Kind::Slow, u32::MAX).lasting(Duration::from_secs(4)),
@@ -227,12 +227,12 @@ async fn given_a_notification_that_runs_short_of_time_then_it_is_retried() {
 /// A check of a hundred pipelines that are behind, where so many calls a second are let through and
 /// so many at once: its calls, how many of them were refused, and how many seconds it took.
 async fn throttled(settings: &[(&str, &str)], rate: u32, burst: u32) -> (u64, u64, f64) {
-    let lab = Lab::silent(settings).await;
+    let lab = Lab::silent(settings);
     behind(&lab, 100).await;
     lab.calls();
     {
         let mut state = lab.cloud.state();
-        state.pace = Some(Pace::new(rate, burst));
+        state.rate_limit = Some(RateLimit::new(rate, burst));
         let far = Fault::new("*", Kind::Slow, u32::MAX).lasting(Duration::from_millis(20));
         state.faults.add(far);
     }
@@ -240,7 +240,7 @@ async fn throttled(settings: &[(&str, &str)], rate: u32, burst: u32) -> (u64, u6
     let report = lab.check().await.unwrap();
     let took = lab.cloud.now().duration_since(before).as_secs_f64();
     assert_eq!(report["totals"]["started"], 100, "{}", report["totals"]);
-    let refused = lab.cloud.state().pace.take().unwrap().refused();
+    let refused = lab.cloud.state().rate_limit.take().unwrap().throttled();
     (lab.calls().values().sum(), refused, took)
 }
 
@@ -270,7 +270,7 @@ async fn given_calls_per_second_within_the_rate_then_no_call_is_throttled() {
 /// Thirty-two ask at once: the last waits for half a minute, and that is no reason to give it up.
 #[tokio::test(start_paused = true)]
 async fn regression_given_a_long_wait_for_the_rate_limiter_then_it_is_not_a_timeout() {
-    let lab = Lab::silent(&[("CALLS_PER_SECOND", "1")]).await;
+    let lab = Lab::silent(&[("CALLS_PER_SECOND", "1")]);
     behind(&lab, 40).await;
     let report = lab.check().await.unwrap();
     assert_eq!(report["totals"]["started"], 40, "{}", report["totals"]);

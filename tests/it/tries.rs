@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use emulator::faults::{Fault, Kind};
 use emulator::fleet::pipeline;
-use emulator::image_builder::Fate;
+use emulator::image_builder::ScriptedBuild;
 
 use crate::lab::{AGENT, AMAZON, BUILD_TIME, Lab, said_of};
 
@@ -32,7 +32,7 @@ async fn checks(lab: &Lab, hours: u64) {
 /// > A build that did not remove its reason is followed by another only after a pause: an hour, then two, then once a day, whether it failed or not.
 #[tokio::test(start_paused = true)]
 async fn given_builds_on_an_older_parent_than_reported_then_they_are_spaced_and_unverified() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.build(pipeline("gold").on(AMAZON)).await;
     lab.cloud.state().faults.add(Fault::lie(Kind::BuildsOnOlder));
     lab.pass(Duration::from_hours(12)).await;
@@ -54,7 +54,7 @@ async fn given_builds_on_an_older_parent_than_reported_then_they_are_spaced_and_
 /// The same with the retry switched off.
 #[tokio::test(start_paused = true)]
 async fn given_no_retry_then_only_another_input_starts_a_build() {
-    let lab = Lab::with_settings(&[("FAILED_BUILD_RETRY", "never")]).await;
+    let lab = Lab::with_settings(&[("FAILED_BUILD_RETRY", "never")]);
     lab.build(pipeline("gold").on(AMAZON).component(AGENT)).await;
     lab.break_agent();
     checks(&lab, 60).await;
@@ -69,7 +69,7 @@ async fn given_no_retry_then_only_another_input_starts_a_build() {
 /// > A cascade is never held up by builds from before its image became AVAILABLE.
 #[tokio::test(start_paused = true)]
 async fn given_a_child_built_meanwhile_then_the_announced_image_starts_it_at_once() {
-    let lab = Lab::new().await;
+    let lab = Lab::new();
     lab.build(pipeline("gold").on(AMAZON)).await;
     lab.build(pipeline("java").on("image/gold/x.x.x")).await;
     lab.build(pipeline("billing").on("image/java/x.x.x")).await;
@@ -78,7 +78,11 @@ async fn given_a_child_built_meanwhile_then_the_announced_image_starts_it_at_onc
     // Both begin, on what there is, while the gold image is being built; one ends before that, and
     // one after it.
     lab.pass(BUILD_TIME / 10).await;
-    lab.cloud.state().image_builder.fates.push_back(Fate::good(BUILD_TIME / 10));
+    lab.cloud
+        .state()
+        .image_builder
+        .scripted_builds
+        .push_back(ScriptedBuild::succeeding(BUILD_TIME / 10));
     lab.run("billing").await;
     lab.pass(BUILD_TIME / 5).await;
     lab.run("java").await;
@@ -95,7 +99,7 @@ async fn given_a_child_built_meanwhile_then_the_announced_image_starts_it_at_onc
 /// The same where no notification says when the parent became AVAILABLE.
 #[tokio::test(start_paused = true)]
 async fn given_a_child_built_meanwhile_then_a_check_starts_it_at_once() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.build(pipeline("gold").on(AMAZON)).await;
     lab.build(pipeline("web").on("image/gold/x.x.x")).await;
     lab.run("gold").await;
@@ -110,18 +114,18 @@ async fn given_a_child_built_meanwhile_then_a_check_starts_it_at_once() {
 /// > A build that failed for lack of capacity or quota does not count as a try, and the next one may start after an hour.
 #[tokio::test(start_paused = true)]
 async fn given_a_capacity_shortage_then_the_pause_does_not_grow() {
-    let lab = Lab::silent(&[]).await;
+    let lab = Lab::silent(&[]);
     lab.build(pipeline("gold").on(AMAZON)).await;
     lab.move_base("2026.11.2");
     for _ in 0..6 {
         let reason = "VcpuLimitExceeded: You have requested more vCPU capacity than your limit";
-        let fate = Fate::failing(BUILD_TIME, reason);
-        lab.cloud.state().image_builder.fates.push_back(fate);
+        let fate = ScriptedBuild::failing(BUILD_TIME, reason);
+        lab.cloud.state().image_builder.scripted_builds.push_back(fate);
     }
     lab.check().await.unwrap();
     lab.rest().await;
     let report = lab.check().await.unwrap();
-    insta::assert_snapshot!(said_of(&report, "gold"), @"wait: gold 1.0.0/2 failed for want of capacity; started again not before 2026-11-23T13:10:00Z (VcpuLimitExceeded: You have requested more vCPU capacity than your limit)");
+    insta::assert_snapshot!(said_of(&report, "gold"), @"wait: gold 1.0.0/2 failed for lack of capacity; started again not before 2026-11-23T13:10:00Z (VcpuLimitExceeded: You have requested more vCPU capacity than your limit)");
     checks(&lab, 8).await;
     lab.rest().await;
     assert_eq!(pauses(&lab, "gold")[1..], [1.0; 6]);
@@ -140,10 +144,10 @@ async fn given_any_other_form_of_a_shown_image_then_no_build_is_needless_and_non
         Kind::ComponentsMissing,
         Kind::ParentAsText,
     ] {
-        let lab = Lab::silent(&[]).await;
+        let lab = Lab::silent(&[]);
         let components = ["aws:component/update-linux/x.x.x", "component/agent/x.x.x"];
-        lab.build(pipeline("gold").on(AMAZON).components(&components)).await;
-        lab.build(pipeline("web").on("image/gold/x.x.x").components(&components)).await;
+        lab.build(pipeline("gold").on(AMAZON).components(components)).await;
+        lab.build(pipeline("web").on("image/gold/x.x.x").components(components)).await;
         lab.cloud.state().faults.add(Fault::lie(lie));
         let counts = || ["gold", "web"].map(|name| lab.count(name));
         checks(&lab, 3).await;

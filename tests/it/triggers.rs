@@ -8,13 +8,13 @@ use emulator::fleet::pipeline;
 use crate::lab::{AMAZON, Lab, said_of};
 
 /// The lab with the rules, and with or without the topic.
-async fn lab(with_topic: bool) -> Lab {
-    let lab = if with_topic { Lab::new().await } else { Lab::silent(&[]).await };
+fn lab(with_topic: bool) -> Lab {
+    let lab = if with_topic { Lab::new() } else { Lab::silent(&[]) };
     emulator::deploy::listen(&lab.cloud).unwrap();
     lab
 }
 
-async fn levels(lab: &Lab) {
+fn levels(lab: &Lab) {
     lab.add(pipeline("gold").on(AMAZON));
     lab.add(pipeline("java").on("image/gold/x.x.x"));
     lab.add(pipeline("billing").on("image/java/1.x.x"));
@@ -23,8 +23,8 @@ async fn levels(lab: &Lab) {
 
 #[tokio::test(start_paused = true)]
 async fn given_image_events_alone_then_the_cascade_reaches_the_last_level() {
-    let lab = lab(false).await;
-    levels(&lab).await;
+    let lab = lab(false);
+    levels(&lab);
     lab.run_to_rest("gold").await;
     lab.run_to_rest("gold").await;
     assert_eq!(lab.builds("billing").last().unwrap(), "billing 1.0.0/2 AVAILABLE on java 1.0.0/2");
@@ -37,7 +37,7 @@ async fn given_image_events_alone_then_the_cascade_reaches_the_last_level() {
 /// An event of EventBridge does not name the pipeline that built the image; the image does.
 #[tokio::test(start_paused = true)]
 async fn given_a_base_that_moves_during_a_build_then_the_builds_own_event_starts_the_next() {
-    let lab = lab(false).await;
+    let lab = lab(false);
     lab.add(pipeline("gold").on(AMAZON));
     lab.run("gold").await;
     lab.pass(Duration::from_mins(5)).await;
@@ -52,8 +52,8 @@ async fn given_a_base_that_moves_during_a_build_then_the_builds_own_event_starts
 /// > Events from EventBridge about images and parameters are handled like notifications, and with both triggers enabled nothing is built twice.
 #[tokio::test(start_paused = true)]
 async fn given_both_triggers_and_duplicates_then_nothing_is_built_twice() {
-    let lab = lab(true).await;
-    levels(&lab).await;
+    let lab = lab(true);
+    levels(&lab);
     lab.cloud.state().faults.add(Fault::new("Event", Kind::Duplicate, 100));
     lab.cloud.state().faults.add(Fault::new("Notification", Kind::Duplicate, 100));
     lab.run_to_rest("gold").await;
@@ -62,10 +62,11 @@ async fn given_both_triggers_and_duplicates_then_nothing_is_built_twice() {
     }
 }
 
-/// The topic gets no message of a cancelled build (FACTS 1.1); EventBridge does.
+/// The topic gets no message of a cancelled build (`docs/image-builder.md`, States that are notified);
+/// EventBridge does.
 #[tokio::test(start_paused = true)]
 async fn given_a_cancelled_build_then_pipelines_that_waited_for_it_are_decided_again() {
-    let lab = lab(false).await;
+    let lab = lab(false);
     lab.add(pipeline("gold").on(AMAZON));
     lab.add(pipeline("web").on("image/gold/x.x.x"));
     lab.run_to_rest("gold").await;
@@ -81,7 +82,7 @@ async fn given_a_cancelled_build_then_pipelines_that_waited_for_it_are_decided_a
 
 #[tokio::test(start_paused = true)]
 async fn given_a_changed_parameter_then_a_check_runs() {
-    let lab = lab(false).await;
+    let lab = lab(false);
     lab.put_parameter("/golden/ami", "ami-1");
     lab.build(pipeline("web").on("ssm:/golden/ami")).await;
     lab.put_parameter("/golden/ami", "ami-2");
@@ -93,7 +94,7 @@ async fn given_a_changed_parameter_then_a_check_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn given_another_event_or_a_malformed_one_then_it_is_ignored_or_a_dead_letter() {
-    let lab = lab(false).await;
+    let lab = lab(false);
     let other = serde_json::json!({ "detail-type": "EC2 Image Builder CVE Detected", "id": "1" });
     let answer = lab.invoke(&other).await.unwrap();
     assert_eq!(
@@ -109,7 +110,7 @@ async fn given_another_event_or_a_malformed_one_then_it_is_ignored_or_a_dead_let
 /// The event names no pipeline: if its image cannot be read, the event is tried again.
 #[tokio::test(start_paused = true)]
 async fn given_an_image_that_cannot_be_read_then_it_is_retried() {
-    let lab = lab(false).await;
+    let lab = lab(false);
     lab.add(pipeline("gold").on(AMAZON));
     lab.add(pipeline("web").on("image/gold/x.x.x"));
     lab.run("gold").await;

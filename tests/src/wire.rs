@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use aws_config::SdkConfig;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
-use emulator::cloud::{Cloud, REGION};
+use emulator::account::REGION;
+use emulator::cloud::Cloud;
 use emulator::lambda::Handler;
 use image_cascade::Clients;
 use image_cascade::deadline::Deadline;
@@ -63,12 +64,14 @@ pub fn handler(
         let deadline = Deadline::until(now, deadline_ms);
         Box::pin(async move {
             let invocation = Invocation { clients: &clients, settings: &settings, deadline };
-            if name == "gold-cascade" {
-                let report = gold_cascade::handle(invocation, event).await;
-                report.map_err(|error| Chain(&error).to_string())
-            } else {
-                let report = dependency_check::handle(invocation, event).await;
-                report.map_err(|error| Chain(&error).to_string())
+            match name {
+                "gold-cascade" => gold_cascade::handle(invocation, event)
+                    .await
+                    .map_err(|error| Chain(&error).to_string()),
+                "dependency-check" => dependency_check::handle(invocation, event)
+                    .await
+                    .map_err(|error| Chain(&error).to_string()),
+                other => Err(format!("{other} has no handler here")),
             }
         })
     })

@@ -21,7 +21,9 @@ from stacks import (
     WITH_EVERYTHING,
 )
 
-FUNCTIONS = {"GoldCascade", "DependencyCheck"}
+FUNCTIONS = {
+    name for name, it in TEMPLATE["Resources"].items() if it["Type"] == "AWS::Lambda::Function"
+}
 
 # States of a build that end it.
 ENDED = ["AVAILABLE", "FAILED", "CANCELLED"]

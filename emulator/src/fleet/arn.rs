@@ -1,6 +1,6 @@
 //! Which ARN does a short form stand for?
 
-use crate::cloud::{ACCOUNT, REGION};
+use crate::account::{ACCOUNT, REGION};
 
 /// What a resource of Image Builder's begins with after the account.
 const KINDS: [&str; 7] = [

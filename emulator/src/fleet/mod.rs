@@ -125,7 +125,7 @@ impl Fleet {
             members["clientToken"] = format!("{}-{number}", self.name).into();
         }
         let now = self.cloud.now();
-        let answer = self.cloud.state().image_builder.ask(operation, &members, now);
+        let answer = self.cloud.state().image_builder.call_unfaulted(operation, &members, now);
         self.cloud.wake();
         answer
     }

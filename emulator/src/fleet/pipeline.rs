@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::arn::arn;
 use super::recipe::{Recipe, recipe};
-use crate::cloud::REGION;
+use crate::account::REGION;
 
 /// When does a pipeline's own schedule start it?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

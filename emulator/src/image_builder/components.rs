@@ -150,7 +150,7 @@ impl ImageBuilder {
                 "type",
                 "version",
             ],
-            bend: self.bend,
+            fault: self.fault,
         };
         let items =
             self.components.versions().filter(|(arn, _)| self.is_owned(arn, text(input, "owner")));
@@ -171,7 +171,7 @@ impl ImageBuilder {
             operation: "ListComponentBuildVersions",
             member: "componentSummaryList",
             filters: &[],
-            bend: self.bend,
+            fault: self.fault,
         };
         let of = text(input, "componentVersionArn").map(|of| format!("{of}/"));
         let items = self.components.all().filter(|component| {

@@ -90,7 +90,7 @@ impl ImageBuilder {
             "ListDistributionConfigurations"
         };
         let member = format!("{field}SummaryList");
-        let list = List { operation, member: &member, filters: &["name"], bend: self.bend };
+        let list = List { operation, member: &member, filters: &["name"], fault: self.fault };
         let of_kind = format!(":{kind}/");
         let items = self.configurations.iter().filter(|(arn, _)| arn.contains(&of_kind));
         list.page(items, |(_, doc)| summary(doc), input)

@@ -175,7 +175,7 @@ impl ImageBuilder {
         if parent.starts_with("arn:") {
             self.stock_if_amazons(&parent, now);
             let newest = self.images.find(&parent, |build| build.status == "AVAILABLE");
-            let older = self.bend.lies.tell(Kind::BuildsOnOlder).then(|| {
+            let older = self.fault.lies.tell(Kind::BuildsOnOlder).then(|| {
                 let newest = newest?.arn();
                 self.images.find(&parent, |it| it.status == "AVAILABLE" && it.arn() != newest)
             });
@@ -216,7 +216,7 @@ impl ImageBuilder {
         (flaw, held)
     }
 
-    /// Deletes the record of an image. What it has put out stays.
+    /// Deletes the record of an image. Its output stays.
     pub(super) fn delete_image(&mut self, input: &Input) -> Result<Doc, ApiError> {
         let arn = required(input, "imageBuildVersionArn");
         let build = self.images.find(arn, |_| true).ok_or_else(|| ApiError::not_found(arn))?;
@@ -253,7 +253,7 @@ impl ImageBuilder {
         let arn = required(input, "imageBuildVersionArn");
         let available = |build: &Build| build.status == "AVAILABLE";
         let mut build = self.images.find(arn, available).ok_or_else(|| ApiError::not_found(arn))?;
-        if let Some(moment) = self.bend.as_of {
+        if let Some(moment) = self.fault.as_of {
             let since = |it: &Build| it.ends.unwrap_or(it.created);
             let before = |it: &Build| available(it) && since(it) <= moment;
             build = self.images.find(arn, before).unwrap_or(build);
@@ -271,7 +271,7 @@ impl ImageBuilder {
 
     /// Shows a recipe otherwise than it was built by, as the present faults want it.
     fn lie(&self, build: &Build, shown: &mut Doc) {
-        let lies = self.bend.lies;
+        let lies = self.fault.lies;
         let is_container = shown.contains_key("containerRecipe");
         let field = if is_container { "containerRecipe" } else { "imageRecipe" };
         let Some(recipe) = shown.get_mut(field).and_then(Value::as_object_mut) else { return };
@@ -312,7 +312,7 @@ impl ImageBuilder {
             operation: "ListImages",
             member: "imageVersionList",
             filters: &["name", "osVersion", "platform", "type", "version"],
-            bend: self.bend,
+            fault: self.fault,
         };
         let mut seen = BTreeSet::new();
         let items = self
@@ -357,7 +357,7 @@ impl ImageBuilder {
             operation: "ListImageBuildVersions",
             member: "imageSummaryList",
             filters: &["name", "osVersion", "platform", "type", "version"],
-            bend: self.bend,
+            fault: self.fault,
         };
         let of = text(input, "imageVersionArn").map(|of| format!("{of}/"));
         let items = self.images.all().filter(|build| match &of {
@@ -373,7 +373,7 @@ impl ImageBuilder {
             operation: "ListImagePipelineImages",
             member: "imageSummaryList",
             filters: &["name", "version"],
-            bend: self.bend,
+            fault: self.fault,
         };
         let pipeline = required(input, "imagePipelineArn");
         let mut items: Vec<&Build> = self

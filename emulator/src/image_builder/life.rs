@@ -1,4 +1,4 @@
-//! How does a build go on with time, and how does it end?
+//! How does a build proceed, and how does it end?
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::notification;
-use super::state::{Doc, Fate, ImageBuilder, date, required, text};
+use super::state::{Doc, ImageBuilder, ScriptedBuild, date, required, text};
 
 /// One build of an image.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ pub(super) struct Build {
     pub(super) flaw: Option<String>,
     /// Why the present run of it will fail.
     pub(super) doom: Option<String>,
-    /// The component that lets it fail.
+    /// The component that makes it fail.
     pub(super) failed_component: Option<String>,
     /// When it is available if all goes well.
     pub(super) ends: Option<Timestamp>,
@@ -119,22 +119,22 @@ impl Build {
     }
 }
 
-/// A build as those see it who watch.
+/// A build, for tests and for the local run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildView {
     /// The build.
     pub arn: String,
-    /// The pipeline that made it.
+    /// The pipeline that started it.
     pub pipeline: Option<String>,
     /// The parent that it was built on, resolved.
     pub parent: String,
-    /// The first AMI that it has put out; empty if there is none.
+    /// The first AMI of its output; empty if there is none.
     pub ami: String,
-    /// How far it is.
+    /// Its status.
     pub status: &'static str,
     /// Why it failed.
     pub reason: Option<String>,
-    /// When it was asked for.
+    /// When it was started.
     pub created: Timestamp,
     /// When it will be available if all goes well, while it runs.
     pub ends: Option<Timestamp>,
@@ -168,11 +168,12 @@ impl ImageBuilder {
 
     /// Lets a build go through its stages from `now` on.
     pub(super) fn run(&mut self, arn: &str, now: Timestamp) {
-        let usual = Fate::good(self.build_time);
-        let Fate { length, fails, reason } = self.fates.pop_front().unwrap_or(usual);
+        let usual = ScriptedBuild::succeeding(self.build_time);
+        let ScriptedBuild { length, fails, reason } =
+            self.scripted_builds.pop_front().unwrap_or(usual);
         let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
         if let Some(build) = self.images.find_mut(arn) {
-            // Without an instance to build on, it does not come to anything else that is wrong.
+            // Without an instance the build ends before any other error.
             build.doom = match (fails, reason) {
                 (true, Some(reason)) => Some(reason),
                 (true, None) => build.flaw.clone().or(Some("The build instance was lost.".into())),
@@ -202,7 +203,7 @@ impl ImageBuilder {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// Lets time go on to `now`, and gives the messages that are published on the way.
+    /// Advances time to `now`, and returns the messages that are published by then.
     pub fn advance(&mut self, now: Timestamp) -> Vec<Notice> {
         let mut notices = Vec::new();
         while let Some(next) = self.next_event().filter(|next| *next <= now) {
@@ -283,7 +284,7 @@ impl ImageBuilder {
         }
     }
 
-    /// Ends a build that somebody has cancelled. The topic hears nothing of it.
+    /// Ends a cancelled build. No notification is published.
     pub(super) fn end_cancelled(&mut self, arn: &str, now: Timestamp) {
         if let Some(build) = self.images.find_mut(arn) {
             build.next.clear();
@@ -294,7 +295,7 @@ impl ImageBuilder {
         }
     }
 
-    /// EventBridge hears of every state, of cancelled builds too, and of images without a topic.
+    /// Sends EventBridge every change of state: of cancelled builds too, and of images without a topic.
     fn tell_bus(&self, arn: &str, before: &str, status: &str, at: Timestamp) {
         let detail =
             json!({ "previous-state": { "status": before }, "state": { "status": status } });

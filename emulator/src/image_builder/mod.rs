@@ -19,4 +19,4 @@ mod workflows;
 pub use error::ApiError;
 pub use life::{BuildView, Notice};
 pub use model::{Input, Model};
-pub use state::{Bend, Doc, Execution, Fate, ImageBuilder};
+pub use state::{Doc, Execution, ImageBuilder, ResponseFault, ScriptedBuild};

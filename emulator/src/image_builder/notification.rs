@@ -1,4 +1,4 @@
-//! What does Image Builder say to the topic?
+//! What does Image Builder publish to the topic?
 //!
 //! The message is of another dialect than `GetImage`'s answer: other dates, another version field,
 //! Amazon's numeric account in ARNs that elsewhere say `aws`, and a `semver` of 120 bits

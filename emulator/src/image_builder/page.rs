@@ -1,18 +1,18 @@
-//! Which items of a list does one request get?
+//! Which items are on one page of a list?
 
 use std::borrow::Cow;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use jiff::Timestamp;
-use regex::Regex;
-use serde_json::Value;
+use regex_lite::Regex;
+use serde_json::{Value, json};
 
 use super::error::ApiError;
+use super::life::fingerprint;
 use super::model::Input;
-use super::state::{Bend, Doc};
+use super::state::{Doc, ResponseFault};
 use crate::wildcard::pattern;
 
-/// A list: what it is called, and what may be asked of it.
+/// A list: its names, and its filters.
 pub(super) struct List<'a> {
     /// The operation, which its tokens name.
     pub(super) operation: &'a str,
@@ -20,13 +20,13 @@ pub(super) struct List<'a> {
     pub(super) member: &'a str,
     /// The fields that it can be filtered by.
     pub(super) filters: &'a [&'a str],
-    /// How a fault bends it.
-    pub(super) bend: Bend,
+    /// How faults change it.
+    pub(super) fault: ResponseFault,
 }
 
 impl List<'_> {
-    /// Filters `items` as the request asks, and cuts out its page. Only what is looked at is
-    /// rendered: fleets have thousands of items, and pages a hundred.
+    /// Filters `items` as the request asks, and cuts out its page. Only the items of
+    /// the page are rendered: fleets have thousands, and pages a hundred.
     ///
     /// # Errors
     /// A filter that the operation does not have, or a token that is not ours.
@@ -36,7 +36,7 @@ impl List<'_> {
         render: impl Fn(T) -> Doc,
         input: &Input,
     ) -> Result<Doc, ApiError> {
-        let Self { operation, member, filters: allowed, bend } = self;
+        let Self { operation, member, filters: allowed, fault } = self;
         let none = Vec::new();
         let filters = input.get("filters").and_then(Value::as_array).unwrap_or(&none);
         for filter in filters {
@@ -49,18 +49,13 @@ impl List<'_> {
             }
         }
         let limit = input.get("maxResults").and_then(Value::as_u64).unwrap_or(25);
-        let limit = if bend.short_pages { limit.div_ceil(2) } else { limit };
-        let limit = bend.longest_page.map_or(limit, |longest| limit.min(longest));
+        let limit = if fault.short_pages { limit.div_ceil(2) } else { limit };
+        let limit = fault.longest_page.map_or(limit, |longest| limit.min(longest));
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let request = fingerprint(input);
-        let (start, was_empty) = self.start(input, request)?;
-        if bend.short_pages && !was_empty {
-            // A page may be empty and not the last.
-            let token = format!("{operation}.{request}.{start}.{EMPTY}");
-            let none = ((*member).to_owned(), Value::Array(Vec::new()));
-            return Ok(Doc::from_iter([none, ("nextToken".to_owned(), token.into())]));
-        }
-        let (page, more) = if filters.is_empty() && bend.as_of.is_none() {
+        let limit = if fault.empty_page { 0 } else { limit };
+        let tokens = Tokens::of(operation, input);
+        let start = tokens.start(input)?;
+        let (mut page, more) = if filters.is_empty() && fault.as_of.is_none() {
             cut(items, start, limit, render)
         } else {
             let wanted: Vec<Wanted> = filters.iter().map(Wanted::read).collect();
@@ -68,31 +63,63 @@ impl List<'_> {
                 .map(render)
                 .filter(|doc| wanted.iter().all(|wanted| wanted.passes(doc)))
                 .collect();
-            if let Some(moment) = bend.as_of {
+            if let Some(moment) = fault.as_of {
                 docs.retain(|doc| was_there(doc, moment));
             }
             cut(docs.into_iter(), start, limit, |doc| doc)
         };
-        let mut output = Doc::from_iter([((*member).to_owned(), Value::Array(page))]);
-        if more {
-            let token = format!("{operation}.{request}.{}", start + limit);
-            output.insert("nextToken".to_owned(), token.into());
+        let next = if fault.empty_page {
+            Some(tokens.again(input, start))
+        } else {
+            more.then(|| tokens.next(start + limit))
+        };
+        if fault.unreadable_item {
+            page.insert(0, unreadable(page.first()));
         }
+        let mut output = Doc::from_iter([((*member).to_owned(), Value::Array(page))]);
+        output.extend(next.map(|token| ("nextToken".to_owned(), token.into())));
         Ok(output)
     }
+}
 
-    /// Where a page begins, and whether the one before it was empty.
-    fn start(&self, input: &Input, request: u64) -> Result<(usize, bool), ApiError> {
-        let Some(token) = input.get("nextToken").and_then(Value::as_str) else {
-            return Ok((0, false));
-        };
-        // A token is good for the request that it was given to, and for no other filter.
+/// An item like `readable`, but for its ARN.
+fn unreadable(readable: Option<&Value>) -> Value {
+    let mut item = readable.cloned().unwrap_or_else(|| json!({}));
+    item["arn"] = "arn:aws:imagebuilder:::of-the-future".into();
+    item
+}
+
+/// The tokens of one list with its filters. Those of another list, or of other filters, are refused.
+struct Tokens {
+    prefix: String,
+}
+
+impl Tokens {
+    fn of(operation: &str, input: &Input) -> Self {
+        let mut asked = input.clone();
+        asked.remove("nextToken");
+        // The length of a page may change on the way.
+        asked.remove("maxResults");
+        let fingerprint = fingerprint(&[&Value::Object(asked).to_string()]);
+        Self { prefix: format!("{operation}.{fingerprint:x}.") }
+    }
+
+    fn next(&self, start: usize) -> String {
+        format!("{}{start}", self.prefix)
+    }
+
+    /// A token for the same items that `input` asks for. It is another one each time, because a client
+    /// takes the token that it has sent for the end of the list.
+    fn again(&self, input: &Input, start: usize) -> String {
+        let sent = input.get("nextToken").and_then(Value::as_str).unwrap_or_default();
+        format!("{}{}", self.next(start), "+".repeat(1 + sent.matches('+').count()))
+    }
+
+    fn start(&self, input: &Input) -> Result<usize, ApiError> {
+        let Some(token) = input.get("nextToken").and_then(Value::as_str) else { return Ok(0) };
         token
-            .strip_prefix(&format!("{}.{request}.", self.operation))
-            .and_then(|rest| {
-                let start = rest.strip_suffix(EMPTY).and_then(|it| it.strip_suffix('.'));
-                Some((start.unwrap_or(rest).parse().ok()?, start.is_some()))
-            })
+            .strip_prefix(&self.prefix)
+            .and_then(|start| start.trim_end_matches('+').parse().ok())
             .ok_or_else(|| {
                 ApiError::new(
                     "InvalidPaginationTokenException",
@@ -101,21 +128,6 @@ impl List<'_> {
             })
     }
 }
-
-/// How a token ends whose page was empty.
-const EMPTY: &str = "empty";
-
-/// What a request asks for, whichever page.
-fn fingerprint(input: &Input) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    for (name, value) in input.iter().filter(|(name, _)| !PAGING.contains(&name.as_str())) {
-        (name, value.to_string()).hash(&mut hasher);
-    }
-    hasher.finish()
-}
-
-/// The members that say which page is asked for.
-const PAGING: [&str; 2] = ["maxResults", "nextToken"];
 
 /// The page that begins at `start`, and whether there is more behind it.
 fn cut<T>(

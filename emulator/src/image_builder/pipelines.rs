@@ -121,7 +121,7 @@ impl ImageBuilder {
                 "name",
                 "status",
             ],
-            bend: self.bend,
+            fault: self.fault,
         };
         list.page(self.pipelines.values(), Clone::clone, input)
     }

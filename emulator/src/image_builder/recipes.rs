@@ -147,7 +147,7 @@ impl ImageBuilder {
                 &["containerType", "name", "parentImage", "platform"],
             )
         };
-        let list = List { operation, member, filters, bend: self.bend };
+        let list = List { operation, member, filters, fault: self.fault };
         let of_kind = format!(":{kind}/");
         let items = self.recipes.all().filter(|recipe| {
             let arn = required(recipe, "arn");

@@ -1,8 +1,8 @@
-//! What would Image Builder start by itself, and when does it stop trying?
+//! Which pipelines does Image Builder start by itself, and when does it disable one?
 //!
 //! Native schedules: a pipeline runs at the times of its expression, always or only if a
 //! dependency behind an `x` has moved since its last build, and is disabled after scheduled
-//! failures in a row (FACTS section 4). Where AWS does not say what happens, the choices are:
+//! failures in a row (docs/image-builder.md, Schedules). Where AWS does not say what happens, the choices are:
 //! without an earlier build it runs; a build that failed or was cancelled is no last build; one
 //! that is under way is.
 
@@ -117,7 +117,7 @@ impl ImageBuilder {
         }
         let tags = pipeline.get("imageTags").cloned().unwrap_or_else(|| json!({}));
         let request = Input::from_iter([("tags".to_owned(), tags)]);
-        // A recipe that is gone builds nothing, and nobody is told.
+        // A pipeline whose recipe is deleted starts nothing, without an error.
         let _ = self.build(&pipeline, Some(arn), &request, "SCHEDULED", at);
     }
 

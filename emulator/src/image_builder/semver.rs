@@ -3,7 +3,7 @@
 //! Written apart from the product's own versions on purpose: the emulator is what the product is
 //! proved against, and must not share its mistakes.
 
-/// Three numbers; text is kept by whoever holds the ARN.
+/// Three numbers. The ARN keeps the version's text.
 pub(super) type Numbers = [u64; 3];
 
 /// Reads `1.2.3`.

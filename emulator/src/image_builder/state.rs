@@ -39,17 +39,16 @@ pub struct ImageBuilder {
     /// Whether images show the parameter that named their parent, and not what it held: AWS does
     /// not say which.
     pub shows_parameters: bool,
-    /// What becomes of the next builds, in the order in which they are started; the usual of those
-    /// after.
-    pub fates: VecDeque<Fate>,
-    /// For how long the runs of workflows are kept; always, if nothing is said. AWS keeps them "for
+    /// How the next builds go, in the order of their starts. Later ones go the usual way.
+    pub scripted_builds: VecDeque<ScriptedBuild>,
+    /// For how long the runs of workflows are kept; always if none. AWS keeps them "for
     /// a limited time".
     pub keeps_workflow_executions: Option<Duration>,
     tokens: BTreeMap<(String, String), (Input, Doc)>,
     /// Whether the last call has built on an older parent than is said.
     pub(super) built_on_older: bool,
-    /// How the next answers are bent.
-    pub(super) bend: Bend,
+    /// How the response to the present call is changed.
+    pub(super) fault: ResponseFault,
 }
 
 /// A component's build, and whether it lets an image's build fail.
@@ -59,7 +58,7 @@ pub(super) struct Component {
     pub(super) fails: bool,
 }
 
-/// One start of a build, for those who check.
+/// One start of a build, for tests.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Execution {
@@ -75,20 +74,20 @@ pub struct Execution {
     pub client_token: String,
 }
 
-/// What becomes of one build.
+/// How one build goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fate {
+pub struct ScriptedBuild {
     /// How long it takes if all goes well.
     pub length: Duration,
     /// Whether it fails, whatever it is built from.
     pub fails: bool,
-    /// Why it fails, as `state.reason` says; that its instance was lost, if nothing is said.
+    /// The `state.reason` of its failure; by default, that its instance was lost.
     pub reason: Option<String>,
 }
 
-impl Fate {
-    /// It goes well, as far as its inputs let it, and takes this long.
-    pub fn good(length: Duration) -> Self {
+impl ScriptedBuild {
+    /// It succeeds, unless its inputs are wrong, and takes this long.
+    pub fn succeeding(length: Duration) -> Self {
         Self { length, fails: false, reason: None }
     }
 
@@ -98,16 +97,20 @@ impl Fate {
     }
 }
 
-/// How an answer is bent by a fault.
+/// How faults change one response.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Bend {
-    /// Pages hold half of what they may.
+pub struct ResponseFault {
+    /// Pages have half of what they may.
     pub short_pages: bool,
-    /// Pages hold no more than so many items, whatever they may.
+    /// The page has no items, but a token.
+    pub empty_page: bool,
+    /// The page has one more item, whose ARN cannot be parsed.
+    pub unreadable_item: bool,
+    /// Pages have at most so many items.
     pub longest_page: Option<u64>,
-    /// Lists and patterns show what there was at this moment.
+    /// Lists and patterns show the state of this moment.
     pub as_of: Option<Timestamp>,
-    /// What is shown does not fit what there is.
+    /// The response contradicts the state.
     pub lies: Lies,
 }
 
@@ -136,11 +139,11 @@ impl ImageBuilder {
             parameters,
             bus,
             shows_parameters: false,
-            fates: VecDeque::new(),
+            scripted_builds: VecDeque::new(),
             keeps_workflow_executions: None,
             tokens: BTreeMap::new(),
             built_on_older: false,
-            bend: Bend::default(),
+            fault: ResponseFault::default(),
         };
         empty.stock_amazons_catalogue(now);
         empty
@@ -151,13 +154,13 @@ impl ImageBuilder {
         self.build_time = build_time;
     }
 
-    /// How long builds take if nothing else is said of them.
+    /// How long builds take that are not scripted.
     pub fn build_time(&self) -> Duration {
         self.build_time
     }
 
-    /// Whether a build number that was deleted is given again: to the next build of a version whose
-    /// last builds are gone. AWS does not say; here it is so, if nothing is said.
+    /// Whether the number of a deleted build is given again, to the next build of a version whose
+    /// last builds are gone. AWS does not document it; here it is the default.
     pub fn give_numbers_again(&mut self, again: bool) {
         self.images.give_numbers_again(again);
     }
@@ -167,11 +170,11 @@ impl ImageBuilder {
         &self.executions
     }
 
-    /// Carries out one operation for somebody who needs no client: no fault strikes it.
+    /// Carries out one operation without a client: no fault strikes it, and it is not counted.
     ///
     /// # Errors
     /// As the model or the service refuses.
-    pub fn ask(
+    pub fn call_unfaulted(
         &mut self,
         operation: &str,
         members: &Value,
@@ -179,7 +182,7 @@ impl ImageBuilder {
     ) -> Result<Doc, ApiError> {
         let input = members.as_object().cloned().unwrap_or_default();
         Model::get().check_input(operation, &input)?;
-        self.call(operation, &input, Bend::default(), now)
+        self.call(operation, &input, ResponseFault::default(), now)
     }
 
     /// Carries out one operation on members that the model has let pass.
@@ -190,31 +193,36 @@ impl ImageBuilder {
         &mut self,
         operation: &str,
         input: &Input,
-        bend: Bend,
+        fault: ResponseFault,
         now: Timestamp,
     ) -> Result<Doc, ApiError> {
-        self.bend = bend;
+        self.fault = fault;
         let answer = self.once(operation, input, now);
-        // What happens by itself is bent by nothing.
-        self.bend = Bend::default();
+        // What happens without a call is changed by no fault.
+        self.fault = ResponseFault::default();
         answer
     }
 
-    /// The lies of `bend` that have made a difference to the last call, which was this one.
-    pub(crate) fn lies_told(&mut self, operation: &str, input: &Input, bend: Bend) -> Vec<Kind> {
+    /// The lies of `fault` that changed the response to the last call, which was this one.
+    pub(crate) fn lies_told(
+        &mut self,
+        operation: &str,
+        input: &Input,
+        fault: ResponseFault,
+    ) -> Vec<Kind> {
         let on_older = std::mem::take(&mut self.built_on_older);
         let mut told: Vec<Kind> = on_older.then_some(Kind::BuildsOnOlder).into_iter().collect();
-        if operation == "GetImage" && !bend.lies.is_empty() {
+        if operation == "GetImage" && !fault.lies.is_empty() {
             let mut answer = |lies| {
-                self.bend = Bend { lies, ..bend };
+                self.fault = ResponseFault { lies, ..fault };
                 self.get_image(input)
             };
             let truth = answer(Lies::default());
             told.extend(
                 LIES.into_iter()
-                    .filter(|lie| bend.lies.tell(*lie) && answer(Lies::only(*lie)) != truth),
+                    .filter(|lie| fault.lies.tell(*lie) && answer(Lies::only(*lie)) != truth),
             );
-            self.bend = Bend::default();
+            self.fault = ResponseFault::default();
         }
         told
     }

@@ -130,7 +130,7 @@ impl ImageBuilder {
             operation: "ListWorkflowExecutions",
             member: "workflowExecutions",
             filters: &[],
-            bend: self.bend,
+            fault: self.fault,
         };
         let arn = required(input, "imageBuildVersionArn");
         let build = self.images.find(arn, |_| true).filter(|_| self.is_owned(arn, None));
@@ -141,7 +141,7 @@ impl ImageBuilder {
         let mut shown: Vec<Doc> = build
             .into_iter()
             .flat_map(|build| runs(&build.history).into_iter().map(move |run| (build, run)))
-            .filter_map(|(build, run)| Some((build, run.at(self.bend.as_of.unwrap_or(now))?)))
+            .filter_map(|(build, run)| Some((build, run.at(self.fault.as_of.unwrap_or(now))?)))
             .filter(|(_, run)| {
                 kept_since.is_none_or(|since| run.ended.is_none_or(|it| it >= since))
             })

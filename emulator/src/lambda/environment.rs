@@ -1,6 +1,5 @@
 //! One execution environment: a process, and the Runtime API that it speaks to.
 
-use std::collections::BTreeMap;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -60,12 +59,11 @@ struct Api {
 }
 
 impl Environment {
-    /// Starts the process.
+    /// Starts the process of `command`, which has the function's own variables.
     pub(super) async fn start(
-        binary: &std::path::Path,
+        mut command: Command,
         deployment: &Deployment,
         caller: String,
-        variables: &BTreeMap<String, String>,
         log: PathBuf,
         arn: String,
     ) -> std::io::Result<Self> {
@@ -86,9 +84,7 @@ impl Environment {
             let _ = axum::serve(listener, routes).await;
         });
         let output = std::fs::File::create(&log)?;
-        let child = Command::new(binary)
-            .env_clear()
-            .envs(variables)
+        let child = command
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", &deployment.name)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
@@ -165,7 +161,7 @@ impl Environment {
                 }
                 Some(done) = kill.recv() => {
                     self.stop().await;
-                    // Nobody waits for it any more if the call's connection is gone.
+                    // The receiver is gone if the connection of the call is.
                     let _ = done.send(());
                     let why = format!("RequestId: {request} Error: Runtime exited: killed");
                     break (error_payload("Runtime.ExitError", &why), true);

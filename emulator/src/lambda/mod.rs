@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::Command;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use environment::Environment;
@@ -45,10 +47,15 @@ pub struct Deployment {
 /// What a function runs.
 #[derive(Clone)]
 pub enum Code {
-    /// The real binary, as a process.
-    Binary(PathBuf),
+    /// A program, as a process of its own.
+    Program {
+        /// The executable file.
+        path: PathBuf,
+        /// Its arguments.
+        arguments: Vec<String>,
+    },
     /// A handler in this process, for runs with a paused clock. It gets the access key that its
-    /// calls must bear, and the event; an error's text is what Lambda reports.
+    /// calls must have, and the event; an error's text is what Lambda reports.
     Handler(Handler),
 }
 
@@ -59,7 +66,9 @@ pub type Handler =
 impl std::fmt::Debug for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Binary(path) => f.debug_tuple("Binary").field(path).finish(),
+            Self::Program { path, arguments } => {
+                f.debug_struct("Program").field("path", path).field("arguments", arguments).finish()
+            }
             Self::Handler(_) => f.write_str("Handler"),
         }
     }
@@ -87,13 +96,13 @@ pub struct DeadLetter {
     pub error: String,
 }
 
-/// What others do for Lambda.
+/// What an invocation causes in other services, or in what is recorded of it.
 #[derive(Debug)]
-pub enum Said {
+pub enum Effect {
     /// An event could not be handled.
     DeadLetter(DeadLetter),
     /// An invocation has ended.
-    Invoked {
+    InvocationEnded {
         /// The function.
         function: String,
         /// What came of it.
@@ -113,11 +122,12 @@ struct Inner {
     region: String,
     functions: Mutex<BTreeMap<String, Arc<Function>>>,
     kills: Mutex<BTreeMap<String, mpsc::Sender<oneshot::Sender<()>>>>,
-    said: mpsc::UnboundedSender<Said>,
+    effects: mpsc::UnboundedSender<Effect>,
     counter: AtomicU64,
     /// Asynchronous invocations that have not ended.
     pending: AtomicU64,
-    logs: tempdir::Logs,
+    /// Deleted with the last handle.
+    logs: TempDir,
 }
 
 #[derive(Debug)]
@@ -133,14 +143,14 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Lambda {
-    /// No functions yet. `said` hears of what others have to do.
+    /// No functions yet. `effects` receives what invocations cause elsewhere.
     ///
     /// # Errors
     /// The folder for the functions' logs cannot be made.
     pub fn new(
         account: &str,
         region: &str,
-        said: mpsc::UnboundedSender<Said>,
+        effects: mpsc::UnboundedSender<Effect>,
     ) -> std::io::Result<Self> {
         Ok(Self {
             inner: Arc::new(Inner {
@@ -148,10 +158,10 @@ impl Lambda {
                 region: region.to_owned(),
                 functions: Mutex::new(BTreeMap::new()),
                 kills: Mutex::new(BTreeMap::new()),
-                said,
+                effects,
                 counter: AtomicU64::new(0),
                 pending: AtomicU64::new(0),
-                logs: tempdir::Logs::new()?,
+                logs: tempfile::Builder::new().prefix("image-cascade-").tempdir()?,
             }),
         })
     }
@@ -176,7 +186,7 @@ impl Lambda {
         format!("arn:aws:lambda:{}:{}:function:{name}", self.inner.region, self.inner.account)
     }
 
-    /// How many asynchronous invocations have not ended, and how many results are not heard yet.
+    /// How many asynchronous invocations have not ended, and how many effects are not applied yet.
     pub fn pending(&self) -> u64 {
         self.inner.pending.load(Ordering::SeqCst)
     }
@@ -200,17 +210,17 @@ impl Lambda {
         true
     }
 
-    /// Tells the others, who count as busy until they have heard.
-    fn say(&self, said: Said) {
+    /// Sends an effect, which is pending until [`Self::effect_applied`].
+    fn emit(&self, effect: Effect) {
         self.inner.pending.fetch_add(1, Ordering::SeqCst);
-        if self.inner.said.send(said).is_err() {
-            // Nobody is there any more: the emulator is shutting down.
-            self.heard();
+        if self.inner.effects.send(effect).is_err() {
+            // The receiver is gone: the emulator is shutting down.
+            self.effect_applied();
         }
     }
 
-    /// Something that was said has been taken care of.
-    pub fn heard(&self) {
+    /// An effect has been applied.
+    pub fn effect_applied(&self) {
         self.inner.pending.fetch_sub(1, Ordering::SeqCst);
     }
 
@@ -226,7 +236,7 @@ impl Lambda {
                 pause *= 2;
             } else if let Some(queue) = function.deployment.dead_letter_queue.clone() {
                 let error = result.payload.to_string();
-                self.say(Said::DeadLetter(DeadLetter { queue, event, error }));
+                self.emit(Effect::DeadLetter(DeadLetter { queue, event, error }));
                 return;
             }
         }
@@ -245,15 +255,15 @@ impl Lambda {
             },
         };
         let function = function.deployment.name.clone();
-        self.say(Said::Invoked { function, result: result.clone() });
+        self.emit(Effect::InvocationEnded { function, result: result.clone() });
         result
     }
 
     async fn try_run(&self, function: &Function, event: &Value) -> std::io::Result<Invoked> {
         // The semaphore is never closed.
         let _permit = function.permits.acquire().await.map_err(std::io::Error::other)?;
-        let binary = match &function.deployment.code {
-            Code::Binary(binary) => binary,
+        let (program, arguments) = match &function.deployment.code {
+            Code::Program { path, arguments } => (path, arguments),
             Code::Handler(handler) => return Ok(self.run_here(function, handler, event).await),
         };
         let idle = loop {
@@ -269,7 +279,7 @@ impl Lambda {
         };
         let mut environment = match idle {
             Some(environment) => environment,
-            None => self.start(function, binary).await?,
+            None => self.start(function, program, arguments).await?,
         };
         let id = self.next_id();
         let (kill, killed) = mpsc::channel(1);
@@ -296,7 +306,7 @@ impl Lambda {
             biased;
             result = work => result.map_err(|error| failure("Handler", error)),
             Some(done) = killed.recv() => {
-                // Nobody waits for it any more if the call's connection is gone.
+                // The receiver is gone if the connection of the call is.
                 let _ = done.send(());
                 Err(failure("Runtime.ExitError", "Runtime exited: killed".to_owned()))
             }
@@ -309,7 +319,12 @@ impl Lambda {
         Invoked { payload: result.unwrap_or_else(|error| error), failed, log: String::new() }
     }
 
-    async fn start(&self, function: &Function, binary: &Path) -> std::io::Result<Environment> {
+    async fn start(
+        &self,
+        function: &Function,
+        program: &Path,
+        arguments: &[String],
+    ) -> std::io::Result<Environment> {
         let id = self.next_id();
         let caller = format!("{}.{id}", function.deployment.name);
         let mut variables = BTreeMap::from([
@@ -321,9 +336,11 @@ impl Lambda {
             ("AWS_SESSION_TOKEN".to_owned(), "emulated".to_owned()),
         ]);
         variables.extend(function.deployment.variables.clone());
-        let log = self.inner.logs.file(&caller);
+        let log = self.inner.logs.path().join(format!("{caller}.log"));
         let arn = self.arn(&function.deployment.name);
-        Environment::start(binary, &function.deployment, caller, &variables, log, arn).await
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().envs(variables);
+        Environment::start(command, &function.deployment, caller, log, arn).await
     }
 
     fn next_id(&self) -> u64 {
@@ -340,40 +357,6 @@ impl Lambda {
                 // An error means that the environment is gone, which is what was wanted.
                 let _ = dead.await;
             }
-        }
-    }
-}
-
-mod tempdir {
-    //! Where the functions' output goes.
-
-    use std::path::{Path, PathBuf};
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-
-    /// A folder that goes with its owner.
-    #[derive(Debug)]
-    pub(super) struct Logs(PathBuf);
-
-    impl Logs {
-        pub(super) fn new() -> std::io::Result<Self> {
-            let number = COUNTER.fetch_add(1, Ordering::SeqCst);
-            let folder =
-                std::env::temp_dir().join(format!("image-cascade-{}-{number}", std::process::id()));
-            std::fs::create_dir_all(&folder)?;
-            Ok(Self(folder))
-        }
-
-        pub(super) fn file(&self, name: &str) -> PathBuf {
-            Path::join(&self.0, format!("{name}.log"))
-        }
-    }
-
-    impl Drop for Logs {
-        fn drop(&mut self) {
-            // Left-over logs in the system's temporary folder harm nobody.
-            let _ = std::fs::remove_dir_all(&self.0);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! At which rate may calls be sent?
 //!
-//! AWS documents no request rates for Image Builder, and other callers of the account share them. So
-//! nothing is held back until a call is throttled. AWS throttles by token buckets (Amazon EC2 API
+//! AWS documents no request rates for Image Builder (`docs/image-builder.md`, Request rates), and other
+//! callers of the account share them. So nothing is held back until a call is throttled. AWS throttles by token buckets (Amazon EC2 API
 //! Reference, "Request throttling"): at that moment the bucket is empty, and the calls that pass until
 //! the next throttled call are what has flowed into it meanwhile. Two throttled calls reveal the rate;
 //! from the second on calls are sent a little more slowly than that, and gradually faster.

@@ -1,4 +1,4 @@
-//! Fleets for the tests of the deciding modules, in a sentence.
+//! Fleets for unit tests, in a sentence.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,7 +80,7 @@ impl Fixtures {
         self
     }
 
-    /// What one parameter holds.
+    /// The value of one parameter.
     pub(crate) fn parameters(name: &str, value: &str) -> BTreeMap<ParameterName, ParameterLookup> {
         let name = ParameterName::from(name);
         let value = match Self::parent(value) {
@@ -115,7 +115,7 @@ impl Fixtures {
         Timestamp::from_second(1).ok()
     }
 
-    /// A pipeline whose one image is `built`, and nothing else is known of it.
+    /// A pipeline whose only image is `built`, and of which nothing else was observed.
     pub(crate) fn observed(member: Member, built: Image) -> PipelineObservation {
         PipelineObservation {
             member,

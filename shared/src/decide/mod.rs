@@ -7,6 +7,7 @@ mod lineage;
 pub mod observation;
 pub mod pin;
 pub mod plan;
+pub mod reason;
 pub mod rebuild;
 pub mod relevance;
 pub mod staleness;

@@ -18,34 +18,34 @@ pub struct PipelineObservation {
     pub member: Member,
     /// The cycle that it is part of.
     pub cycle: Option<Cycle>,
-    /// What its parent reference resolves to now. For a pinned parent, the newest of its family.
-    /// `None` where there was no reference to resolve.
+    /// What its parent reference resolves to now; for a pinned parent, the newest of its family.
+    /// `None` if there was no reference to resolve.
     pub parent_now: Option<ResolvedParent>,
-    /// When the build of that began, if Image Builder says.
+    /// When the build of that image began, if Image Builder shows it.
     pub parent_created: Option<Timestamp>,
-    /// When that became AVAILABLE, where the decision depended on it: only the workflows of its build
-    /// say so, and they are asked for that alone.
+    /// When that image became AVAILABLE, if the decision depends on it: only the workflows of its
+    /// build show it, and they are listed for this alone.
     pub parent_available: Option<Timestamp>,
-    /// When a notification said that it was AVAILABLE, if one did. It may have been sent again, long
-    /// after.
+    /// When a notification said that it was AVAILABLE, if one did. The notification may have been
+    /// sent again much later.
     pub parent_announced: Option<Timestamp>,
     /// When this was observed.
     pub now: Timestamp,
-    /// What its components resolve to now; empty where that was not asked.
+    /// What its components resolve to now; empty if they were not read.
     pub components_now: Vec<ResolvedComponent>,
-    /// What it misses by naming one build as its parent, if it does: an exact build, or an AMI or
-    /// container image that one build of Image Builder has produced.
+    /// Its parent, if that is one build: an exact build, or an AMI or container image that one
+    /// build of Image Builder has produced.
     pub pinned_parent: Option<Pin>,
-    /// What it misses by other exact versions: a parent's without its build, or a component's.
+    /// Other exact versions that its recipe names: a parent's without its build, or a component's.
     pub pins: Vec<Pin>,
-    /// Since when it has lacked something, if it lacks something.
+    /// Since when it has been behind, if it is.
     pub behind_since: Option<Timestamp>,
     /// The images of its executions, in no order.
     pub images: Vec<ImageSummary>,
-    /// The builds by `CreateImage` that count as its own and have not ended.
+    /// The builds of `CreateImage` that count as its own and have not ended.
     pub direct: Vec<ImageSummary>,
     /// Details of its builds that have ended, newest first, as far back as the decision needs them:
-    /// those since the newest good one, that one, and older ones where it did not remove the reason
+    /// those since the newest good one, that one, and older ones if it did not remove the reason
     /// that it was built for. Images of `CreateImage` that count as its own are among them.
     pub history: Vec<Arc<Image>>,
 }
@@ -57,18 +57,18 @@ pub enum ResolvedComponent {
     Build {
         /// The build.
         arn: ComponentArn,
-        /// When it was made, if that is known.
+        /// When it was created, if that is known.
         created: Option<Timestamp>,
     },
-    /// What may not be read, such as a component that is encrypted with another's key: it is not
-    /// compared.
+    /// A component that may not be read, such as one that is encrypted with another account's key:
+    /// it is not compared.
     Forbidden {
         /// Which component, or all of a recipe.
         what: String,
-        /// What Image Builder said.
+        /// The error of Image Builder.
         problem: String,
     },
-    /// Nothing that we may see, or nothing that can be read.
+    /// Nothing that this account may read, or nothing readable.
     Unresolved {
         /// The component as the recipe writes it.
         component: String,
@@ -82,12 +82,12 @@ pub enum ResolvedComponent {
 pub enum ResolvedParent {
     /// This build.
     Image(ImageArn),
-    /// The build that produced a container tag last: several have produced it, so that it moves.
+    /// The last build that produced a container tag: several have produced it, so the tag moves.
     Tagged(ImageArn),
-    /// Nothing that we may see.
+    /// Nothing that this account may read.
     Unresolved(String),
     /// An older build than the one that Image Builder itself has just announced and shows as
-    /// AVAILABLE: its answers do not agree yet.
+    /// AVAILABLE: its responses do not agree yet.
     InconsistentRead {
         /// What it still resolves to.
         resolved: ImageArn,
@@ -107,7 +107,7 @@ impl PipelineObservation {
         ParentTracking::of(&self.member, self.cycle.as_ref())
     }
 
-    /// The newest image that was built.
+    /// The newest image whose build succeeded.
     pub fn built(&self) -> Option<&Arc<Image>> {
         self.history.iter().find(|image| image.status.phase() == BuildPhase::Succeeded)
     }
@@ -122,7 +122,7 @@ impl PipelineObservation {
             .max_by_key(|image| age_key(&image.arn, recipe))
     }
 
-    /// The newest image of the pipeline's executions, however its build ended.
+    /// The newest image of the pipeline's executions, whatever its status.
     pub fn newest(&self) -> Option<&ImageSummary> {
         let recipe = self.recipe();
         self.images.iter().max_by_key(|image| age_key(&image.arn, recipe))
@@ -147,10 +147,10 @@ impl PipelineObservation {
 
 /// Orders a pipeline's images from the oldest to the newest.
 ///
-/// Image Builder's own order is undocumented, and a date is no order among versions. Builds by
-/// the recipe that the pipeline runs now are the newest ones, by build number; others, of
-/// recipes that it ran before, come first, by version. So a pipeline that was put back to an
-/// older recipe version is judged by that version's builds.
+/// Image Builder's own order is undocumented (`docs/image-builder.md`, Order of images in lists),
+/// and dates do not order versions. Builds by the recipe that the pipeline runs now are the newest,
+/// by build number; builds of recipes that it ran before come first, by version. So a pipeline that
+/// was changed back to an older recipe version is judged by that version's builds.
 pub fn age_key<'a>(
     image: &'a ImageArn,
     recipe: Option<&RecipeArn>,

@@ -1,7 +1,7 @@
 //! What does a recipe miss by naming one exact version?
 //!
-//! A pin is never a reason to build: the same would come out again. It is reported, with what it
-//! misses, since nobody else will.
+//! A pin is never a reason to build: a build would produce the same again. It is reported with what
+//! it misses, because nothing else does.
 
 use std::fmt;
 
@@ -15,18 +15,18 @@ use crate::model::arn::{ComponentArn, ImageArn};
 pub struct Pin {
     /// The dependency as the recipe writes it, in short.
     pub dependency: String,
-    /// What it misses by that.
+    /// Whether something newer exists.
     #[serde(flatten)]
     pub status: PinStatus,
 }
 
-/// What is newer than a pin in its family.
+/// Whether something newer than a pin exists in its family.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "status", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum PinStatus {
-    /// It names the newest.
+    /// The pin is the newest.
     Current,
-    /// There is something newer.
+    /// Something newer exists.
     Outdated {
         /// The newest build that can be used.
         newest: Newest,
@@ -37,9 +37,9 @@ pub enum PinStatus {
         #[serde(skip_serializing_if = "Option::is_none")]
         builds: Option<usize>,
     },
-    /// Image Builder would not say.
+    /// Image Builder returned an error.
     Unknown {
-        /// What it said instead.
+        /// The error.
         problem: String,
     },
 }
@@ -55,7 +55,7 @@ pub enum Newest {
 }
 
 impl Pin {
-    /// Whether there is something newer than the pin.
+    /// Whether something newer than the pin exists.
     pub fn is_behind(&self) -> bool {
         matches!(self.status, PinStatus::Outdated { .. })
     }

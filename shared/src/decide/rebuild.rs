@@ -3,8 +3,9 @@
 //! The decision compares what the pipeline's newest image was built from with what its recipe resolves
 //! to now.
 
-use super::decision::{Decision, Reason, Skip, UpToDate, Wait};
+use super::decision::{Decision, Skip, UpToDate, Wait};
 use super::observation::{PipelineObservation, ResolvedParent};
+use super::reason::Reason;
 use super::staleness::{Difference, Target, differences};
 use super::tracking::ParentTracking;
 use super::tries::{RetryPolicy, Verdict, judge};
@@ -423,8 +424,8 @@ mod tests {
         let paused = decided(&observed);
         observed.now = now().checked_add(SignedDuration::from_hours(1)).unwrap();
         insta::assert_snapshot!([paused, decided(&observed)].join("\n"), @"
-        wait: web 1.0.0/4 failed for want of capacity; started again not before 2026-11-23T13:00:00Z (VcpuLimitExceeded: more vCPU)
-        rebuild: parent image gold 1.0.0/3 -> 1.0.0/4; again after web 1.0.0/4 failed for want of capacity
+        wait: web 1.0.0/4 failed for lack of capacity; started again not before 2026-11-23T13:00:00Z (VcpuLimitExceeded: more vCPU)
+        rebuild: parent image gold 1.0.0/3 -> 1.0.0/4; again after web 1.0.0/4 failed for lack of capacity
         ");
     }
 
@@ -840,7 +841,7 @@ mod tests {
             }),
             ..up_to_date()
         };
-        insta::assert_snapshot!(decided(&observed), @"wait: gold 1.0.0/4 is AVAILABLE, but its pattern still resolves to 1.0.0/3; asked again on retry");
+        insta::assert_snapshot!(decided(&observed), @"wait: gold 1.0.0/4 is AVAILABLE, but its pattern still resolves to 1.0.0/3; read again by the retry");
     }
 
     #[test]

@@ -1,23 +1,24 @@
 //! What has moved since an image was built?
 //!
-//! One list of differences, for two questions: a pipeline is behind if its newest good image has
-//! any, and a build that failed is from the same inputs if it has none that came to be after it.
+//! One list of differences answers two questions: a pipeline is behind if its newest good image has
+//! any, and a failed build is from the same inputs if it has none that is newer than the build.
 //!
-//! Two witnesses are heard for each input. The first is what Image Builder shows: the exact build
-//! of the parent, the exact builds of the components, the recipe version. Where it shows no exact
-//! build of the same family (the text that the recipe wrote, another spelling, nothing), the second
-//! decides alone: dates. Dates are also what tells two things of one name and number apart: a
-//! recipe that is younger than the image built "by it" is another recipe.
+//! Each input is compared in two ways. The first is by what Image Builder shows: the exact build of
+//! the parent, the exact builds of the components, the recipe version. If it shows no exact build
+//! of the same family (the text of the recipe, another spelling, nothing), dates alone decide.
+//! Dates also distinguish two resources of one name and number: a recipe that is younger than the
+//! image built "by it" is another recipe.
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::decide::decision::{Reason, Skip};
+use crate::decide::decision::Skip;
 use crate::decide::observation::{PipelineObservation, ResolvedComponent};
+use crate::decide::reason::Reason;
 use crate::model::arn::{BuildArn, ComponentArn, ImageArn, Kind, RecipeArn};
 use crate::model::image::Image;
 use crate::model::parent::{Parameter, ParameterLookup, ParentImage};
 
-/// What a parent that may move resolves to now.
+/// What a parent that can move resolves to now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// A build of Image Builder.
@@ -41,24 +42,24 @@ impl Target {
 /// One input that is not what an image was built from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Which input, from what to what.
+    /// Which input, and from what to what.
     pub reason: Reason,
-    /// When everything that the reason names had come to be, if that is known.
+    /// Since when everything that the reason names has existed, if that is known.
     pub since: Option<Timestamp>,
-    /// Whether a date alone says so, since what is shown cannot be compared.
+    /// Whether dates alone show it, because the builds cannot be compared.
     pub by_date: bool,
 }
 
 impl Difference {
-    /// Whether a build that began at `began` began after everything that the reason names had come
-    /// to be, so that it should have removed the reason. Where a date is missing it counts as such
-    /// a build: then the next one is only spaced, where otherwise nothing would bound it.
+    /// Whether everything that the reason names existed before a build began at `began`, so that
+    /// the build should have removed the reason. If a date is missing, it counts as such a build:
+    /// then the next build is only delayed, where otherwise nothing would limit the builds.
     pub fn predates_build_at(&self, began: Option<Timestamp>) -> bool {
         !matches!((self.since, began), (Some(since), Some(began)) if since >= began)
     }
 }
 
-/// What has moved since `image` was built. `target` is what a parent that may move resolves to now.
+/// What has moved since `image` was built. `target` is what a parent that can move resolves to now.
 ///
 /// # Errors
 /// Why the pipeline is skipped, whatever has moved.
@@ -79,7 +80,7 @@ pub fn differences(
         }
     }
     for difference in component_differences(image, observed) {
-        // A component that a recipe holds twice is one reason.
+        // A component that a recipe has twice is one reason.
         if !differences.contains(&difference) {
             differences.push(difference);
         }
@@ -90,12 +91,12 @@ pub fn differences(
     Ok(differences)
 }
 
-/// The account that the pipeline is of, which is never Amazon's.
+/// The account of the pipeline, which is never Amazon's.
 fn account(observed: &PipelineObservation) -> &str {
     observed.member.pipeline.arn.owner()
 }
 
-/// Whether `image` was built on something else than its recipe's parent resolves to now.
+/// Whether `image` was built on something other than its recipe's parent resolves to now.
 fn parent_difference(
     image: &Image,
     target: &Target,
@@ -111,12 +112,13 @@ fn parent_difference(
     }
 }
 
-/// Whether `image` was built on something else than what its parameter holds now.
+/// Whether `image` was built on something other than the value of its parameter now.
 ///
-/// It is documented nowhere what `GetImage` shows of a parent that came from a parameter. Where it
-/// shows the same kind of thing that the parameter holds, the two are compared. Where it does not,
-/// time decides: the image is behind if the parameter, or the image that it names, is younger than
-/// the image's build. Then every change causes one build and no more.
+/// It is not documented what `GetImage` shows as a parent that came from a parameter
+/// (`docs/image-builder.md`, Parent from a parameter). If it shows what can be compared with the
+/// parameter's value, the two are compared. Otherwise dates decide: the image is behind if the
+/// parameter, or the image that it names, is younger than the image's build. So every change causes
+/// one build and no more.
 fn parameter_difference(
     image: &Image,
     target: &Target,
@@ -153,7 +155,7 @@ fn tag_difference(
     let since = observed.parent_since();
     let tag = observed.member.output().unwrap_or_default().to_owned();
     let reason = Reason::TagMoved { tag, new: parent.clone() };
-    // A tag may go to an older version that is maintained, and the child follows it there.
+    // A tag may move to an older version that is maintained, and the child tracks it.
     let by_date = !exact(image, parent, observed);
     let is_another = match built_on(image).filter(|_| !by_date) {
         Some(old) if old.build() != parent.build() => true,
@@ -163,7 +165,7 @@ fn tag_difference(
     is_another.then_some(Difference { reason, since, by_date })
 }
 
-/// Whether nothing but dates tells whether `image` was built on what its parent resolves to now.
+/// Whether dates alone show if `image` was built on what its parent resolves to now.
 pub fn parent_is_compared_by_date(
     image: &Image,
     target: &Target,
@@ -180,7 +182,7 @@ fn exact(image: &Image, parent: &ImageArn, observed: &PipelineObservation) -> bo
     built_on(image).is_some_and(|old| old.family().is_same(parent.family(), account(observed)))
 }
 
-/// Whether `image` was built on another build than `parent`, which its reference resolves to now.
+/// Whether `image` was built on a build other than `parent`, which its reference resolves to now.
 fn image_difference(
     image: &Image,
     parent: &ImageArn,
@@ -188,7 +190,7 @@ fn image_difference(
 ) -> Result<Option<Difference>, Box<Skip>> {
     let since = observed.parent_since();
     let Some(old) = built_on(image).filter(|_| exact(image, parent, observed)) else {
-        // Another recipe than the one that built the image may name another parent.
+        // A recipe other than the one that built the image may name another parent.
         let other_recipe = by_another_recipe(image, observed);
         let is_other = other_recipe.is_some()
             && match &image.parent {
@@ -223,17 +225,18 @@ fn image_difference(
     }))
 }
 
-/// How what there is now stands to what an image was built from.
+/// How the input of now compares with the input that an image was built from.
 enum Order {
     Same,
-    /// The same name and number, and younger than the image: it was deleted and made again.
+    /// The same name and number, and younger than the image: it was deleted and created again.
     Recreated,
     Newer,
     Older,
 }
 
-/// Compares two builds of one family. `is_younger` says that `now` came to be after the image that
-/// holds `old`: then a build number of the same version that is no higher has begun again.
+/// Compares two builds of one family. `is_younger` says that `now` was created after the image that
+/// was built from `old`: then a build number of the same version that is not higher has started
+/// over.
 fn order<K: Kind>(old: &BuildArn<K>, now: &BuildArn<K>, is_younger: bool) -> Order {
     let same_version = old.version() == now.version();
     if old.build() == now.build() {
@@ -248,13 +251,13 @@ fn order<K: Kind>(old: &BuildArn<K>, now: &BuildArn<K>, is_younger: bool) -> Ord
 /// By how much Image Builder's clock may be ahead of ours.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(10);
 
-/// Whether a date lies in the future. What has such a date has none: every build would be older than
-/// it, and none would end that.
+/// Whether a date lies in the future. Such a date is ignored: every build would be older, without
+/// end.
 fn is_to_come(date: Timestamp, observed: &PipelineObservation) -> bool {
     date.duration_since(observed.now) > CLOCKS_DIFFER
 }
 
-/// Whether something came to be after `image` was asked for.
+/// Whether something was created after the build of `image` began.
 fn is_younger(since: Option<Timestamp>, image: &Image, observed: &PipelineObservation) -> bool {
     let Some((since, built)) = since.zip(image.created) else { return false };
     since > built && !is_to_come(since, observed)
@@ -265,7 +268,7 @@ fn built_on(image: &Image) -> Option<ImageArn> {
     image.parent.as_ref()?.reference()?.clone().pinned()
 }
 
-/// A recipe that is not the one that an image was built by.
+/// A recipe other than the one that an image was built by.
 struct AnotherRecipe<'a> {
     old: &'a RecipeArn,
     new: &'a RecipeArn,
@@ -274,21 +277,21 @@ struct AnotherRecipe<'a> {
 }
 
 /// The recipe that the pipeline runs now, if `image` was built by another version of it, or by one
-/// of the same version that has been deleted and made again.
+/// of the same version that has been deleted and created again.
 fn by_another_recipe<'a>(
     image: &'a Image,
     observed: &'a PipelineObservation,
 ) -> Option<AnotherRecipe<'a>> {
     let recipe = observed.member.recipe.as_ref()?;
     let (old, new) = (image.recipe.as_ref()?, &recipe.arn);
-    // What is shown may be the pattern by which the pipeline names its recipe.
+    // Image Builder may show the pattern by which the pipeline names its recipe.
     let same_version = new.selects(old) || old.selects(new);
     if same_version {
         let was_made_again = is_younger(recipe.created, image, observed);
         let since = recipe.created;
         return was_made_again.then_some(AnotherRecipe { old, new, since, same_version });
     }
-    // The pipeline may have come to the recipe later than there was one.
+    // The pipeline may have been changed to the recipe after the recipe was created.
     let since = recipe.created.max(observed.member.pipeline.updated);
     Some(AnotherRecipe { old, new, since, same_version })
 }
@@ -300,19 +303,19 @@ fn recipe_difference(image: &Image, observed: &PipelineObservation) -> Option<Di
     } else {
         Reason::RecipeUpdated { old: old.clone(), new: new.clone() }
     };
-    // It is documented nowhere what else than a change of its definition updates a pipeline.
+    // It is not documented what besides a change of its definition updates a pipeline.
     let by_date = same_version || since > observed.member.recipe.as_ref()?.created;
     Some(Difference { reason, since, by_date })
 }
 
-/// A component's build and when it was made, if that is known.
+/// A component's build and its date of creation, if that is known.
 type Made<'a> = (&'a ComponentArn, Option<Timestamp>);
 
-/// The components that have a newer build than `image` holds.
+/// The components that have a newer build than the one in `image`.
 ///
-/// A recipe may hold several versions of one component side by side, and one build several times
-/// with other parameters. So both sides are multisets: what stands on both is taken off first, and
-/// of what is left each new build is compared with the newest older one of its family.
+/// A recipe may have several versions of one component side by side, and one build several times
+/// with other parameters. So both sides are multisets: equal builds are removed from both first,
+/// and each remaining new build is compared with the newest older one of its family.
 fn component_differences(image: &Image, observed: &PipelineObservation) -> Vec<Difference> {
     let account = account(observed);
     let mut parameter_value: Vec<&ComponentArn> = image.components.iter().collect();
@@ -335,8 +338,8 @@ fn component_differences(image: &Image, observed: &PipelineObservation) -> Vec<D
             None => left.push((arn, *created)),
         }
     }
-    // The newest first, so that each finds the partner that is nearest to it; said in the order of
-    // the recipe.
+    // The newest first, so that each is paired with the nearest older one; the reasons keep the
+    // order of the recipe.
     let mut order: Vec<usize> = (0..left.len()).collect();
     order.sort_by_key(|at| std::cmp::Reverse(left[*at].0.build()));
     let mut moved: Vec<(usize, Difference)> = Vec::new();
@@ -353,8 +356,8 @@ fn component_differences(image: &Image, observed: &PipelineObservation) -> Vec<D
             .max_by_key(|(_, old)| old.build())
             .map(|(at, _)| at);
         let old = partner.map(|at| parameter_value.swap_remove(at).clone());
-        // A recipe never changes: what shows fewer components than it has is incomplete, and then
-        // time decides.
+        // A recipe never changes: an image that shows fewer components is incomplete, and then
+        // dates decide.
         let by_date = old.is_none();
         let is_incomplete = image.components.len() < observed.components_now.len()
             && !parameter_value.iter().any(|old| old.family().is_same(new.family(), account));
@@ -369,8 +372,8 @@ fn component_differences(image: &Image, observed: &PipelineObservation) -> Vec<D
 }
 
 impl PipelineObservation {
-    /// When what the parent resolves to now became AVAILABLE: by the workflows of its build, or by its
-    /// notification. Where neither is known, when its build began, which is earlier.
+    /// When the image that the parent resolves to now became AVAILABLE: by the workflows of its
+    /// build, or by its notification. If neither is known, when its build began, which is earlier.
     pub fn parent_since(&self) -> Option<Timestamp> {
         self.parent_available.or(self.parent_announced).max(self.parent_created)
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::decision::Reason;
 use super::observation::PipelineObservation;
+use super::reason::Reason;
 use super::rebuild::{differences_since_build, target};
 use super::staleness::{Difference, differences, parent_is_compared_by_date};
 use super::tries::{RetryPolicy, needs_older};

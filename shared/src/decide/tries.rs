@@ -1,44 +1,45 @@
 //! Which builds did not remove their reason, and when may the next one start?
 //!
-//! One law stands above all reasons: a build that did not remove the reason that it was made for is
-//! a try, whether it failed or not, and the pause after a try grows until it is a day. So nothing
-//! runs away, however Image Builder shows what an image was built from, and nothing is given up.
+//! One rule applies to all reasons: a build that did not remove the reason that it was started for
+//! is a try, whether it failed or not, and the pause after a try grows up to a day. So builds never
+//! loop, however Image Builder shows what an image was built from, and no pipeline is given up.
 //!
-//! A build that failed is a try if it has no input that came to be after it. A good one is a try if
-//! it began after everything that the reasons name had come to be, and still lacks it. A build of
-//! the parent says only when it began, so that a child which began meanwhile was rightly built on
-//! the older one: [`PipelineObservation::parent_available`] says when it ended, where that makes the difference.
+//! A failed build is a try if none of its inputs has moved since. A good one is a try if it began
+//! after everything that the reasons name existed, and still lacks it. The parent's date is when
+//! its build began, so a child that began meanwhile was rightly built on the older parent:
+//! [`PipelineObservation::parent_available`] is when the parent's build ended, where that makes a
+//! difference.
 //!
-//! A reason that rests on a date alone is not bounded by that: dates that move along would make
-//! every build too old. So there are no more than four good builds a day that show the same inputs
-//! where nothing but dates asks for another one, whatever the settings say.
+//! That does not limit a reason that rests on dates alone: dates that keep moving would make every
+//! build too old. So if dates alone ask for another build, there are at most four good builds a day
+//! that show the same inputs, whatever the settings are.
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::decide::decision::{Reason, Tries};
 use crate::decide::observation::PipelineObservation;
+use crate::decide::reason::{Reason, Tries};
 use crate::decide::staleness::{Difference, Target, differences};
 use crate::model::image::{BuildPhase, Image};
 
-/// The pause after a build that failed for want of capacity or quota.
+/// The pause after a build that failed for lack of capacity or quota.
 const SHORTAGE: SignedDuration = SignedDuration::from_hours(1);
 
-/// How often, and how far apart, a build is tried that did not remove its reason.
+/// How often, and how far apart, a build that did not remove its reason is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// How many builds with short pauses, the first one included.
+    /// How many builds have short pauses, including the first.
     pub tries: usize,
-    /// The pause before the second try, from the creation of the first one. It doubles with each
+    /// The pause before the second try, from the creation of the first. It doubles with each
     /// further try.
     pub pause: SignedDuration,
-    /// The pause after that many tries; there are no more if absent.
+    /// The pause after that many tries; if absent, there are no more.
     pub retry: Option<SignedDuration>,
 }
 
 impl Default for RetryPolicy {
-    /// Three tries, an hour and then two apart, and one more each day.
+    /// Three tries, one hour and then two hours apart, and one more each day.
     fn default() -> Self {
         Self {
             tries: 3,
@@ -49,7 +50,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The pause after so many tries; there are no more if absent.
+    /// The pause after so many tries; if absent, there are no more.
     fn pause_after(self, tries: usize) -> Option<SignedDuration> {
         if tries >= self.tries {
             return self.retry;
@@ -60,20 +61,20 @@ impl RetryPolicy {
     }
 }
 
-/// What keeps a pipeline that is behind from being started now, or what is said of its start.
+/// Whether a pipeline that is behind starts now, and with which further reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Start it: no build has been tried for these reasons.
+    /// Start it: no build was tried for these reasons.
     Start,
-    /// Start it again, and say after what.
+    /// Start it again, with this further reason.
     Again(Reason),
-    /// Not before then; not before an input moves, if absent.
+    /// Not before then; if absent, not before an input moves.
     Pause(Tries, Option<Timestamp>),
-    /// A build failed for want of capacity or quota: not before then.
+    /// A build failed for lack of capacity or quota: not before then.
     Shortage(Arc<Image>, Timestamp),
 }
 
-/// Judges the builds before one that would be for `reasons`.
+/// Judges the builds before one for `reasons`.
 pub(crate) fn judge(
     reasons: &[Difference],
     observed: &PipelineObservation,
@@ -131,7 +132,7 @@ pub(crate) fn judge(
     }
 }
 
-/// Whether older builds have to be read before [`judge`] can say how often it was tried.
+/// Whether older builds have to be read before [`judge`] can count the tries.
 pub(crate) fn needs_older(
     reasons: &[Difference],
     observed: &PipelineObservation,
@@ -146,8 +147,8 @@ pub(crate) fn needs_older(
             || (good < BUILDS_A_DAY && alike(reasons, observed).len() == good))
 }
 
-/// Good builds that are listed and cannot be read, where no other one can: they are tries, since a
-/// start after each of them would have no end.
+/// Good builds that are listed and cannot be read, if no good build can: they are tries, because
+/// otherwise each would be followed by a start, without end.
 fn unread(
     observed: &PipelineObservation,
     policy: RetryPolicy,
@@ -173,11 +174,11 @@ fn unread(
     Some((tries, pause.map(|pause| began.checked_add(pause).unwrap_or(Timestamp::MAX))))
 }
 
-/// What one build says of how often it was tried.
+/// What one build says about the number of tries.
 enum One {
     Try,
     Shortage,
-    /// It was made from other inputs: it ends the row.
+    /// It was built from other inputs: it ends the run of tries.
     None,
 }
 
@@ -189,7 +190,7 @@ fn judge_one(
 ) -> One {
     let own = match differences(image, observed, target) {
         Ok(own) => own,
-        // What failed on something newer still failed.
+        // A build that failed on something newer still failed.
         Err(_) if !is_good(image) => return One::Try,
         Err(_) => return One::None,
     };
@@ -207,15 +208,14 @@ fn judge_one(
     if image.shortage.is_some() { One::Shortage } else { One::Try }
 }
 
-/// How many good builds of one day show the same inputs at most, where nothing but dates asks for
-/// another one.
+/// The most good builds of one day that show the same inputs, if dates alone ask for another one.
 const BUILDS_A_DAY: usize = 4;
 
-/// The day of those builds.
+/// The length of that day.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// The good builds of the last day that show the same inputs as the newest, where nothing but dates
-/// asks for another one, and no notification does.
+/// The good builds of the last day that show the same inputs as the newest, if dates alone ask for
+/// another one, and no notification does.
 fn alike<'a>(reasons: &[Difference], observed: &'a PipelineObservation) -> Vec<&'a Arc<Image>> {
     let Some(newest) = observed.built() else { return Vec::new() };
     if observed.parent_announced.is_some() || !reasons.iter().all(|reason| reason.by_date) {
@@ -235,21 +235,22 @@ fn is_good(image: &Image) -> bool {
     image.status.phase() == BuildPhase::Succeeded
 }
 
-/// The builds that are tries, newest first, without another one between them.
+/// The consecutive builds that are tries, newest first.
 #[derive(Default)]
 struct Row<'a> {
     images: Vec<&'a Arc<Image>>,
 }
 
 impl Row<'_> {
-    /// When the next one may start; never by itself, if absent.
+    /// When the next one may start; if absent, not before an input moves.
     ///
-    /// The pause is measured from the newest try. One without a date is measured by the pipeline's
-    /// last run, and without that too the pause counts as over only while the pauses are short.
+    /// The pause is measured from the newest try. If that has no date, it is measured from the
+    /// pipeline's last run, and without that, too, the pause counts as over only while pauses are
+    /// short.
     fn not_before(&self, observed: &PipelineObservation, policy: RetryPolicy) -> Option<Timestamp> {
         let pause = policy.pause_after(self.images.len())?;
         let began = self.images.first().and_then(|image| image.created);
-        // A date to come is none: the pause would last until then.
+        // A date in the future is ignored: the pause would last until then.
         let began = began.filter(|began| *began <= observed.now);
         match began.or(observed.member.pipeline.last_run) {
             Some(began) => Some(began.checked_add(pause).unwrap_or(Timestamp::MAX)),

@@ -1,10 +1,9 @@
 //! Which resource does an ARN name?
 //!
-//! One type for each thing that an ARN may name here, so that a build version can never stand
-//! where a reference with `x` is meant. The shapes are those of the API's own patterns
-//! (botocore's `imagebuilder/2019-12-02`), and every ARN prints in lower case: Image Builder folds
-//! names so when it makes ARNs of them (user guide, "Naming"), and what is spelled otherwise means
-//! the same.
+//! One type for each kind of resource, so that a build can never stand where a reference with `x`
+//! is meant. The forms are those of the API's own patterns (botocore's `imagebuilder/2019-12-02`),
+//! and every ARN prints in lower case: Image Builder derives ARNs from names in lower case
+//! (`docs/image-builder.md`, Names in ARNs), and another spelling means the same.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,7 +16,7 @@ use thiserror::Error;
 
 use crate::model::version::{BuildVersion, Version, VersionError, VersionPattern};
 
-/// A text that is not the ARN that was expected.
+/// A text that is not the expected ARN.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{text}` is not {expected}: {problem}")]
 pub struct ArnError {
@@ -52,16 +51,16 @@ enum Problem {
     Version(#[from] VersionError),
 }
 
-/// What comes before the version: name, owner, Region and partition, one space between each two. The
-/// name comes first, since that is what tells one from another.
+/// The parts before the version: name, owner, Region and partition, separated by spaces. The name
+/// comes first, because comparisons differ there.
 ///
-/// It is one text, shared by all copies of an ARN: a fleet is full of them.
+/// All copies of an ARN share it: a fleet has many.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Head(Arc<str>);
 
 impl Head {
     /// Reads `arn:PARTITION:imagebuilder:REGION:OWNER:KIND/NAME[/REST]`, where KIND is one of
-    /// `kinds`; gives the kind's index and what follows the name.
+    /// `kinds`; returns the kind's index and the rest after the name.
     fn read<'a>(text: &'a str, kinds: &[&str]) -> Result<(Self, usize, Option<&'a str>), Problem> {
         if let Some(foreign) = text.chars().find(|it| !it.is_ascii_graphic()) {
             return Err(Problem::Character(foreign));
@@ -123,7 +122,7 @@ impl Head {
     }
 }
 
-/// The owner of what Amazon manages.
+/// The owner of Amazon's resources.
 const AMAZON: &str = "aws";
 
 fn is_owner(owner: &str) -> bool {
@@ -140,8 +139,7 @@ fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
 }
 
-/// Reads a text in lower case, and gives the parser's problem the text as it was and what was
-/// expected of it.
+/// Reads a text in lower case; an error names the text as it was, and what was expected.
 fn explain<T>(
     text: &str,
     expected: &'static str,
@@ -184,7 +182,7 @@ impl PipelineArn {
         self.0.name()
     }
 
-    /// The account that the pipeline is of.
+    /// The account of the pipeline.
     pub fn owner(&self) -> &str {
         self.0.owner()
     }
@@ -242,7 +240,7 @@ impl RecipeArn {
         self.head.name()
     }
 
-    /// The account that the recipe is of.
+    /// The account of the recipe.
     pub fn owner(&self) -> &str {
         self.head.owner()
     }
@@ -265,7 +263,8 @@ impl RecipeArn {
             && recipe.version.exact().is_some_and(|version| self.version.selects(version))
     }
 
-    /// The images that this recipe makes: an image bears its recipe's name (FACTS section 3).
+    /// The images that this recipe produces: an image has its recipe's name
+    /// (`docs/image-builder.md`, Names in ARNs).
     pub fn produces(&self) -> ImageFamily {
         Family::new(self.head.clone())
     }
@@ -299,13 +298,13 @@ impl FromStr for RecipeArn {
     }
 }
 
-/// One of the two things with builds that a recipe names.
+/// One of the two kinds of resources with builds that a recipe names.
 pub trait Kind: Copy + Ord + Hash + fmt::Debug {
-    /// How an ARN says it.
+    /// The word for it in an ARN.
     const WORD: &'static str;
-    /// What a build's ARN looks like.
+    /// The form of a build's ARN.
     const BUILD: &'static str;
-    /// What a reference looks like.
+    /// The form of a reference.
     const REFERENCE: &'static str;
 }
 
@@ -375,7 +374,7 @@ impl<K: Kind> Family<K> {
     }
 
     /// Whether both are the same family for an account `own`, however Amazon's owner is spelled:
-    /// answers show it as `aws`, notifications and denials as the number of one of Amazon's
+    /// responses show it as `aws`, notifications and denials as the number of one of Amazon's
     /// accounts.
     pub fn is_same(&self, other: &Self, own: &str) -> bool {
         let [name, owner, region, partition] = self.head.parts();
@@ -440,7 +439,7 @@ impl<K: Kind> BuildArn<K> {
         self.family == other.family && self.build > other.build
     }
 
-    /// Name, version and build as a person says it: `gold 1.0.0/3`.
+    /// Name, version and build in short: `gold 1.0.0/3`.
     pub fn short(&self) -> impl fmt::Display + '_ {
         fmt::from_fn(|f| write!(f, "{} {}", self.family.name(), self.build))
     }
@@ -502,8 +501,7 @@ impl<K: Kind> Reference<K> {
         }
     }
 
-    /// Whether a new build of `version` could become what this reference resolves to.
-    /// A pinned reference follows nothing.
+    /// Whether this reference can resolve to a new build of `version`. A pinned reference cannot.
     pub fn follows(&self, family: &Family<K>, version: Version) -> bool {
         match self.selector {
             Selector::Newest(pattern) => self.family == *family && pattern.selects(version),
@@ -511,7 +509,7 @@ impl<K: Kind> Reference<K> {
         }
     }
 
-    /// Name and version as a person says it: `gold x.x.x`.
+    /// Name and version in short: `gold x.x.x`.
     pub fn short(&self) -> impl fmt::Display + '_ {
         fmt::from_fn(|f| match self.selector {
             Selector::Newest(pattern) => write!(f, "{} {pattern}", self.family.name()),

@@ -11,6 +11,6 @@ pub struct Component {
     pub arn: ComponentArn,
     /// The name as it was given, which filters compare with; an ARN has it in lower case.
     pub name: String,
-    /// When it was made, if Image Builder says.
+    /// When it was created, if Image Builder shows it.
     pub created: Option<Timestamp>,
 }

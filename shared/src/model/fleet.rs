@@ -1,8 +1,8 @@
-//! Who is built on whom?
+//! Which pipeline is built on which?
 //!
-//! The fleet's pipelines, the recipe that each runs now, and the edges between them: a pipeline
-//! is a child of another when its recipe's parent reference follows what the other makes.
-//! Everything here comes from lists that Image Builder gave; nothing is configured.
+//! The pipelines of a fleet, the recipe that each runs now, and the edges between them: a pipeline
+//! is a child of another if its recipe's parent reference can resolve to what the other produces.
+//! All of it comes from lists of Image Builder; nothing is configured.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -35,8 +35,8 @@ pub struct Member {
     /// The newest listed recipe version that the pipeline's reference selects; `None` if no
     /// list held one.
     pub recipe: Option<Recipe>,
-    /// What the parameter holds that its recipe names as its parent; `None` if it names none, or
-    /// if nobody has looked.
+    /// The value of the parameter that its recipe names as its parent; `None` if it names none, or
+    /// if the parameter was not read.
     pub parameter: Option<ParameterLookup>,
 }
 
@@ -61,7 +61,7 @@ impl Member {
         }
     }
 
-    /// What that parameter holds, if it has been read.
+    /// The value of that parameter, if it was read.
     pub fn parameter_value(&self) -> Option<&ParameterValue> {
         match &self.parameter {
             Some(ParameterLookup::Found(parameter)) => Some(&parameter.value),
@@ -77,8 +77,8 @@ impl Member {
         }
     }
 
-    /// The same, if it is in a registry of the pipeline's own account: others hold no images that the
-    /// account builds.
+    /// The same, if it is in a registry of the pipeline's own account: other registries have no
+    /// images that the account builds.
     pub fn own_container_image(&self) -> Option<&str> {
         let registry = format!("{}.dkr.ecr.", self.pipeline.arn.owner());
         self.registry_name().filter(|name| name.starts_with(&registry))
@@ -97,12 +97,12 @@ impl Member {
     }
 }
 
-/// Pipelines that are built on each other in a circle, in that order, the first one not repeated.
+/// Pipelines that are built on each other in a cycle, in that order, the first not repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cycle(Vec<PipelineArn>);
 
 impl Cycle {
-    /// A circle through these pipelines.
+    /// A cycle through these pipelines.
     pub fn through(pipelines: Vec<PipelineArn>) -> Self {
         Self(pipelines)
     }
@@ -123,7 +123,7 @@ impl fmt::Display for Cycle {
 }
 
 impl Fleet {
-    /// Puts the fleet together from what was listed. Linear in pipelines, recipes and edges.
+    /// The fleet of these lists. Linear in pipelines, recipes and edges.
     pub fn new(pipelines: Vec<Pipeline>, recipes: Vec<Recipe>) -> Self {
         let recipes = Recipes::new(recipes);
         let mut graph = DiGraph::new();
@@ -139,8 +139,7 @@ impl Fleet {
         Self { graph, by_arn, cycles }
     }
 
-    /// The same fleet, now that it is known what the parameters hold that recipes name as their
-    /// parents: they may hold images of the fleet.
+    /// The same fleet with the values of its parameters, which may be images of the fleet.
     #[must_use]
     pub fn with_parameters(
         mut self,
@@ -166,12 +165,12 @@ impl Fleet {
         self.by_arn.get(pipeline).map(|node| &self.graph[*node])
     }
 
-    /// The pipelines whose images this pipeline's recipe follows.
+    /// The pipelines that produce this pipeline's parent.
     pub fn parents_of(&self, pipeline: &PipelineArn) -> impl Iterator<Item = &PipelineArn> {
         self.neighbours(pipeline, Direction::Incoming)
     }
 
-    /// The pipelines whose recipes follow what this pipeline makes.
+    /// The pipelines whose parent this pipeline produces.
     pub fn children_of(&self, pipeline: &PipelineArn) -> impl Iterator<Item = &PipelineArn> {
         self.neighbours(pipeline, Direction::Outgoing)
     }
@@ -193,8 +192,8 @@ impl Fleet {
         self.by_arn.get(pipeline).and_then(|node| self.cycles.get(node))
     }
 
-    /// How many pipelines stand above each one, on the longest line. Members of a cycle and what
-    /// hangs below them are counted from the cycle on.
+    /// How many ancestors each pipeline has on the longest path. In a cycle and below it, they are
+    /// counted from the cycle on.
     pub fn levels(&self) -> BTreeMap<PipelineArn, usize> {
         let mut levels: HashMap<NodeIndex, usize> = HashMap::new();
         // Strongly connected components come children first, so their reverse is top down.
@@ -216,7 +215,7 @@ impl Fleet {
     }
 }
 
-/// Recipe versions by kind and name, so that a pattern looks at its own name only.
+/// Recipe versions by kind and name, so that a pattern is compared with its own name only.
 struct Recipes(HashMap<RecipeArn, BTreeMap<Version, Recipe>>);
 
 impl Recipes {
@@ -271,7 +270,7 @@ fn cycles(graph: &DiGraph<Member, ()>) -> HashMap<NodeIndex, Cycle> {
     cycles
 }
 
-/// The shortest way from `start` along its children back to itself, within one component.
+/// The shortest path from `start` along its children back to itself, within one component.
 fn cycle_from(
     graph: &DiGraph<Member, ()>,
     start: NodeIndex,

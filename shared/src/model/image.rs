@@ -1,4 +1,4 @@
-//! How far is an image, and what was it built from?
+//! What is the status of an image, and what was it built from?
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -45,17 +45,17 @@ pub enum ImageStatus {
 pub enum BuildPhase {
     /// The build has not ended.
     InProgress,
-    /// The build ended well. The image may have been deprecated or disabled since: it still says
+    /// The build succeeded. The image may have been deprecated or disabled since: it still shows
     /// what its pipeline was last built from.
     Succeeded,
     /// The build ended without an image.
     Unsuccessful,
-    /// The image has been deleted, and says nothing any more.
+    /// The image has been deleted, and shows nothing any more.
     Deleted,
 }
 
 impl ImageStatus {
-    /// What this status means. An unknown one counts as in progress: waiting harms nothing, and
+    /// What this status means. An unknown one counts as in progress: waiting does no damage, and
     /// the reason names the status.
     pub fn phase(&self) -> BuildPhase {
         match self {
@@ -128,9 +128,8 @@ pub struct Configurations {
     pub distribution: Option<Box<str>>,
 }
 
-/// The words by which AWS names a want of capacity or quota in a build's failure reason (EC2 API
-/// Reference, "Error codes for the Amazon EC2 API"; Service Quotas; public reports of builds whose
-/// reason was `Rate exceeded`). All in lower case.
+/// The words by which AWS names a lack of capacity or quota in a build's failure reason
+/// (`docs/image-builder.md`, Shortages in failure reasons). All in lower case.
 const SHORTAGES: [&str; 18] = [
     // `VcpuLimitExceeded`, `InstanceLimitExceeded`, `RequestLimitExceeded`, …
     "limitexceeded",
@@ -153,14 +152,14 @@ const SHORTAGES: [&str; 18] = [
     "throttledexception",
 ];
 
-/// The same in sentences: of all that is counted by service quotas.
+/// The same in sentences, for everything that service quotas limit.
 const LIMITS: [&str; 4] = ["quota", "maximum number of", "service limit", "too many requests"];
 
-/// What has other reasons although it holds such words.
+/// Words of failures with other reasons.
 const NO_SHORTAGES: [&str; 4] = ["disk", "timelimitexceeded", "not authorized", "permission"];
 
-/// Whether a build's failure reason shows a want of capacity or quota: then the build says nothing
-/// of its inputs. The reason must not be a component's own output, which may hold any word.
+/// Whether a build's failure reason shows a lack of capacity or quota: then the build says nothing
+/// about its inputs. The reason must not be a component's output, which may have any word.
 pub fn is_shortage(reason: &str) -> bool {
     let reason = reason.to_ascii_lowercase();
     // `InsufficientInstanceCapacity`, "We currently do not have sufficient t3.large capacity".
@@ -175,9 +174,9 @@ pub fn is_shortage(reason: &str) -> bool {
 pub struct ImageSummary {
     /// Which build.
     pub arn: ImageArn,
-    /// How far it is.
+    /// Its status.
     pub status: ImageStatus,
-    /// When its build was asked for, if Image Builder says.
+    /// When its build was requested, if Image Builder shows it.
     pub created: Option<Timestamp>,
 }
 
@@ -188,26 +187,26 @@ pub struct Image {
     pub arn: ImageArn,
     /// The name as it was given, which filters compare with; an ARN has it in lower case.
     pub name: String,
-    /// How far it is.
+    /// Its status.
     pub status: ImageStatus,
-    /// Why its build failed for want of capacity or quota, in Image Builder's words, if it did.
+    /// Why its build failed for lack of capacity or quota, as Image Builder reports it, if it did.
     pub shortage: Option<String>,
-    /// When its build was asked for, if Image Builder says.
+    /// When its build was requested, if Image Builder shows it.
     pub created: Option<Timestamp>,
     /// The recipe version that it was built by.
     pub recipe: Option<RecipeArn>,
-    /// The parent that it was built on: an exact build, where Image Builder shows what it resolved
-    /// to. None also where what it shows cannot be read.
+    /// The parent that it was built on: an exact build, if Image Builder shows what the reference
+    /// resolved to. `None` also if the parent cannot be read.
     pub parent: Option<ParentImage>,
-    /// The components that it holds, resolved.
+    /// Its components, resolved.
     pub components: Vec<ComponentArn>,
-    /// Whether these are all of its components: one that cannot be read is not among them.
+    /// Whether these are all of its components: an unreadable one is not among them.
     pub components_complete: bool,
-    /// The pipeline whose execution made it; none for an image of `CreateImage`.
+    /// The pipeline whose execution built it; none for an image of `CreateImage`.
     pub pipeline: Option<PipelineArn>,
     /// Where it was built and where it was distributed to.
     pub configurations: Configurations,
-    /// What it has put out: AMIs by id, container images by name.
+    /// Its outputs: AMIs by id, container images by name.
     pub outputs: BTreeSet<String>,
     /// The parameters that its distribution writes the AMI's id to.
     pub ssm_parameters: BTreeSet<ParameterName>,

@@ -1,4 +1,4 @@
-//! What has come out of a family since a build, and since when?
+//! Which builds of a family are newer than another?
 
 use std::collections::BTreeSet;
 
@@ -11,25 +11,24 @@ use crate::model::version::Version;
 pub struct NewerBuild {
     /// The version.
     pub version: Version,
-    /// Whether this is a further build of the version that is compared with, not a new version.
+    /// Whether this is another build of the same version, and not a new version.
     pub rebuild: bool,
-    /// When it was made, if Image Builder says. An image's build begins then; it says nowhere
-    /// when that became AVAILABLE.
+    /// When it was created, if Image Builder shows it. For an image that is when its build began.
     pub created: Option<Timestamp>,
 }
 
-/// How many versions these are, further builds of the same version not counted.
+/// How many new versions these are.
 pub fn versions(releases: &[NewerBuild]) -> usize {
     let new = releases.iter().filter(|release| !release.rebuild);
     new.map(|release| release.version).collect::<BTreeSet<_>>().len()
 }
 
-/// How many further builds of the same version.
+/// How many of these are builds of the same version.
 pub fn rebuilds(releases: &[NewerBuild]) -> usize {
     releases.iter().filter(|release| release.rebuild).count()
 }
 
-/// When the first of these came out.
+/// When the first of these was created.
 pub fn first(releases: &[NewerBuild]) -> Option<Timestamp> {
     releases.iter().filter_map(|release| release.created).min()
 }

@@ -1,8 +1,8 @@
-//! Which image does a message on the topic speak of, and how did its build end?
+//! Which image is a message about, and how did its build end?
 //!
-//! Only `arn` and `state.status` are required: everything else is absent from one or another
-//! message seen in the wild (FACTS 1.2). `semver` is left out on purpose: it packs four nodes of
-//! 30 bits into one integer, which no 64-bit type can hold.
+//! Only `arn` and `state.status` are required: everything else is absent from some message seen in
+//! the wild (`docs/image-builder.md`, Fields of a notification). `semver` is not read: it packs
+//! four nodes of 30 bits into one integer, which exceeds 64 bits (Number semver).
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -11,29 +11,29 @@ use thiserror::Error;
 use crate::model::arn::{ArnError, ImageArn, PipelineArn};
 use crate::model::image::ImageStatus;
 
-/// What Image Builder says when a build ends. A hint where to look, never the truth about what
-/// to do.
+/// What Image Builder publishes when a build ends. It says where to look, and never decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
     /// The image.
     pub image: ImageArn,
     /// The status that it reached.
     pub status: ImageStatus,
-    /// The pipeline that made it. Images made without a pipeline have none.
+    /// The pipeline that built it. Images of `CreateImage` have none.
     pub pipeline: Option<PipelineArn>,
-    /// Whether it says which pipeline made the image, if one did: events of EventBridge do not.
+    /// Whether messages of this kind name the pipeline, if there is one: events of EventBridge do
+    /// not.
     pub names_pipeline: bool,
     /// When it was sent, if that is known: the image had become AVAILABLE by then.
     pub sent: Option<Timestamp>,
-    /// What is wrong with the pipeline that was named: it is only a hint, so the children are not
-    /// made to pay for it.
+    /// What is wrong with the pipeline that the message names: only a hint is lost, so the children
+    /// are handled anyway.
     pub unreadable_pipeline: Option<String>,
 }
 
 /// Why a message is not a notification that can be acted on.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MessageError {
-    /// Not JSON at all. Nobody can say whose it is, so it must not be dropped in silence.
+    /// Not JSON at all. Its publisher is not known, so it must not be dropped in silence.
     #[error("the message is not JSON: {problem}")]
     NotJson {
         /// What the parser found, and where.
@@ -48,7 +48,7 @@ pub enum MessageError {
     /// An event of EventBridge about something else.
     #[error("the event is `{0}`, not `{STATE_CHANGE}`")]
     OtherEvent(String),
-    /// JSON of another make: topics are shared.
+    /// JSON of another publisher: topics are shared.
     #[error("not an image notification: it has neither `arn` nor `state`")]
     Foreign,
 }
@@ -125,10 +125,11 @@ impl Notification {
 }
 
 impl Notification {
-    /// Reads an event of EventBridge (FACTS 2). It does not say which pipeline made the image.
+    /// Reads an event of EventBridge (`docs/image-builder.md`, Image state events). It does not
+    /// name the pipeline that built the image.
     ///
     /// # Errors
-    /// [`MessageError`] says whether the event is somebody else's or broken.
+    /// [`MessageError`] says whether the event is about something else or broken.
     pub fn of_event(event: serde_json::Value) -> Result<Self, MessageError> {
         let malformed = |problem: String| MessageError::Malformed { problem };
         let event: WireEvent =

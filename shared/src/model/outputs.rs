@@ -1,8 +1,8 @@
 //! Which builds have produced an AMI or a container image?
 //!
-//! A recipe may name its parent by an AMI's id or by a container image's name. An AMI's id is of one
-//! build for good. A name in a registry ends with a tag, and a tag such as `latest` goes from build
-//! to build: what several builds have produced moves, and the last of them is meant.
+//! A recipe may name its parent by an AMI's id or by a container image's name. An AMI belongs to
+//! one build. A name in a registry ends with a tag, and a tag such as `latest` moves from build to
+//! build: if several builds have produced it, the last of them is meant.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +16,9 @@ use crate::model::image::{BuildPhase, ImageStatus};
 pub struct Producer {
     /// The build.
     pub image: ImageArn,
-    /// How far it is.
+    /// Its status.
     pub status: ImageStatus,
-    /// When it was asked for, if Image Builder says.
+    /// When it was requested, if Image Builder shows it.
     pub created: Option<Timestamp>,
 }
 
@@ -35,7 +35,7 @@ impl Outputs {
         }
     }
 
-    /// The one build that has produced `output`, if it is one.
+    /// The build that has produced `output`, if only one has.
     pub fn only_producer(&self, output: &str) -> Option<&ImageArn> {
         match self.0.get(output)?.as_slice() {
             [only] => Some(&only.image),
@@ -43,8 +43,9 @@ impl Outputs {
         }
     }
 
-    /// The last build that has produced `output`, if that moves: several builds have produced it, or
-    /// it is not one of the two tags that Image Builder makes of each build's own number.
+    /// The last build that has produced `output`, if that can move: several builds have produced
+    /// it, or it is not one of the two tags that Image Builder derives from the number of each
+    /// build.
     pub fn last_producer(&self, output: &str) -> Option<&ImageArn> {
         let producers = self.0.get(output)?;
         if let [only] = producers.as_slice()

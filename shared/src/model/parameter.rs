@@ -1,4 +1,4 @@
-//! What is a parameter called?
+//! How is a parameter named?
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::foreign_text::one_line;
 pub struct ParameterName(Box<str>);
 
 impl ParameterName {
-    /// The name as it was read.
+    /// The name as the recipe has it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

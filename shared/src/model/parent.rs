@@ -1,7 +1,7 @@
-//! What does a recipe name as its parent image, and what may a parameter hold in its place?
+//! What does a recipe name as its parent image, and which values of a parameter name one?
 //!
-//! A recipe may name its parent as `ssm:` and a parameter, by name or ARN (API Reference,
-//! `CreateImageRecipe`). The parameter's value is an AMI id or the ARN of an image of Image Builder.
+//! A recipe may name its parent as `ssm:` and a parameter, by name or ARN (`docs/image-builder.md`,
+//! Forms of a parent). The parameter's value is an AMI id or the ARN of an image of Image Builder.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use crate::model::parameter::ParameterName;
 pub enum ParentImage {
     /// An image of Image Builder, by ARN.
     Image(ImageReference),
-    /// An AMI, by id: one machine image for ever.
+    /// An AMI, by id: always the same machine image.
     Ami(Box<str>),
     /// A parameter of the Parameter Store, by name or ARN, without the `ssm:` before it.
     Parameter(ParameterName),
@@ -30,8 +30,8 @@ impl ParentImage {
     /// Reads the value of a recipe's `parentImage`.
     ///
     /// # Errors
-    /// An ARN that is not one of an Image Builder image. Every other text is a registry's name
-    /// for an image, as Image Builder itself takes it.
+    /// An ARN that is not one of an Image Builder image. Any other text is the name of an image in
+    /// a registry, as for Image Builder itself.
     pub fn parse(text: &str) -> Result<Self, ArnError> {
         if text.starts_with("arn:") {
             return text.parse().map(Self::Image);
@@ -78,14 +78,14 @@ impl serde::Serialize for ParentImage {
     }
 }
 
-/// A parameter that has been read.
+/// A parameter that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
     /// As the recipe names it.
     pub name: ParameterName,
-    /// What it holds.
+    /// Its value.
     pub value: ParameterValue,
-    /// When it was last written, if the Parameter Store says.
+    /// When it was last written, if the Parameter Store shows it.
     pub modified: Option<Timestamp>,
 }
 
@@ -102,8 +102,8 @@ impl ParameterValue {
     /// Reads a value.
     ///
     /// # Errors
-    /// Says what kind of value it is and how long, and never the value: a recipe may name any
-    /// parameter, and this sentence goes to logs and mails that the parameter was not meant for.
+    /// What kind of value it is and how long, and never the value: a recipe may name any parameter,
+    /// and the error goes to logs and mails that the value was not meant for.
     pub fn parse(value: &str) -> Result<Self, String> {
         let trimmed = value.trim();
         match ParentImage::parse(trimmed) {
@@ -140,12 +140,12 @@ impl fmt::Display for ParameterValue {
     }
 }
 
-/// What was found of a parameter.
+/// The result of reading a parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParameterLookup {
-    /// This.
+    /// The parameter.
     Found(Parameter),
-    /// Nothing that we may see, or nothing that names an image.
+    /// It does not exist, may not be read, or its value names no image.
     Unresolved(String),
 }
 

@@ -1,4 +1,4 @@
-//! What is an image pipeline, as far as deciding needs it?
+//! What is an image pipeline, as far as decisions need it?
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::model::arn::{PipelineArn, RecipeArn};
 use crate::model::image::Configurations;
 
-/// The tag that a check leaves on the first pipeline that it has not come to, so that the next one
-/// goes on from there: Image Builder is the only store (`docs/decisions/0005`).
+/// The tag that an interrupted check puts on the first pipeline that it has not reached, so that
+/// the next check resumes there: Image Builder is the only store (`docs/decisions/0005`).
 pub const RESUME_TAG: &str = "image-cascade:continue-here";
 
 /// Whether a pipeline may run.
@@ -16,7 +16,7 @@ pub const RESUME_TAG: &str = "image-cascade:continue-here";
 pub enum PipelineStatus {
     /// It may.
     Enabled,
-    /// Somebody, or Image Builder after failures in a row, has switched it off.
+    /// An operator, or Image Builder after several failures in a row, has disabled it.
     Disabled,
 }
 
@@ -32,16 +32,16 @@ pub struct Pipeline {
     /// Tags for its images. Image Builder puts them on scheduled builds only (API
     /// Reference, `StartImagePipelineExecution`), so a start passes them along.
     pub image_tags: BTreeMap<String, String>,
-    /// Where its builds run and where they are distributed to.
+    /// The infrastructure and distribution of its builds.
     pub configurations: Configurations,
-    /// When it was made, if Image Builder says.
+    /// When it was created, if Image Builder shows it.
     pub created: Option<Timestamp>,
-    /// When its definition was last changed, if Image Builder says.
+    /// When its definition was last changed, if Image Builder shows it.
     pub updated: Option<Timestamp>,
-    /// When it ran last, if Image Builder says.
+    /// When it last ran, if Image Builder shows it.
     pub last_run: Option<Timestamp>,
-    /// Whether it bears [`RESUME_TAG`].
+    /// Whether it has [`RESUME_TAG`].
     pub has_resume_tag: bool,
-    /// Whether its last run ended with an image, as far as lists show it. Nothing is decided by it.
+    /// Whether its last run produced an image, as far as lists show it. No decision depends on it.
     pub last_run_succeeded: bool,
 }

@@ -14,6 +14,6 @@ pub struct Recipe {
     pub name: String,
     /// The parent as the recipe writes it, or why that cannot be read.
     pub parent: Result<ParentImage, ArnError>,
-    /// When this version was made, if Image Builder says.
+    /// When this version was created, if Image Builder shows it.
     pub created: Option<Timestamp>,
 }

@@ -1,8 +1,8 @@
 //! What is a version, which versions does a pattern select, and which of two is newer?
 //!
-//! Image Builder's versions have three numeric nodes and a build number, wildcards only at the
-//! end, and order by number, node by node ([user guide, semantic versioning]; FACTS section 3).
-//! They are not `SemVer`: `2021.01.01` is valid, and there is a fourth node.
+//! Image Builder's versions have three numeric nodes and a build number, wildcards only at the end,
+//! and order by number, node by node ([user guide, semantic versioning]; `docs/image-builder.md`,
+//! Version order). They are not `SemVer`: `2021.01.01` is valid, and there is a fourth node.
 //!
 //! [user guide, semantic versioning]: https://docs.aws.amazon.com/imagebuilder/latest/userguide/ibhow-semantic-versioning.html
 
@@ -18,8 +18,8 @@ const NODE_MAX: u32 = (1 << 30) - 1;
 
 /// One number of a version, from 0 to 2^30 - 1.
 ///
-/// Leading zeros are kept for display, since the ARN that was read must be the ARN that is asked
-/// for, and ignored by every comparison.
+/// Leading zeros are kept for display, because the ARN that was read must be the ARN that is
+/// requested, and ignored by every comparison.
 #[derive(Debug, Clone, Copy)]
 pub struct Node {
     value: u32,
@@ -89,7 +89,7 @@ impl FromStr for Node {
 /// What is wrong with one node of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum NodeProblem {
-    /// Something else than decimal digits.
+    /// Something other than decimal digits.
     #[error("not a number")]
     NotANumber,
     /// More than 2^30 - 1.
@@ -97,7 +97,7 @@ pub enum NodeProblem {
     TooLarge,
 }
 
-/// A text that is not a version or a version pattern.
+/// A text that is neither a version nor a version pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum VersionError {
     /// Not three nodes.
@@ -205,7 +205,7 @@ impl FromStr for BuildVersion {
     }
 }
 
-/// Which versions a reference selects: wildcards stand only at the end, so there are four shapes.
+/// Which versions a reference selects: wildcards stand only at the end, so there are four forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum VersionPattern {
     /// `x.x.x`

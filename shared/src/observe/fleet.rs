@@ -1,12 +1,13 @@
-//! Which pipelines and recipes are there, as far as an invocation needs to know?
+//! Which pipelines and recipes exist, as far as an invocation needs them?
 //!
-//! A check needs all. A notification needs the children of one image, and whoever makes it. As long
-//! as a page holds all pipelines everything is listed, which takes no more calls than to be choosy;
-//! of a larger fleet Image Builder's filters give what concerns the image.
+//! A check needs all. A notification needs the children of one image and the pipeline that built
+//! it. As long as one page has all pipelines everything is listed, which takes no more calls than
+//! filters; of a larger fleet, filters of Image Builder return what concerns the image.
 //!
-//! The filters compare texts, and no page of AWS says more of them. What they may miss (a parent
-//! that is written otherwise, `2021.1.x` for `2021.01.x`; a parameter that somebody else writes; pins
-//! to older builds) the next check sees, since it uses none. `docs/semantics.md` says so.
+//! The filters compare texts, and AWS documents no more about them. What they may miss (a parent
+//! that is written differently, `2021.1.x` for `2021.01.x`; a parameter that no distribution
+//! writes; pins to older builds) the next check reads, because it uses none. `docs/semantics.md`
+//! says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,10 +29,10 @@ use crate::model::pipeline::Pipeline;
 use crate::model::recipe::Recipe;
 use crate::scope::Scope;
 
-/// How many calls a filter of pipelines may take before all of them are listed instead.
+/// How many calls a filter of pipelines may take before all pipelines are listed instead.
 const MAX_FILTER_CALLS: usize = 10;
 
-/// What an invocation has to know of the fleet.
+/// The fleet, as far as a scope needs it.
 pub(super) async fn fleet(
     cache: &RequestCache<'_, impl ImageBuilder>,
     scope: Scope<'_>,
@@ -61,8 +62,8 @@ struct Lists<'a, 'b, I> {
 type Recipes = BTreeMap<RecipeArn, Recipe>;
 
 impl<I: ImageBuilder> Lists<'_, '_, I> {
-    /// The whole fleet. What no pipeline runs is not cache for: container recipes, and recipes of
-    /// other accounts.
+    /// The whole fleet. Lists that no pipeline needs are not read: container recipes, and recipes
+    /// of other accounts.
     async fn all(self) -> Result<Fleet, RequestError> {
         let Self { cache, pipelines, recipes } = self;
         let list = |list| move |request| cache.image_builder.recipes(list, request);
@@ -79,7 +80,8 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
         Ok(Fleet::new(pipelines, recipes))
     }
 
-    /// What a notification's image concerns; none if filters do not tell.
+    /// The pipelines and recipes that a notification's image concerns; none if no filter finds
+    /// them.
     async fn around(&self, notification: &Notification) -> Result<Option<Fleet>, RequestError> {
         let Ok(image) = self.cache.image(&notification.image.clone().into()).await else {
             return Ok(None);
@@ -99,14 +101,14 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
         Ok(Some(Fleet::new(pipelines, recipes.into_values().collect())))
     }
 
-    /// Adds what a filter gives of these lists.
+    /// Adds what a filter returns of these lists.
     async fn add(
         &self,
         filter: &Filter,
         lists: &[RecipeList],
         recipes: &mut Recipes,
     ) -> Result<(), RequestError> {
-        // What one page holds is known in full.
+        // A list of one page has been read in full.
         let is_known = |list| list == OWN_IMAGE_RECIPES && self.recipes.next.is_none();
         let unknown = lists.iter().copied().filter(|list| !is_known(*list));
         let asking = unknown.map(|list| {
@@ -118,9 +120,9 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
         Ok(())
     }
 
-    /// The pipelines that make images of a family, of what these are built on, and so on up: among
-    /// them a circle shows. None if one of them runs a container recipe, for which there is no
-    /// filter.
+    /// The pipelines that produce images of a family, those that produce the parents of these, and
+    /// so on up: a cycle is among them. None if one of them runs a container recipe, for which
+    /// there is no filter.
     async fn above(
         &self,
         family: &ImageFamily,
@@ -135,18 +137,18 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
                 continue;
             }
             let named = Filter { name: "name", values: vec![name] };
-            // Whoever shares recipes with us makes images of another account with them.
+            // Shared recipes produce images of the account that shares them.
             self.add(&named, &OWN_RECIPES, recipes).await?;
             let makers: Vec<RecipeArn> =
                 recipes.keys().filter(|arn| arn.produces() == family).cloned().collect();
             let Some(found) = self.pipelines_of(&makers).await? else { return Ok(None) };
-            // What they run now is what a circle would go through.
+            // A cycle leads through the recipes that they run now.
             let running = Fleet::new(
                 found.clone(),
                 makers.iter().filter_map(|arn| recipes.get(arn)).cloned().collect(),
             );
             for reference in running.members().filter_map(Member::reference) {
-                // What does not resolve makes nothing.
+                // A reference that does not resolve has no producer.
                 if is_of_an_account(reference.family())
                     && let Ok(parent) = self.cache.image(reference).await
                 {
@@ -158,8 +160,8 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
         Ok(Some(pipelines))
     }
 
-    /// The pipelines whose recipe names `image`, in one of the forms that select it or by what it
-    /// has put out.
+    /// The pipelines whose recipe names `image`, in one of the forms that select it or by one of
+    /// its outputs.
     async fn children(
         &self,
         image: &Image,
@@ -180,7 +182,7 @@ impl<I: ImageBuilder> Lists<'_, '_, I> {
         self.pipelines_of(&on_it).await
     }
 
-    /// The pipelines that run one of these recipes, by exact version or by pattern. None if there
+    /// The pipelines that run one of these recipes, by exact version or by pattern; none if there
     /// is no filter for them.
     async fn pipelines_of(
         &self,
@@ -239,12 +241,13 @@ fn by_arn(recipe: Recipe) -> (RecipeArn, Recipe) {
     (recipe.arn.clone(), recipe)
 }
 
-/// Whether pipelines of an account may make such images: Amazon's are nobody's.
+/// Whether pipelines of an account may produce such images: no pipeline of an account produces
+/// Amazon's.
 fn is_of_an_account(family: &ImageFamily) -> bool {
     family.owner().bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// All items of a list, or those that a filter gives.
+/// All items of a list, or those that a filter returns.
 async fn all_pages<T, F>(
     filter: Option<Filter>,
     ask: impl Fn(PageRequest) -> F,
@@ -256,7 +259,7 @@ where
     remaining_pages(first, filter, ask).await
 }
 
-/// All items of a list that begins with a page.
+/// All items of a list whose first page was read.
 async fn remaining_pages<T, F>(
     first: Page<T>,
     filter: Option<Filter>,
@@ -274,7 +277,7 @@ where
     Ok(items)
 }
 
-/// What a recipe may write to mean an image that is there now.
+/// The texts by which a recipe can name an existing image.
 fn references_matching(image: &Image) -> Vec<String> {
     let exact = format!("{}/{}", image.arn.family(), image.arn.version());
     let mut matching_references = matching_references(&exact);
@@ -307,7 +310,7 @@ mod tests {
     use crate::observe::fixtures::{HOUR, World, everything, notification};
 
     #[test]
-    fn given_an_exact_version_then_every_form_that_selects_it_is_requested() {
+    fn given_a_version_then_every_form_that_selects_it_is_a_filter_value() {
         assert_eq!(
             matching_references("arn:image/gold/1.2.3"),
             [

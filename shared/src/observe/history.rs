@@ -20,7 +20,7 @@ const TYPICAL_BUILD: SignedDuration = SignedDuration::from_hours(1);
 /// announced image takes longer.
 const SHORTEST_BUILD: SignedDuration = SignedDuration::from_mins(2);
 
-/// How many builds that failed for want of capacity are read: they are no tries, and say nothing about
+/// How many builds that failed for lack of capacity are read: they are no tries, and say nothing about
 /// those before them.
 const SHORTAGES: usize = 10;
 

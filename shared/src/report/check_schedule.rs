@@ -1,18 +1,18 @@
 //! How often does a check run?
 //!
-//! By the schedule's own expression, as EventBridge Scheduler takes it (user guide, "Schedule
-//! types"). Nothing is started by it: it says only how far apart two checks are, so that what
-//! lasts is told about once a day.
+//! By the expression of the schedule, as EventBridge Scheduler accepts it (`docs/image-builder.md`,
+//! Schedule expressions). It starts nothing: it says only how far apart two checks are, so that what lasts is
+//! reported once a day.
 
 use jiff::SignedDuration;
 
-/// The period where no schedule is given, as the template has it.
+/// The period without a schedule, which is the template's default.
 pub const USUAL: SignedDuration = SignedDuration::from_hours(1);
 
 const DAY_SECONDS: i64 = 86_400;
 
 /// The time between two runs of a schedule on a day on which it runs: exact for `rate(…)`, the mean
-/// for `cron(…)`, and the usual one for a `cron(…)` of another form. None for what is neither.
+/// for `cron(…)`, and the default for a `cron(…)` of another form. None for any other text.
 pub fn period(expression: &str) -> Option<SignedDuration> {
     let (kind, rest) = expression.split_once('(')?;
     let fields: Vec<&str> = rest.strip_suffix(')')?.split_whitespace().collect();

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::tick::Tick;
 use crate::aws::image_builder::Started;
-use crate::decide::decision::{Decision, Reason, Skip, Tries, Wait};
+use crate::decide::decision::{Decision, Skip, Wait};
 use crate::decide::pin::Pin;
 use crate::decide::plan::Step;
+use crate::decide::reason::{Reason, Tries};
 use crate::error::{Chain, RequestError};
 use crate::foreign_text::one_line;
 use crate::model::arn::{ImageArn, PipelineArn};

@@ -1,8 +1,8 @@
-//! Which numbers does an invocation leave behind for alarms and charts?
+//! Which metrics does an invocation write for alarms and charts?
 //!
-//! Lines in `CloudWatch`'s [embedded metric format]: its logs make metrics of them, so that
-//! nothing has to be called, and no right is needed. All are in the namespace [`NAMESPACE`], by
-//! the function's name; skips by their reason, too.
+//! Lines in `CloudWatch`'s [embedded metric format]: `CloudWatch` Logs extracts the metrics, so no
+//! call and no permission is needed. All are in the namespace [`NAMESPACE`], by the function's
+//! name; skips also by their reason.
 //!
 //! [embedded metric format]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 
@@ -19,16 +19,16 @@ use metrique_writer_format_emf::Emf;
 
 use crate::report::{Report, Totals};
 
-/// The namespace of all our metrics.
+/// The namespace of all metrics.
 pub const NAMESPACE: &str = "ImageCascade";
 
-/// The dimension that tells the functions, and stacks, apart.
+/// The dimension of the function, which differs between stacks.
 const FUNCTION: &str = "FunctionName";
 
-/// The dimension that tells skips apart.
+/// The dimension of the reason for a skip.
 const REASON: &str = "Reason";
 
-/// What one invocation counts as a whole.
+/// The metrics of one invocation as a whole.
 struct Whole<'a> {
     function: &'a str,
     at: SystemTime,
@@ -45,7 +45,7 @@ impl Entry for Whole<'_> {
         let starts = if report.dry_run { "WouldStart" } else { "Starts" };
         writer.value(starts, &count(started));
         writer.value("Failures", &count(failed));
-        // A part of the fleet says nothing about how old the oldest is.
+        // A part of the fleet says nothing about the oldest of all.
         if report.is_of_whole_fleet() {
             writer.value("PipelinesBehind", &count(behind));
             writer.value("PipelinesPinned", &count(pinned));
@@ -96,7 +96,7 @@ pub fn write(
     let dimensions = |names: &[&str]| vec![names.iter().map(ToString::to_string).collect()];
     let mut whole = Emf::all_validations(NAMESPACE.to_owned(), dimensions(&[FUNCTION]));
     let mut by_reason = Emf::all_validations(NAMESPACE.to_owned(), dimensions(&[FUNCTION, REASON]));
-    // A line is written at once, so that nothing else comes in between.
+    // Lines are written at once, so that no other output comes in between.
     let mut lines = Vec::new();
     whole.format(&Whole { function, at, report }, &mut lines).map_err(io_error)?;
     let mut skips: BTreeMap<&'static str, usize> = BTreeMap::new();

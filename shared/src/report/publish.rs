@@ -18,8 +18,8 @@ pub async fn publish(clients: &Clients, topic: &str, report: &Report) -> Result<
     clients.publish(topic, report.subject(), message(report)).await
 }
 
-/// The message in SNS's own structure: `default` for programs, `email` for people. A report that
-/// is too long for SNS keeps its totals and as many lines as fit, and says what it lacks.
+/// The message in SNS's JSON structure: `default` for programs, `email` for people. A report that
+/// is too long for SNS keeps its totals and as many lines as fit, and says how many are missing.
 fn message(report: &Report) -> String {
     let whole = structured(report, 0);
     if whole.len() <= MAX_BYTES {

@@ -7,11 +7,13 @@ use super::Lab;
 
 impl Lab {
     /// Creates a pipeline, and its recipe if it names a parent.
+    #[expect(clippy::needless_pass_by_value, reason = "a description is written for one use")]
     pub(crate) fn add(&self, pipeline: Pipeline) {
         self.fleet.add(&pipeline).unwrap();
     }
 
     /// Creates a recipe.
+    #[expect(clippy::needless_pass_by_value, reason = "a description is written for one use")]
     pub(crate) fn add_recipe(&self, recipe: Recipe) {
         self.fleet.add_recipe(&recipe).unwrap();
     }

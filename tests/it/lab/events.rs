@@ -1,6 +1,6 @@
 //! Which events invoke the functions?
 
-use emulator::deploy::GOLD_TOPIC;
+use emulator::account::GOLD_TOPIC;
 use emulator::fleet::{arn, pipeline_arn};
 use serde_json::{Value, json};
 

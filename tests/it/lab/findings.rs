@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_imagebuilder::types::ImagePipeline;
-use emulator::deploy::{DEAD_LETTERS, GOLD_TOPIC, REPORT_TOPIC};
+use emulator::account::{DEAD_LETTERS, GOLD_TOPIC, REPORT_TOPIC};
 use emulator::fleet::pipeline_arn;
 use emulator::image_builder::Execution;
 use serde_json::Value;
@@ -35,7 +35,7 @@ impl Lab {
         let mut builds = self.cloud.state().image_builder.builds();
         builds.retain(|build| build.pipeline.as_deref() == Some(&arn));
         builds.sort_by_key(|build| build.created);
-        let short = emulator::story::short;
+        let short = emulator::account::short;
         builds
             .iter()
             .map(|build| {

@@ -13,15 +13,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_imagebuilder::Client;
+use emulator::account::{ACCOUNT, REGION};
+use emulator::account::{DEAD_LETTERS, GOLD_TOPIC, REPORT_TOPIC};
 use emulator::clock::Clock;
-use emulator::cloud::{ACCOUNT, Cloud, REGION};
-use emulator::deploy::{DEAD_LETTERS, FUNCTIONS, GOLD_TOPIC, REPORT_TOPIC};
+use emulator::cloud::Cloud;
 use emulator::fleet::Fleet;
+use emulator::functions;
 use emulator::iam::Role;
 use emulator::lambda::{Code, Deployment, Handler};
 use image_cascade::settings::Settings;
 use jiff::SignedDuration;
 use serde_json::Value;
+use tests::report_schema;
 use tests::wire::client;
 
 pub(crate) use self::events::{envelope, message, message_of_pipeline};
@@ -46,24 +49,24 @@ pub(crate) const BUILD_TIME: Duration = Duration::from_mins(10);
 
 impl Lab {
     /// An empty account, whose gold topic invokes `gold-cascade`.
-    pub(crate) async fn new() -> Self {
-        Self::with_settings(&[]).await
+    pub(crate) fn new() -> Self {
+        Self::with_settings(&[])
     }
 
     /// The same, with these settings for both functions.
-    pub(crate) async fn with_settings(settings: &[(&str, &str)]) -> Self {
-        let lab = Self::silent(settings).await;
+    pub(crate) fn with_settings(settings: &[(&str, &str)]) -> Self {
+        let lab = Self::silent(settings);
         emulator::deploy::subscribe(&lab.cloud, &topic(GOLD_TOPIC)).unwrap();
         lab
     }
 
     /// The same without a subscription: only the test invokes the functions.
-    pub(crate) async fn silent(settings: &[(&str, &str)]) -> Self {
-        Self::within(Duration::from_mins(15), settings).await
+    pub(crate) fn silent(settings: &[(&str, &str)]) -> Self {
+        Self::within(Duration::from_mins(15), settings)
     }
 
     /// The same, with a time limit for each invocation.
-    pub(crate) async fn within(timeout: Duration, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn within(timeout: Duration, settings: &[(&str, &str)]) -> Self {
         let clock = Clock::starting_at("2026-11-23T12:00:00Z".parse().unwrap());
         let cloud = Cloud::new(clock, BUILD_TIME).unwrap();
         {
@@ -74,7 +77,7 @@ impl Lab {
             state.sqs.create(DEAD_LETTERS);
         }
         let reports = Arc::default();
-        for name in FUNCTIONS {
+        for name in functions::names() {
             cloud.lambda().deploy(Deployment {
                 name: name.to_owned(),
                 code: Code::Handler(handler(name, &cloud, settings, timeout, &reports)),
@@ -101,6 +104,21 @@ impl Lab {
     /// Lets `duration` pass.
     pub(crate) async fn pass(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
+    }
+}
+
+/// Every report of a test is held to its schema, whatever else the test is about.
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let answers = self.reports();
+        let answers = answers.iter().map(report_schema::check);
+        let published = self.published_reports();
+        let published = published.iter().map(|message| report_schema::check_published(message));
+        let differences: Vec<String> = answers.chain(published).filter_map(Result::err).collect();
+        assert!(differences.is_empty(), "{}", differences.join("\n\n"));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use emulator::faults::{Fault, Kind, LIES};
-use emulator::image_builder::Fate;
+use emulator::image_builder::ScriptedBuild;
 use fastrand::Rng;
 
 /// How long the world moves.
@@ -21,7 +21,7 @@ pub struct Play {
     /// What goes wrong.
     pub faults: Vec<Fault>,
     /// What becomes of each build, in the order in which they start.
-    pub fates: Vec<Fate>,
+    pub scripted_builds: Vec<ScriptedBuild>,
     /// By how many seconds the functions' clock is ahead.
     pub skew_seconds: i64,
     /// Which triggers are on.
@@ -197,13 +197,13 @@ pub fn play(seed: u64) -> Play {
     let latency = choose(&mut rng, &[20, 200, 3_000]);
     // A short time leaves room for the usual answers, and not for slow ones.
     let short = latency < 3_000 && rng.u8(0..6) == 0;
-    let fates = (0..60).map(|_| fate(&mut rng)).collect();
+    let scripted_builds = (0..60).map(|_| fate(&mut rng)).collect();
     Play {
         seed,
         pipelines,
         steps,
         faults,
-        fates,
+        scripted_builds,
         skew_seconds: if rng.u8(0..4) == 0 { rng.i64(-300..=300) } else { 0 },
         triggers: choose(
             &mut rng,
@@ -339,7 +339,10 @@ fn fault(rng: &mut Rng) -> Fault {
         5 => Fault::new("*", Kind::Slow, rng.u32(1..=4)).lasting(millis(rng, 500, 60_000)),
         6..=7 => Fault::new(any_or_start, Kind::LostReply, rng.u32(1..=2)),
         8..=9 => Fault::new(choose(rng, &LISTS), Kind::Stale, rng.u32(1..=3)),
-        10 => Fault::new("*", Kind::ShortPages, rng.u32(1..=20)),
+        10 => {
+            let kinds = [Kind::ShortPages, Kind::EmptyPage];
+            Fault::new("*", choose(rng, &kinds), rng.u32(1..=20))
+        }
         11..=12 => Fault::new(any_or_start, Kind::KillBefore, rng.u32(1..=2)),
         13..=14 => Fault::new(any_or_start, Kind::KillAfter, rng.u32(1..=2)),
         15 => Fault::new(START, Kind::InUse, rng.u32(1..=2)),
@@ -388,11 +391,11 @@ pub const SHORTAGES: [&str; 3] = [
     "ServiceQuotaExceededException: You have exceeded the number of concurrent builds",
 ];
 
-fn fate(rng: &mut Rng) -> Fate {
+fn fate(rng: &mut Rng) -> ScriptedBuild {
     let length = Duration::from_secs(rng.u64(120..5_400));
     match rng.u8(0..24) {
-        0..=1 => Fate { fails: true, ..Fate::good(length) },
-        2 => Fate::failing(length, choose(rng, &SHORTAGES)),
-        _ => Fate::good(length),
+        0..=1 => ScriptedBuild { fails: true, ..ScriptedBuild::succeeding(length) },
+        2 => ScriptedBuild::failing(length, choose(rng, &SHORTAGES)),
+        _ => ScriptedBuild::succeeding(length),
     }
 }

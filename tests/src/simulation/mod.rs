@@ -16,15 +16,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use emulator::account::{ACCOUNT, DEAD_LETTERS, GOLD_TOPIC, REGION, REPORT_TOPIC};
 use emulator::clock::Clock;
-use emulator::cloud::{ACCOUNT, Cloud, REGION};
-use emulator::deploy::{self, DEAD_LETTERS, FUNCTIONS, GOLD_TOPIC, REPORT_TOPIC};
+use emulator::cloud::Cloud;
+use emulator::deploy;
 use emulator::faults::Kind;
 use emulator::fleet::Fleet;
+use emulator::functions;
 use emulator::iam::Role;
 use emulator::lambda::{Code, Deployment, Handler};
-use emulator::pace::Pace;
-use emulator::witness::Latency;
+use emulator::latency::Latency;
+use emulator::rate_limit::RateLimit;
 use image_cascade::settings::Settings;
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -34,6 +36,7 @@ use oracle::Verdict;
 use watch::{HIDE_THE_PARENT, Watch};
 use world::{Fleets, World};
 
+use crate::report_schema;
 use crate::wire;
 
 /// How many checks bring the fleet to rest: its levels, and the tries of what fails, one after
@@ -117,7 +120,7 @@ fn set_up(
         "REPORT_TOPIC_ARN" => Some(topic(REPORT_TOPIC)),
         _ => None,
     })?;
-    for name in FUNCTIONS {
+    for name in functions::names() {
         let handler = wire::handler(name, &cloud, settings.clone(), play.timeout, ahead);
         cloud.lambda().deploy(Deployment {
             name: name.to_owned(),
@@ -154,6 +157,9 @@ fn watched(handler: Handler, cloud: &Cloud, watch: &Watch) -> Handler {
         Box::pin(async move {
             let _over = over;
             let (result, said) = logs::heard(work).await;
+            if let Some(Err(difference)) = result.as_ref().ok().map(report_schema::check) {
+                watch.seen().violation(cloud.now(), format!("{caller} answers: {difference}"));
+            }
             watch.seen().ends(&caller, cloud.now(), &result, said);
             result
         })
@@ -176,9 +182,9 @@ async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch, fleets: Fleets) -> Out
     {
         let mut state = cloud.state();
         state.image_builder.set_build_time(Duration::from_mins(20));
-        state.image_builder.fates.extend(play.fates.iter().cloned());
-        state.pace = play.pace.map(|(rate, burst)| Pace::new(rate, burst));
-        state.witness = Some(Box::new(watch.clone()));
+        state.image_builder.scripted_builds.extend(play.scripted_builds.iter().cloned());
+        state.rate_limit = play.pace.map(|(rate, burst)| RateLimit::new(rate, burst));
+        state.call_listener = Some(Box::new(watch.clone()));
         for fault in &play.faults {
             state.faults.add(fault.clone());
         }
@@ -211,8 +217,8 @@ async fn stand_still(cloud: &Cloud, watch: &Watch) {
     {
         let mut state = cloud.state();
         state.faults.keep_lies();
-        state.pace = None;
-        state.image_builder.fates.clear();
+        state.rate_limit = None;
+        state.image_builder.scripted_builds.clear();
     }
     rest(cloud, watch).await;
 }
@@ -432,6 +438,11 @@ fn tell(play: &Play, cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcom
         told.extend(started.map(|it| (it.image.unwrap_or_default(), it.pipeline)));
     }
     let mut seen = watch.seen();
+    for message in state.sns.published().iter().filter(|it| it.topic == topic(REPORT_TOPIC)) {
+        if let Err(difference) = report_schema::check_published(&message.message) {
+            seen.violation(now, format!("a published report: {difference}"));
+        }
+    }
     let ours = seen.ours.clone();
     for (image, (caller, pipeline)) in &ours {
         let knows = seen.completed.contains(caller) && !seen.unheard.contains(caller);
@@ -480,7 +491,7 @@ fn tell(play: &Play, cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcom
     let mut counts = BTreeMap::from([
         ("recipes with one component twice", components.clone().filter(twice).count() as u64),
         ("recipes with two versions of a component", components.filter(beside).count() as u64),
-        ("builds that failed for want of capacity", shortages as u64),
+        ("builds that failed for lack of capacity", shortages as u64),
         ("lies that lasted to the end", play.standing.len() as u64),
         ("seeds", 1),
         ("calls", seen.calls),

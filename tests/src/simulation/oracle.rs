@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use emulator::image_builder::{Bend, BuildView, Doc, ImageBuilder, Input};
+use emulator::image_builder::{BuildView, Doc, ImageBuilder, Input, ResponseFault};
 use emulator::ssm::ParameterStore;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -54,7 +54,7 @@ pub struct Part {
 pub struct Ended {
     /// When it was asked for.
     pub created: Timestamp,
-    /// Whether it failed for want of capacity or quota.
+    /// Whether it failed for lack of capacity or quota.
     pub shortage: bool,
 }
 
@@ -71,7 +71,7 @@ pub struct Oracle<'a> {
 impl Oracle<'_> {
     fn read(&mut self, operation: &str, member: &str, value: &str) -> Option<Doc> {
         let input = Input::from_iter([(member.to_owned(), value.into())]);
-        self.image_builder.call(operation, &input, Bend::default(), self.now).ok()
+        self.image_builder.call(operation, &input, ResponseFault::default(), self.now).ok()
     }
 
     fn part(&mut self, operation: &str, member: &str, value: &str, part: &str) -> Option<Value> {
@@ -89,8 +89,12 @@ impl Oracle<'_> {
     /// Every pipeline, as Image Builder shows it.
     pub fn pipelines(&mut self) -> Vec<Value> {
         let input = Input::from_iter([("maxResults".to_owned(), 100.into())]);
-        let listed =
-            self.image_builder.call("ListImagePipelines", &input, Bend::default(), self.now);
+        let listed = self.image_builder.call(
+            "ListImagePipelines",
+            &input,
+            ResponseFault::default(),
+            self.now,
+        );
         let listed = listed.ok().and_then(|mut it| it.remove("imagePipelineList"));
         listed.and_then(|it| it.as_array().cloned()).unwrap_or_default()
     }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use emulator::call_listener::{Call, CallListener};
 use emulator::faults::Kind;
 use emulator::image_builder::{ApiError, Doc, ImageBuilder};
 use emulator::ssm::ParameterStore;
-use emulator::witness::{Call, Witness};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -201,7 +201,7 @@ impl Seen {
 
     /// Whether builds of ours come no faster than they may while nothing moves that they are built
     /// from: the second an hour after the first, the third two hours after that, and then one a day.
-    /// One that failed for want of capacity is no try; the next comes an hour after it.
+    /// One that failed for lack of capacity is no try; the next comes an hour after it.
     fn space(
         &mut self,
         pipeline: &str,
@@ -240,7 +240,7 @@ impl Seen {
             && passed(*last) < pause_after(1)
         {
             let passed = now.duration_since(*last);
-            result = Err(format!("{passed:#} after a build that failed for want of capacity"));
+            result = Err(format!("{passed:#} after a build that failed for lack of capacity"));
         }
         chain.builds.push((image.to_owned(), now));
         result
@@ -378,7 +378,7 @@ impl Seen {
     }
 }
 
-impl Witness for Watch {
+impl CallListener for Watch {
     fn before(&mut self, call: &Call<'_>, image_builder: &mut ImageBuilder) {
         let mut seen = self.seen();
         seen.calls += 1;
@@ -442,10 +442,10 @@ impl Witness for Watch {
         }
     }
 
-    fn refused(&mut self, call: &Call<'_>) {
+    fn prevented(&mut self, call: &Call<'_>) {
         let mut seen = self.seen();
         seen.calls += 1;
-        let fault = call.fault.map_or("the pace".to_owned(), |kind| format!("{kind:?}"));
+        let fault = call.fault.map_or("the rate limit".to_owned(), |kind| format!("{kind:?}"));
         seen.note(call.at, || {
             format!("{} {} {} [refused by {fault}]", call.caller, call.operation, subject(call))
         });

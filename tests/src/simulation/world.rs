@@ -9,7 +9,7 @@ use emulator::cloud::Cloud;
 use emulator::deploy;
 use emulator::faults::Fault;
 use emulator::fleet::{Fleet, StartCondition, arn, pipeline, pipeline_arn, recipe};
-use emulator::image_builder::{ApiError, Bend, Doc};
+use emulator::image_builder::{ApiError, Doc, ResponseFault};
 use emulator::sns::Message;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -268,7 +268,7 @@ impl<'a> World<'a> {
         let shown = {
             let input = Doc::from_iter([("imagePipelineArn".to_owned(), arn.clone().into())]);
             let mut state = self.cloud.state();
-            state.image_builder.call("GetImagePipeline", &input, Bend::default(), now).ok()
+            state.image_builder.call("GetImagePipeline", &input, ResponseFault::default(), now).ok()
         };
         let Some(shown) = shown.and_then(|it| it.get("imagePipeline").cloned()) else { return };
         let mut update = json!({ "imagePipelineArn": arn });

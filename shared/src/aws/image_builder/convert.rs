@@ -16,7 +16,7 @@ use crate::model::pipeline::{Pipeline, PipelineStatus, RESUME_TAG};
 use crate::model::recipe::Recipe;
 use crate::model::version::{BuildVersion, Version};
 
-/// Of versions and their dates, those that are newer than `since`.
+/// Those versions that are newer than `since`.
 pub(super) fn newer_versions<'a>(
     since: BuildVersion,
     versions: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>,
@@ -42,13 +42,12 @@ pub(super) fn newer_build(
     (build > since).then_some(NewerBuild { version: since.version, rebuild: true, created })
 }
 
-/// Reads an ARN that an answer must hold; an absent one reads as the empty text.
+/// Reads an ARN that a response must have; an absent one reads as the empty text.
 pub(super) fn read<T: FromStr<Err = ArnError>>(arn: Option<&str>) -> Result<T, ArnError> {
     arn.unwrap_or_default().parse()
 }
 
-/// The items of a list that can be read. One that cannot be harms no other: it is named, and left
-/// out.
+/// The readable items of a list. An unreadable one affects no other: it is logged and left out.
 pub(super) fn readable<T>(kind: &str, items: impl Iterator<Item = Result<T, ArnError>>) -> Vec<T> {
     let report = |error: &ArnError| tracing::warn!("a {kind} is left out of the fleet: {error}");
     items.filter_map(|item| item.inspect_err(report).ok()).collect()
@@ -60,7 +59,7 @@ pub(super) fn read_pipeline(pipeline: &types::ImagePipeline) -> Result<Pipeline,
         arn: read(pipeline.arn())?,
         status: match pipeline.status() {
             Some(types::PipelineStatus::Disabled) => PipelineStatus::Disabled,
-            // A status of its own invention would not stop Image Builder's scheduler either.
+            // An unknown status would not stop Image Builder's scheduler either.
             _ => PipelineStatus::Enabled,
         },
         recipe: read(recipe)?,
@@ -102,12 +101,12 @@ pub(super) fn read_summary(image: &types::ImageSummary) -> Result<ImageSummary, 
     })
 }
 
-/// A date. One that cannot be read is none: it only makes a pause or an age less exact.
+/// A date. An unreadable one counts as absent, which only makes a pause or an age less exact.
 pub(super) fn read_date(text: Option<&str>) -> Option<Timestamp> {
     text?.parse().ok()
 }
 
-/// An ARN that is only compared, in the case that Image Builder makes ARNs in.
+/// An ARN that is only compared, in lower case like all ARNs of Image Builder.
 fn folded(arn: &str) -> Box<str> {
     arn.to_ascii_lowercase().into()
 }
@@ -120,7 +119,7 @@ pub(super) fn read_container_images(
     containers.iter().flat_map(types::Container::image_uris).cloned()
 }
 
-/// What a build has produced: AMIs by id, container images by name.
+/// The outputs of a build: AMIs by id, container images by name.
 pub(super) fn read_outputs(
     resources: Option<&types::OutputResources>,
 ) -> impl Iterator<Item = String> {
@@ -167,7 +166,7 @@ pub(super) fn read_image(image: &types::Image) -> Result<Image, ArnError> {
         .map(types::ImageRecipe::components)
         .or(container.map(types::ContainerRecipe::components))
         .unwrap_or_default();
-    // What cannot be read is not compared: an unusual spelling in an answer must not keep the
+    // An unreadable component is not compared: an unusual spelling in a response must not keep the
     // pipeline from being decided.
     let components: Vec<_> = component_arns(listed).filter_map(|arn| arn.parse().ok()).collect();
     let infrastructure =
@@ -194,9 +193,9 @@ pub(super) fn read_image(image: &types::Image) -> Result<Image, ArnError> {
     })
 }
 
-/// The parent that is shown of an image. Of an image whose recipe names a parameter, every text that
-/// is not plainly an image's name may be the parameter's value, which is never shown; only a
-/// container's parent may be a name in a registry.
+/// The parent of an image. If the recipe names a parameter, a text that is not plainly the name of
+/// an image may be the parameter's value, which is never shown; only a container's parent may be a
+/// name in a registry.
 fn read_parent(text: &str, is_container: bool) -> Option<ParentImage> {
     match ParentImage::parse(text).ok()? {
         parent @ ParentImage::Image(_) => Some(parent),
@@ -206,8 +205,8 @@ fn read_parent(text: &str, is_container: bool) -> Option<ParentImage> {
     }
 }
 
-/// Why a build failed for want of capacity or quota, if it did. A component's own output may hold
-/// any word, so that a failure in a component is none.
+/// Why a build failed for lack of capacity or quota, if it did. The output of a component may have
+/// any word, so a failure in a component does not count.
 fn read_shortage(image: &types::Image) -> Option<String> {
     let context = image.state().and_then(types::ImageState::failure_context);
     if context.is_some_and(|context| context.component_failure().is_some()) {

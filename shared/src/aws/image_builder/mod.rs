@@ -1,9 +1,8 @@
-//! What do we ask of Image Builder, in our own words?
+//! What does the project need of Image Builder, in its own types?
 //!
-//! The port has one implementation in the product, on the AWS SDK's client ([`sdk`]), and one in memory
-//! for tests. Reads give
-//! what Image Builder says, to the last page; writes start a pipeline, or note where a check that
-//! ran out of time goes on.
+//! The port has one implementation in the product, on the AWS SDK's client ([`sdk`]), and one in
+//! memory for unit tests. Reads return what Image Builder has, to the last page; writes start a
+//! pipeline, or save where an interrupted check resumes.
 
 mod convert;
 #[cfg(test)]
@@ -44,14 +43,14 @@ pub trait ImageBuilder: Sync {
         request: PageRequest,
     ) -> impl Future<Output = Result<Page<Recipe>, RequestError>> + Send;
 
-    /// Every image that this pipeline has made, in no order.
+    /// Every image that this pipeline has built, in no order.
     fn images_of(
         &self,
         pipeline: &PipelineArn,
     ) -> impl Future<Output = Result<Vec<ImageSummary>, RequestError>> + Send;
 
-    /// Every image of this account, in no order, or as many as are wanted: `see` is shown one after
-    /// the other with the container images that it has produced, so that not all are held at once.
+    /// Visits every image of this account with the container images that it produced, in no order,
+    /// until `visit` breaks. So not all images are in memory at once.
     fn all_images(
         &self,
         see: impl FnMut(ImageSummary, Vec<String>) -> ControlFlow<()> + Send,
@@ -121,16 +120,16 @@ pub trait ImageBuilder: Sync {
     /// Starting twice with the same token starts one build.
     ///
     /// # Errors
-    /// Class `InUse` and `IdempotencyMismatch` are outcomes, not errors: see [`Started`].
+    /// `InUse`, `IdempotencyMismatch` and `NotFound` are outcomes, not errors: see [`Started`].
     fn start(&self, start: &Start) -> impl Future<Output = Result<Started, RequestError>> + Send;
 
-    /// Puts [`RESUME_TAG`](crate::model::pipeline::RESUME_TAG) on a pipeline.
+    /// Adds [`RESUME_TAG`](crate::model::pipeline::RESUME_TAG) to a pipeline.
     fn add_resume_tag(
         &self,
         pipeline: &PipelineArn,
     ) -> impl Future<Output = Result<(), RequestError>> + Send;
 
-    /// Takes that tag off a pipeline.
+    /// Removes that tag from a pipeline.
     fn remove_resume_tag(
         &self,
         pipeline: &PipelineArn,
@@ -140,18 +139,18 @@ pub trait ImageBuilder: Sync {
 /// Some items of a list.
 #[derive(Debug, Clone)]
 pub struct Page<T> {
-    /// The items, fewer than there were if some could not be read.
+    /// The items; those that cannot be read are left out.
     pub items: Vec<T>,
-    /// Where the list goes on, if it does.
+    /// The token of the next page, if there is one.
     pub next: Option<String>,
 }
 
 /// Which page of a list.
 #[derive(Debug, Clone, Default)]
 pub struct PageRequest {
-    /// Which of the items; all, if nothing is said.
+    /// Which of the items; all if absent.
     pub filter: Option<Filter>,
-    /// Where the page before it said that the list goes on.
+    /// The token from the page before; the first page if absent.
     pub from: Option<String>,
 }
 
@@ -160,17 +159,17 @@ pub struct PageRequest {
 pub struct Filter {
     /// The filter's name, as the API spells it.
     pub name: &'static str,
-    /// What is compared with, [`VALUES`] texts at most.
+    /// The texts to compare with, at most [`VALUES`].
     pub values: Vec<String>,
 }
 
 /// How many values a filter takes (API Reference, `Filter`).
 pub const VALUES: usize = 10;
 
-/// The list that nearly every recipe is in.
+/// The list that has nearly every recipe.
 pub const OWN_IMAGE_RECIPES: RecipeList = RecipeList { kind: RecipeKind::Image, shared: false };
 
-/// The lists of our own recipes.
+/// The lists of the account's own recipes.
 pub const OWN_RECIPES: [RecipeList; 2] =
     [OWN_IMAGE_RECIPES, RecipeList { kind: RecipeKind::Container, shared: false }];
 
@@ -187,19 +186,19 @@ pub const RECIPES: [RecipeList; 4] = [
 pub struct RecipeList {
     /// Of image recipes, or of container recipes.
     pub kind: RecipeKind,
-    /// Of those that are shared with us, or of our own.
+    /// Of recipes that are shared with the account, or of its own.
     pub shared: bool,
 }
 
 /// What became of a start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Started {
-    /// This build runs: by this request, or by one with the same token before it.
+    /// This build runs: by this request, or by an earlier one with the same token.
     Build(ImageArn),
-    /// Somebody else has used the token: the successor of this state exists already.
+    /// Another caller has used the token: the successor of this state exists already.
     AlreadyStarted,
     /// The pipeline is in use; the next observation will show its build.
     InUse,
-    /// There is no such pipeline any more.
+    /// The pipeline has been deleted.
     PipelineDeleted,
 }

@@ -33,7 +33,7 @@ use crate::model::pipeline::{Pipeline, RESUME_TAG};
 use crate::model::recipe::Recipe;
 use crate::model::version::{BuildVersion, Version};
 
-/// The most that a list gives on one page.
+/// The largest page of a list.
 const PAGE: i32 = 100;
 
 /// A client with its own retry budget and rate limiter, not shared with the other clients of the
@@ -370,7 +370,7 @@ async fn component_versions(
     in_the_first_list(family, list, types::ComponentVersion::arn).await
 }
 
-/// What is of a family in the first list that shows any of it.
+/// The items of a family in the first list that has any.
 async fn in_the_first_list<K: Kind, T, L>(
     family: &Family<K>,
     list: impl Fn(types::Ownership) -> L,
@@ -394,8 +394,8 @@ fn by_name(name: &str) -> types::Filter {
     types::Filter::builder().name("name").values(name).build()
 }
 
-/// The lists that may show what this owner has. Whether an account is our own, or one that
-/// shares with us, the lists themselves tell.
+/// The lists that may have the resources of this owner: those of an account are in its own list, or
+/// in the list of shared ones.
 fn owners(owner: &str) -> &'static [types::Ownership] {
     match owner {
         "aws" => &[types::Ownership::Amazon],
@@ -417,7 +417,7 @@ async fn list_builds(
     pages.try_collect().await.map_err(|error| request_error(BUILDS, version, &error))
 }
 
-/// A page's filter, as the API has it.
+/// A filter in the form of the API.
 fn filters(filter: Option<Filter>) -> Option<Vec<types::Filter>> {
     let Filter { name, values } = filter?;
     Some(vec![types::Filter::builder().name(name).set_values(Some(values)).build()])

@@ -1,4 +1,4 @@
-//! What became of the fleet, and is it what was promised?
+//! How does the fleet stand at the end of an act, and is it as promised?
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,30 +7,30 @@ use console::style;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::fleet::{FLEET, Member, Promise, pipeline_arn};
-use super::short;
-use crate::cloud::Cloud;
-use crate::image_builder::BuildView;
+use emulator::account::short;
+use emulator::cloud::Cloud;
+use emulator::demo_fleet::{FLEET, Member, Promise, pipeline_arn};
+use emulator::image_builder::BuildView;
 
-/// What is told of the fleet.
+/// An act of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
-    /// All golds run, and the notifications do the rest.
+pub(super) enum Act {
+    /// The gold pipelines are started by hand, and the notifications start the rest.
     Cascade,
-    /// One gold runs, its notification is lost, and a check does the rest.
+    /// A check starts a gold pipeline; the cascade or another check starts the rest.
     Check,
 }
 
 impl Act {
-    /// Who starts the pipelines.
-    pub fn by(self) -> &'static str {
+    /// What starts the pipelines, in words.
+    pub(super) fn by(self) -> &'static str {
         match self {
             Self::Cascade => "the cascade",
             Self::Check => "the check and the cascade after it",
         }
     }
 
-    /// Whether anything moves above this pipeline.
+    /// Whether an input of this pipeline, or of an ancestor of it, is new.
     fn concerns(self, member: Member) -> bool {
         match (self, parent_in_fleet(member)) {
             (Self::Cascade, _) => true,
@@ -40,26 +40,26 @@ impl Act {
     }
 }
 
-/// How the fleet stands after the cascade.
+/// How the fleet stands.
 #[derive(Debug)]
-pub struct Ending {
+pub(super) struct Ending {
     /// The fleet as a tree, a line for each pipeline.
-    pub tree: String,
-    /// What is not as promised; empty if all is well.
-    pub broken: Vec<String>,
-    /// How many builds the function started.
-    pub started: usize,
-    /// How many pipelines it left.
-    pub left: usize,
+    pub(super) tree: String,
+    /// What is not as promised; empty if all is.
+    pub(super) broken: Vec<String>,
+    /// How many builds the functions started.
+    pub(super) started: usize,
+    /// How many pipelines they skipped.
+    pub(super) skipped: usize,
 }
 
-/// Looks at the fleet: what was built since `since`, and what the functions said of it.
-pub fn look(cloud: &Cloud, since: Timestamp, act: Act) -> Ending {
-    let said = what_was_said(cloud);
+/// Compares the builds since `since`, and the functions' reports, with what is promised.
+pub(super) fn look(cloud: &Cloud, since: Timestamp, act: Act) -> Ending {
+    let reported = last_reports(cloud);
     let state = cloud.state();
     let builds = state.image_builder.builds();
     let mut rows = Vec::new();
-    let mut ending = Ending { tree: String::new(), broken: Vec::new(), started: 0, left: 0 };
+    let mut ending = Ending { tree: String::new(), broken: Vec::new(), started: 0, skipped: 0 };
     for member in FLEET.into_iter().filter(|member| act.concerns(*member)) {
         let pipeline = pipeline_arn(member.name);
         let mut own: Vec<&BuildView> =
@@ -67,13 +67,13 @@ pub fn look(cloud: &Cloud, since: Timestamp, act: Act) -> Ending {
         own.sort_by_key(|build| (build.created, &build.arn));
         let new = own.iter().filter(|build| build.created >= since).count();
         let newest = own.last().copied();
-        let why = said.get(&pipeline);
+        let why = reported.get(&pipeline);
         if let Some(broken) = breach(member, new, newest, why, &builds) {
             ending.broken.push(format!("{}: {broken}", member.name));
         }
         match member.promise {
             Promise::BuiltOnce | Promise::FailedOnce => ending.started += new,
-            Promise::Left => ending.left += usize::from(new == 0),
+            Promise::Skipped => ending.skipped += usize::from(new == 0),
             Promise::StartedByHand => ending.started += usize::from(why.is_some_and(is_start)),
         }
         rows.push((member, newest, why));
@@ -111,9 +111,9 @@ fn is_start((decision, _): &(String, String)) -> bool {
     decision == "started"
 }
 
-/// The last word of the functions on each pipeline that says more than "nothing to do".
-fn what_was_said(cloud: &Cloud) -> BTreeMap<String, (String, String)> {
-    let mut said = BTreeMap::new();
+/// The decision and the sentence that were reported last of each pipeline that was started or skipped.
+fn last_reports(cloud: &Cloud) -> BTreeMap<String, (String, String)> {
+    let mut reported = BTreeMap::new();
     for (_, result) in &cloud.state().invocations {
         let events =
             result.payload.get("events").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -124,11 +124,11 @@ fn what_was_said(cloud: &Cloud) -> BTreeMap<String, (String, String)> {
                 line.pointer("/outcome/result").and_then(Value::as_str) == Some("started");
             let decision = if started { "started".to_owned() } else { text("decision") };
             if started || decision == "skip" {
-                said.insert(text("pipeline"), (decision, text("sentence")));
+                reported.insert(text("pipeline"), (decision, text("sentence")));
             }
         }
     }
-    said
+    reported
 }
 
 fn breach(
@@ -139,16 +139,16 @@ fn breach(
     builds: &[BuildView],
 ) -> Option<String> {
     let Some(newest) = newest else { return Some("has no image".to_owned()) };
-    let expected = usize::from(member.promise != Promise::Left);
+    let expected = usize::from(member.promise != Promise::Skipped);
     if new != expected {
-        return Some(format!("{new} builds were started, promised was {expected}"));
+        return Some(format!("{new} builds were started, promised is {expected}"));
     }
     let status = match member.promise {
         Promise::FailedOnce => "FAILED",
-        Promise::StartedByHand | Promise::BuiltOnce | Promise::Left => "AVAILABLE",
+        Promise::StartedByHand | Promise::BuiltOnce | Promise::Skipped => "AVAILABLE",
     };
     if newest.status != status {
-        return Some(format!("{} is {}, promised was {status}", short(&newest.arn), newest.status));
+        return Some(format!("{} is {}, promised is {status}", short(&newest.arn), newest.status));
     }
     if let (Promise::BuiltOnce, Some(parent)) = (member.promise, parent_in_fleet(member)) {
         let pipeline = pipeline_arn(parent.name);
@@ -161,14 +161,14 @@ fn breach(
         let expected = if member.parent.starts_with("ssm:") { &current.ami } else { &current.arn };
         if newest.parent != *expected {
             return Some(format!(
-                "built on {}, promised was {}",
+                "built on {}, promised is {}",
                 short(&newest.parent),
                 short(expected)
             ));
         }
     }
     if member.promise != Promise::StartedByHand && why.is_none() {
-        return Some("nobody said why".to_owned());
+        return Some("no report has the reason".to_owned());
     }
     None
 }
@@ -220,8 +220,8 @@ fn row(
                 None => format!("{} {sentence}", style("started:").cyan()),
             }
         }
-        (_, Some((_, sentence))) => format!("{} {sentence}", style("left:").yellow()),
-        (_, None) => "nobody said why".to_owned(),
+        (_, Some((_, sentence))) => format!("{} {sentence}", style("skipped:").yellow()),
+        (_, None) => "no report has the reason".to_owned(),
     };
     format!("{image:<8} {painted} on {parent:<parents$}  {why}")
 }

@@ -1,17 +1,17 @@
-//! What may be asked for on the command line?
+//! Which commands and options are there?
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-/// The whole cascade on this machine: EC2 Image Builder, SNS, SQS and Lambda emulated, the
-/// functions real. Without a command it builds a fleet, publishes a new base image, and shows how
-/// every pipeline built on it follows.
+/// The whole cascade on this machine: EC2 Image Builder, SNS, SQS and Lambda are emulated, the
+/// functions are real. Without a command it creates a fleet, publishes a new base image, and shows
+/// how every pipeline built on it follows.
 #[derive(Debug, Parser)]
 #[command(name = "image-cascade", version, arg_required_else_help = false)]
-pub(crate) struct Cli {
-    /// What to do.
+pub(crate) struct CommandLine {
+    /// What to do instead of the run.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
     /// The run's own options.
@@ -19,14 +19,17 @@ pub(crate) struct Cli {
     pub(crate) run: Run,
 }
 
-/// What the program does.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Invoke a function with a sample event, against the same fleet with a new gold image that
-    /// nobody has heard of yet, and print its answer and its log
+    /// Invoke a function with a sample event, against the same fleet with new gold images that were
+    /// not announced yet, and print its log and its answer
     Invoke(Invoke),
     /// Keep the emulator up, with the fleet and the functions wired to it
     Serve(Serve),
+    /// Be a function of Lambda: what the emulator starts as its process
+    #[command(hide = true)]
+    Function(Function),
 }
 
 /// Options of the run.
@@ -49,6 +52,13 @@ pub(crate) struct Invoke {
     pub(crate) settings: Vec<(String, String)>,
 }
 
+/// Options of `function`.
+#[derive(Debug, Args)]
+pub(crate) struct Function {
+    /// The function, such as gold-cascade
+    pub(crate) name: String,
+}
+
 /// Options of `serve`.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -65,18 +75,18 @@ pub(crate) struct Serve {
     /// How long each build takes
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub(crate) build_time: Duration,
-    /// How often the dependency check runs; never in an empty account, if not said [default: 1m]
+    /// How often the dependency check runs [default: 1m, and never in an empty account]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) check_every: Option<Duration>,
-    /// The pause before a failed asynchronous invocation is tried again; it doubles for the
-    /// second retry. Lambda's own is a minute
+    /// The pause before the first retry of a failed asynchronous invocation; it doubles for the
+    /// second. Lambda's own is a minute
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = duration)]
     pub(crate) retry_pause: Duration,
-    /// How long one invocation of a function may take
+    /// The timeout of one invocation
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration)]
     pub(crate) timeout: Duration,
-    /// How many calls a second Image Builder takes, with a burst of twice as many; the rest is
-    /// throttled [default: as many as come]
+    /// How many calls a second Image Builder accepts, with a burst of twice as many; the rest is
+    /// throttled [default: no limit]
     #[arg(long, value_name = "CALLS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rate_limit: Option<u32>,
     /// A setting of the function, such as `DRY_RUN=true`
@@ -103,6 +113,6 @@ mod tests {
 
     #[test]
     fn given_the_command_line_then_its_definition_is_sound() {
-        Cli::command().debug_assert();
+        CommandLine::command().debug_assert();
     }
 }

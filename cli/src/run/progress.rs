@@ -1,6 +1,6 @@
-//! How do builds show while they run?
+//! How are builds shown while they run?
 //!
-//! On a terminal each build is a bar that moves; on a pipe each change of state is a line.
+//! On a terminal each build is a progress bar; on a pipe each change of its state is a line.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
@@ -9,15 +9,15 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
-use super::short;
-use crate::cloud::Cloud;
-use crate::image_builder::BuildView;
+use emulator::account::short;
+use emulator::cloud::Cloud;
+use emulator::image_builder::BuildView;
 
 /// How often the terminal is painted.
 const FRAME: Duration = Duration::from_millis(80);
 
 /// Shows every build that is created from a moment on.
-pub struct Watch {
+pub(super) struct Watch {
     since: Timestamp,
     bars: Option<MultiProgress>,
     builds: BTreeMap<String, (Option<ProgressBar>, &'static str)>,
@@ -25,18 +25,19 @@ pub struct Watch {
 
 impl Watch {
     /// Nothing is shown yet.
-    pub fn from(since: Timestamp) -> Self {
+    pub(super) fn from(since: Timestamp) -> Self {
         let bars = std::io::stdout()
             .is_terminal()
             .then(|| MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::stdout()));
         Self { since, bars, builds: BTreeMap::new() }
     }
 
-    /// Shows what happens until nothing moves any more.
-    ///
-    /// # Errors
-    /// The output is gone.
-    pub async fn until_rest(&mut self, cloud: &Cloud, out: &mut impl Write) -> std::io::Result<()> {
+    /// Shows the builds until none runs, and no message and no invocation is on its way.
+    pub(super) async fn until_rest(
+        &mut self,
+        cloud: &Cloud,
+        out: &mut impl Write,
+    ) -> std::io::Result<()> {
         loop {
             let at_rest = cloud.is_at_rest();
             let builds = cloud.state().image_builder.builds();

@@ -1,0 +1,73 @@
+//! Entry point: reads the command line, and writes an error in one line.
+
+mod account;
+mod command_line;
+mod function;
+mod invoke;
+mod run;
+mod serve;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use command_line::{Command, CommandLine};
+
+/// An error that ends the program.
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let CommandLine { command, run } = CommandLine::parse();
+    let ended = match command {
+        None => on_all_cores(run::run(&run)),
+        Some(Command::Invoke(invoke)) => on_all_cores(invoke::invoke(&invoke)),
+        Some(Command::Serve(serve)) => on_all_cores(serve::serve(&serve)),
+        Some(Command::Function(function)) => function::function(&function),
+    };
+    ended.unwrap_or_else(|error| {
+        complain(error.as_ref());
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs a command to its end, or until the program is asked to end.
+fn on_all_cores(command: impl Future<Output = Result<ExitCode, Error>>) -> Result<ExitCode, Error> {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        tokio::select! {
+            ended = command => ended,
+            // Dropping the command kills the functions' processes.
+            () = interrupted() => Ok(ExitCode::from(130)),
+        }
+    })
+}
+
+/// Returns when the program is asked to end, by Ctrl-C or by a supervisor.
+async fn interrupted() {
+    let terminated = async {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            if let Ok(mut signal) = signal(SignalKind::terminate()) {
+                signal.recv().await;
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
+
+/// Writes an error and its causes to standard error, in one line.
+fn complain(error: &(dyn std::error::Error + 'static)) {
+    let mut line = format!("error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line = format!("{line}: {cause}");
+        source = cause.source();
+    }
+    // Without a standard error there is nowhere to write it.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

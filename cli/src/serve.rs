@@ -1,0 +1,113 @@
+//! How does the emulator stay up for a person's own client?
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use console::style;
+use emulator::account::REGION;
+use emulator::cloud::Cloud;
+use emulator::rate_limit::RateLimit;
+use emulator::template::Template;
+use emulator::{demo_fleet, deploy, page, stack};
+use serde_json::Value;
+
+use crate::Error;
+use crate::account::{Account, Options};
+use crate::command_line::Serve;
+
+/// Serves the account and prints what the functions log, until the program is interrupted.
+pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
+    let account = Account::new(Options {
+        port: options.port,
+        retry_pause: options.retry_pause,
+        timeout: options.timeout,
+        settings: &options.settings,
+    })
+    .await?;
+    let (address, topic) = (account.address, account.topic.clone());
+    match &options.stack {
+        Some(file) => create_stack(&account.cloud, file, &topic).await?,
+        None if options.empty => {}
+        None => demo_fleet::build(&account.cloud, &topic)?,
+    }
+    deploy::subscribe(&account.cloud, &topic)?;
+    let cloud = account.answer();
+    cloud.state().image_builder.set_build_time(options.build_time);
+    cloud.state().rate_limit =
+        options.rate_limit.map(|rate| RateLimit::new(rate, rate.saturating_mul(2)));
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", page::describe(&cloud, &address.to_string()))?;
+    writeln!(
+        out,
+        "For cargo lambda watch, and then cargo lambda invoke gold-cascade --data-file events/available.json:\n  \
+         export AWS_ENDPOINT_URL=http://{address} AWS_DEFAULT_REGION={REGION} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n\n\
+         The gold-image topic, which gold-cascade is subscribed to: {topic}\n\
+         Ready. Ctrl-C ends it.\n"
+    )?;
+    out.flush()?;
+    let usual = (!options.empty).then_some(Duration::from_mins(1));
+    if let Some(period) = options.check_every.or(usual) {
+        tokio::spawn(check_every(cloud.clone(), period));
+    }
+    print_logs(&cloud, &mut out).await
+}
+
+/// Prints the log of each invocation that ends.
+async fn print_logs(cloud: &Cloud, out: &mut impl std::io::Write) -> Result<ExitCode, Error> {
+    let mut shown = 0;
+    loop {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let new: Vec<(String, String)> = {
+            let state = cloud.state();
+            state.invocations[shown..]
+                .iter()
+                .map(|(function, result)| (function.clone(), result.log.clone()))
+                .collect()
+        };
+        shown += new.len();
+        for (function, log) in new {
+            for message in log.lines().filter_map(message_of) {
+                writeln!(out, "{} {message}", style(format!("{function}:")).dim())?;
+            }
+        }
+        out.flush()?;
+    }
+}
+
+/// Creates what a template describes. Its builds take no time, and their notifications reach no
+/// function.
+async fn create_stack(cloud: &Cloud, file: &Path, topic: &str) -> Result<(), Error> {
+    let name = file.display();
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    let mut template = Template::read(&text).map_err(|error| format!("{name}: {error}"))?;
+    template.set("AWS::StackName", "example");
+    if template.has_parameter("GoldTopicArn") {
+        template.set("GoldTopicArn", topic);
+    }
+    stack::create(cloud, template).await?;
+    Ok(())
+}
+
+/// The schedule of the dependency check.
+async fn check_every(cloud: Cloud, period: Duration) {
+    loop {
+        tokio::time::sleep(period).await;
+        cloud.lambda().invoke_later("dependency-check", deploy::tick(cloud.now()));
+    }
+}
+
+/// The message of a structured log line, or a line without structure as it is. None for a line of
+/// metrics.
+fn message_of(line: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(line).unwrap_or_default();
+    let text = |key: &str| value.get(key).and_then(Value::as_str);
+    match (text("level"), text("message")) {
+        _ if value.get("_aws").is_some() => None,
+        (Some("INFO"), Some(message)) => Some(message.to_owned()),
+        (Some(level), Some(message)) => Some(format!("{level} {message}")),
+        _ => Some(line.to_owned()),
+    }
+}

@@ -1,0 +1,319 @@
+//! Why does a pipeline run, and in which words is it said?
+//!
+//! A closed set of reasons, each with one sentence: the same in the log, in the report and in the
+//! tests.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::foreign_text::one_line;
+use crate::model::arn::{ComponentArn, ImageArn, RecipeArn};
+use crate::model::image::ImageStatus;
+use crate::model::parameter::ParameterName;
+use crate::model::parent::ParentImage;
+
+/// Why a pipeline runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "code", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Reason {
+    /// Its parent image has a newer build.
+    ParentUpdated {
+        /// The build that its newest image was built on.
+        old: ImageArn,
+        /// The build that its recipe resolves to now.
+        new: ImageArn,
+    },
+    /// Its recipe names another parent than the one it was built on.
+    ParentChanged {
+        /// The parent of its newest image, if Image Builder still says.
+        old: Option<String>,
+        /// The build that its recipe resolves to now.
+        new: ImageArn,
+    },
+    /// Its parent was deleted and created again under the same number since.
+    ParentRecreated {
+        /// The parent.
+        parent: ImageArn,
+        /// When.
+        created: Option<Timestamp>,
+    },
+    /// The container tag that its recipe names as its parent has moved to another build.
+    TagMoved {
+        /// The tag, with its registry.
+        tag: String,
+        /// The build that produced it last.
+        new: ImageArn,
+    },
+    /// A component has a newer build.
+    ComponentUpdated {
+        /// The build that its newest image holds, if Image Builder shows one.
+        old: Option<ComponentArn>,
+        /// The build that its recipe resolves to now.
+        new: ComponentArn,
+    },
+    /// A component was deleted and created again under the same number since.
+    ComponentRecreated {
+        /// The component.
+        component: ComponentArn,
+        /// When.
+        created: Option<Timestamp>,
+    },
+    /// It runs another version of its recipe than the one it was built by.
+    RecipeUpdated {
+        /// The recipe of its newest image.
+        old: RecipeArn,
+        /// The recipe that it runs now.
+        new: RecipeArn,
+    },
+    /// Its recipe was deleted and created again under the same version since.
+    RecipeRecreated {
+        /// The recipe.
+        recipe: RecipeArn,
+        /// When.
+        created: Option<Timestamp>,
+    },
+    /// The parameter that its recipe names as its parent holds another image than the one that it
+    /// was built on.
+    ParameterChanged {
+        /// The parameter.
+        parameter: ParameterName,
+        /// The parent of its newest image, as Image Builder shows it.
+        old: Option<ParentImage>,
+        /// What the parameter resolves to now.
+        new: ParentImage,
+    },
+    /// It has never had an image.
+    NoImageYet {
+        /// What its recipe resolves to now.
+        parent: ParentImage,
+    },
+    /// Earlier builds did not remove the reason, and the pause is over.
+    Retry(Tries),
+    /// A build failed for lack of capacity or quota, and the pause is over.
+    AfterShortage {
+        /// That build.
+        failed: ImageArn,
+    },
+}
+
+/// Builds that did not remove the reason that they were started for, whether they failed or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tries {
+    /// The newest of them.
+    pub last: ImageArn,
+    /// How it ended.
+    pub status: ImageStatus,
+    /// How many they are, as far as they were read.
+    pub count: usize,
+    /// How many of them are good images, which still show the reason.
+    pub built: usize,
+    /// After how many of them the pause is `FAILED_BUILD_RETRY`.
+    pub of: usize,
+    /// Whether dates alone ask for another build, so that these may not have been for this reason.
+    pub by_date: bool,
+    /// Since when everything that the reason names has existed, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// What the newest good one still shows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shows: Vec<String>,
+}
+
+impl Reason {
+    /// Whether both ask for the same input, whatever the image shows in its place. For a parameter the
+    /// old value counts, too: it may be changed back to an earlier one.
+    pub fn has_same_cause_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::ParentUpdated { new, .. }, Self::ParentUpdated { new: other, .. })
+            | (Self::ParentChanged { new, .. }, Self::ParentChanged { new: other, .. }) => {
+                new == other
+            }
+            (Self::ComponentUpdated { new, .. }, Self::ComponentUpdated { new: other, .. }) => {
+                new == other
+            }
+            (Self::RecipeUpdated { new, .. }, Self::RecipeUpdated { new: other, .. }) => {
+                new == other
+            }
+            (one, other) => one == other,
+        }
+    }
+
+    /// What the image still shows that has this reason, in a word.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::ParentUpdated { old, .. } => old.short().to_string(),
+            Self::ParentChanged { old: Some(old), .. } => old.clone(),
+            Self::ComponentUpdated { old: Some(old), .. } => old.short().to_string(),
+            Self::RecipeUpdated { old, .. } => format!("recipe {} {}", old.name(), old.version()),
+            Self::ParameterChanged {
+                old: Some(old @ (ParentImage::Ami(_) | ParentImage::Image(_))),
+                ..
+            } => old.to_string(),
+            Self::ParentRecreated { .. }
+            | Self::ComponentRecreated { .. }
+            | Self::RecipeRecreated { .. }
+            | Self::TagMoved { .. } => "an earlier date".to_owned(),
+            Self::ParentChanged { old: None, .. }
+            | Self::ComponentUpdated { old: None, .. }
+            | Self::ParameterChanged { .. }
+            | Self::NoImageYet { .. }
+            | Self::Retry(_)
+            | Self::AfterShortage { .. } => "an earlier one".to_owned(),
+        }
+    }
+}
+
+impl Tries {
+    /// Whether good builds are among them: the product cannot verify that a build has what it was
+    /// made for.
+    pub fn are_unverified(&self) -> bool {
+        self.built > 0
+    }
+}
+
+/// When something was deleted and created again, as far as that is known.
+fn write_recreated(f: &mut fmt::Formatter<'_>, created: Option<&Timestamp>) -> fmt::Result {
+    match created {
+        Some(created) => write!(f, " was recreated at {created:.0}"),
+        None => f.write_str(" was recreated"),
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ParentUpdated { old, new } => {
+                write!(f, "parent image {} -> {}", old.short(), new.build())
+            }
+            Self::ParentChanged { old: Some(old), new } => {
+                write!(f, "parent image {old} -> {}", new.short())
+            }
+            Self::ParentRecreated { parent, created } => {
+                write!(f, "parent image {}", parent.short())?;
+                write_recreated(f, created.as_ref())
+            }
+            Self::TagMoved { tag, new } => {
+                write!(f, "container tag {} -> {}", one_line(tag), new.short())
+            }
+            Self::ComponentRecreated { component, created } => {
+                write!(f, "component {}", component.short())?;
+                write_recreated(f, created.as_ref())
+            }
+            Self::RecipeRecreated { recipe, created } => {
+                write!(f, "recipe {} {}", recipe.name(), recipe.version())?;
+                write_recreated(f, created.as_ref())
+            }
+            Self::ParentChanged { old: None, new } => {
+                write!(f, "parent image unknown -> {}", new.short())
+            }
+            Self::ComponentUpdated { old: Some(old), new } => {
+                write!(f, "component {} -> {}", old.short(), new.build())
+            }
+            Self::ComponentUpdated { old: None, new } => {
+                write!(f, "component an earlier one -> {}", new.short())
+            }
+            Self::RecipeUpdated { old, new } if old.name() == new.name() => {
+                write!(f, "recipe {} {} -> {}", old.name(), old.version(), new.version())
+            }
+            Self::RecipeUpdated { old, new } => write!(
+                f,
+                "recipe {} {} -> {} {}",
+                old.name(),
+                old.version(),
+                new.name(),
+                new.version()
+            ),
+            Self::NoImageYet { parent } => {
+                write!(f, "no image yet; parent image {parent}")
+            }
+            // Image Builder may show the parameter itself where it should show what it held; and
+            // what it held is shown only where it is an image's name.
+            Self::ParameterChanged {
+                parameter,
+                old: Some(old @ (ParentImage::Ami(_) | ParentImage::Image(_))),
+                new,
+            } => {
+                write!(f, "parameter {parameter} {old} -> {new}")
+            }
+            Self::ParameterChanged { parameter, new, .. } => {
+                write!(f, "parameter {parameter} an earlier value -> {new}")
+            }
+            Self::Retry(tries) if tries.are_unverified() => tries.fmt(f),
+            Self::Retry(Tries { last, count, of, .. }) if count < of => {
+                write!(f, "try {} of {of} after {} failed", count + 1, last.short())
+            }
+            Self::Retry(Tries { last, count, .. }) => {
+                write!(f, "one more try after {}", last.short())?;
+                match count.saturating_sub(1) {
+                    0 => f.write_str(" failed"),
+                    before => write!(f, " and {before} before it failed"),
+                }
+            }
+            Self::AfterShortage { failed } => {
+                write!(f, "again after {} failed for lack of capacity", failed.short())
+            }
+        }
+    }
+}
+
+/// How often something was done.
+struct Times(usize);
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => f.write_str("once"),
+            2 => f.write_str("twice"),
+            times => write!(f, "{times} times"),
+        }
+    }
+}
+
+/// The builds so far, without what follows from them.
+impl fmt::Display for Tries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { last, status, count, built, since, shows, by_date, of: _ } = self;
+        if *by_date {
+            return write!(
+                f,
+                "{count} builds of one day show the same inputs, and dates alone ask for another one"
+            );
+        }
+        if !self.are_unverified() {
+            write!(f, "{} is {status} from the same inputs", last.short())?;
+            return match count.saturating_sub(1) {
+                0 => Ok(()),
+                1 => f.write_str(", as the one before it"),
+                before => write!(f, ", as {before} before it"),
+            };
+        }
+        write!(f, "built {} for this", Times(*built))?;
+        if let Some(since) = since {
+            write!(f, " since {since:.0}")?;
+        }
+        f.write_str(", and still shows ")?;
+        join(f, shows, ", ")?;
+        if count > built {
+            write!(f, "; {} failed besides", count - built)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes items with something between each two.
+pub(super) fn join(
+    f: &mut fmt::Formatter<'_>,
+    items: &[impl fmt::Display],
+    between: &str,
+) -> fmt::Result {
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            f.write_str(between)?;
+        }
+        item.fmt(f)?;
+    }
+    Ok(())
+}
