@@ -355,8 +355,7 @@ mod tests {
             ("StartImagePipelineExecution", "IdempotentParameterMismatchException"),
             ("Action=Publish", "AuthorizationError"),
         ] {
-            let body =
-                format!(r#"<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>"#);
+            let body = format!("<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>");
             let error = match call {
                 "Action=Publish" => Response::Body(403, body),
                 _ => Response::Error(400, code),

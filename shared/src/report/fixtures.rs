@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Cause, CauseReport, Failure, Findings, Line, Outcome, Tick, Trigger};
-use crate::decide::decision::{Decision, Reason, Skip, Tries, UpToDate, Wait};
+use crate::decide::decision::{Decision, Skip, UpToDate, Wait};
 use crate::decide::fixtures::Fixtures;
+use crate::decide::reason::{Reason, Tries};
 
 pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()

@@ -175,9 +175,10 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::decision::{Reason, Skip, UpToDate};
+    use crate::decide::decision::{Skip, UpToDate};
     use crate::decide::fixtures::Fixtures;
     use crate::decide::pin::{Newest, Pin, PinStatus};
+    use crate::decide::reason::Reason;
     use crate::report::fixtures::{
         MESSAGE, at, cause, check, disabled, event, failed, for_gold, parent_updated, rebuild,
         started, tries, up_to_date,

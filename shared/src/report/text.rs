@@ -71,8 +71,9 @@ fn write_line(f: &mut fmt::Formatter<'_>, line: &Line, width: usize) -> fmt::Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::decision::{Decision, Reason};
+    use crate::decide::decision::Decision;
     use crate::decide::fixtures::Fixtures;
+    use crate::decide::reason::Reason;
     use crate::report::fixtures::{
         MESSAGE, at, cause, check, disabled, event, failed, for_gold, line, parent_updated,
         rebuild, started, tries, up_to_date,

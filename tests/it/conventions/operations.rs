@@ -13,8 +13,7 @@ use crate::sources::root;
 fn sentences() -> Vec<String> {
     let cause =
         ServiceError { kind: ErrorKind::Transient, code: None, message: "no answer".to_owned() };
-    let error =
-        RequestError { operation: "get image", subject: "web 1.0.0/2".to_owned(), cause };
+    let error = RequestError { operation: "get image", subject: "web 1.0.0/2".to_owned(), cause };
     let undecided =
         [Line::not_observed(&pipeline("web"), &error), Line::not_reached(&pipeline("web"))];
     let decided = every_decision().into_iter().map(|decision| decision.to_string());
