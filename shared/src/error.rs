@@ -127,4 +127,55 @@ mod tests {
              CallRateLimitExceededException: slow down"
         );
     }
+
+    #[test]
+    fn given_each_kind_then_it_is_the_resources_or_may_pass_or_neither() {
+        let kinds = [
+            ErrorKind::Throttled,
+            ErrorKind::Transient,
+            ErrorKind::InUse,
+            ErrorKind::NotFound,
+            ErrorKind::Forbidden,
+            ErrorKind::IdempotencyMismatch,
+            ErrorKind::Rejected,
+            ErrorKind::Quota,
+            ErrorKind::Unreadable,
+            ErrorKind::Unknown,
+        ];
+        let error = |kind| RequestError {
+            operation: "get image",
+            subject: "gold".to_owned(),
+            cause: ServiceError { kind, code: None, message: "why".to_owned() },
+        };
+        let select = |is: fn(&RequestError) -> bool| {
+            kinds.into_iter().filter(|kind| is(&error(*kind))).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            select(RequestError::is_resource_error),
+            [ErrorKind::NotFound, ErrorKind::Forbidden, ErrorKind::Rejected]
+        );
+        assert_eq!(
+            select(RequestError::is_retryable),
+            [ErrorKind::Throttled, ErrorKind::Transient, ErrorKind::InUse, ErrorKind::Unknown]
+        );
+    }
+
+    #[test]
+    fn given_a_cause_whose_text_stands_already_then_it_is_not_repeated() {
+        #[derive(Debug, Error)]
+        #[error("{text}")]
+        struct Link {
+            text: &'static str,
+            source: Option<Box<Self>>,
+        }
+        let chain = |texts: &[&'static str]| {
+            let link = texts.iter().rev().fold(None, |source: Option<Box<Link>>, text| {
+                Some(Box::new(Link { text, source }))
+            });
+            Chain(&*link.unwrap()).to_string()
+        };
+        assert_eq!(chain(&["one"]), "one");
+        assert_eq!(chain(&["one", "two", "three"]), "one: two: three");
+        assert_eq!(chain(&["one: two", "two", "three"]), "one: two: three");
+    }
 }

@@ -56,4 +56,22 @@ mod tests {
         assert_eq!(one_line(text), "a b c d e f g");
         assert_eq!(one_line("größer — 日本"), "größer — 日本");
     }
+
+    #[test]
+    fn given_a_long_text_then_it_is_cut_and_says_so() {
+        assert_eq!(one_line(&"ä".repeat(1_000)), "ä".repeat(1_000));
+        assert_eq!(one_line(&"ä".repeat(1_001)), format!("{}…", "ä".repeat(1_000)));
+    }
+
+    #[test]
+    fn given_a_document_then_each_text_in_it_is_on_one_line_at_its_full_length() {
+        let mut document = serde_json::json!({
+            "a": ["x\ny", { "b": "x\u{202e}y" }], "c": 1, "d": null, "e": "n".repeat(2_000),
+        });
+        on_one_line(&mut document);
+        let expected = serde_json::json!({
+            "a": ["x y", { "b": "x y" }], "c": 1, "d": null, "e": "n".repeat(2_000),
+        });
+        assert_eq!(document, expected);
+    }
 }

@@ -209,3 +209,250 @@ impl FinishError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::aws::scripted::{Response, Scripted};
+    use crate::decide::fixtures::Fixtures;
+    use crate::model::notification::Notification;
+    use crate::report::{Tick, Trigger};
+    use crate::scope::Selection;
+
+    const HEAD: &str = "arn:aws:imagebuilder:us-east-1:123456789012:";
+    const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:reports";
+
+    /// Image Builder with the pipeline `web`, which is behind, on this parent. Requests that hold
+    /// `except` are answered otherwise.
+    fn cloud(parent: &'static str, except: &'static str, otherwise: Response) -> Scripted {
+        Scripted::by(move |request| {
+            if !except.is_empty() && request.contains(except) {
+                return otherwise.clone();
+            }
+            let arn = |rest: &str| format!("{HEAD}{rest}");
+            let image = |rest: &str, status: &str| json!({ "arn": arn(rest), "state": { "status": status } });
+            let (operation, _) = request.split_once(['?', '{']).unwrap_or((request, ""));
+            match operation.trim() {
+                "POST /ListImagePipelines" => json!({ "imagePipelineList": [{
+                    "arn": arn("image-pipeline/web"), "imageRecipeArn": arn("image-recipe/web/1.0.0"),
+                }] }),
+                "POST /ListImageRecipes" => json!({ "imageRecipeSummaryList": [{
+                    "arn": arn("image-recipe/web/1.0.0"), "name": "web", "parentImage": parent,
+                }] }),
+                "GET /GetImage" => json!({ "image": image("image/gold/1.0.0/2", "AVAILABLE") }),
+                "GET /GetImageRecipe" => json!({ "imageRecipe": {} }),
+                "PUT /StartImagePipelineExecution" => {
+                    json!({ "imageBuildVersionArn": arn("image/web/1.0.0/1") })
+                }
+                "POST / AmazonSSM.GetParameters" => json!({ "Parameters": [{
+                    "Name": "/golden", "Value": arn("image/gold/x.x.x"),
+                }] }),
+                _ if request.contains("Action=Publish") => {
+                    let published = "<PublishResponse><PublishResult/></PublishResponse>";
+                    return Response::Body(200, published.to_owned());
+                }
+                _ => json!({}),
+            }
+            .into()
+        })
+    }
+
+    const GOLD: &str = "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x";
+
+    fn behind() -> Scripted {
+        cloud(GOLD, "", json!({}).into())
+    }
+
+    fn settings(pairs: &[(&str, &str)]) -> Settings {
+        let lookup = |name: &str| {
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        Settings::from_lookup(lookup).unwrap()
+    }
+
+    fn deadline() -> Deadline {
+        Deadline::until(Timestamp::from_second(1_000).unwrap(), 1_100_000)
+    }
+
+    fn check() -> Cause {
+        let tick = Tick { at: Timestamp::UNIX_EPOCH, period: jiff::SignedDuration::from_hours(1) };
+        let sentence = "check of the whole fleet".to_owned();
+        Cause {
+            sentence,
+            id: None,
+            image: None,
+            trigger: Trigger::Check { whole_fleet: true, tick },
+        }
+    }
+
+    /// What a check of the whole fleet ends in, and the writes that it has made.
+    async fn checked(scripted: &Scripted, pairs: &[(&str, &str)]) -> (String, String) {
+        let settings = settings(pairs);
+        let clients = Clients::new(scripted.config(), &settings);
+        let invocation =
+            Invocation { clients: &clients, settings: &settings, deadline: deadline() };
+        let selection = Selection::default();
+        let report = invocation.run(Scope::Fleet(&selection), check()).await;
+        let finished = invocation.finish("dependency-check", vec![report.clone()]).await;
+        let end = match &finished {
+            Ok(answer) => format!("started: {}", answer["totals"]["started"]),
+            Err(error) => format!("{}: {}", error.name(), Chain(error)),
+        };
+        let lines = report
+            .pipelines
+            .iter()
+            .map(|line| format!("{} {}; ", line.pipeline.name(), line.verb()));
+        let interrupted =
+            report.interrupted.as_ref().map(|it| format!("{it}; ")).unwrap_or_default();
+        let said = format!("{}{interrupted}{end}", lines.collect::<String>());
+        let requests = scripted.requests();
+        let writes = requests.lines().filter(|it| {
+            !["POST /List", "GET /Get", "POST / AmazonSSM"].iter().any(|read| it.starts_with(read))
+        });
+        // Not the whole report.
+        let writes = writes.map(|it| it.split(['&', '{']).next().unwrap().to_owned());
+        (said, writes.collect::<Vec<_>>().join("\n"))
+    }
+
+    #[tokio::test]
+    async fn given_a_pipeline_that_is_behind_then_a_check_starts_it_and_a_dry_run_does_not() {
+        let (said, writes) = checked(&behind(), &[]).await;
+        assert_eq!(said, "web started; started: 1");
+        assert_eq!(writes, "PUT /StartImagePipelineExecution ");
+        let (said, writes) = checked(&behind(), &[("DRY_RUN", "true")]).await;
+        assert_eq!(said, "web would start; started: 1");
+        assert_eq!(writes, "");
+        let (said, writes) = checked(&behind(), &[("REPORT_TOPIC_ARN", TOPIC)]).await;
+        assert_eq!(said, "web started; started: 1");
+        insta::assert_snapshot!(writes, @"
+        PUT /StartImagePipelineExecution 
+        POST / Action=Publish
+        ");
+    }
+
+    #[tokio::test]
+    async fn given_a_parameter_as_the_parent_then_its_value_is_resolved() {
+        let scripted = cloud("ssm:/golden", "", json!({}).into());
+        assert_eq!(checked(&scripted, &[]).await.0, "web started; started: 1");
+        let denied =
+            cloud("ssm:/golden", "GetParameters", Response::Error(400, "ExpiredTokenException"));
+        insta::assert_snapshot!(checked(&denied, &[]).await.0, @"web failed; Unfinished: 1 not finished: pipeline web failed: failed to get parameters /golden: ExpiredTokenException: as scripted");
+    }
+
+    #[tokio::test]
+    async fn given_a_failing_call_then_the_invocation_says_whether_it_is_to_be_retried() {
+        let mut said = Vec::new();
+        for (call, code) in [
+            ("ListImagePipelines", "ExpiredTokenException"),
+            ("ListImagePipelines", "AccessDeniedException"),
+            ("GetImage?", "ExpiredTokenException"),
+            ("GetImage?", "ResourceNotFoundException"),
+            ("StartImagePipelineExecution", "ResourceInUseException"),
+            ("StartImagePipelineExecution", "ServiceQuotaExceededException"),
+            ("StartImagePipelineExecution", "IdempotentParameterMismatchException"),
+            ("Action=Publish", "AuthorizationError"),
+        ] {
+            let body = format!("<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>");
+            let error = match call {
+                "Action=Publish" => Response::Body(403, body),
+                _ => Response::Error(400, code),
+            };
+            let scripted = cloud(GOLD, call, error);
+            let (one, _) = checked(&scripted, &[("REPORT_TOPIC_ARN", TOPIC)]).await;
+            said.push(format!("{call} {code}: {one}"));
+        }
+        insta::assert_snapshot!(said.join("\n"), @"
+        ListImagePipelines ExpiredTokenException: Unfinished: 1 not finished: check of the whole fleet: failed to list image pipelines of this account: ExpiredTokenException: as scripted
+        ListImagePipelines AccessDeniedException: started: 0
+        GetImage? ExpiredTokenException: web failed; Unfinished: 1 not finished: pipeline web failed: failed to get image arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x: ExpiredTokenException: as scripted
+        GetImage? ResourceNotFoundException: web skipped; started: 0
+        StartImagePipelineExecution ResourceInUseException: web in use; Unfinished: 1 not finished: pipeline web in use: no image yet; parent image gold 1.0.0/2
+        StartImagePipelineExecution ServiceQuotaExceededException: web failed; started: 0
+        StartImagePipelineExecution IdempotentParameterMismatchException: web was started; started: 1
+        Action=Publish AuthorizationError: web started; ReportNotPublished: failed to publish the report to arn:aws:sns:us-east-1:123456789012:reports: AuthorizationError:
+        ");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn given_the_deadline_then_a_check_is_interrupted_and_saves_where_the_next_one_resumes() {
+        let scripted = || cloud(GOLD, "GetImage?", Response::Nothing);
+        let (said, writes) = checked(&scripted(), &[]).await;
+        insta::assert_snapshot!(said, @"stopped before the deadline after 0 of 1 pipelines; web comes next; started: 0");
+        insta::assert_snapshot!(writes, @"POST /tags/arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web");
+        assert_eq!(checked(&scripted(), &[("RESUME_TAG", "false")]).await.1, "");
+        assert_eq!(checked(&scripted(), &[("DRY_RUN", "true")]).await.1, "");
+    }
+
+    fn notification(image: &str) -> Notification {
+        Notification {
+            image: Fixtures::image(image),
+            status: "AVAILABLE".into(),
+            pipeline: None,
+            names_pipeline: true,
+            sent: None,
+            unreadable_pipeline: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn given_a_notification_then_its_children_are_started_or_the_invocation_is_retried() {
+        let mut said = Vec::new();
+        for (image, scripted) in [
+            ("gold/1.0.0/2", behind()),
+            ("silver/1.0.0/2", behind()),
+            ("gold/1.0.0/2", cloud(GOLD, "GetImage?", Response::Nothing)),
+        ] {
+            let settings = settings(&[]);
+            let clients = Clients::new(scripted.config(), &settings);
+            let deadline = deadline();
+            let invocation = Invocation { clients: &clients, settings: &settings, deadline };
+            let trigger = Trigger::Message { sent: None };
+            let cause = Cause { sentence: image.to_owned(), trigger, ..check() };
+            let report = invocation.run(Scope::Image(&notification(image)), cause).await;
+            let finished = invocation.finish("gold-cascade", vec![report.clone()]).await;
+            let lines: Vec<_> = report.pipelines.iter().map(Line::verb).collect();
+            let end = finished.err().map(|error| Chain(&error).to_string());
+            said.push(format!("{lines:?}, ignored: {:?}, {end:?}", report.ignored));
+        }
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        ["started"], ignored: None, None
+        [], ignored: Some("no pipeline of this account and Region is built on it"), None
+        ["deferred"], ignored: None, Some("1 not finished: pipeline web deferred: was not reached before the deadline")
+        "#);
+    }
+
+    #[tokio::test]
+    async fn given_an_event_of_eventbridge_then_the_image_names_its_pipeline() {
+        let scripted = behind();
+        let settings = settings(&[]);
+        let clients = Clients::new(scripted.config(), &settings);
+        let invocation =
+            Invocation { clients: &clients, settings: &settings, deadline: deadline() };
+        let event = Notification { names_pipeline: false, ..notification("silver/1.0.0/2") };
+        invocation.assess(Scope::Image(&event)).await.unwrap();
+        assert!(scripted.requests().contains("GET /GetImage"), "{}", scripted.requests());
+        let gone = cloud(GOLD, "GetImage?", Response::Error(404, "ResourceNotFoundException"));
+        let clients = Clients::new(gone.config(), &settings);
+        let invocation = Invocation { clients: &clients, ..invocation };
+        let assessment = invocation.assess(Scope::Image(&event)).await.unwrap();
+        assert!(assessment.plan.steps.is_empty(), "its pipeline waits for nothing");
+        let denied = cloud(GOLD, "GetImage?", Response::Error(400, "ExpiredTokenException"));
+        let clients = Clients::new(denied.config(), &settings);
+        let invocation = Invocation { clients: &clients, ..invocation };
+        invocation.assess(Scope::Image(&event)).await.unwrap_err();
+    }
+
+    #[test]
+    fn given_a_step_then_its_outcome_is_what_became_of_its_start() {
+        let web = Fixtures::pipeline_arn("web");
+        let mut starts = Starts::from([(web.clone(), Ok(Started::InUse))]);
+        assert_eq!(outcome(false, &web, Some(&mut starts)), Outcome::None);
+        assert_eq!(outcome(false, &web, None), Outcome::None);
+        assert_eq!(outcome(true, &web, None), Outcome::WouldStart);
+        assert_eq!(outcome(true, &web, Some(&mut starts)), Outcome::InUse);
+        assert_eq!(outcome(true, &web, Some(&mut starts)), Outcome::Deferred);
+    }
+}

@@ -10,6 +10,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::foreign_text::is_deceptive;
 
+#[cfg(test)]
+pub(crate) mod collected;
+
 /// Logs one JSON object per line to standard output, from `level` on. Lambda's runtime is silenced,
 /// because it logs every failure a second time.
 pub fn log_from(level: Level) {
@@ -56,5 +59,20 @@ mod tests {
         Plain(&mut written).write_all(line.as_bytes()).unwrap();
         let written = String::from_utf8(written).unwrap();
         assert_eq!(written, "{\"message\":\"gold is EVIL  größer\"}\n");
+    }
+
+    #[test]
+    fn given_lines_without_foreign_text_then_they_are_written_as_they_are() {
+        let mut written = Vec::new();
+        let mut plain = Plain(io::BufWriter::new(&mut written));
+        // Bytes that are no text pass, too: nothing in them breaks a line.
+        let line = b"{\"a\":1}\n\xff{}\n";
+        assert_eq!(plain.write(line).unwrap(), line.len());
+        plain.flush().unwrap();
+        assert_eq!(plain.0.buffer().len(), 0, "it was flushed");
+        let foreign = "a\u{2028}b\n";
+        assert_eq!(plain.write(foreign.as_bytes()).unwrap(), foreign.len());
+        drop(plain);
+        assert_eq!(written, [&line[..], b"a b\n"].concat());
     }
 }

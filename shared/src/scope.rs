@@ -189,4 +189,35 @@ mod tests {
         let selection = Selection::default();
         assert!(Scope::Fleet(&selection).notification().is_none());
     }
+
+    #[test]
+    fn given_a_pattern_then_its_parts_are_found_in_their_order() {
+        for (pattern, name, is_match) in [
+            ("a*b*c", "a-b-c", true),
+            ("a*b*c", "a-c-b", false),
+            ("a*bb*c", "abbc", true),
+            ("a*bb*c", "abc", false),
+            ("*a*a*", "aa", true),
+            ("*a*a*", "a", false),
+            ("ab*b", "ab", false),
+            ("a", "ab", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(matches(pattern, name), is_match, "{pattern} {name}");
+        }
+        let arn = Fixtures::pipeline_arn("web");
+        assert!(!selects(&[&arn.to_string()], "java"));
+        let selection = Selection::parse(&[arn.to_string()]).unwrap();
+        assert_eq!(selection.to_string(), arn.to_string());
+    }
+
+    #[test]
+    fn given_no_pipeline_in_scope_then_the_reason_is_the_scopes() {
+        let message = r#"{"arn":"arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/3","state":{"status":"AVAILABLE"}}"#;
+        let notification = Notification::parse(message).unwrap();
+        let scope = Scope::Image(&notification);
+        assert_eq!(scope.notification(), Some(&notification));
+        assert_eq!(scope.why_empty(), "no pipeline of this account and Region is built on it");
+        assert_eq!(Scope::Fleet(&Selection::default()).why_empty(), "there is no such pipeline");
+    }
 }

@@ -259,4 +259,31 @@ mod tests {
         assert!(from(&[("AWS_ACCESS_KEY_ID", "AKIA")]).unwrap().has_credentials);
         assert!(!from(&[("AWS_ACCESS_KEY_ID", " ")]).unwrap().has_credentials);
     }
+
+    #[test]
+    fn given_values_at_the_edges_then_the_last_good_one_is_taken() {
+        for (name, good, bad) in [
+            ("FAILED_BUILD_TRIES", "1", "0"),
+            ("FAILED_BUILD_TRIES", "10", "11"),
+            ("FAILED_BUILD_PAUSE", "0s", "-1s"),
+            ("FAILED_BUILD_RETRY", "1h", "59m"),
+            ("CALLS_PER_SECOND", "1000", "1001"),
+            ("CALLS_PER_SECOND", "1", "-1"),
+            ("LOG_LEVEL", "trace", "0"),
+        ] {
+            assert!(from(&[(name, good)]).is_ok(), "{name} {good}");
+            assert!(from(&[(name, bad)]).is_err(), "{name} {bad}");
+        }
+        let defaults = from(&[]).unwrap();
+        assert!(defaults.resume_tag);
+        assert_eq!(defaults.log_level, tracing::Level::INFO);
+        assert_eq!(defaults.check_period, check_schedule::USUAL);
+        assert!(!defaults.has_credentials);
+        let retry = from(&[("FAILED_BUILD_RETRY", "24h")]).unwrap().retry;
+        assert_eq!(retry.retry, Some(SignedDuration::from_hours(24)));
+        for partition in ["aws", "aws-cn"] {
+            let topic = format!("arn:{partition}:sns:us-east-1:123456789012:gold");
+            assert_eq!(from(&[("GOLD_TOPIC_ARN", &topic)]).unwrap().gold_topic, Some(topic));
+        }
+    }
 }

@@ -61,3 +61,23 @@ pub async fn handle(invocation: Invocation<'_>, event: Value) -> Result<Value, H
     let report = invocation.run(Scope::Fleet(&selection), cause).await;
     Ok(invocation.finish(FUNCTION, vec![report]).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use image_cascade::report::Unfinished;
+
+    use super::*;
+
+    #[test]
+    fn given_an_error_then_lambda_is_told_its_name_and_its_causes() {
+        let told = |error: HandleError| {
+            let Diagnostic { error_type, error_message } = error.into();
+            format!("{error_type}: {error_message}")
+        };
+        let event = HandleError::Event("the event is `x`".to_owned());
+        assert_eq!(told(event), "UnknownEvent: the event is `x`");
+        let unfinished = Unfinished { problems: vec!["web in use".to_owned()] };
+        let finish = HandleError::Finish(unfinished.into());
+        assert_eq!(told(finish), "Unfinished: 1 not finished: web in use");
+    }
+}

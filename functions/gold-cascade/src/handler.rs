@@ -58,3 +58,25 @@ pub async fn handle(invocation: Invocation<'_>, event: Value) -> Result<Value, H
     }
     Ok(invocation.finish(FUNCTION, reports).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use image_cascade::report::Unfinished;
+
+    use super::*;
+
+    #[test]
+    fn given_an_error_then_lambda_is_told_its_name_and_its_causes() {
+        let told = |error: HandleError| {
+            let Diagnostic { error_type, error_message } = error.into();
+            format!("{error_type}: {error_message}")
+        };
+        let problem = serde_json::from_str::<Value>("x").unwrap_err();
+        let said = told(HandleError::NotSns(problem));
+        assert!(said.starts_with("NotAnSnsEvent: the event is neither"), "{said}");
+        assert!(said.ends_with("expected value at line 1 column 1"), "{said}");
+        let unfinished = Unfinished { problems: vec!["web in use".to_owned()] };
+        let finish = HandleError::Finish(unfinished.into());
+        assert_eq!(told(finish), "Unfinished: 1 not finished: web in use");
+    }
+}

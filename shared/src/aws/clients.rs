@@ -100,3 +100,82 @@ async fn sdk_config(settings: &Settings) -> SdkConfig {
     }
     loader.load().await
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::aws::image_builder::{ImageBuilder as _, PageRequest};
+    use crate::aws::scripted::{Response, Scripted};
+    use crate::error::ErrorKind;
+
+    fn settings() -> Settings {
+        Settings::from_lookup(|_| None).unwrap()
+    }
+
+    #[tokio::test]
+    async fn given_a_report_then_it_is_published_with_a_text_for_each_protocol() {
+        let response = r#"<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>"#;
+        let scripted = Scripted::by(|_| Response::Body(200, response.to_owned()));
+        let clients = Clients::new(scripted.config(), &settings());
+        let topic = "arn:aws:sns:us-east-1:123456789012:reports";
+        clients.publish(topic, "Subject".to_owned(), "{}".to_owned()).await.unwrap();
+        insta::assert_snapshot!(scripted.requests(), @"POST / Action=Publish&Version=2010-03-31&TopicArn=arn%3Aaws%3Asns%3Aus-east-1%3A123456789012%3Areports&Message=%7B%7D&Subject=Subject&MessageStructure=json");
+        assert_eq!(clients.region(), Some("us-east-1"));
+    }
+
+    #[tokio::test]
+    async fn given_a_topic_that_may_not_be_used_then_the_error_names_it() {
+        let response =
+            "<ErrorResponse><Error><Code>AuthorizationError</Code></Error></ErrorResponse>";
+        let scripted = Scripted::by(|_| Response::Body(403, response.to_owned()));
+        let clients = Clients::new(scripted.config(), &settings());
+        let error = clients.publish("topic", "Subject".to_owned(), "{}".to_owned()).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Forbidden);
+        assert_eq!(error.to_string(), "failed to publish the report to topic");
+    }
+
+    #[tokio::test]
+    async fn given_several_reads_then_each_service_has_one_client() {
+        let scripted = Scripted::by(|_| json!({}).into());
+        let clients = Clients::new(scripted.config(), &settings());
+        let names = BTreeSet::from([ParameterName::from("/golden")]);
+        for _ in 0..2 {
+            assert_eq!(clients.parameters(&names).await.unwrap().len(), 1);
+            clients.image_builder.pipelines(PageRequest::default()).await.unwrap();
+        }
+        assert_eq!(scripted.requests().lines().count(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn given_the_setting_of_calls_a_second_then_image_builders_client_keeps_to_it() {
+        let scripted = Scripted::by(|_| json!({}).into());
+        let mut settings = settings();
+        settings.calls_per_second = Some(1);
+        let clients = Clients::new(scripted.config(), &settings);
+        let began = tokio::time::Instant::now();
+        for _ in 0..3 {
+            clients.image_builder.pipelines(PageRequest::default()).await.unwrap();
+        }
+        assert_eq!(began.elapsed().as_secs(), 2);
+    }
+
+    #[tokio::test]
+    async fn given_credentials_in_the_environment_then_no_other_provider_is_built() {
+        for has_credentials in [false, true] {
+            let config = sdk_config(&Settings { has_credentials, ..settings() }).await;
+            let provider = format!("{:?}", config.credentials_provider());
+            let is_environment = provider.contains("EnvironmentVariableCredentialsProvider");
+            assert_eq!(
+                is_environment && !provider.contains("Chain"),
+                has_credentials,
+                "{provider}"
+            );
+            let timeouts = config.timeout_config().unwrap();
+            assert_eq!(timeouts.read_timeout(), Some(RESPONSE_TIMEOUT));
+            assert!(config.http_client().is_some());
+        }
+    }
+}

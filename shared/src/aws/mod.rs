@@ -6,6 +6,8 @@ mod parameter_store;
 mod rate_limited;
 mod rate_limiter;
 mod request_error;
+#[cfg(test)]
+pub(crate) mod scripted;
 mod service_config;
 
 pub use clients::Clients;

@@ -106,3 +106,143 @@ fn lookup(name: &ParameterName, parameter: &types::Parameter) -> ParameterLookup
         Err(problem) => ParameterLookup::Unresolved(problem),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::aws::scripted::{Response, Scripted};
+    use crate::error::ErrorKind;
+
+    fn names(names: &[&str]) -> BTreeSet<ParameterName> {
+        names.iter().map(|name| ParameterName::from(*name)).collect()
+    }
+
+    /// A parameter as the service shows it.
+    fn shown(name: &str, selector: &str, ami: &str) -> Value {
+        json!({
+            "Name": name, "ARN": format!("arn:aws:ssm:us-east-1:123456789012:parameter{name}"),
+            "Selector": selector, "Value": ami, "LastModifiedDate": 1_000.5,
+        })
+    }
+
+    fn said(parameters: &Parameters) -> String {
+        let of_one = |(name, lookup): (&ParameterName, &ParameterLookup)| match lookup {
+            ParameterLookup::Found(Parameter { name: it, value, modified }) => {
+                assert_eq!(name, it);
+                let modified = modified.map(|it| it.as_millisecond());
+                format!("{name}: {value:?}, {modified:?}")
+            }
+            ParameterLookup::Unresolved(problem) => format!("{name}: {problem}"),
+        };
+        parameters.iter().map(of_one).collect::<Vec<_>>().join("\n")
+    }
+
+    #[tokio::test]
+    async fn given_names_that_begin_the_same_then_each_has_its_own_value() {
+        let arm = shown("/golden/ami-arm", "", "ami-0000000a");
+        let plain = shown("/golden/ami", "", "ami-0000000b");
+        for (parameters, requested) in [
+            (json!([arm]), &["/golden/ami"][..]),
+            (json!([plain]), &["/golden/ami-arm"]),
+            (json!([arm, plain]), &["/golden/ami", "/golden/ami-arm"]),
+            (json!([plain, arm]), &["/golden/ami", "/golden/ami-arm"]),
+        ] {
+            let client =
+                client(&Scripted::in_order([json!({ "Parameters": parameters })]).config());
+            let found = said(&read(&client, &names(requested)).await.unwrap());
+            let expected: Vec<String> = requested
+                .iter()
+                .map(|name| match (requested.len(), *name) {
+                    (1, name) => format!("{name}: there is no such parameter"),
+                    (_, "/golden/ami") => {
+                        "/golden/ami: Ami(\"ami-0000000b\"), Some(1000500)".to_owned()
+                    }
+                    (_, name) => format!("{name}: Ami(\"ami-0000000a\"), Some(1000500)"),
+                })
+                .collect();
+            assert_eq!(found, expected.join("\n"));
+        }
+    }
+
+    #[tokio::test]
+    async fn given_versions_labels_and_arns_then_each_answers_for_itself() {
+        let scripted = Scripted::in_order([
+            json!({ "Parameters": [shown("/golden", "", "ami-0000000c")] }),
+            json!({ "Parameters": [
+                shown("/golden", ":3", "ami-00000003"),
+                shown("/golden", ":stable", "ami-0000000d"),
+                shown("/golden", "", "not an AMI"),
+                { "Name": "/empty" },
+            ] }),
+        ]);
+        let arn = "arn:aws:ssm:us-east-1:123456789012:parameter/golden";
+        let requested =
+            names(&["/golden", "/golden:3", "/golden:stable", "/golden:4", "/empty", arn]);
+        let found = read(&client(&scripted.config()), &requested).await.unwrap();
+        insta::assert_snapshot!(said(&found), @r#"
+        /empty: it is empty, and neither an AMI id nor an image's ARN
+        /golden: it holds a text (10 characters), and neither an AMI id nor an image's ARN
+        /golden:3: Ami("ami-00000003"), Some(1000500)
+        /golden:4: there is no such parameter
+        /golden:stable: Ami("ami-0000000d"), Some(1000500)
+        arn:aws:ssm:us-east-1:123456789012:parameter/golden: Ami("ami-0000000c"), Some(1000500)
+        "#);
+        insta::assert_snapshot!(scripted.requests(), @r#"
+        POST / AmazonSSM.GetParameters {"Names":["arn:aws:ssm:us-east-1:123456789012:parameter/golden"]}
+        POST / AmazonSSM.GetParameters {"Names":["/empty","/golden","/golden:3","/golden:4","/golden:stable"]}
+        "#);
+    }
+
+    #[tokio::test]
+    async fn given_more_than_ten_names_then_each_request_has_at_most_ten() {
+        let scripted = Scripted::by(|_| json!({}).into());
+        let many: BTreeSet<_> =
+            (10..33).map(|number| ParameterName::from(&*format!("/p{number}"))).collect();
+        let found = read(&client(&scripted.config()), &many).await.unwrap();
+        assert_eq!(found.len(), 23);
+        let counts: Vec<usize> =
+            scripted.requests().lines().map(|it| it.matches("\"/p").count()).collect();
+        assert_eq!(counts, [10, 10, 3]);
+    }
+
+    #[tokio::test]
+    async fn given_a_refused_request_then_each_parameter_is_requested_alone() {
+        let scripted = Scripted::by(|request| {
+            if request.contains("/secret") {
+                return Response::Error(400, "AccessDeniedException");
+            }
+            json!({ "Parameters": [shown("/golden", "", "ami-0000000c")] }).into()
+        });
+        let found = read(&client(&scripted.config()), &names(&["/golden", "/secret"])).await;
+        insta::assert_snapshot!(said(&found.unwrap()), @r#"
+        /golden: Ami("ami-0000000c"), Some(1000500)
+        /secret: failed to get parameters /secret: AccessDeniedException: as scripted
+        "#);
+        insta::assert_snapshot!(scripted.requests(), @r#"
+        POST / AmazonSSM.GetParameters {"Names":["/golden","/secret"]}
+        POST / AmazonSSM.GetParameters {"Names":["/golden"]}
+        POST / AmazonSSM.GetParameters {"Names":["/secret"]}
+        "#);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn given_a_failing_service_then_no_parameter_is_read() {
+        let scripted = Scripted::by(|_| Response::Error(400, "ThrottlingException"));
+        let error = read(&client(&scripted.config()), &names(&["/golden", "/other"])).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Throttled);
+        assert_eq!(error.to_string(), "failed to get parameters /golden, /other");
+        let attempts = scripted.requests().lines().count();
+        assert_eq!(attempts, 6, "a throttled call counts as an attempt");
+
+        // What fails for one name alone fails all, too: it says nothing about that name.
+        let scripted = Scripted::by(|request| match request.contains("/golden\",\"/other") {
+            true => Response::Error(400, "ValidationException"),
+            false => Response::Error(403, "ExpiredTokenException"),
+        });
+        let error = read(&client(&scripted.config()), &names(&["/golden", "/other"])).await;
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Unknown);
+    }
+}

@@ -185,9 +185,15 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_imagebuilder::config::retry::RetryConfig;
+    use aws_sdk_imagebuilder::{Client, Config};
+    use aws_smithy_runtime_api::shared::IntoShared as _;
     use aws_smithy_types::body::SdkBody;
+    use aws_smithy_types::error::display::DisplayErrorContext;
+    use serde_json::json;
 
     use super::*;
+    use crate::aws::scripted::{Response, Scripted};
 
     #[test]
     fn given_a_throttle_then_its_status_or_its_code_in_header_or_body_says_so() {
@@ -206,5 +212,100 @@ mod tests {
         assert!(!answer(400, Some("InvalidRequestException"), "{}"));
         assert!(!answer(500, None, "not JSON"));
         assert!(!answer(200, Some("ThrottlingException"), ""));
+    }
+
+    /// A client with its own rate limit on what is scripted.
+    fn limited(
+        scripted: &Scripted,
+        calls_per_second: Option<u32>,
+        throttled_for: Duration,
+    ) -> Client {
+        let inner = scripted.clone().into_shared();
+        let limited = RateLimited::new(inner, calls_per_second, throttled_for);
+        let retries = RetryConfig::disabled();
+        let config = Config::from(&scripted.config());
+        Client::from_conf(config.to_builder().http_client(limited).retry_config(retries).build())
+    }
+
+    async fn call(client: &Client) -> Result<(), String> {
+        let called = client.list_image_pipelines().send().await;
+        called.map(drop).map_err(|error| DisplayErrorContext(&error).to_string())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn given_the_rate_then_a_second_of_calls_is_sent_at_once_and_the_others_wait() {
+        let scripted = Scripted::by(|_| json!({}).into());
+        let client = limited(&scripted, Some(2), Duration::ZERO);
+        let began = Instant::now();
+        let mut at = Vec::new();
+        for _ in 0..6 {
+            call(&client).await.unwrap();
+            at.push(began.elapsed().as_millis());
+        }
+        assert_eq!(at[..3], [0, 0, 500]);
+        assert!(at[5] >= 1_500, "{at:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn given_a_throttled_call_then_it_is_repeated_until_its_time_is_over() {
+        let mut throttles = 3;
+        let scripted = Scripted::by(move |_| {
+            let is_throttled = throttles > 0;
+            throttles -= i32::from(is_throttled);
+            if is_throttled { Response::Error(429, "TooMany") } else { json!({}).into() }
+        });
+        call(&limited(&scripted, None, Duration::from_mins(1))).await.unwrap();
+        assert_eq!(scripted.requests().lines().count(), 4);
+
+        let scripted = Scripted::by(|_| Response::Error(400, "ThrottlingException"));
+        let began = Instant::now();
+        let error = call(&limited(&scripted, None, Duration::from_secs(30))).await.unwrap_err();
+        assert!(error.contains("ThrottlingException"), "{error}");
+        assert!((30..=32).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+
+        let scripted = Scripted::by(|_| Response::Error(429, "TooMany"));
+        call(&limited(&scripted, None, Duration::ZERO)).await.unwrap_err();
+        assert_eq!(scripted.requests().lines().count(), 1, "the SDK retries, if it does");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn given_no_response_then_the_call_ends_as_a_timeout() {
+        let scripted = Scripted::in_order([Response::Nothing, Response::Reset]);
+        let client = limited(&scripted, None, Duration::from_mins(1));
+        let began = Instant::now();
+        let error = call(&client).await.unwrap_err();
+        assert_eq!(began.elapsed().as_secs(), RESPONSE_TIMEOUT.as_secs());
+        assert!(error.contains("timeout"), "{error}");
+        let error = call(&client).await.unwrap_err();
+        assert!(error.contains("connection reset"), "{error}");
+    }
+
+    #[test]
+    fn given_a_client_that_describes_itself_then_the_description_is_passed_on() {
+        #[derive(Debug)]
+        struct Described;
+        impl HttpClient for Described {
+            fn http_connector(
+                &self,
+                _: &HttpConnectorSettings,
+                _: &RuntimeComponents,
+            ) -> SharedHttpConnector {
+                unreachable!("no call is made")
+            }
+            fn validate_base_client_config(
+                &self,
+                _: &RuntimeComponentsBuilder,
+                _: &ConfigBag,
+            ) -> Result<(), BoxError> {
+                Err("not valid".into())
+            }
+            fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+                Some(ConnectorMetadata::new("described", None))
+            }
+        }
+        let limited = RateLimited::new(Described.into_shared(), None, Duration::ZERO);
+        assert_eq!(limited.connector_metadata().unwrap().name(), "described");
+        let components = RuntimeComponentsBuilder::new("test");
+        assert!(limited.validate_base_client_config(&components, &ConfigBag::base()).is_err());
     }
 }

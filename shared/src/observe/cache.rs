@@ -129,3 +129,69 @@ impl<K: Ord + Clone, V: Clone> SingleFlight<K, V> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::future::join;
+
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::observe::fixtures::World;
+
+    #[tokio::test(start_paused = true)]
+    async fn given_requests_at_once_or_again_then_one_call_answers_all() {
+        let mut world = World::web_on_gold();
+        world.image_builder.takes = Duration::from_secs(1);
+        let cache = RequestCache::of(&world.image_builder);
+        let reference = world.fleet().members().next().unwrap().reference().unwrap().clone();
+        let (one, two) = join(cache.image(&reference), cache.image(&reference)).await;
+        let arn = one.unwrap().arn.clone();
+        assert_eq!(two.unwrap().arn, arn);
+        // A pattern's image is known by its own ARN, too.
+        cache.image(&arn.clone().into()).await.unwrap();
+        for _ in 0..2 {
+            cache.last_workflow_end(&arn).await.unwrap();
+            cache.newer_images(arn.family(), "GOLD", arn.build()).await.unwrap();
+            let recipe = &world.image_builder.recipes[0].arn;
+            assert_eq!(cache.components_of(recipe).await.unwrap().len(), 1);
+            let component = &world.image_builder.components[0].arn;
+            cache.component(&component.family().newest()).await.unwrap();
+            let newer = cache.newer_components(component.family(), "Agent", component.build());
+            newer.await.unwrap();
+        }
+        insta::assert_snapshot!(world.calls(), @"
+        image gold x.x.x
+        last_workflow_end gold 1.0.0/1
+        newer_images GOLD 1.0.0/1
+        components_of web 1.0.0
+        component agent x.x.x
+        newer_components Agent 1.0.0/1
+        ");
+    }
+
+    #[tokio::test]
+    async fn given_a_pinned_image_that_was_read_then_a_pattern_is_still_requested() {
+        let world = World::web_on_gold().image("gold/1.0.0/2", "AVAILABLE", 0);
+        let cache = RequestCache::of(&world.image_builder);
+        let older = &world.image_builder.images[0].arn;
+        assert_eq!(cache.image(&older.clone().into()).await.unwrap().arn, *older);
+        let newest = cache.image(&older.family().newest()).await.unwrap();
+        assert_eq!(newest.arn, world.image_builder.images[1].arn);
+        assert_eq!(cache.image(&older.clone().into()).await.unwrap().arn, *older);
+        assert_eq!(world.image_builder.count("image "), 2);
+    }
+
+    #[tokio::test]
+    async fn given_an_error_then_it_is_the_response_for_all() {
+        let mut world = World::web_on_gold();
+        world.image_builder.fail("image gold", ErrorKind::Throttled);
+        let cache = RequestCache::of(&world.image_builder);
+        let reference = world.image_builder.images[0].arn.family().newest();
+        for _ in 0..2 {
+            assert_eq!(cache.image(&reference).await.unwrap_err().kind(), ErrorKind::Throttled);
+        }
+        assert_eq!(world.image_builder.count("image "), 1);
+    }
+}

@@ -63,3 +63,49 @@ pub(super) fn announced(scope: Scope<'_>) -> Option<&ImageArn> {
     let notification = scope.notification()?;
     (notification.status == ImageStatus::Available).then_some(&notification.image)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::decide::fixtures::Fixtures;
+    use crate::observe::fixtures::{HOUR, World, at, everything, notification};
+    use crate::scope::{Scope, Selection};
+
+    #[tokio::test]
+    async fn given_a_scope_then_it_says_how_much_is_read() {
+        let selection = Selection::parse(&["web".to_owned()]).unwrap();
+        let announced = notification("gold/1.0.0/1", "AVAILABLE");
+        for (scope, reads) in [
+            (everything(), (true, true)),
+            (Scope::Fleet(&selection), (true, false)),
+            (Scope::Image(&announced), (false, false)),
+        ] {
+            let world = World::web_on_gold();
+            let said = world.on(scope, "web", async |context, _| {
+                assert_eq!(context.latest_images().await.is_some(), context.reads_whole_fleet());
+                (context.reads_everything(), context.reads_whole_fleet())
+            });
+            assert_eq!(said.await, reads);
+        }
+    }
+
+    #[tokio::test]
+    async fn given_a_notification_then_its_time_is_neither_before_the_build_nor_after_now() {
+        let announced_at = async |sent: Option<i64>, image: &str, created: Option<i64>| {
+            let world = World::web_on_gold();
+            let mut announced = notification("gold/1.0.0/1", "AVAILABLE");
+            announced.sent = sent.and_then(|hour| at(hour * HOUR));
+            let read = world.on(Scope::Image(&announced), "web", async |context, plan| {
+                let mut built = Fixtures::built(plan.member, image, "ami-1");
+                built.created = created.and_then(|hour| at(hour * HOUR));
+                context.announced_at(&built).map(|it| it.as_second() / HOUR)
+            });
+            read.await
+        };
+        assert_eq!(announced_at(Some(10), "gold/1.0.0/1", Some(5)).await, Some(10));
+        assert_eq!(announced_at(Some(3), "gold/1.0.0/1", Some(5)).await, Some(5));
+        assert_eq!(announced_at(Some(3), "gold/1.0.0/1", None).await, Some(3));
+        assert_eq!(announced_at(Some(200), "gold/1.0.0/1", Some(5)).await, Some(100));
+        assert_eq!(announced_at(None, "gold/1.0.0/1", Some(5)).await, None);
+        assert_eq!(announced_at(Some(10), "gold/1.0.0/2", Some(5)).await, None);
+    }
+}

@@ -74,3 +74,79 @@ async fn newest_image(
         || counts_as_output_of(&image, plan.member);
     (is_output && image.status.phase() == BuildPhase::Succeeded).then_some(image)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+    use crate::error::ErrorKind;
+    use crate::observe::fixtures::{HOUR, World, everything, notification};
+    use crate::observe::resolve::parent;
+    use crate::scope::{Scope, Selection};
+
+    async fn is_seen(world: &World, scope: Scope<'_>) -> bool {
+        world
+            .on(scope, "web", async |context, plan| {
+                let parent = parent(context, plan).await.unwrap();
+                fast_path(context, plan, parent.as_ref()).await.is_some()
+            })
+            .await
+    }
+
+    fn current() -> World {
+        World::web_on_gold().build("web/1.0.0/1", "AVAILABLE", "image/gold/1.0.0/1", 2 * HOUR)
+    }
+
+    #[tokio::test]
+    async fn given_a_current_pipeline_then_few_calls_show_it() {
+        let world = current();
+        assert!(is_seen(&world, everything()).await);
+        assert_eq!(world.image_builder.count("images_of"), 0);
+        let selection = Selection::parse(&["web".to_owned()]).unwrap();
+        assert!(!is_seen(&current(), Scope::Fleet(&selection)).await, "a list for each is cheaper");
+    }
+
+    #[tokio::test]
+    async fn given_anything_that_few_calls_do_not_show_then_nothing_is_said() {
+        let seen = async |world: World| is_seen(&world, everything()).await;
+        assert!(!seen(current().last(|it| it.components_complete = false)).await);
+        assert!(!seen(current().last(|it| it.components.clear())).await);
+        assert!(!seen(current().last(|it| it.recipe = None)).await);
+        assert!(!seen(current().last(|it| it.status = "FAILED".into())).await);
+        assert!(!seen(current().component("agent/1.0.0/2", HOUR)).await, "a newer component");
+        assert!(!seen(current().image("gold/1.0.0/2", "AVAILABLE", HOUR)).await, "a newer parent");
+        let build = current().build("web/1.0.0/2", "BUILDING", "image/gold/1.0.0/1", 3 * HOUR);
+        assert!(!seen(build).await, "a running build");
+        for call in ["all_images", "image web", "component agent"] {
+            let mut world = current();
+            world.image_builder.fail(call, ErrorKind::Throttled);
+            assert!(!seen(world).await, "{call}");
+        }
+    }
+
+    #[tokio::test]
+    async fn given_the_notification_of_a_pipelines_own_build_then_that_image_is_read_alone() {
+        let announced = notification("web/1.0.0/1", "AVAILABLE");
+        let scope = Scope::Image(&announced);
+        let world = current().last(|it| it.components.clear());
+        assert!(is_seen(&world, scope).await);
+        assert_eq!(world.calls(), "image gold x.x.x\nimage web 1.0.0/1");
+        let foreign = current().last(|it| it.pipeline = Some(Fixtures::pipeline_arn("other")));
+        assert!(!is_seen(&foreign, scope).await);
+        let without = current().last(|it| it.pipeline = None);
+        assert!(is_seen(&without, scope).await, "an image of CreateImage by the same recipe");
+        let failed = current().last(|it| it.status = "FAILED".into());
+        assert!(!is_seen(&failed, scope).await);
+    }
+
+    #[tokio::test]
+    async fn given_a_child_that_resolves_the_announced_image_then_its_response_is_shared() {
+        let fixtures =
+            Fixtures::new().pipeline("web", "image/gold/x.x.x").pipeline("app", "image/web/x.x.x");
+        let mut world = World::of(fixtures).image("gold/1.0.0/1", "AVAILABLE", HOUR);
+        world = world.build("web/1.0.0/1", "AVAILABLE", "image/gold/1.0.0/1", 2 * HOUR);
+        let announced = notification("web/1.0.0/1", "AVAILABLE");
+        assert!(is_seen(&world, Scope::Image(&announced)).await);
+        assert_eq!(world.calls(), "image gold x.x.x\nimage web x.x.x");
+    }
+}

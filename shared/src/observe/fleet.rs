@@ -303,6 +303,11 @@ fn matching_references(exact: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::image_builder::in_memory::InMemory;
+    use crate::decide::fixtures::Fixtures;
+    use crate::error::ErrorKind;
+    use crate::model::parameter::ParameterName;
+    use crate::observe::fixtures::{HOUR, World, everything, notification};
 
     #[test]
     fn given_a_version_then_every_form_that_selects_it_is_a_filter_value() {
@@ -315,5 +320,208 @@ mod tests {
                 "arn:image/gold/x.x.x"
             ]
         );
+    }
+
+    async fn read(world: &World, scope: Scope<'_>) -> Result<String, RequestError> {
+        let fleet = fleet(&RequestCache::of(&world.image_builder), scope).await?;
+        let members = fleet.members().map(|member| {
+            let recipe = member.recipe.as_ref().map(|it| it.arn.version().to_string());
+            format!("{} {}", member.pipeline.arn.name(), recipe.unwrap_or("?".to_owned()))
+        });
+        Ok(members.collect::<Vec<_>>().join(", "))
+    }
+
+    /// A fleet of more than one page.
+    fn large(fixtures: Fixtures) -> World {
+        let mut world = World::of(fixtures);
+        world.image_builder.page_size = Some(1);
+        world.image("gold/1.2.0/1", "AVAILABLE", HOUR)
+    }
+
+    fn family() -> Fixtures {
+        Fixtures::new()
+            .pipeline("app", "image/web/x.x.x")
+            .pipeline("gold", "image/base/x.x.x")
+            .pipeline("other", "image/silver/x.x.x")
+            .pipeline("web", "image/gold/1.x.x")
+    }
+
+    #[tokio::test]
+    async fn given_short_and_empty_pages_then_a_check_reads_every_list_to_its_end() {
+        let mut world = large(family());
+        world.image_builder.empty_pages = true;
+        let said = read(&world, everything()).await.unwrap();
+        assert_eq!(said, "app 1.0.0, gold 1.0.0, other 1.0.0, web 1.0.0");
+        assert_eq!(world.image_builder.count("pipelines all"), 8);
+        assert_eq!(world.image_builder.count("own recipes all"), 8, "and no list of containers");
+        assert_eq!(world.image_builder.count("shared recipes"), 0);
+    }
+
+    #[tokio::test]
+    async fn given_recipes_that_other_lists_show_then_these_are_read_as_well() {
+        let read_with = async |recipe: &str| {
+            let (mut pipelines, mut recipes) = family().lists();
+            recipes[3].arn = recipe.parse().unwrap();
+            pipelines[3].recipe = recipes[3].arn.clone();
+            let mut world = World::of(Fixtures::new());
+            world.image_builder = InMemory::of(pipelines, recipes);
+            assert!(read(&world, everything()).await.unwrap().ends_with("web 1.0.0"), "{recipe}");
+            world.calls()
+        };
+        let arn = |rest: &str| format!("arn:aws:imagebuilder:us-east-1:{rest}/web/1.0.0");
+        insta::assert_snapshot!(read_with(&arn("123456789012:container-recipe")).await, @"
+        pipelines all
+        own recipes all
+        own recipes all
+        ");
+        insta::assert_snapshot!(read_with(&arn("210987654321:image-recipe")).await, @"
+        pipelines all
+        own recipes all
+        shared recipes all
+        ");
+        insta::assert_snapshot!(read_with(&arn("210987654321:container-recipe")).await, @"
+        pipelines all
+        own recipes all
+        shared recipes all
+        ");
+    }
+
+    #[tokio::test]
+    async fn given_a_small_fleet_then_a_notification_reads_all_of_it() {
+        let world = World::of(family());
+        let announced = notification("gold/1.2.0/1", "AVAILABLE");
+        let said = read(&world, Scope::Image(&announced)).await.unwrap();
+        assert_eq!(said, "app 1.0.0, gold 1.0.0, other 1.0.0, web 1.0.0");
+        assert_eq!(world.calls(), "pipelines all\nown recipes all");
+    }
+
+    #[tokio::test]
+    async fn given_a_large_fleet_then_a_notification_reads_what_its_image_concerns() {
+        let world = large(family());
+        let announced = notification("gold/1.2.0/1", "AVAILABLE");
+        let said = read(&world, Scope::Image(&announced)).await;
+        insta::assert_snapshot!(said.unwrap(), @"gold 1.0.0, web 1.0.0");
+        insta::assert_snapshot!(world.calls(), @"
+        pipelines all
+        own recipes all
+        image gold 1.2.0/1
+        own recipes name=GOLD
+        own recipes name=GOLD
+        pipelines imageRecipeArn=arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/gold/1.0.0,arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/gold/1.0.x,arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/gold/1.x.x,arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/gold/x.x.x
+        image base x.x.x
+        own recipes parentImage=arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.2.0,arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.2.x,arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.x.x,arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x,arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.2.0/1
+        own recipes parentImage=arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.2.0,arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.2.x,arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.x.x,arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x,arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.2.0/1
+        shared recipes parentImage=arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.2.0,arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.2.x,arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.x.x,arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x,arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.2.0/1
+        shared recipes parentImage=arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.2.0,arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.2.x,arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.x.x,arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x,arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.2.0/1
+        pipelines imageRecipeArn=arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.0.0,arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.0.x,arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/1.x.x,arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/web/x.x.x
+        ");
+        let failed = notification("gold/1.2.0/1", "FAILED");
+        let said = read(&world, Scope::Image(&failed)).await.unwrap();
+        assert_eq!(said, "gold 1.0.0", "a failed image has no children");
+    }
+
+    #[tokio::test]
+    async fn given_an_image_that_a_recipe_names_in_any_form_then_its_pipeline_is_found() {
+        for (form, found) in [
+            ("image/gold/1.2.0/1", true),
+            ("image/gold/1.2.0", true),
+            ("image/gold/1.2.x", true),
+            ("image/gold/x.x.x", true),
+            ("ami-0cd12345db678d90f", true),
+            ("ssm:/golden", true),
+            ("123456789012.dkr.ecr.us-east-1.amazonaws.com/gold:1", true),
+            ("image/gold/1.2.0/2", false),
+            ("image/gold/1.3.x", false),
+            ("ssm:/other", false),
+        ] {
+            let fixtures = Fixtures::new().pipeline("a", "ami-1").pipeline("web", form);
+            let world = large(fixtures).last(|image| {
+                image.outputs = BTreeSet::from([
+                    "ami-0cd12345db678d90f".to_owned(),
+                    "123456789012.dkr.ecr.us-east-1.amazonaws.com/gold:1".to_owned(),
+                ]);
+                image.ssm_parameters = BTreeSet::from([ParameterName::from("/golden")]);
+            });
+            let announced = notification("gold/1.2.0/1", "AVAILABLE");
+            let said = read(&world, Scope::Image(&announced)).await.unwrap();
+            assert_eq!(said == "web 1.0.0", found, "{form}: {said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn given_a_container_recipe_or_an_image_that_cannot_be_read_then_all_is_listed() {
+        let announced = notification("gold/1.2.0/1", "AVAILABLE");
+        let all = "app 1.0.0, gold 1.0.0, other 1.0.0, web 1.0.0";
+        let mut world = large(family());
+        world.image_builder.fail("image gold 1.2.0/1", ErrorKind::Throttled);
+        assert_eq!(read(&world, Scope::Image(&announced)).await.unwrap(), all);
+        for index in [1, 3] {
+            let mut world = large(family());
+            let InMemory { pipelines, recipes, .. } = &mut world.image_builder;
+            let name = pipelines[index].arn.name().to_owned();
+            let recipe = format!("container-recipe/{name}/1.0.0");
+            let recipe = format!("arn:aws:imagebuilder:us-east-1:123456789012:{recipe}");
+            recipes[index].arn = recipe.parse().unwrap();
+            pipelines[index].recipe = recipes[index].arn.clone();
+            assert_eq!(read(&world, Scope::Image(&announced)).await.unwrap(), all, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn given_ancestors_then_they_are_read_as_far_as_they_resolve() {
+        let fixtures = family()
+            .pipeline("base", "arn:aws:imagebuilder:us-east-1:aws:image/linux/x.x.x")
+            .pipeline("z", "ami-1");
+        let announced = notification("gold/1.2.0/1", "FAILED");
+        let unresolved = large(fixtures);
+        let said = read(&unresolved, Scope::Image(&announced)).await.unwrap();
+        assert_eq!(said, "gold 1.0.0", "the parent of gold resolves to nothing");
+        let resolved = unresolved.image("base/1.0.0/1", "AVAILABLE", HOUR);
+        let said = read(&resolved, Scope::Image(&announced)).await.unwrap();
+        assert_eq!(said, "base 1.0.0, gold 1.0.0");
+    }
+
+    #[tokio::test]
+    async fn given_a_pipeline_that_names_its_recipe_by_pattern_then_every_version_is_read() {
+        let fixtures = Fixtures::new()
+            .recipe("web", "1.0.0", "image/gold/x.x.x")
+            .recipe("web", "1.1.0", "image/silver/x.x.x")
+            .pipeline_of("web", "web/x.x.x")
+            .pipeline("z", "ami-1");
+        let world = large(fixtures);
+        let announced = notification("gold/1.2.0/1", "AVAILABLE");
+        assert_eq!(read(&world, Scope::Image(&announced)).await.unwrap(), "web 1.1.0");
+    }
+
+    #[tokio::test]
+    async fn given_more_recipes_than_a_few_filters_take_then_all_pipelines_are_listed() {
+        for (children, filtered) in [(20, true), (40, false)] {
+            let mut fixtures = Fixtures::new().pipeline("z", "ami-1");
+            for index in 0..children {
+                fixtures = fixtures.pipeline(&format!("web-{index:02}"), "image/gold/x.x.x");
+            }
+            let world = large(fixtures);
+            let announced = notification("gold/1.2.0/1", "AVAILABLE");
+            let said = read(&world, Scope::Image(&announced)).await.unwrap();
+            assert_eq!(said.split(", ").count(), children);
+            assert!(!said.contains('z'));
+            assert_eq!(world.image_builder.count("pipelines imageRecipeArn") > 0, filtered);
+        }
+    }
+
+    #[tokio::test]
+    async fn given_a_failing_list_then_the_fleet_is_not_known() {
+        let announced = notification("gold/1.2.0/1", "AVAILABLE");
+        for call in [
+            "pipelines all",
+            "own recipes all",
+            "pipelines imageRecipeArn",
+            "own recipes parentImage",
+        ] {
+            let mut world = large(family());
+            world.image_builder.fail(call, ErrorKind::Throttled);
+            let error = read(&world, Scope::Image(&announced)).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Throttled, "{call}");
+        }
     }
 }

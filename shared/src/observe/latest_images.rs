@@ -223,3 +223,143 @@ pub(super) fn counts_as_output_of(image: &Image, member: &Member) -> bool {
         && image.configurations == member.pipeline.configurations
         && member.recipe.as_ref().is_some_and(|recipe| image.recipe.as_ref() == Some(&recipe.arn))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+    use crate::observe::fixtures::{HOUR, World};
+
+    async fn latest(world: &World) -> Result<Option<LatestImages>, RequestError> {
+        LatestImages::read(&RequestCache::of(&world.image_builder), &world.fleet()).await
+    }
+
+    fn observed(world: &World, built: Option<&str>) -> PipelineObservation {
+        let member = world.fleet().members().next().unwrap().clone();
+        let image = Fixtures::built(&member, built.unwrap_or("web/1.0.0/1"), "image/gold/1.0.0/1");
+        let mut observed = Fixtures::observed(member, image);
+        if built.is_none() {
+            observed.history.clear();
+            observed.images.clear();
+        }
+        observed
+    }
+
+    async fn built_by(world: &World) -> Option<String> {
+        let fleet = world.fleet();
+        let cache = RequestCache::of(&world.image_builder);
+        let latest = latest(world).await.unwrap().unwrap();
+        let built = latest.built_by(fleet.members().next().unwrap(), &cache).await;
+        built.map(|image| image.arn.build().to_string())
+    }
+
+    fn web(builds: &[(&str, &str)]) -> World {
+        builds.iter().fold(World::web_on_gold(), |world, (build, status)| {
+            world.build(&format!("web/1.0.0/{build}"), status, "image/gold/1.0.0/1", HOUR)
+        })
+    }
+
+    #[tokio::test]
+    async fn given_images_in_any_order_then_the_pipelines_newest_is_found() {
+        let builds = [("2", "AVAILABLE"), ("10", "AVAILABLE"), ("9", "FAILED"), ("11", "DELETED")];
+        assert_eq!(built_by(&web(&builds)).await.as_deref(), Some("1.0.0/10"));
+        let failed = [("2", "AVAILABLE"), ("3", "FAILED")];
+        assert_eq!(built_by(&web(&failed)).await, None, "the newest one failed");
+        let running = [("2", "AVAILABLE"), ("3", "BUILDING")];
+        assert_eq!(built_by(&web(&running)).await, None, "a build is running");
+        assert_eq!(built_by(&web(&[])).await, None);
+        let foreign = web(&failed).last(|it| it.pipeline = Some(Fixtures::pipeline_arn("other")));
+        assert_eq!(built_by(&foreign).await.as_deref(), Some("1.0.0/2"), "another's failed");
+        let mut unreadable = web(&failed);
+        unreadable.image_builder.fail("image web 1.0.0/3", ErrorKind::NotFound);
+        assert_eq!(built_by(&unreadable).await, None, "it may be the pipeline's");
+    }
+
+    #[tokio::test]
+    async fn given_more_images_than_a_list_saves_then_it_is_abandoned() {
+        let fill = |images: usize, fixtures: Fixtures| {
+            (0..images).fold(World::of(fixtures), |world, index| {
+                world.image(&format!("other/1.0.0/{}", index + 1), "AVAILABLE", 0)
+            })
+        };
+        let one = || Fixtures::new().pipeline("web", "image/gold/x.x.x");
+        assert!(latest(&fill(50, one())).await.unwrap().is_some());
+        assert!(latest(&fill(51, one())).await.unwrap().is_none());
+        let two = one().pipeline("java", "image/gold/x.x.x");
+        assert!(latest(&fill(100, two)).await.unwrap().is_some());
+        // Only the list tells which build a container tag means.
+        let tag = "123456789012.dkr.ecr.us-east-1.amazonaws.com/gold:latest";
+        let named = Fixtures::new().pipeline("web", tag);
+        let mut world = fill(51, named);
+        world = world.image("gold/1.0.0/1", "AVAILABLE", 0).last(|it| {
+            it.outputs = BTreeSet::from([tag.to_owned(), "elsewhere:latest".to_owned()]);
+        });
+        let latest = latest(&world).await.unwrap().unwrap();
+        assert!(latest.container_images().has(tag));
+        assert!(!latest.container_images().has("elsewhere:latest"));
+    }
+
+    #[tokio::test]
+    async fn given_a_running_image_then_it_is_read_unless_it_has_been_deleted() {
+        let mut world = web(&[("1", "AVAILABLE"), ("2", "BUILDING")]);
+        world.image_builder.deleted.insert(Fixtures::image("web/1.0.0/2"));
+        assert!(latest(&world).await.unwrap().unwrap().running.is_empty());
+        world.image_builder.fail("image web 1.0.0/2", ErrorKind::Throttled);
+        assert_eq!(latest(&world).await.unwrap_err().kind(), ErrorKind::Throttled);
+    }
+
+    #[tokio::test]
+    async fn given_images_of_create_image_then_those_that_count_as_the_pipelines_are_found() {
+        let direct = |status: &str| web(&[("1", "AVAILABLE")]).image("web/1.0.0/2", status, HOUR);
+        let found = async |world: World| {
+            let cache = RequestCache::of(&world.image_builder);
+            let latest = latest(&world).await.unwrap().unwrap();
+            let found = latest.direct_images(&observed(&world, Some("web/1.0.0/1")), &cache).await;
+            found.iter().map(|it| it.arn.build().to_string()).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(found(direct("AVAILABLE")).await, "1.0.0/2");
+        assert_eq!(found(direct("BUILDING")).await, "1.0.0/2");
+        assert_eq!(found(direct("FAILED")).await, "1.0.0/2");
+        assert_eq!(found(direct("DELETED")).await, "");
+        let elsewhere =
+            |image: &mut Image| image.configurations.infrastructure = Some("another".into());
+        assert_eq!(found(direct("AVAILABLE").last(elsewhere)).await, "");
+        assert_eq!(found(direct("BUILDING").last(elsewhere)).await, "");
+        let other_recipe =
+            |image: &mut Image| image.recipe = Some(Fixtures::recipe_arn("web/2.0.0"));
+        assert_eq!(found(direct("AVAILABLE").last(other_recipe)).await, "");
+        let mut unreadable = direct("AVAILABLE");
+        unreadable.image_builder.fail("image web 1.0.0/2", ErrorKind::Forbidden);
+        assert_eq!(found(unreadable).await, "");
+    }
+
+    #[tokio::test]
+    async fn given_failed_builds_that_take_up_the_capacity_then_an_older_good_one_may_be_missing() {
+        let may_lack = async |builds: &[(&str, &str)], built: Option<&str>| {
+            let world = web(builds);
+            let latest = latest(&world).await.unwrap().unwrap();
+            latest.may_have_dropped(&observed(&world, built))
+        };
+        // One pipeline runs the recipe version, so that three of its images are kept.
+        let three = [("4", "FAILED"), ("5", "FAILED"), ("6", "FAILED")];
+        assert!(may_lack(&three, None).await);
+        assert!(may_lack(&three, Some("web/1.0.0/1")).await);
+        assert!(!may_lack(&three, Some("web/1.0.0/4")).await);
+        assert!(!may_lack(&three, Some("web/1.0.0/5")).await);
+        assert!(!may_lack(&three[1..], None).await, "these are all that there are");
+        assert!(!may_lack(&[], None).await);
+    }
+
+    #[tokio::test]
+    async fn given_many_images_of_one_recipe_then_only_the_newest_are_kept() {
+        let statuses: Vec<String> = (1..=20).map(|build| build.to_string()).collect();
+        let builds: Vec<(&str, &str)> = statuses.iter().map(|it| (&**it, "AVAILABLE")).collect();
+        let latest = latest(&web(&builds)).await.unwrap().unwrap();
+        let kept: Vec<usize> = latest.newest.values().map(|it| it.images.len()).collect();
+        assert_eq!(kept, [3]);
+        let newest = latest.newest.values().next().unwrap();
+        let builds: Vec<u32> =
+            newest.images.iter().map(|it| it.arn.build().build.value()).collect();
+        assert_eq!(builds, [20, 19, 18]);
+    }
+}

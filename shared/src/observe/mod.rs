@@ -5,6 +5,8 @@ mod cache;
 mod context;
 mod draft;
 mod fast_path;
+#[cfg(test)]
+mod fixtures;
 mod fleet;
 mod history;
 mod latest_images;
@@ -135,7 +137,8 @@ pub async fn observe(
     }
     for (arn, result) in read {
         match result {
-            Ok(_) if failures.iter().any(|(failed, _)| *failed == arn) => {}
+            // It may have failed in both ways.
+            _ if failures.iter().any(|(failed, _)| *failed == arn) => {}
             Ok(one) => observed.push(one),
             Err(error) => failures.push((arn, error)),
         }
@@ -183,5 +186,92 @@ async fn read_parameters(clients: &Clients, fleet: Fleet) -> (Fleet, Option<Requ
     match clients.parameters(&names).await {
         Ok(parameters) => (fleet.with_parameters(&parameters), None),
         Err(error) => (fleet, Some(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::aws::scripted::{Response, Scripted};
+    use crate::scope::Selection;
+    use crate::settings::Settings;
+
+    /// The names of the pipelines that fail and of those that are observed by a check of the whole
+    /// fleet, in which requests that `fail` selects are refused.
+    async fn read(fail: fn(&str) -> bool) -> (String, String) {
+        let scripted = Scripted::by(move |request| {
+            if fail(request) {
+                return Response::Error(400, "ExpiredTokenException");
+            }
+            let arn = |rest: &str| format!("arn:aws:imagebuilder:us-east-1:123456789012:{rest}");
+            let pipeline = |(name, status, _): &(&str, &str, &str)| {
+                let recipe = arn(&format!("image-recipe/{name}/1.0.0"));
+                let pipeline = arn(&format!("image-pipeline/{name}"));
+                json!({ "arn": pipeline, "imageRecipeArn": recipe, "status": status })
+            };
+            let recipe = |(name, _, parent): &(&str, &str, &str)| {
+                let recipe = arn(&format!("image-recipe/{name}/1.0.0"));
+                json!({ "arn": recipe, "name": name, "parentImage": parent })
+            };
+            let tag = "123456789012.dkr.ecr.us-east-1.amazonaws.com/gold:latest";
+            let fleet = [
+                ("ami", "ENABLED", "ami-1"),
+                ("disabled-parameter", "DISABLED", "ssm:/golden"),
+                ("disabled-tag", "DISABLED", tag),
+                ("parameter", "ENABLED", "ssm:/golden"),
+                ("tag", "ENABLED", tag),
+            ];
+            let listed = match request.split(['?', '{']).next().unwrap().trim() {
+                "POST /ListImagePipelines" => {
+                    json!({ "imagePipelineList": fleet.iter().map(pipeline).collect::<Vec<_>>() })
+                }
+                "POST /ListImageRecipes" => {
+                    json!({ "imageRecipeSummaryList": fleet.iter().map(recipe).collect::<Vec<_>>() })
+                }
+                "GET /GetImageRecipe" => json!({ "imageRecipe": {} }),
+                _ => json!({}),
+            };
+            listed.into()
+        });
+        let clients = Clients::new(scripted.config(), &Settings::from_lookup(|_| None).unwrap());
+        let deadline = Deadline::until(Timestamp::UNIX_EPOCH, 900_000);
+        let selection = Selection::default();
+        let scope = Scope::Fleet(&selection);
+        let read = observe(&clients, scope, RetryPolicy::default(), deadline).await.unwrap();
+        assert_eq!((read.reached, read.order.len()), (5, 5));
+        let failed: Vec<&str> = read.failures.iter().map(|(arn, _)| arn.name()).collect();
+        let observed = read.observed.iter().map(|it| it.member.pipeline.arn.name());
+        (failed.join(", "), observed.collect::<Vec<_>>().join(", "))
+    }
+
+    #[tokio::test]
+    async fn given_outputs_that_cannot_be_read_then_only_pipelines_that_depend_on_them_fail() {
+        let (failed, observed) = read(|request| {
+            request.contains("ListImageBuildVersions") && !request.contains("imageVersionArn")
+        })
+        .await;
+        assert_eq!(failed, "tag");
+        assert_eq!(observed, "ami, disabled-parameter, disabled-tag, parameter");
+    }
+
+    #[tokio::test]
+    async fn regression_given_outputs_and_images_that_cannot_be_read_then_a_pipeline_fails_once() {
+        let (failed, observed) = read(|request| {
+            request.contains("ListImageBuildVersions")
+                || request.contains("ListImagePipelineImages")
+        })
+        .await;
+        assert_eq!(failed, "tag, ami");
+        assert_eq!(observed, "disabled-parameter, disabled-tag, parameter");
+    }
+
+    #[tokio::test]
+    async fn given_parameters_that_cannot_be_read_then_only_enabled_pipelines_that_name_one_fail() {
+        let (failed, observed) = read(|request| request.contains("GetParameters")).await;
+        assert_eq!(failed, "parameter");
+        assert_eq!(observed, "ami, disabled-parameter, disabled-tag, tag");
     }
 }

@@ -98,3 +98,105 @@ async fn of_announced_family(
         read => read,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+    use crate::error::ErrorKind;
+    use crate::observe::fixtures::{HOUR, World, everything, notification};
+    use crate::scope::Selection;
+
+    const TAG: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/gold:latest";
+    const AMI: &str = "ami-0cd12345db678d90f";
+
+    async fn read(world: &World, scope: Scope<'_>) -> Result<Outputs, RequestError> {
+        let cache = RequestCache::of(&world.image_builder);
+        outputs(&cache, &AllImages::default(), &world.fleet(), scope).await
+    }
+
+    fn on(parent: &str) -> World {
+        let world = World::of(Fixtures::new().pipeline("web", parent));
+        world.image("gold/1.0.0/1", "AVAILABLE", HOUR).last(|image| {
+            image.outputs = BTreeSet::from([TAG.to_owned(), AMI.to_owned()]);
+        })
+    }
+
+    #[tokio::test]
+    async fn given_an_available_image_then_its_familys_outputs_are_read_if_a_recipe_may_name_one() {
+        let announced = notification("gold/1.0.0/1", "AVAILABLE");
+        for parent in [AMI, TAG] {
+            let world = on(parent);
+            assert!(read(&world, Scope::Image(&announced)).await.unwrap().has(AMI));
+            assert_eq!(world.calls(), "image gold 1.0.0/1\noutputs_of GOLD");
+            let failed = notification("gold/1.0.0/1", "FAILED");
+            assert!(!read(&world, Scope::Image(&failed)).await.unwrap().has(AMI));
+        }
+        let world = on("image/gold/x.x.x");
+        assert!(!read(&world, Scope::Image(&announced)).await.unwrap().has(AMI));
+        assert_eq!(world.calls(), "");
+    }
+
+    #[tokio::test]
+    async fn given_an_image_that_no_list_shows_yet_then_its_outputs_are_among_them() {
+        let mut world = on(AMI);
+        let announced = notification("gold/1.0.0/1", "AVAILABLE");
+        world.image_builder.unlisted.insert(announced.image.clone());
+        let found = read(&world, Scope::Image(&announced)).await.unwrap();
+        assert_eq!(found.only_producer(AMI), Some(&announced.image));
+    }
+
+    #[tokio::test]
+    async fn given_outputs_that_cannot_be_read_then_only_a_passing_error_is_one() {
+        let announced = notification("gold/1.0.0/1", "AVAILABLE");
+        for call in ["outputs_of", "image gold"] {
+            for (kind, fails) in [(ErrorKind::Throttled, true), (ErrorKind::NotFound, false)] {
+                let mut world = on(AMI);
+                world.image_builder.fail(call, kind);
+                let read = read(&world, Scope::Image(&announced)).await;
+                assert_eq!(read.is_err(), fails, "{call} {kind:?}");
+                assert!(read.is_err() || !read.unwrap().has(AMI));
+            }
+        }
+        for (kind, fails) in [(ErrorKind::Throttled, true), (ErrorKind::Forbidden, false)] {
+            let mut world = on(TAG);
+            world.image_builder.fail("all_images", kind);
+            let read = read(&world, everything()).await;
+            assert_eq!(read.is_err(), fails, "{kind:?}");
+            assert!(read.is_err() || !read.unwrap().has(TAG));
+        }
+    }
+
+    #[tokio::test]
+    async fn given_a_check_then_container_images_are_read_only_if_a_recipe_names_one() {
+        let world = on(TAG);
+        let found = read(&world, everything()).await.unwrap();
+        assert!(found.has(TAG) && !found.has(AMI));
+        let world = on("docker.io/library/gold:latest");
+        assert!(!read(&world, everything()).await.unwrap().has(TAG));
+        assert_eq!(world.calls(), "", "a registry of another");
+    }
+
+    #[test]
+    fn given_a_parent_then_it_may_be_produced_if_this_scope_could_say_by_what() {
+        let announced = notification("gold/1.0.0/1", "AVAILABLE");
+        let may = |parent: &str, scope: Scope<'_>| {
+            let mut world = on(parent);
+            world.parameter = Some(("/golden", AMI));
+            may_be_produced(world.fleet().members().next().unwrap(), scope)
+        };
+        let other = Selection::parse(&["other".to_owned()]).unwrap();
+        for (parent, by_image, by_check) in [
+            (TAG, true, true),
+            ("ssm:/golden", true, false),
+            (AMI, false, false),
+            ("image/gold/x.x.x", false, false),
+        ] {
+            assert_eq!(may(parent, Scope::Image(&announced)), by_image, "{parent}");
+            assert_eq!(may(parent, everything()), by_check, "{parent}");
+            assert!(!may(parent, Scope::Fleet(&other)), "{parent}");
+        }
+    }
+}

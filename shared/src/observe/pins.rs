@@ -119,3 +119,121 @@ fn outdated(newest: Newest, newer: Option<&[NewerBuild]>) -> PinStatus {
 pub(super) fn counted(newer: Result<Vec<NewerBuild>, RequestError>) -> Option<Vec<NewerBuild>> {
     newer.inspect_err(|error| tracing::warn!("not counted: {}", Chain(error))).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::decide::fixtures::Fixtures;
+    use crate::error::ErrorKind;
+    use crate::model::outputs::Producer;
+    use crate::observe::fixtures::{HOUR, World, everything, notification};
+    use crate::scope::Scope;
+
+    fn gold(parent: &str) -> World {
+        World::of(Fixtures::new().pipeline("web", parent))
+            .image("gold/1.0.0/1", "AVAILABLE", HOUR)
+            .image("gold/1.0.0/2", "AVAILABLE", 2 * HOUR)
+            .image("gold/1.1.0/1", "AVAILABLE", 3 * HOUR)
+    }
+
+    async fn misses(world: &World, scope: Scope<'_>) -> String {
+        let observed = world.observe(scope, "web").await.unwrap();
+        let pinned = observed.pinned_parent.iter().map(|pin| format!("parent {pin}"));
+        let pins = observed.pins.iter().map(ToString::to_string);
+        pinned.chain(pins).collect::<Vec<_>>().join("; ")
+    }
+
+    #[tokio::test]
+    async fn given_a_pinned_parent_then_it_says_what_it_misses() {
+        let mut said = Vec::new();
+        for build in ["1.0.0/1", "1.0.0/2", "1.1.0/1"] {
+            said.push(misses(&gold(&format!("image/gold/{build}")), everything()).await);
+        }
+        // A notification does not count.
+        let announced = notification("gold/1.1.0/1", "AVAILABLE");
+        let world = gold("image/gold/1.0.0/1");
+        said.push(misses(&world, Scope::Image(&announced)).await);
+        assert_eq!(world.image_builder.count("newer_images"), 0);
+        insta::assert_snapshot!(said.join("\n"), @"
+        parent pinned to gold 1.0.0/1, misses gold 1.1.0/1 (1 version behind)
+        parent pinned to gold 1.0.0/2, misses gold 1.1.0/1 (1 version behind)
+        parent pinned to gold 1.1.0/1, misses nothing
+        parent pinned to gold 1.0.0/1, misses gold 1.1.0/1
+        ");
+    }
+
+    #[tokio::test]
+    async fn given_a_pin_whose_family_cannot_be_read_then_what_it_misses_is_unknown() {
+        let mut world = gold("image/gold/1.0.0/1");
+        world.image_builder.fail("image gold x.x.x", ErrorKind::NotFound);
+        insta::assert_snapshot!(misses(&world, everything()).await, @"parent pinned to gold 1.0.0/1, and what it misses is unknown: failed to image gold x.x.x: NotFound, as planned");
+        let mut world = gold("image/gold/1.0.0/1");
+        world.image_builder.fail("newer_images", ErrorKind::Throttled);
+        insta::assert_snapshot!(misses(&world, everything()).await, @"parent pinned to gold 1.0.0/1, misses gold 1.1.0/1");
+        let mut world = gold("image/gold/1.0.0");
+        world.image_builder.fail("image gold x.x.x", ErrorKind::Throttled);
+        insta::assert_snapshot!(misses(&world, everything()).await, @"pinned to gold 1.0.0, and what it misses is unknown: failed to image gold x.x.x: Throttled, as planned");
+    }
+
+    #[tokio::test]
+    async fn given_a_pin_whose_announced_image_no_pattern_shows_yet_then_it_is_compared_with_that()
+    {
+        let mut world = gold("image/gold/1.0.0/1");
+        world.image_builder.unresolved.insert(Fixtures::image("gold/1.1.0/1"));
+        let announced = notification("gold/1.1.0/1", "AVAILABLE");
+        let said = misses(&world, Scope::Image(&announced)).await;
+        assert_eq!(said, "parent pinned to gold 1.0.0/1, misses gold 1.1.0/1");
+    }
+
+    #[tokio::test]
+    async fn given_an_exact_version_then_builds_of_it_are_not_missed_and_versions_are() {
+        let world = gold("image/gold/1.0.0");
+        insta::assert_snapshot!(misses(&world, everything()).await, @"pinned to gold 1.0.0, misses gold 1.1.0/1 (1 version behind)");
+        assert_eq!(misses(&gold("image/gold/1.1.0"), everything()).await, "");
+        assert_eq!(misses(&gold("image/gold/1.x.x"), everything()).await, "", "a pattern");
+        let announced = notification("gold/1.0.0/2", "AVAILABLE");
+        assert_eq!(misses(&world, Scope::Image(&announced)).await, "", "a check reads these");
+    }
+
+    #[tokio::test]
+    async fn given_an_ami_that_one_build_produced_then_it_is_a_pin_to_that_build() {
+        let ami = "ami-0cd12345db678d90f";
+        let mut world = gold(ami);
+        let image = Fixtures::image("gold/1.0.0/1");
+        let producer = Producer { image, status: "AVAILABLE".into(), created: None };
+        world.outputs.insert(ami.to_owned(), producer);
+        insta::assert_snapshot!(misses(&world, everything()).await, @"parent pinned to ami-0cd12345db678d90f (gold 1.0.0/1), misses gold 1.1.0/1 (1 version behind)");
+        assert_eq!(misses(&gold(ami), everything()).await, "", "no build of ours");
+    }
+
+    #[tokio::test]
+    async fn given_components_by_exact_version_then_those_that_are_outdated_are_pins() {
+        let world = || {
+            World::web_on_gold()
+                .component("agent/1.0.0/2", 2 * HOUR)
+                .component("agent/1.2.0/1", 3 * HOUR)
+        };
+        let mut said = Vec::new();
+        for written in [
+            "agent/1.0.0/1",
+            "agent/1.0.0",
+            "agent/1.2.0/1",
+            "agent/1.2.0",
+            "agent/x.x.x",
+            "gone/1.0.0",
+        ] {
+            said.push(misses(&world().write("web/1.0.0", &[written]), everything()).await);
+        }
+        let mut uncounted = world().write("web/1.0.0", &["agent/1.0.0/1"]);
+        uncounted.image_builder.fail("newer_components", ErrorKind::Throttled);
+        said.push(misses(&uncounted, everything()).await);
+        insta::assert_snapshot!(said.join("\n"), @"
+        pinned to agent 1.0.0/1, misses agent 1.2.0/1 (1 version behind)
+        pinned to agent 1.0.0, misses agent 1.2.0/1 (1 version behind)
+
+
+
+        pinned to gone 1.0.0, and what it misses is unknown: failed to component gone x.x.x: NotFound, as planned
+        pinned to agent 1.0.0/1, misses agent 1.2.0/1
+        ");
+    }
+}

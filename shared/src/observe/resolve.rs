@@ -165,3 +165,229 @@ async fn component(
     };
     Ok(ListedComponent { reference: Some(reference), now, component })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+    use crate::model::notification::Notification;
+    use crate::model::outputs::Producer;
+    use crate::model::pipeline::PipelineStatus;
+    use crate::observe::fixtures::{HOUR, World, at, everything, notification};
+    use crate::scope::Scope;
+
+    async fn resolved(world: &World, scope: Scope<'_>) -> String {
+        let parent = world.on(scope, "web", async |context, plan| parent(context, plan).await);
+        match parent.await {
+            Ok(None) => "nothing".to_owned(),
+            Ok(Some(Parent { now, image })) => {
+                let now = match now {
+                    ResolvedParent::Image(image) => format!("image {}", image.short()),
+                    ResolvedParent::Tagged(image) => format!("tagged {}", image.short()),
+                    ResolvedParent::Unresolved(problem) => format!("unresolved: {problem}"),
+                    ResolvedParent::InconsistentRead { resolved, announced } => {
+                        format!("{}, not {}", resolved.short(), announced.short())
+                    }
+                    ResolvedParent::NotMatched { announced } => {
+                        format!("not {}", announced.short())
+                    }
+                };
+                format!("{now} (read: {})", image.is_some())
+            }
+            Err(error) => format!("error: {}", Chain(&error)),
+        }
+    }
+
+    fn web_on(parent: &str) -> World {
+        World::of(Fixtures::new().pipeline("web", parent)).image("gold/1.0.0/1", "AVAILABLE", HOUR)
+    }
+
+    #[tokio::test]
+    async fn given_a_parent_then_it_resolves_to_its_newest_available_build() {
+        let world = web_on("image/gold/1.x.x")
+            .image("gold/1.0.0/2", "FAILED", HOUR)
+            .image("gold/1.1.0/1", "AVAILABLE", HOUR)
+            .image("gold/2.0.0/1", "AVAILABLE", HOUR);
+        assert_eq!(resolved(&world, everything()).await, "image gold 1.1.0/1 (read: true)");
+        assert_eq!(resolved(&web_on("ami-1"), everything()).await, "nothing");
+        assert_eq!(
+            resolved(&web_on("image/gold/1.0.0/1"), everything()).await,
+            "image gold 1.0.0/1 (read: true)"
+        );
+    }
+
+    #[tokio::test]
+    async fn given_an_error_then_it_is_the_pipelines_only_if_it_says_something_of_the_image() {
+        let mut said = Vec::new();
+        for parent in [
+            "image/gold/x.x.x",
+            "arn:aws:imagebuilder:us-east-1:210987654321:image/gold/x.x.x",
+            "arn:aws:imagebuilder:us-east-1:aws:image/gold/x.x.x",
+        ] {
+            for kind in [
+                ErrorKind::NotFound,
+                ErrorKind::Forbidden,
+                ErrorKind::Rejected,
+                ErrorKind::Throttled,
+            ] {
+                let mut world = web_on(parent);
+                world.image_builder.fail("image gold", kind);
+                said.push(resolved(&world, everything()).await);
+            }
+        }
+        insta::assert_snapshot!(said.join("\n"), @"
+        unresolved: failed to image gold x.x.x: NotFound, as planned (read: false)
+        error: failed to image gold x.x.x: Forbidden, as planned
+        unresolved: failed to image gold x.x.x: Rejected, as planned (read: false)
+        error: failed to image gold x.x.x: Throttled, as planned
+        unresolved: failed to image gold x.x.x: NotFound, as planned (read: false)
+        unresolved: failed to image gold x.x.x: Forbidden, as planned (read: false)
+        unresolved: failed to image gold x.x.x: Rejected, as planned (read: false)
+        error: failed to image gold x.x.x: Throttled, as planned
+        unresolved: failed to image gold x.x.x: NotFound, as planned (read: false)
+        error: failed to image gold x.x.x: Forbidden, as planned
+        unresolved: failed to image gold x.x.x: Rejected, as planned (read: false)
+        error: failed to image gold x.x.x: Throttled, as planned
+        ");
+    }
+
+    fn announced(version: &str) -> Notification {
+        notification(&format!("gold/{version}"), "AVAILABLE")
+    }
+
+    #[tokio::test]
+    async fn given_an_announced_image_then_the_reference_has_to_agree_with_it() {
+        let newer = || web_on("image/gold/1.x.x").image("gold/1.0.0/2", "AVAILABLE", HOUR);
+        let late = announced("1.0.0/2");
+        let scope = Scope::Image(&late);
+        assert_eq!(resolved(&newer(), scope).await, "image gold 1.0.0/2 (read: true)");
+        let mut world = newer();
+        world.image_builder.unresolved.insert(Fixtures::image("gold/1.0.0/2"));
+        assert_eq!(resolved(&world, scope).await, "gold 1.0.0/1, not gold 1.0.0/2 (read: false)");
+        world.image_builder.deleted.insert(Fixtures::image("gold/1.0.0/2"));
+        assert_eq!(resolved(&world, scope).await, "image gold 1.0.0/1 (read: true)");
+        let world = web_on("image/gold/1.x.x").image("gold/1.0.0/2", "DEPRECATED", HOUR);
+        assert_eq!(resolved(&world, scope).await, "image gold 1.0.0/1 (read: true)");
+        let mut world = newer();
+        world.image_builder.unresolved.insert(Fixtures::image("gold/1.0.0/2"));
+        world.image_builder.fail("image gold 1.0.0/2", ErrorKind::Throttled);
+        insta::assert_snapshot!(resolved(&world, scope).await, @"error: failed to image gold 1.0.0/2: Throttled, as planned");
+    }
+
+    #[tokio::test]
+    async fn given_an_announced_image_that_the_reference_does_not_select_then_nothing_is_read() {
+        let world = web_on("image/gold/1.x.x");
+        let other = announced("2.0.0/1");
+        assert_eq!(resolved(&world, Scope::Image(&other)).await, "not gold 2.0.0/1 (read: false)");
+        assert_eq!(world.calls(), "");
+        // An older image than the one that the pattern resolves to is late, not inconsistent.
+        let older = announced("1.0.0/0");
+        assert_eq!(resolved(&world, Scope::Image(&older)).await, "image gold 1.0.0/1 (read: true)");
+    }
+
+    #[tokio::test]
+    async fn given_a_parameter_that_names_a_build_then_its_status_counts() {
+        for (status, expected) in [
+            ("AVAILABLE", "image gold 1.0.0/2 (read: true)"),
+            ("DEPRECATED", "image gold 1.0.0/2 (read: true)"),
+            ("FAILED", "unresolved: it is FAILED (read: false)"),
+        ] {
+            let mut world = web_on("ssm:/golden").image("gold/1.0.0/2", status, HOUR);
+            world.parameter = Some(("/golden", "image/gold/1.0.0/2"));
+            assert_eq!(resolved(&world, everything()).await, expected);
+        }
+        // A parameter's value need not follow what is announced.
+        let mut world = web_on("ssm:/golden");
+        world.parameter = Some(("/golden", "image/gold/1.0.0/1"));
+        let other = announced("2.0.0/1");
+        let said = resolved(&world, Scope::Image(&other)).await;
+        assert_eq!(said, "image gold 1.0.0/1 (read: true)");
+    }
+
+    #[tokio::test]
+    async fn given_a_container_tag_that_moves_then_the_build_that_produced_it_last_is_meant() {
+        let tag = "123456789012.dkr.ecr.us-east-1.amazonaws.com/gold:latest";
+        let mut world = web_on(tag).image("gold/1.0.0/2", "AVAILABLE", HOUR);
+        for image in ["gold/1.0.0/1", "gold/1.0.0/2"] {
+            let image = Fixtures::image(image);
+            let created = at(i64::from(image.build().build.value()));
+            let producer = Producer { image, status: "AVAILABLE".into(), created };
+            world.outputs.insert(tag.to_owned(), producer);
+        }
+        assert_eq!(resolved(&world, everything()).await, "tagged gold 1.0.0/2 (read: true)");
+        let other = announced("2.0.0/1");
+        let said = resolved(&world, Scope::Image(&other)).await;
+        assert_eq!(said, "tagged gold 1.0.0/2 (read: true)");
+    }
+
+    async fn resolved_components(world: &World, scope: Scope<'_>) -> String {
+        let listed = world.on(scope, "web", async |context, plan| components(context, plan).await);
+        match listed.await {
+            Ok(listed) => listed
+                .iter()
+                .map(|ListedComponent { reference, now, component }| {
+                    let reference = reference.as_ref().map(|it| it.short().to_string());
+                    let now = match now {
+                        ResolvedComponent::Build { arn, created } => {
+                            format!("{} of {created:?}", arn.short())
+                        }
+                        ResolvedComponent::Forbidden { what, problem } => {
+                            format!("{what} is forbidden: {problem}")
+                        }
+                        ResolvedComponent::Unresolved { component, problem } => {
+                            format!("{component} is unresolved: {problem}")
+                        }
+                    };
+                    format!("{reference:?}: {now} (read: {})", component.is_some())
+                })
+                .collect::<Vec<_>>()
+                .join("\n"),
+            Err(error) => format!("error: {}", Chain(&error)),
+        }
+    }
+
+    #[tokio::test]
+    async fn given_components_in_every_form_then_each_is_resolved_for_itself() {
+        let mut world = World::web_on_gold().component("agent/1.1.0/1", 2 * HOUR).write(
+            "web/1.0.0",
+            &[
+                "agent/x.x.x",
+                "agent/1.0.x",
+                "agent/1.0.0/1",
+                "agent/1.1.0/1",
+                "gone/1.0.0/1",
+                "gone/x.x.x",
+                "secret/x.x.x",
+                "no component",
+            ],
+        );
+        world.image_builder.fail("component secret", ErrorKind::Forbidden);
+        insta::assert_snapshot!(resolved_components(&world, everything()).await, @r#"
+        Some("agent x.x.x"): agent 1.1.0/1 of Some(1970-01-01T02:00:00Z) (read: true)
+        Some("agent 1.0.x"): agent 1.0.0/1 of Some(1970-01-01T01:00:00Z) (read: true)
+        Some("agent 1.0.0/1"): agent 1.0.0/1 of None (read: false)
+        Some("agent 1.1.0/1"): agent 1.1.0/1 of Some(1970-01-01T02:00:00Z) (read: false)
+        Some("gone 1.0.0/1"): gone 1.0.0/1 of None (read: false)
+        Some("gone x.x.x"): gone x.x.x is unresolved: failed to component gone x.x.x: NotFound, as planned (read: false)
+        Some("secret x.x.x"): component secret x.x.x is forbidden: failed to component secret x.x.x: Forbidden, as planned (read: false)
+        None: no component is unresolved: `no component` is not a component's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:component/NAME/x.x.x`, `1.2.x` or `1.2.3/4`): no ARN has a ' ' (read: false)
+        "#);
+        world.image_builder.fail("component agent 1.0.x", ErrorKind::Transient);
+        insta::assert_snapshot!(resolved_components(&world, everything()).await, @"error: failed to component agent 1.0.x: Transient, as planned");
+    }
+
+    #[tokio::test]
+    async fn given_a_recipe_whose_components_are_not_read_then_there_are_none() {
+        let mut world = World::web_on_gold();
+        let late = announced("1.0.0/1");
+        assert_eq!(resolved_components(&world, Scope::Image(&late)).await, "");
+        assert_eq!(world.calls(), "", "a notification says nothing about components");
+        world.image_builder.fail("components_of", ErrorKind::Forbidden);
+        insta::assert_snapshot!(resolved_components(&world, everything()).await, @"None: all of recipe web 1.0.0 is forbidden: failed to components_of web 1.0.0: Forbidden, as planned (read: false)");
+        let mut world = World::web_on_gold();
+        world.image_builder.fail("components_of", ErrorKind::NotFound);
+        insta::assert_snapshot!(resolved_components(&world, everything()).await, @"error: failed to components_of web 1.0.0: NotFound, as planned");
+        world.image_builder.pipelines[0].status = PipelineStatus::Disabled;
+        assert_eq!(resolved_components(&world, everything()).await, "");
+    }
+}

@@ -80,4 +80,38 @@ mod tests {
             assert_eq!(minutes(text), expected, "{text}");
         }
     }
+
+    #[test]
+    fn given_fields_with_lists_steps_and_ranges_then_their_values_are_counted() {
+        for (field, expected) in [
+            ("*", Some(60)),
+            ("?", Some(60)),
+            ("5", Some(1)),
+            ("5,10,15", Some(3)),
+            ("*/20", Some(3)),
+            ("*/7", Some(9)),
+            ("10/20", Some(3)),
+            ("59/20", Some(1)),
+            ("10-19", Some(10)),
+            ("10-19/3", Some(4)),
+            ("0-59", Some(60)),
+            ("0-60", None),
+            ("0-59,0", None),
+            ("19-10", None),
+            ("10-9", None),
+            ("60/5", None),
+            ("*/0", None),
+            ("*/-1", None),
+            ("x", None),
+            ("x-5", None),
+            ("5-x", None),
+        ] {
+            assert_eq!(count(field, 60), expected, "{field}");
+        }
+        assert_eq!(period("rate(9223372036854775807 days)"), None);
+        assert_eq!(period("rate(-1 hours)"), None);
+        assert_eq!(period("at(2026-11-23T10:00:00)"), None);
+        assert_eq!(period("rate(1 hour"), None);
+        assert_eq!(USUAL.as_secs(), 3_600);
+    }
 }

@@ -284,3 +284,240 @@ fn sentence(step: &Step) -> String {
     }
     one_line(&sentence)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+    use crate::decide::pin::{Newest, PinStatus};
+    use crate::error::{ErrorKind, ServiceError};
+    use crate::report::fixtures::{
+        at, disabled, failed, for_gold, line, parent_updated, rebuild, started, tries, up_to_date,
+    };
+
+    fn outcomes() -> [Outcome; 8] {
+        [
+            Outcome::None,
+            started(),
+            Outcome::WouldStart,
+            Outcome::AlreadyStarted,
+            Outcome::InUse,
+            Outcome::PipelineDeleted,
+            Outcome::Deferred,
+            failed(true),
+        ]
+    }
+
+    #[test]
+    fn given_each_outcome_then_its_code_verb_and_json_agree() {
+        let said = outcomes().map(|outcome| {
+            let json = serde_json::json!(outcome);
+            assert_eq!(json["result"], outcome.code());
+            let line = line("web", rebuild(), outcome);
+            format!("{}: {:?} {json}", line.verb(), line.skip_code())
+        });
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        up to date: Some("rebuild") {"result":"none"}
+        started: None {"image":"arn:aws:imagebuilder:us-east-1:123456789012:image/web/1.0.0/2","result":"started"}
+        would start: None {"result":"would-start"}
+        was started: Some("already-started") {"result":"already-started"}
+        in use: Some("in-use") {"result":"in-use"}
+        deleted: Some("pipeline-deleted") {"result":"pipeline-deleted"}
+        deferred: Some("deferred") {"result":"deferred"}
+        failed: None {"error":"failed to start","result":"failed","retryable":true}
+        "#);
+        let undone = [rebuild(), for_gold(), disabled(), up_to_date()].map(|decision| {
+            let line = line("web", decision, Outcome::None);
+            (line.verb(), line.skip_code(), line.is_up_to_date())
+        });
+        insta::assert_debug_snapshot!(undone, @r#"
+        [
+            (
+                "up to date",
+                Some(
+                    "rebuild",
+                ),
+                false,
+            ),
+            (
+                "waits",
+                Some(
+                    "for-ancestor",
+                ),
+                false,
+            ),
+            (
+                "skipped",
+                Some(
+                    "disabled",
+                ),
+                false,
+            ),
+            (
+                "up to date",
+                Some(
+                    "up-to-date",
+                ),
+                true,
+            ),
+        ]
+        "#);
+    }
+
+    #[test]
+    fn given_what_became_of_a_start_then_it_is_an_outcome() {
+        let image = Fixtures::image("web/1.0.0/2");
+        for (became, outcome) in [
+            (Started::Build(image.clone()), Outcome::Started { image }),
+            (Started::AlreadyStarted, Outcome::AlreadyStarted),
+            (Started::InUse, Outcome::InUse),
+            (Started::PipelineDeleted, Outcome::PipelineDeleted),
+        ] {
+            assert_eq!(Outcome::from(became), outcome);
+        }
+    }
+
+    #[test]
+    fn given_a_duration_then_it_is_told_in_its_two_largest_units() {
+        let told = |seconds| Behind { since: at(0), seconds }.to_string();
+        let seconds = [0, 59, 60, 3_599, 3_600, 7_260, 86_399, 86_400, 180_000];
+        insta::assert_snapshot!(seconds.map(told).join("\n"), @"
+        behind for 0 min
+        behind for 0 min
+        behind for 1 min
+        behind for 59 min
+        behind for 1 h 0 min
+        behind for 2 h 1 min
+        behind for 23 h 59 min
+        behind for 1 d 0 h
+        behind for 2 d 2 h
+        ");
+        let behind = Behind::at(at(10), at(20));
+        assert_eq!(behind, Behind { since: at(20), seconds: 0 }, "the clocks differ");
+        let mut line = line("web", rebuild(), Outcome::None);
+        for (seconds, is_shown) in [(59, false), (60, true)] {
+            line.behind = Some(Behind { since: at(0), seconds });
+            assert_eq!(line.age().is_some(), is_shown);
+        }
+    }
+
+    fn outdated() -> Pin {
+        let newest = Newest::Image(Fixtures::image("base/2.0.0/1"));
+        let status = PinStatus::Outdated { newest, versions: Some(1), builds: None };
+        Pin { dependency: "base 1.0.0".to_owned(), status }
+    }
+
+    #[test]
+    fn given_a_step_then_its_line_has_everything_in_one_sentence() {
+        let step = Step {
+            pipeline: Fixtures::pipeline_arn("web"),
+            decision: disabled(),
+            pins: vec![outdated()],
+            not_compared: vec!["component secret x.x.x is not compared:\ndenied".to_owned()],
+            behind_since: Some(at(40)),
+            start: None,
+        };
+        let line = Line::decided(step, Outcome::None, at(100));
+        insta::assert_snapshot!(line.sentence, @"the pipeline is disabled; pinned to base 1.0.0, misses base 2.0.0/1 (1 version behind); component secret x.x.x is not compared: denied");
+        assert_eq!(line.behind, Some(Behind { since: at(40), seconds: 60 }));
+        assert_eq!((line.pins.len(), line.not_compared.len()), (1, 1));
+        insta::assert_snapshot!(serde_json::json!(line), @r#"{"behindSeconds":60,"behindSince":"1970-01-01T00:00:40Z","decision":"skip","notCompared":["component secret x.x.x is not compared:\ndenied"],"outcome":{"result":"none"},"pins":[{"dependency":"base 1.0.0","newest":"arn:aws:imagebuilder:us-east-1:123456789012:image/base/2.0.0/1","status":"outdated","versions":1}],"pipeline":"arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web","reasons":[{"code":"disabled"}],"sentence":"the pipeline is disabled; pinned to base 1.0.0, misses base 2.0.0/1 (1 version behind); component secret x.x.x is not compared: denied"}"#);
+    }
+
+    #[test]
+    fn given_a_pipeline_that_was_not_observed_then_its_line_has_no_decision() {
+        let cause = ServiceError {
+            kind: ErrorKind::Throttled,
+            code: Some("Throttling".to_owned()),
+            message: "slow\ndown".to_owned(),
+        };
+        let error = RequestError { operation: "get image", subject: "gold".to_owned(), cause };
+        let web = Fixtures::pipeline_arn("web");
+        insta::assert_snapshot!(serde_json::json!(Line::not_observed(&web, &error)), @r#"{"outcome":{"error":"failed to get image gold: Throttling: slow down","result":"failed","retryable":true},"pipeline":"arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web","sentence":"could not be observed"}"#);
+        insta::assert_snapshot!(serde_json::json!(Line::not_reached(&web)), @r#"{"outcome":{"result":"deferred"},"pipeline":"arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web","sentence":"was not reached before the deadline"}"#);
+        let failure = Failure::permanent("not\nJSON");
+        assert_eq!((&*failure.error, failure.retryable), ("not JSON", false));
+    }
+
+    #[test]
+    fn given_a_pin_then_only_an_outdated_one_counts() {
+        let mut line = line("web", up_to_date(), Outcome::None);
+        assert!(!line.is_pinned());
+        let current = Pin { dependency: "base 1.0.0".to_owned(), status: PinStatus::Current };
+        line.pins = vec![current.clone()];
+        assert!(!line.is_pinned());
+        line.pins.push(outdated());
+        assert!(line.is_pinned());
+        line.pins.clear();
+        line.decision = Some(Decision::Skip(Skip::Pinned(outdated())));
+        assert!(line.is_pinned());
+        line.decision = Some(Decision::Skip(Skip::Pinned(current)));
+        assert!(!line.is_pinned());
+    }
+
+    #[test]
+    fn given_tries_then_those_with_good_builds_are_unverified() {
+        let retry = |built| {
+            let tries = Tries { built, ..tries() };
+            let decision = Decision::Rebuild(vec![parent_updated(), Reason::Retry(tries)]);
+            line("web", decision, started()).is_unverified()
+        };
+        assert!(retry(1) && !retry(0));
+        assert!(!line("web", rebuild(), started()).is_unverified());
+    }
+
+    #[test]
+    fn given_a_start_then_a_notification_should_have_made_it_if_the_parent_is_a_new_build_of_ours()
+    {
+        let is_late = |reasons: Vec<Reason>, outcome: Outcome| {
+            line("web", Decision::Rebuild(reasons), outcome).should_have_come_by_notification()
+        };
+        assert!(is_late(vec![parent_updated()], started()));
+        assert!(is_late(vec![parent_updated()], Outcome::WouldStart));
+        assert!(!is_late(vec![parent_updated()], Outcome::AlreadyStarted));
+        assert!(!is_late(vec![parent_updated(), Reason::Retry(tries())], started()));
+        let failed = Fixtures::image("web/1.0.0/3");
+        assert!(!is_late(vec![parent_updated(), Reason::AfterShortage { failed }], started()));
+        let foreign = "arn:aws:imagebuilder:us-east-1:aws:image/linux/1.0.0/1";
+        let foreign: ImageArn = foreign.parse().unwrap();
+        let amazons = Reason::ParentUpdated { old: foreign.clone(), new: foreign };
+        assert!(!is_late(vec![amazons], started()));
+        let moved = Reason::NoImageYet { parent: Fixtures::parent("image/gold/1.0.0/1") };
+        assert!(!is_late(vec![moved.clone()], started()));
+        assert!(is_late(vec![moved, parent_updated()], started()));
+    }
+
+    #[test]
+    fn given_a_failure_that_lasts_then_it_is_reported_once_a_day() {
+        let tick = |hour: i64| {
+            Some(Tick { at: at(hour * 3_600), period: jiff::SignedDuration::from_hours(1) })
+        };
+        let mut permanent = line("web", rebuild(), failed(false));
+        permanent.behind = Some(Behind { since: at(5 * 3_600 - 1), seconds: 0 });
+        assert!(permanent.is_failure_to_report(None));
+        assert!(permanent.is_failure_to_report(tick(5)));
+        assert!(!permanent.is_failure_to_report(tick(6)));
+        assert!(permanent.is_failure_to_report(tick(29)));
+        let passing = line("web", rebuild(), failed(true));
+        assert!(passing.is_failure_to_report(tick(6)));
+        assert!(!line("web", rebuild(), started()).is_failure_to_report(None));
+    }
+
+    #[test]
+    fn given_each_outcome_then_the_invocation_is_retried_where_that_may_help() {
+        let unfinished = |by_check: bool| {
+            let lines = outcomes().map(|outcome| line("web", rebuild(), outcome));
+            let lines = lines.iter().filter(|line| line.is_unfinished(by_check));
+            lines.map(|line| line.outcome.code()).collect::<Vec<_>>()
+        };
+        assert_eq!(unfinished(false), ["in-use", "deferred", "failed"]);
+        assert_eq!(unfinished(true), ["in-use", "failed"]);
+        assert!(!line("web", rebuild(), failed(false)).is_unfinished(false));
+        assert!(!line("web", for_gold(), Outcome::None).is_unfinished(false));
+        let inconsistent = Decision::Wait(Wait::InconsistentRead {
+            resolved: Fixtures::image("gold/1.0.0/1"),
+            announced: Fixtures::image("gold/1.0.0/2"),
+        });
+        assert!(line("web", inconsistent, Outcome::None).is_unfinished(true));
+    }
+}

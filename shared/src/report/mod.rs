@@ -4,6 +4,8 @@
 
 mod cause_report;
 pub mod check_schedule;
+#[cfg(test)]
+mod fixtures;
 mod line;
 pub mod log;
 pub mod metrics;
@@ -175,6 +177,12 @@ mod tests {
     use super::*;
     use crate::decide::decision::{Skip, UpToDate};
     use crate::decide::fixtures::Fixtures;
+    use crate::decide::pin::{Newest, Pin, PinStatus};
+    use crate::decide::reason::Reason;
+    use crate::report::fixtures::{
+        MESSAGE, at, cause, check, disabled, event, failed, for_gold, parent_updated, rebuild,
+        started, tries, up_to_date,
+    };
 
     fn line(index: usize, is_current: bool) -> Line {
         let current = UpToDate {
@@ -226,5 +234,134 @@ mod tests {
         2000 shown, omitted: 8000, skipped: 10000
         "
         );
+    }
+
+    fn report(events: Vec<CauseReport>) -> Report {
+        Report::new("check", false, events)
+    }
+
+    #[test]
+    fn given_lines_of_every_outcome_then_each_is_counted_once() {
+        let behind = |seconds| Some(Behind { since: at(0), seconds });
+        let unverified = Decision::Rebuild(vec![parent_updated(), Reason::Retry(tries())]);
+        let mut lines = vec![
+            fixtures::line("a", rebuild(), started()),
+            fixtures::line("b", rebuild(), Outcome::WouldStart),
+            fixtures::line("c", rebuild(), Outcome::AlreadyStarted),
+            fixtures::line("d", rebuild(), Outcome::InUse),
+            fixtures::line("e", rebuild(), Outcome::Deferred),
+            fixtures::line("f", for_gold(), Outcome::None),
+            fixtures::line("g", rebuild(), Outcome::PipelineDeleted),
+            fixtures::line("h", disabled(), Outcome::None),
+            fixtures::line("i", up_to_date(), Outcome::None),
+            fixtures::line("j", unverified, failed(true)),
+        ];
+        lines[0].behind = behind(60);
+        lines[1].behind = behind(7_200);
+        lines[2].behind = behind(3_600);
+        let newest = Newest::Image(Fixtures::image("base/2.0.0/1"));
+        let status = PinStatus::Outdated { newest, versions: None, builds: None };
+        lines[8].pins = vec![Pin { dependency: "base 1.0.0".to_owned(), status }];
+        let failure = Findings::Failed(Failure::permanent("not JSON"));
+        let unreadable = CauseReport::new(&cause(MESSAGE), failure, at(0));
+        let totals = report(vec![event(MESSAGE, lines), unreadable]).totals;
+        assert_eq!(
+            totals,
+            Totals {
+                started: 3,
+                waiting: 3,
+                skipped: 2,
+                unverified: 1,
+                up_to_date: 1,
+                failed: 2,
+                behind: 3,
+                behind_longest_seconds: 7_200,
+                pinned: 1,
+            }
+        );
+    }
+
+    #[test]
+    fn given_a_report_then_it_is_published_only_if_it_is_news() {
+        let first = check(true, at(1_000));
+        let later = check(true, at(1_000 + 2 * 3_600));
+        let published = |trigger: Trigger, decision: Decision, outcome: Outcome| {
+            report(vec![event(trigger, vec![fixtures::line("web", decision, outcome)])])
+                .should_publish()
+        };
+        for trigger in [MESSAGE, later] {
+            assert!(published(trigger, rebuild(), started()));
+            assert!(published(trigger, rebuild(), failed(true)));
+            assert!(!published(trigger, for_gold(), Outcome::None));
+            assert!(!published(trigger, up_to_date(), Outcome::None));
+        }
+        assert!(published(MESSAGE, disabled(), Outcome::None));
+        assert!(!published(later, disabled(), Outcome::None), "a check skips it each time");
+        assert!(published(MESSAGE, rebuild(), failed(false)));
+        assert!(published(first, rebuild(), failed(false)), "the first check of a day");
+        assert!(!published(later, rebuild(), failed(false)));
+        let unresolved = Decision::Skip(Skip::ParameterUnresolved {
+            parameter: "/golden".into(),
+            problem: "it is empty".to_owned(),
+        });
+        assert!(!published(MESSAGE, unresolved, Outcome::None), "it may follow another image");
+    }
+
+    #[test]
+    fn given_a_cause_that_failed_or_was_interrupted_then_that_is_published() {
+        let whole = |trigger: Trigger, retryable: bool| {
+            let failure = Failure { error: "denied".to_owned(), retryable };
+            let event = CauseReport::new(&cause(trigger), Findings::Failed(failure), at(0));
+            report(vec![event]).should_publish()
+        };
+        let later = check(true, at(1_000 + 2 * 3_600));
+        assert!(whole(MESSAGE, false) && whole(MESSAGE, true) && whole(later, true));
+        assert!(!whole(later, false), "it was reported by the first check of the day");
+        assert!(whole(check(true, at(1_000)), false));
+        let next = Fixtures::pipeline_arn("web");
+        let interrupted = Some(Interrupted { done: 1, of: 2, next });
+        let findings = Findings::Pipelines { lines: Vec::new(), interrupted };
+        let event = CauseReport::new(&cause(later), findings, at(0));
+        assert!(report(vec![event]).should_publish());
+    }
+
+    #[test]
+    fn given_starts_by_a_check_then_those_that_a_notification_should_have_made_are_counted() {
+        let lines = || {
+            vec![
+                fixtures::line("a", rebuild(), started()),
+                fixtures::line("b", rebuild(), Outcome::WouldStart),
+                fixtures::line("c", rebuild(), Outcome::InUse),
+                fixtures::line("d", up_to_date(), Outcome::None),
+            ]
+        };
+        let by = |trigger| report(vec![event(trigger, lines())]);
+        let fleet = by(check(true, at(0)));
+        assert_eq!((fleet.found_by_check(), fleet.is_of_whole_fleet()), (2, true));
+        let selection = by(check(false, at(0)));
+        assert_eq!((selection.found_by_check(), selection.is_of_whole_fleet()), (0, false));
+        assert_eq!((by(MESSAGE).found_by_check(), by(MESSAGE).is_of_whole_fleet()), (0, false));
+    }
+
+    #[test]
+    fn given_several_notifications_then_the_longest_time_to_a_start_counts() {
+        let start = || vec![fixtures::line("web", rebuild(), started())];
+        let sent = |second| Trigger::Message { sent: Some(at(second)) };
+        let latency = |events| report(events).start_latency().map(|it| it.as_secs());
+        assert_eq!(latency(vec![event(sent(90), start()), event(sent(70), start())]), Some(30));
+        assert_eq!(latency(vec![event(sent(200), start())]), Some(0), "the clocks differ");
+        assert_eq!(latency(vec![event(sent(90), Vec::new())]), None);
+        assert_eq!(latency(vec![event(MESSAGE, start())]), None);
+        let codes: Vec<_> = report(vec![event(
+            MESSAGE,
+            vec![
+                fixtures::line("a", disabled(), Outcome::None),
+                fixtures::line("b", rebuild(), started()),
+                fixtures::line("c", rebuild(), Outcome::InUse),
+            ],
+        )])
+        .skip_codes()
+        .collect();
+        assert_eq!(codes, ["disabled", "in-use"]);
     }
 }

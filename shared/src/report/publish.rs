@@ -57,9 +57,11 @@ fn structured(report: &Report, omitted: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::scripted::{Response, Scripted};
     use crate::decide::decision::{Decision, Skip};
     use crate::decide::fixtures::Fixtures;
     use crate::report::{Cause, CauseReport, Findings, Line, Outcome, Trigger};
+    use crate::settings::Settings;
 
     fn report(pipelines: usize) -> Report {
         let line = |index| Line {
@@ -106,5 +108,40 @@ mod tests {
         assert_eq!(json["omittedPipelines"], 5_000 - kept);
         assert_eq!(json["totals"]["skipped"], 5_000);
         assert!(text.ends_with("the log has them all"));
+    }
+
+    #[tokio::test]
+    async fn given_a_report_then_it_is_published_under_its_subject() {
+        let response = "<PublishResponse><PublishResult/></PublishResponse>".to_owned();
+        let scripted = Scripted::by(move |_| Response::Body(200, response.clone()));
+        let settings = Settings::from_lookup(|_| None).unwrap();
+        let clients = Clients::new(scripted.config(), &settings);
+        publish(&clients, "reports", &report(1)).await.unwrap();
+        let request = scripted.requests();
+        assert!(request.contains("TopicArn=reports&Message="), "{request}");
+        assert!(request.contains("&Subject=Image%20Cascade"), "{request}");
+    }
+
+    #[test]
+    fn given_several_causes_then_lines_are_left_out_from_the_end() {
+        let mut long = report(5_000);
+        let first = report(3).events.remove(0);
+        long.events.insert(0, first);
+        let (json, text) = parts(&message(&long));
+        let kept = [0, 1].map(|event| json["events"][event]["pipelines"].as_array().unwrap().len());
+        assert_eq!(kept[0], 3);
+        assert_eq!(json["omittedPipelines"], 5_003 - kept[0] - kept[1]);
+        assert!(text.contains(&format!("{} more pipelines do not fit", 5_003 - kept[0] - kept[1])));
+        let whole = message(&report(100));
+        assert!(!whole.contains("do not fit") && !whole.contains("omittedPipelines"));
+    }
+
+    #[test]
+    fn given_a_report_that_is_too_long_without_any_line_then_it_is_sent_as_it_is() {
+        let mut long = report(2);
+        long.events[0].cause = "x".repeat(MAX_BYTES);
+        let (json, _) = parts(&message(&long));
+        assert_eq!(json["events"][0]["pipelines"].as_array().unwrap().len(), 0);
+        assert_eq!(json["omittedPipelines"], 2);
     }
 }

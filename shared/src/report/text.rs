@@ -67,3 +67,89 @@ fn write_line(f: &mut fmt::Formatter<'_>, line: &Line, width: usize) -> fmt::Res
     let notes: Vec<String> = building.into_iter().chain(behind).collect();
     if notes.is_empty() { writeln!(f) } else { writeln!(f, " ({})", notes.join("; ")) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::decision::Decision;
+    use crate::decide::fixtures::Fixtures;
+    use crate::decide::reason::Reason;
+    use crate::report::fixtures::{
+        MESSAGE, at, cause, check, disabled, event, failed, for_gold, line, parent_updated,
+        rebuild, started, tries, up_to_date,
+    };
+    use crate::report::{Behind, CauseReport, Failure, Findings, Interrupted};
+
+    #[test]
+    fn given_a_report_then_it_reads_as_a_mail() {
+        let mut lines = vec![
+            line("web", rebuild(), started()),
+            line("web-server", rebuild(), failed(true)),
+            line("app", for_gold(), Outcome::None),
+            line("db", disabled(), Outcome::None),
+            line("java", up_to_date(), Outcome::None),
+        ];
+        lines[0].behind = Some(Behind { since: at(0), seconds: 3_600 });
+        lines[2].behind = Some(Behind { since: at(0), seconds: 120 });
+        lines[3].behind = Some(Behind { since: at(0), seconds: 59 });
+        let told = |findings| CauseReport::new(&cause(MESSAGE), findings, at(0));
+        let next = Fixtures::pipeline_arn("web");
+        let interrupted = Some(Interrupted { done: 1, of: 2, next });
+        let events = vec![
+            event(check(true, at(0)), lines),
+            told(Findings::Ignored("it is FAILED".to_owned())),
+            told(Findings::Failed(Failure::permanent("not JSON"))),
+            told(Findings::Pipelines { lines: Vec::new(), interrupted }),
+        ];
+        let report = Report::new("dependency-check", false, events);
+        insta::assert_snapshot!(format!("{}\n\n{report}", report.subject()), @"
+        Image Cascade: 2 FAILED, 1 started, 1 waiting, 1 skipped
+
+        dependency-check
+
+        check of the whole fleet
+          started     web         parent image gold 1.0.0/1 -> 1.0.0/2 (building web 1.0.0/2; behind for 1 h 0 min)
+          failed      web-server  parent image gold 1.0.0/1 -> 1.0.0/2: failed to start
+          waits       app         waits for gold (behind for 2 min)
+          skipped     db          the pipeline is disabled
+          up to date  java        web 1.0.0/1 was built on gold 1.0.0/1, which gold x.x.x resolves to
+
+        gold 1.0.0/2 is AVAILABLE
+          ignored: it is FAILED
+
+        gold 1.0.0/2 is AVAILABLE
+          failed: not JSON
+
+        gold 1.0.0/2 is AVAILABLE
+          stopped before the deadline after 1 of 2 pipelines; web comes next
+
+        1 started, 1 waiting, 1 skipped, 1 up to date, 2 failed
+        ");
+    }
+
+    #[test]
+    fn given_a_dry_run_then_the_mail_says_what_would_start() {
+        let reasons = vec![parent_updated(), Reason::Retry(tries())];
+        let decision = Decision::Rebuild(reasons);
+        let lines = vec![line("web", decision, Outcome::WouldStart)];
+        let report = Report::new("gold-cascade", true, vec![event(MESSAGE, lines)]);
+        insta::assert_snapshot!(format!("{}\n\n{report}", report.subject()), @"
+        Image Cascade: 1 would start, 0 waiting, 0 skipped
+
+        gold-cascade (dry run: nothing was started)
+
+        gold 1.0.0/2 is AVAILABLE
+          would start web  parent image gold 1.0.0/1 -> 1.0.0/2; built once for this, and still shows ; 2 failed besides
+
+        1 would start, 0 waiting, 0 skipped, 0 up to date, 0 failed, 1 unverified
+        ");
+        let empty = Report::new("gold-cascade", false, Vec::new());
+        insta::assert_snapshot!(format!("{}\n\n{empty}", empty.subject()), @"
+        Image Cascade: 0 started, 0 waiting, 0 skipped
+
+        gold-cascade
+
+        0 started, 0 waiting, 0 skipped, 0 up to date, 0 failed
+        ");
+    }
+}

@@ -45,4 +45,15 @@ mod tests {
         );
         assert_eq!(hours(None), [0, 24, 48]);
     }
+
+    #[test]
+    fn given_something_that_begins_between_two_checks_then_the_second_is_the_first_to_tell() {
+        let period = SignedDuration::from_hours(1);
+        let second = |second| Timestamp::from_second(second).unwrap();
+        let is_due = |at, since| Tick { at: second(at), period }.is_due(Some(second(since)));
+        assert!(is_due(7_200, 3_601));
+        assert!(!is_due(7_200, 3_600), "the check before has told it");
+        assert!(is_due(3_600 + 86_400, 3_600), "a day later");
+        assert!(!is_due(86_399, 0));
+    }
 }

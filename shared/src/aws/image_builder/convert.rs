@@ -222,3 +222,256 @@ fn read_shortage(image: &types::Image) -> Option<String> {
     let shown = shown.find(|text| is_shortage(text));
     shown.map(one_line)
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::error::operation::BuildError;
+
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+
+    const HEAD: &str = "arn:aws:imagebuilder:us-east-1:123456789012:";
+
+    fn arn(rest: &str) -> String {
+        format!("{HEAD}{rest}")
+    }
+
+    fn image() -> types::builders::ImageBuilder {
+        types::Image::builder().arn(arn("image/web/1.0.0/2"))
+    }
+
+    fn components(arns: &[&str]) -> Vec<types::ComponentConfiguration> {
+        let component =
+            |arn: &&str| types::ComponentConfiguration::builder().component_arn(*arn).build();
+        arns.iter().map(component).collect::<Result<_, BuildError>>().unwrap()
+    }
+
+    #[test]
+    fn given_a_pipeline_with_every_member_then_each_is_read() {
+        let pipeline = types::ImagePipeline::builder()
+            .arn(arn("image-pipeline/web"))
+            .status(types::PipelineStatus::Disabled)
+            .image_recipe_arn(arn("image-recipe/web/1.0.x"))
+            .container_recipe_arn(arn("container-recipe/other/1.0.0"))
+            .infrastructure_configuration_arn(arn("infrastructure-configuration/Main"))
+            .distribution_configuration_arn(arn("distribution-configuration/Main"))
+            .image_tags("team", "blue")
+            .tags(RESUME_TAG, "true")
+            .date_created("2026-11-23T10:00:00Z")
+            .date_updated("2026-11-23T10:00:00.123Z")
+            .date_last_run("yesterday")
+            .last_run_status(types::ImageStatus::Available)
+            .build();
+        let read = read_pipeline(&pipeline).unwrap();
+        assert_eq!(read.arn, Fixtures::pipeline_arn("web"));
+        assert_eq!(read.status, PipelineStatus::Disabled);
+        assert_eq!(read.recipe, Fixtures::recipe_arn("web/1.0.x"));
+        assert_eq!(read.image_tags["team"], "blue");
+        let folded = |kind: &str| Some(arn(&format!("{kind}-configuration/main")).into());
+        assert_eq!(read.configurations.infrastructure, folded("infrastructure"));
+        assert_eq!(read.configurations.distribution, folded("distribution"));
+        assert_eq!(read.created, "2026-11-23T10:00:00Z".parse().ok());
+        assert_eq!(read.updated, "2026-11-23T10:00:00.123Z".parse().ok());
+        assert_eq!(read.last_run, None, "its date cannot be read");
+        assert!(read.has_resume_tag && read.last_run_succeeded);
+    }
+
+    #[test]
+    fn given_a_pipeline_with_required_members_only_then_it_is_enabled() {
+        let pipeline = |status: Option<&str>, last: types::ImageStatus| {
+            let pipeline = types::ImagePipeline::builder()
+                .arn(arn("image-pipeline/web"))
+                .container_recipe_arn(arn("container-recipe/web/1.0.0"))
+                .tags("other", "true")
+                .last_run_status(last)
+                .set_status(status.map(types::PipelineStatus::from))
+                .build();
+            read_pipeline(&pipeline).unwrap()
+        };
+        for status in [None, Some("ENABLED"), Some("PAUSED")] {
+            let read = pipeline(status, types::ImageStatus::Failed);
+            assert_eq!(read.status, PipelineStatus::Enabled, "{status:?}");
+            assert!(!read.has_resume_tag && !read.last_run_succeeded);
+            assert_eq!(read.recipe.to_string(), arn("container-recipe/web/1.0.0"));
+            assert!(read.image_tags.is_empty());
+            assert_eq!(read.configurations, Configurations::default());
+        }
+    }
+
+    #[test]
+    fn given_an_image_of_an_image_recipe_then_each_member_is_read() {
+        let recipe = types::ImageRecipe::builder()
+            .arn(arn("image-recipe/web/1.0.0"))
+            .parent_image(arn("image/gold/1.0.0/1"))
+            .set_components(Some(components(&[&arn("component/agent/1.0.0/1")])))
+            .build();
+        let parameter = |name: &str| {
+            types::SsmParameterConfiguration::builder().parameter_name(name).build().unwrap()
+        };
+        let distribution = types::Distribution::builder()
+            .region("us-east-1")
+            .ssm_parameter_configurations(parameter("/golden"))
+            .ssm_parameter_configurations(parameter("/other"))
+            .build()
+            .unwrap();
+        let distribution = types::DistributionConfiguration::builder()
+            .arn(arn("distribution-configuration/Main"))
+            .timeout_minutes(60)
+            .distributions(distribution)
+            .build()
+            .unwrap();
+        let infrastructure = types::InfrastructureConfiguration::builder()
+            .arn(arn("infrastructure-configuration/Main"))
+            .build();
+        let outputs = types::OutputResources::builder()
+            .amis(types::Ami::builder().image("ami-00000001").build())
+            .amis(types::Ami::builder().build())
+            .containers(
+                types::Container::builder()
+                    .region("us-east-1")
+                    .image_uris("registry/web:1")
+                    .build(),
+            )
+            .build();
+        let state = types::ImageState::builder().status(types::ImageStatus::Available).build();
+        let image = image()
+            .name("Web")
+            .state(state)
+            .date_created("2026-11-23T10:00:00Z")
+            .image_recipe(recipe)
+            .source_pipeline_arn(arn("image-pipeline/web"))
+            .infrastructure_configuration(infrastructure)
+            .distribution_configuration(distribution)
+            .output_resources(outputs)
+            .build();
+        let read = read_image(&image).unwrap();
+        let outputs: Vec<&str> = read.outputs.iter().map(String::as_str).collect();
+        assert_eq!(outputs, ["ami-00000001", "registry/web:1"]);
+        assert_eq!(read.parent, Some(Fixtures::parent("image/gold/1.0.0/1")));
+        assert_eq!((&*read.name, read.status), ("Web", "AVAILABLE".into()));
+        assert_eq!(read.recipe, Some(Fixtures::recipe_arn("web/1.0.0")));
+        assert_eq!(read.pipeline, Some(Fixtures::pipeline_arn("web")));
+        assert_eq!(read.created, "2026-11-23T10:00:00Z".parse().ok());
+        let components: Vec<String> = read.components.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            (components, read.components_complete),
+            (vec![arn("component/agent/1.0.0/1")], true)
+        );
+        let folded = |kind: &str| Some(arn(&format!("{kind}-configuration/main")).into());
+        assert_eq!(read.configurations.infrastructure, folded("infrastructure"));
+        assert_eq!(read.configurations.distribution, folded("distribution"));
+        let parameters = ["/golden", "/other"].map(ParameterName::from);
+        assert_eq!(read.ssm_parameters, BTreeSet::from(parameters));
+        assert_eq!(read.shortage, None);
+    }
+
+    #[test]
+    fn given_an_image_that_shows_next_to_nothing_then_the_rest_is_absent() {
+        let read = read_image(&image().build()).unwrap();
+        assert_eq!(read.name, "");
+        assert_eq!(read.status.to_string(), "no status");
+        assert_eq!(
+            (read.created, read.recipe, read.parent, read.pipeline),
+            (None, None, None, None)
+        );
+        assert!(read.components.is_empty() && read.components_complete);
+        assert!(read.outputs.is_empty() && read.ssm_parameters.is_empty());
+        assert_eq!((read.shortage, read.configurations), (None, Configurations::default()));
+        assert!(read_image(&types::Image::builder().build()).is_err(), "without an ARN");
+    }
+
+    #[test]
+    fn given_members_that_cannot_be_read_then_they_are_absent_and_the_image_is_read() {
+        let listed = [arn("component/agent/1.0.0/1"), "agent".to_owned()];
+        let listed: Vec<&str> = listed.iter().map(String::as_str).collect();
+        let recipe = types::ImageRecipe::builder()
+            .arn("web")
+            .parent_image("arn:aws:imagebuilder:nowhere")
+            .set_components(Some(components(&listed)))
+            .build();
+        let image = image().image_recipe(recipe).source_pipeline_arn("web").date_created("soon");
+        let read = read_image(&image.build()).unwrap();
+        assert_eq!(
+            (read.recipe, read.parent, read.pipeline, read.created),
+            (None, None, None, None)
+        );
+        assert_eq!(read.components.len(), 1);
+        assert!(!read.components_complete);
+    }
+
+    #[test]
+    fn given_a_container_image_then_its_own_recipe_is_read() {
+        let recipe = types::ContainerRecipe::builder()
+            .arn(arn("container-recipe/web/1.0.0"))
+            .parent_image("amazonlinux:2023")
+            .set_components(Some(components(&[&arn("component/agent/1.0.0/1")])))
+            .build();
+        let read = read_image(&image().container_recipe(recipe).build()).unwrap();
+        assert_eq!(read.recipe.map(|it| it.to_string()), Some(arn("container-recipe/web/1.0.0")));
+        assert_eq!(read.parent, Some(ParentImage::Registry("amazonlinux:2023".into())));
+        assert_eq!(read.components.len(), 1);
+    }
+
+    #[test]
+    fn given_a_shown_parent_then_only_what_is_plainly_one_is_read() {
+        let shown = |text: &str, is_container| {
+            read_parent(text, is_container).map(|parent| parent.to_string())
+        };
+        for is_container in [false, true] {
+            assert_eq!(
+                shown(&arn("image/gold/1.0.0/1"), is_container).as_deref(),
+                Some("gold 1.0.0/1")
+            );
+            assert_eq!(
+                shown("ami-0cd12345db678d90f", is_container).as_deref(),
+                Some("ami-0cd12345db678d90f")
+            );
+            for hidden in ["ami-secret", "ssm:/golden", "prod-secret", "arn:aws:nothing"] {
+                assert_eq!(shown(hidden, is_container), None, "{hidden}");
+            }
+        }
+        assert_eq!(shown("p4ssw0rd", false), None, "the value of a parameter");
+        assert_eq!(shown("amazonlinux:2023", true).as_deref(), Some("amazonlinux:2023"));
+    }
+
+    #[test]
+    fn given_a_failure_then_a_shortage_is_read_from_what_image_builder_says_itself() {
+        let shortage = |state: types::builders::ImageStateBuilder| {
+            read_shortage(&image().state(state.build()).build())
+        };
+        let state = types::ImageState::builder;
+        let context = types::ImageFailureContext::builder;
+        let distribution = types::DistributionFailureContext::builder;
+        let quota = "VcpuLimitExceeded:\nno more";
+        assert_eq!(shortage(state().reason(quota)).as_deref(), Some("VcpuLimitExceeded: no more"));
+        assert_eq!(shortage(state().reason("it broke")), None);
+        assert_eq!(shortage(state()), None);
+        let by_all = context().distribution_failure(distribution().error_message(quota).build());
+        assert!(shortage(state().reason("it broke").failure_context(by_all.build())).is_some());
+        let region =
+            types::RegionFailure::builder().region("us-east-1").error_message(quota).build();
+        let by_region =
+            context().distribution_failure(distribution().region_failures(region).build());
+        assert!(shortage(state().failure_context(by_region.build())).is_some());
+        let component = types::ComponentFailureContext::builder().build();
+        let by_component = context().component_failure(component).build();
+        assert_eq!(shortage(state().reason(quota).failure_context(by_component)), None);
+    }
+
+    #[test]
+    fn given_an_item_that_cannot_be_read_then_it_is_left_out() {
+        let items = [Ok(1), Err("gold".parse::<ImageArn>().unwrap_err()), Ok(3)];
+        assert_eq!(readable("image", items.into_iter()), [1, 3]);
+    }
+
+    #[test]
+    fn given_a_build_then_only_one_that_is_newer_counts() {
+        let since: BuildVersion = "1.0.0/2".parse().unwrap();
+        let newer = |build: &str| newer_build(since, build.parse().unwrap(), None).is_some();
+        assert_eq!([newer("1.0.0/1"), newer("1.0.0/2"), newer("1.0.0/3")], [false, false, true]);
+        let versions = ["0.9.0", "1.0.0", "1.0.1", "none"].map(|it| (Some(it), None));
+        let versions = newer_versions(since, versions.into_iter().chain([(None, None)]));
+        let versions: Vec<String> = versions.iter().map(|it| it.version.to_string()).collect();
+        assert_eq!(versions, ["1.0.1"]);
+    }
+}

@@ -5,6 +5,8 @@
 //! pipeline, or save where an interrupted check resumes.
 
 mod convert;
+#[cfg(test)]
+pub(crate) mod in_memory;
 pub mod sdk;
 
 use std::future::Future;

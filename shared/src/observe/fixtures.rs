@@ -1,0 +1,216 @@
+//! A fleet in memory, for the tests of the reading modules.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::cache::RequestCache;
+use super::context::Context;
+use super::latest_images::AllImages;
+use super::pipeline::observe_pipeline;
+use super::targets::{Planner, ReadPlan};
+use crate::aws::image_builder::in_memory::InMemory;
+use crate::decide::fixtures::Fixtures;
+use crate::decide::observation::PipelineObservation;
+use crate::decide::tries::RetryPolicy;
+use crate::error::RequestError;
+use crate::model::arn::PipelineArn;
+use crate::model::component::Component;
+use crate::model::fleet::Fleet;
+use crate::model::image::{Configurations, Image};
+use crate::model::notification::Notification;
+use crate::model::outputs::Outputs;
+use crate::scope::{Scope, Selection};
+
+const HEAD: &str = "arn:aws:imagebuilder:us-east-1:123456789012:";
+
+/// An hour, in seconds.
+pub(super) const HOUR: i64 = 3_600;
+
+pub(super) fn at(second: i64) -> Option<Timestamp> {
+    Timestamp::from_second(second).ok()
+}
+
+/// A whole fleet, as a check reads it.
+pub(super) static EVERYTHING: std::sync::LazyLock<Selection> =
+    std::sync::LazyLock::new(Selection::default);
+
+pub(super) fn everything() -> Scope<'static> {
+    Scope::Fleet(&EVERYTHING)
+}
+
+/// The notification that an image has this status.
+pub(super) fn notification(image: &str, status: &str) -> Notification {
+    Notification {
+        image: Fixtures::image(image),
+        status: status.into(),
+        pipeline: None,
+        names_pipeline: true,
+        sent: at(100 * HOUR),
+        unreadable_pipeline: None,
+    }
+}
+
+/// Image Builder, and what is known of it before a pipeline is read.
+pub(super) struct World {
+    pub(super) image_builder: InMemory,
+    pub(super) outputs: Outputs,
+    pub(super) producing_pipeline: Option<PipelineArn>,
+    pub(super) parameter: Option<(&'static str, &'static str)>,
+}
+
+impl World {
+    pub(super) fn of(fixtures: Fixtures) -> Self {
+        let (pipelines, mut recipes) = fixtures.lists();
+        // As they were given; ARNs have names in lower case.
+        for recipe in &mut recipes {
+            recipe.name = recipe.name.to_uppercase();
+        }
+        Self {
+            image_builder: InMemory::of(pipelines, recipes),
+            outputs: Outputs::default(),
+            producing_pipeline: None,
+            parameter: None,
+        }
+    }
+
+    /// The pipeline `web` on the images of `gold`, which nothing has built yet.
+    pub(super) fn web_on_gold() -> Self {
+        let fixtures = Fixtures::new().pipeline("web", "image/gold/x.x.x");
+        Self::of(fixtures)
+            .image("gold/1.0.0/1", "AVAILABLE", HOUR)
+            .component("agent/1.0.0/1", HOUR)
+            .write("web/1.0.0", &["agent/x.x.x"])
+    }
+
+    /// An image without a parent or a pipeline.
+    pub(super) fn image(mut self, arn: &str, status: &str, created: i64) -> Self {
+        let image = Fixtures::image(arn);
+        let recipe = format!("{}/{}", image.family().name(), image.version());
+        self.image_builder.images.push(Image {
+            name: image.family().name().to_uppercase(),
+            arn: image,
+            status: status.into(),
+            shortage: None,
+            created: at(created),
+            recipe: Some(Fixtures::recipe_arn(&recipe)),
+            parent: None,
+            components: Vec::new(),
+            components_complete: true,
+            pipeline: None,
+            configurations: Configurations::default(),
+            outputs: BTreeSet::new(),
+            ssm_parameters: BTreeSet::new(),
+        });
+        self
+    }
+
+    /// A build of a pipeline on this parent, with the component `agent/1.0.0/1`.
+    pub(super) fn build(self, arn: &str, status: &str, parent: &str, created: i64) -> Self {
+        let name = arn.split('/').next().unwrap().to_owned();
+        self.image(arn, status, created).last(|image| {
+            image.pipeline = Some(Fixtures::pipeline_arn(&name));
+            image.parent = Some(Fixtures::parent(parent));
+            image.components = vec![format!("{HEAD}component/agent/1.0.0/1").parse().unwrap()];
+        })
+    }
+
+    /// Changes the image that was added last.
+    pub(super) fn last(mut self, change: impl FnOnce(&mut Image)) -> Self {
+        change(self.image_builder.images.last_mut().unwrap());
+        self
+    }
+
+    pub(super) fn component(mut self, arn: &str, created: i64) -> Self {
+        let arn = format!("{HEAD}component/{arn}").parse().unwrap();
+        let component = Component { arn, name: "Agent".to_owned(), created: at(created) };
+        self.image_builder.components.push(component);
+        self
+    }
+
+    /// The components that a recipe writes, in short.
+    pub(super) fn write(mut self, recipe: &str, components: &[&str]) -> Self {
+        let written = |it: &&str| match it.contains(' ') {
+            true => (*it).to_owned(),
+            false => format!("{HEAD}component/{it}"),
+        };
+        let components = components.iter().map(written).collect();
+        self.image_builder.written.insert(Fixtures::recipe_arn(recipe), components);
+        self
+    }
+
+    pub(super) fn fleet(&self) -> Fleet {
+        let InMemory { pipelines, recipes, .. } = &self.image_builder;
+        let fleet = Fleet::new(pipelines.clone(), recipes.clone());
+        match self.parameter {
+            Some((name, value)) => fleet.with_parameters(&Fixtures::parameters(name, value)),
+            None => fleet,
+        }
+    }
+
+    /// Works on one pipeline in a scope, a hundred hours after 1970 began.
+    pub(super) async fn on<T>(
+        &self,
+        scope: Scope<'_>,
+        pipeline: &str,
+        work: impl AsyncFnOnce(&Context<'_, InMemory>, &ReadPlan<'_>) -> T,
+    ) -> T {
+        let fleet = self.fleet();
+        let cache = RequestCache::of(&self.image_builder);
+        let all_images = AllImages::default();
+        let producing_pipeline = self.producing_pipeline.as_ref();
+        let planner = Planner { fleet: &fleet, scope, outputs: &self.outputs, producing_pipeline };
+        let targets = planner.targets();
+        let context = Context {
+            cache: &cache,
+            all_images: &all_images,
+            fleet: &fleet,
+            scope,
+            announced_reference: targets
+                .plans
+                .iter()
+                .find(|plan| plan.tracks_announced)
+                .and_then(|plan| plan.reference.clone()),
+            policy: RetryPolicy::default(),
+            now: at(100 * HOUR).unwrap(),
+        };
+        let plan = targets.plans.iter().find(|it| it.member.pipeline.arn.name() == pipeline);
+        work(&context, plan.unwrap()).await
+    }
+
+    pub(super) async fn observe(
+        &self,
+        scope: Scope<'_>,
+        pipeline: &str,
+    ) -> Result<PipelineObservation, RequestError> {
+        self.on(scope, pipeline, async |context, plan| observe_pipeline(context, plan, None).await)
+            .await
+    }
+
+    /// The calls so far, one a line.
+    pub(super) fn calls(&self) -> String {
+        self.image_builder.calls().join("\n")
+    }
+}
+
+/// An observation in short.
+pub(super) fn said(observed: &PipelineObservation) -> String {
+    let hours = |at: Option<Timestamp>| match at {
+        Some(at) => format!("{} h", at.as_second() / HOUR),
+        None => "unknown".to_owned(),
+    };
+    let history = observed.history.iter().map(|it| it.arn.short().to_string());
+    let images = observed.images.iter().map(|it| it.arn.short().to_string());
+    let direct = observed.direct.iter().map(|it| it.arn.short().to_string());
+    let pins = observed.pinned_parent.iter().chain(&observed.pins).map(ToString::to_string);
+    let list = |items: Vec<String>| items.join(", ");
+    format!(
+        "images: [{}], history: [{}], direct: [{}], available: {}, behind since: {}, pins: [{}]",
+        list(images.collect()),
+        list(history.collect()),
+        list(direct.collect()),
+        hours(observed.parent_available),
+        hours(observed.behind_since),
+        list(pins.collect()),
+    )
+}
