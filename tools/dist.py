@@ -2,7 +2,7 @@
 
     tools/dist [--architecture arm64] [--output dist]
 
-Builds both functions for each processor, and writes into the output folder
+Builds all functions for each processor, and writes into the output folder
 
     gold-cascade-arm64-0123456789ab.zip, ...   the code; the name contains the start of its checksum
     image-cascade.template.json                plain CloudFormation, without macros
@@ -25,6 +25,7 @@ import zipfile
 from pathlib import Path
 
 import yaml
+
 from transform import transformed
 
 ROOT = Path(__file__).parents[1]

@@ -37,7 +37,7 @@ impl<'a> Scope<'a> {
 /// Pipelines by ARN or by name, where `*` stands for any text. An empty selection is everything.
 ///
 /// A name may be written as the console shows it or as the ARN has it: Image Builder derives the
-/// ARN's by lower case and hyphens (user guide, "Naming").
+/// ARN's by lower case and hyphens (`docs/image-builder.md`, Names in ARNs).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection(Vec<Pattern>);
 

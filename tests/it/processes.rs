@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 
 use emulator::fleet::pipeline_arn;
+use tests::report_schema;
 
 use crate::binaries;
 use crate::eventually::eventually;
@@ -77,6 +78,9 @@ pub(crate) async fn built_without_notice(cloud: &Cloud) -> Value {
 async fn rest(cloud: &Cloud) {
     let patience = Duration::from_mins(2);
     tokio::time::timeout(patience, cloud.rest()).await.expect("two minutes later builds still run");
+    for (_, result) in cloud.state().invocations.iter().filter(|(_, it)| !it.failed) {
+        report_schema::check(&result.payload).unwrap_or_else(|difference| panic!("{difference}"));
+    }
 }
 
 /// Waits until no asynchronous invocation is under way.

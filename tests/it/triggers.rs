@@ -62,7 +62,8 @@ async fn given_both_triggers_and_duplicates_then_nothing_is_built_twice() {
     }
 }
 
-/// The topic gets no message of a cancelled build (FACTS 1.1); EventBridge does.
+/// The topic gets no message of a cancelled build (`docs/image-builder.md`, States that are notified);
+/// EventBridge does.
 #[tokio::test(start_paused = true)]
 async fn given_a_cancelled_build_then_pipelines_that_waited_for_it_are_decided_again() {
     let lab = lab(false);

@@ -31,7 +31,8 @@ pub(super) fn client(aws: &SdkConfig) -> Client {
 
 /// Reads parameters, ten at a time.
 ///
-/// A request is refused as a whole if one of its parameters may not be read or has an impossible name.
+/// A request is refused as a whole if one of its parameters may not be read or has an impossible name
+/// (`docs/image-builder.md`, Reading parameters).
 /// Then each parameter is requested alone, so that a bad one does not affect the others.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! How often does a check run?
 //!
-//! By the expression of the schedule, as EventBridge Scheduler accepts it (user guide, "Schedule
-//! types"). It starts nothing: it says only how far apart two checks are, so that what lasts is
+//! By the expression of the schedule, as EventBridge Scheduler accepts it (`docs/image-builder.md`,
+//! Schedule expressions). It starts nothing: it says only how far apart two checks are, so that what lasts is
 //! reported once a day.
 
 use jiff::SignedDuration;

@@ -1,9 +1,13 @@
 //! What the documents say of the code, held against the code.
 
+mod citations;
 mod contracts;
 mod cycles;
+mod decisions;
 mod layers;
 mod length;
 mod names;
+mod operations;
 mod paths;
+mod report_schema;
 mod words;

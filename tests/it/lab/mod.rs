@@ -24,6 +24,7 @@ use emulator::lambda::{Code, Deployment, Handler};
 use image_cascade::settings::Settings;
 use jiff::SignedDuration;
 use serde_json::Value;
+use tests::report_schema;
 use tests::wire::client;
 
 pub(crate) use self::events::{envelope, message, message_of_pipeline};
@@ -103,6 +104,21 @@ impl Lab {
     /// Lets `duration` pass.
     pub(crate) async fn pass(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
+    }
+}
+
+/// Every report of a test is held to its schema, whatever else the test is about.
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let answers = self.reports();
+        let answers = answers.iter().map(report_schema::check);
+        let published = self.published_reports();
+        let published = published.iter().map(|message| report_schema::check_published(message));
+        let differences: Vec<String> = answers.chain(published).filter_map(Result::err).collect();
+        assert!(differences.is_empty(), "{}", differences.join("\n\n"));
     }
 }
 

@@ -36,6 +36,7 @@ use oracle::Verdict;
 use watch::{HIDE_THE_PARENT, Watch};
 use world::{Fleets, World};
 
+use crate::report_schema;
 use crate::wire;
 
 /// How many checks bring the fleet to rest: its levels, and the tries of what fails, one after
@@ -156,6 +157,9 @@ fn watched(handler: Handler, cloud: &Cloud, watch: &Watch) -> Handler {
         Box::pin(async move {
             let _over = over;
             let (result, said) = logs::heard(work).await;
+            if let Some(Err(difference)) = result.as_ref().ok().map(report_schema::check) {
+                watch.seen().violation(cloud.now(), format!("{caller} answers: {difference}"));
+            }
             watch.seen().ends(&caller, cloud.now(), &result, said);
             result
         })
@@ -434,6 +438,11 @@ fn tell(play: &Play, cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcom
         told.extend(started.map(|it| (it.image.unwrap_or_default(), it.pipeline)));
     }
     let mut seen = watch.seen();
+    for message in state.sns.published().iter().filter(|it| it.topic == topic(REPORT_TOPIC)) {
+        if let Err(difference) = report_schema::check_published(&message.message) {
+            seen.violation(now, format!("a published report: {difference}"));
+        }
+    }
     let ours = seen.ours.clone();
     for (image, (caller, pipeline)) in &ours {
         let knows = seen.completed.contains(caller) && !seen.unheard.contains(caller);
