@@ -13,10 +13,11 @@ use jiff_cron::Schedule as Cron;
 use jiff_cron::jiff as cron_time;
 use serde_json::{Value, json};
 
+use super::build::Build;
+use super::doc::{Doc, date, required, text};
 use super::error::ApiError;
-use super::life::Build;
 use super::model::Input;
-use super::state::{Doc, ImageBuilder, date, required, text};
+use super::state::ImageBuilder;
 
 /// How many scheduled failures in a row disable a pipeline that does not say otherwise.
 const FAILURES: u64 = 5;
