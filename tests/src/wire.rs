@@ -26,7 +26,7 @@ impl TimeSource for CloudTime {
     }
 }
 
-/// What a client of the cloud in this process is made from. Its calls bear the access key.
+/// What a client of the cloud in this process is made from. Its calls have the access key.
 pub fn sdk_config(cloud: &Cloud, access_key: &str) -> SdkConfig {
     let credentials =
         aws_sdk_imagebuilder::config::Credentials::new(access_key, "local", None, None, "lab");
