@@ -113,7 +113,7 @@ const VALUES: usize = 10;
 /// Who is a child: either the lists of pipelines and of image recipes to their last page, or the
 /// recipes of each of the four lists filtered by their parent's forms, their pipelines filtered by
 /// four forms of each recipe, and the recipes and pipelines that make the image, by name. What they
-/// come to: the parent, and the parent of the image's own pipeline, of which the image itself shows
+/// resolve to: the parent, and the parent of the image's own pipeline, of which the image itself shows
 /// whether it needs to run. Then for each child its images, what the newest of them was built from,
 /// and a start.
 fn fewest_of_an_event(pipelines: usize) -> usize {

@@ -58,7 +58,7 @@ pub struct State {
     /// How many calls a second Image Builder accepts; all of them if none.
     pub rate_limit: Option<RateLimit>,
     /// How many items a page of Image Builder's lists has at most, whatever `maxResults` says. Pages
-    /// may be short (docs/image-builder.md, Lists).
+    /// may be short (`docs/image-builder.md`, Pages and filters).
     pub longest_page: Option<u64>,
     /// How long calls to Image Builder take; no time if none.
     pub latency: Option<Latency>,

@@ -5,7 +5,7 @@ use aws_sdk_imagebuilder::config::retry::RetryConfig;
 use aws_sdk_imagebuilder::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_imagebuilder::types::Image;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use emulator::account::REPORT_TOPIC;
+use emulator::account::{GOLD_TOPIC, REPORT_TOPIC};
 use emulator::cloud::Cloud;
 use emulator::faults::{Fault, Kind};
 use emulator::fleet::{arn, pipeline};
@@ -86,7 +86,7 @@ async fn given_a_fault_of_one_service_then_no_other_service_has_it() {
     aws_sdk_ssm::Client::new(&config).get_parameters().names("/golden").send().await.unwrap();
     let sns = aws_sdk_sns::Client::new(&config);
     assert!(lab.cloud.state().faults.struck().is_empty());
-    sns.publish().topic_arn(topic(REPORT_TOPIC)).message("tried again").send().await.unwrap();
+    sns.publish().topic_arn(topic(GOLD_TOPIC)).message("tried again").send().await.unwrap();
     assert_eq!(lab.cloud.state().faults.struck()[&Kind::Throttle], 1);
 }
 

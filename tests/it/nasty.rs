@@ -157,7 +157,7 @@ async fn given_parameters_whose_names_begin_alike_then_each_pipeline_follows_its
         let lab = Lab::silent(&[]);
         for (index, name) in names.iter().enumerate() {
             lab.put_parameter(name, &format!("ami-0000000000000000{index}"));
-            lab.build(pipeline(format!("child-{index}")).on(&format!("ssm:{name}"))).await;
+            lab.build(pipeline(format!("child-{index}")).on(format!("ssm:{name}"))).await;
         }
         assert_eq!(started_by_a_check(&lab).await, [""; 0]);
         lab.put_parameter(parameter, "ami-0123456789abcdef0");

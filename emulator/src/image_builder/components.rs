@@ -3,13 +3,12 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::doc::{Doc, date, latest_version_references, pick, required, segment, text};
 use super::error::ApiError;
 use super::model::Input;
 use super::page::List;
 use super::semver;
-use super::state::{
-    Component, Doc, ImageBuilder, date, latest_version_references, pick, required, segment, text,
-};
+use super::state::{Component, ImageBuilder};
 use super::versioned::cut;
 
 const SUMMARY: &[&str] = &[

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::doc::{Doc, date, pick, required, text};
 use super::error::ApiError;
 use super::model::Input;
 use super::page::List;
-use super::state::{Doc, ImageBuilder, date, pick, required, text};
+use super::state::ImageBuilder;
 
 impl ImageBuilder {
     pub(super) fn create_configuration(

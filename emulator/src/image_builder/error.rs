@@ -1,5 +1,21 @@
 //! What does Image Builder answer when it refuses?
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+/// The HTTP status of each exception, as the API's model has it.
+static STATUSES: LazyLock<BTreeMap<String, u16>> = LazyLock::new(|| {
+    #[derive(Deserialize)]
+    struct Model {
+        statuses: BTreeMap<String, u16>,
+    }
+    let model: Model =
+        serde_json::from_str(include_str!("api.json")).expect("api.json is part of the program");
+    model.statuses
+});
+
 /// A refusal, with the name and HTTP status of the API's model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
@@ -14,7 +30,7 @@ pub struct ApiError {
 impl ApiError {
     /// A refusal named `code`.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        let status = super::model::Model::get().status_of(code);
+        let status = STATUSES.get(code).copied().unwrap_or(400);
         Self::with_status(status, code, message)
     }
 

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::build::Build;
+use super::doc::{Doc, date, latest_version_references, pick, required, segment, text};
 use super::error::ApiError;
-use super::life::{Build, fingerprint};
+use super::fingerprint::fingerprint;
 use super::model::Input;
 use super::notification::with_amazons_number;
 use super::page::List;
-use super::state::{
-    Doc, Execution, ImageBuilder, date, latest_version_references, pick, required, segment, text,
-};
+use super::state::{Execution, ImageBuilder};
 use super::versioned::cut;
 use super::workflows::failure_context;
 use crate::faults::Kind;

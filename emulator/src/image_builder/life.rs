@@ -1,40 +1,13 @@
 //! How does a build proceed, and how does it end?
 
-use std::collections::{BTreeSet, VecDeque};
-
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::build::Build;
+use super::doc::{date, text};
 use super::notification;
-use super::state::{Doc, ImageBuilder, ScriptedBuild, date, required, text};
-
-/// One build of an image.
-#[derive(Debug, Clone)]
-pub(super) struct Build {
-    /// As `GetImage` shows it, but for state and outputs.
-    pub(super) doc: Doc,
-    /// When it was asked for, exactly; the document has it to the millisecond.
-    pub(super) created: Timestamp,
-    /// Its parent as its recipe had it.
-    pub(super) written: String,
-    /// What the parameter held that named its parent.
-    pub(super) held: Option<String>,
-    pub(super) status: &'static str,
-    pub(super) reason: Option<String>,
-    /// Which status it has had, and from when on.
-    pub(super) history: Vec<(Timestamp, &'static str)>,
-    /// What it will become, and when.
-    pub(super) next: VecDeque<(Timestamp, &'static str)>,
-    /// What is wrong with its inputs, so that it fails whenever it runs.
-    pub(super) flaw: Option<String>,
-    /// Why the present run of it will fail.
-    pub(super) doom: Option<String>,
-    /// The component that makes it fail.
-    pub(super) failed_component: Option<String>,
-    /// When it is available if all goes well.
-    pub(super) ends: Option<Timestamp>,
-    pub(super) outputs: Value,
-}
+use super::outputs::outputs;
+use super::state::{ImageBuilder, ScriptedBuild};
 
 /// A message that Image Builder publishes when a build ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,80 +16,6 @@ pub struct Notice {
     pub topic: String,
     /// The message, in SNS's dialect.
     pub message: String,
-}
-
-/// The stages of a build, and when each begins, in hundredths of the build's length.
-const STAGES: [(i32, &str); 5] = [
-    (4, "BUILDING"),
-    (60, "TESTING"),
-    (80, "DISTRIBUTING"),
-    (92, "INTEGRATING"),
-    (100, "AVAILABLE"),
-];
-
-/// When a build that fails does so.
-const FAILS_AT: i32 = 45;
-
-impl Build {
-    /// A build that is asked for at `now`.
-    pub(super) fn new(doc: Doc, flaw: Option<String>, created: Timestamp) -> Self {
-        Self {
-            doc,
-            created,
-            written: String::new(),
-            held: None,
-            status: "PENDING",
-            reason: None,
-            history: Vec::new(),
-            next: VecDeque::new(),
-            flaw,
-            doom: None,
-            failed_component: None,
-            ends: None,
-            outputs: json!({ "amis": [] }),
-        }
-    }
-
-    pub(super) fn arn(&self) -> &str {
-        required(&self.doc, "arn")
-    }
-
-    /// When it became available: at once, if it was published.
-    fn available(&self) -> Option<Timestamp> {
-        if self.history.is_empty() {
-            return (self.status == "AVAILABLE").then_some(self.created);
-        }
-        let mut history = self.history.iter().rev();
-        history.find(|(_, status)| *status == "AVAILABLE").map(|(at, _)| *at)
-    }
-
-    /// The recipe that it was built by, resolved.
-    pub(super) fn recipe(&self) -> Option<&Doc> {
-        let recipes = ["imageRecipe", "containerRecipe"];
-        recipes.into_iter().find_map(|recipe| self.doc.get(recipe)?.as_object())
-    }
-
-    pub(super) fn is_running(&self) -> bool {
-        !self.next.is_empty()
-    }
-
-    /// The state as the API shows it.
-    pub(super) fn state(&self) -> Value {
-        match &self.reason {
-            Some(reason) => json!({ "status": self.status, "reason": reason }),
-            None => json!({ "status": self.status }),
-        }
-    }
-
-    fn schedule(&mut self, now: Timestamp, length: SignedDuration) {
-        let at = |hundredths: i32| now + length * hundredths / 100;
-        self.ends = Some(at(100));
-        self.next = if self.doom.is_some() {
-            VecDeque::from([(at(STAGES[0].0), STAGES[0].1), (at(FAILS_AT), "FAILED")])
-        } else {
-            STAGES.iter().map(|(hundredths, status)| (at(*hundredths), *status)).collect()
-        };
-    }
 }
 
 /// A build, for tests and for the local run.
@@ -302,80 +201,4 @@ impl ImageBuilder {
         let kind = "EC2 Image Builder Image State Change";
         self.bus.send("aws.imagebuilder", kind, arn, &detail, at);
     }
-}
-
-/// What is due, soonest first.
-pub(super) type Due = BTreeSet<(Timestamp, String)>;
-
-fn outputs(image: &Doc, account: &str, region: &str) -> Value {
-    let arn = required(image, "arn");
-    let name = required(image, "name");
-    let distributions = image
-        .get("distributionConfiguration")
-        .and_then(|configuration| configuration.get("distributions"))
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_else(|| vec![json!({ "region": region })]);
-    if text(image, "type") == Some("DOCKER") {
-        let containers = distributions.iter().map(|it| container(image, it, account, region));
-        return json!({ "containers": containers.collect::<Vec<_>>() });
-    }
-    let mut amis = Vec::new();
-    for distribution in &distributions {
-        let region = distribution.get("region").and_then(Value::as_str).unwrap_or(region);
-        let mut accounts = vec![account.to_owned()];
-        let targets = distribution.pointer("/amiDistributionConfiguration/targetAccountIds");
-        accounts.extend(
-            targets
-                .and_then(Value::as_array)
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .map(str::to_owned),
-        );
-        for account in accounts {
-            amis.push(json!({
-                "region": region,
-                "image": format!("ami-{:017x}", fingerprint(&[arn, region, &account]) & 0xf_ffff_ffff_ffff_ffff),
-                "name": format!("{name} {}", required(image, "dateCreated").replace(':', "-")),
-                "accountId": account,
-            }));
-        }
-    }
-    json!({ "amis": amis })
-}
-
-/// What a container build leaves in one Region: its two fixed tags, and those that the
-/// distribution names, which each of its builds takes over from the one before.
-fn container(image: &Doc, distribution: &Value, account: &str, region: &str) -> Value {
-    let name = required(image, "name");
-    let version = required(image, "version").replace('/', "-");
-    let region = distribution.get("region").and_then(Value::as_str).unwrap_or(region);
-    let configured = &distribution["containerDistributionConfiguration"];
-    let repository = configured
-        .pointer("/targetRepository/repositoryName")
-        .or_else(|| image.get("containerRecipe")?.pointer("/targetRepository/repositoryName"))
-        .and_then(Value::as_str)
-        .unwrap_or(name);
-    let uri = format!("{account}.dkr.ecr.{region}.amazonaws.com/{repository}");
-    let tags = configured["containerTags"].as_array().into_iter().flatten();
-    let mut uris = vec![format!("{uri}:{version}"), format!("{uri}:{name}-{version}")];
-    uris.extend(tags.filter_map(Value::as_str).map(|tag| format!("{uri}:{tag}")));
-    json!({ "region": region, "imageUris": uris })
-}
-
-/// A number in the form of a UUID.
-pub(super) fn uuid(number: u128) -> String {
-    let hex = format!("{number:032x}");
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
-}
-
-/// A number that is always the same for the same texts (FNV-1a).
-pub(super) fn fingerprint(texts: &[&str]) -> u128 {
-    texts.iter().flat_map(|text| text.bytes().chain([0])).fold(
-        0x6c62_272e_07bb_0142_62b8_2175_6295_c58d,
-        |hash, byte| {
-            (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
-        },
-    )
 }

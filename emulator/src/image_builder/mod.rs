@@ -1,12 +1,16 @@
 //! EC2 Image Builder: state and rules here, HTTP in `crate::http`.
 
+mod build;
 mod components;
 mod configurations;
+mod doc;
 mod error;
+mod fingerprint;
 mod images;
 mod life;
 mod model;
 mod notification;
+mod outputs;
 mod page;
 mod pipelines;
 mod recipes;
@@ -16,7 +20,8 @@ mod state;
 mod versioned;
 mod workflows;
 
+pub use doc::Doc;
 pub use error::ApiError;
 pub use life::{BuildView, Notice};
 pub use model::{Input, Model};
-pub use state::{Doc, Execution, ImageBuilder, ResponseFault, ScriptedBuild};
+pub use state::{Execution, ImageBuilder, ResponseFault, ScriptedBuild};

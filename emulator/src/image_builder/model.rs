@@ -25,7 +25,6 @@ pub struct Model {
     operations: BTreeMap<String, Operation>,
     others: BTreeMap<String, Route>,
     shapes: BTreeMap<String, Shape>,
-    statuses: BTreeMap<String, u16>,
     #[serde(skip)]
     patterns: BTreeMap<String, Regex>,
 }
@@ -88,10 +87,6 @@ impl Model {
     /// The model.
     pub fn get() -> &'static Self {
         &MODEL
-    }
-
-    pub(super) fn status_of(&self, code: &str) -> u16 {
-        self.statuses.get(code).copied().unwrap_or(400)
     }
 
     /// Which operation a request calls, with its members, checked against the model.

@@ -6,9 +6,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::life::Build;
+use super::build::Build;
+use super::doc::{Doc, required, text};
+use super::fingerprint::{fingerprint, uuid};
 use super::semver;
-use super::state::{Doc, required, text};
 
 /// The account that Amazon-owned ARNs show in messages.
 const AMAZONS_ACCOUNT: &str = "987654321098";
@@ -102,7 +103,7 @@ pub(super) fn with_amazons_number(doc: &Doc) -> Doc {
 }
 
 fn system_tags(arn: &str) -> Value {
-    let id = super::life::uuid(super::life::fingerprint(&["tag", arn]));
+    let id = uuid(fingerprint(&["tag", arn]));
     json!({ "internalId": id, "resourceArn": arn })
 }
 

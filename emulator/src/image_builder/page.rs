@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
+use super::doc::Doc;
 use super::error::ApiError;
-use super::life::fingerprint;
+use super::fingerprint::fingerprint;
 use super::model::Input;
-use super::state::{Doc, ResponseFault};
+use super::state::ResponseFault;
 use crate::wildcard::pattern;
 
 /// A list: its names, and its filters.

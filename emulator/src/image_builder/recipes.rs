@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::doc::{Doc, date, latest_version_references, pick, required, text};
 use super::error::ApiError;
 use super::model::{Input, Model};
 use super::page::List;
 use super::semver;
-use super::state::{Doc, ImageBuilder, date, latest_version_references, pick, required, text};
+use super::state::ImageBuilder;
 use super::versioned::cut;
 
 impl ImageBuilder {

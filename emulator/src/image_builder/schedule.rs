@@ -2,9 +2,9 @@
 //!
 //! Native schedules: a pipeline runs at the times of its expression, always or only if a
 //! dependency behind an `x` has moved since its last build, and is disabled after scheduled
-//! failures in a row (docs/image-builder.md, Schedules). Where AWS does not say what happens, the choices are:
-//! without an earlier build it runs; a build that failed or was cancelled is no last build; one
-//! that is under way is.
+//! failures in a row (`docs/image-builder.md`, Native schedules). Where AWS does not say what happens,
+//! the choices are: without an earlier build it runs; a build that failed or was cancelled is no last
+//! build; one that is under way is.
 
 use std::str::FromStr;
 
@@ -13,10 +13,11 @@ use jiff_cron::Schedule as Cron;
 use jiff_cron::jiff as cron_time;
 use serde_json::{Value, json};
 
+use super::build::Build;
+use super::doc::{Doc, date, required, text};
 use super::error::ApiError;
-use super::life::Build;
 use super::model::Input;
-use super::state::{Doc, ImageBuilder, date, required, text};
+use super::state::ImageBuilder;
 
 /// How many scheduled failures in a row disable a pipeline that does not say otherwise.
 const FAILURES: u64 = 5;

@@ -8,11 +8,13 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::build::Build;
+use super::doc::{Doc, date, required, text};
 use super::error::ApiError;
-use super::life::{Build, fingerprint, uuid};
+use super::fingerprint::{fingerprint, uuid};
 use super::model::Input;
 use super::page::List;
-use super::state::{Doc, ImageBuilder, date, required, text};
+use super::state::ImageBuilder;
 
 /// The run of one workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -131,7 +131,7 @@ mod tests {
         let of_one = |(name, lookup): (&ParameterName, &ParameterLookup)| match lookup {
             ParameterLookup::Found(Parameter { name: it, value, modified }) => {
                 assert_eq!(name, it);
-                let modified = modified.map(|it| it.as_millisecond());
+                let modified = modified.map(Timestamp::as_millisecond);
                 format!("{name}: {value:?}, {modified:?}")
             }
             ParameterLookup::Unresolved(problem) => format!("{name}: {problem}"),
@@ -238,9 +238,12 @@ mod tests {
         assert_eq!(attempts, 6, "a throttled call counts as an attempt");
 
         // What fails for one name alone fails all, too: it says nothing about that name.
-        let scripted = Scripted::by(|request| match request.contains("/golden\",\"/other") {
-            true => Response::Error(400, "ValidationException"),
-            false => Response::Error(403, "ExpiredTokenException"),
+        let scripted = Scripted::by(|request| {
+            if request.contains("/golden\",\"/other") {
+                Response::Error(400, "ValidationException")
+            } else {
+                Response::Error(403, "ExpiredTokenException")
+            }
         });
         let error = read(&client(&scripted.config()), &names(&["/golden", "/other"])).await;
         assert_eq!(error.unwrap_err().kind(), ErrorKind::Unknown);

@@ -168,7 +168,7 @@ mod tests {
         calls: u32,
     ) -> (f64, u32) {
         let (mut tokens, mut filled) = (burst, began);
-        let (mut wanted, mut had, mut throttles) = (calls, 0, 0);
+        let (mut wanted, mut had, mut refusals) = (calls, 0, 0);
         let mut door = began;
         let mut events: BinaryHeap<_> =
             (0..CALLERS).map(|_| Reverse((began, What::Wants))).collect();
@@ -191,12 +191,12 @@ mod tests {
                 What::Answered { sent, throttled } => {
                     limiter.answered(sent, now, throttled);
                     if throttled {
-                        (throttles, wanted) = (throttles + 1, wanted + 1);
+                        (refusals, wanted) = (refusals + 1, wanted + 1);
                         events.push(Reverse((now + TRY_AGAIN, What::Wants)));
                     } else {
                         had += 1;
                         if had == calls {
-                            return (now.duration_since(began).as_secs_f64(), throttles);
+                            return (now.duration_since(began).as_secs_f64(), refusals);
                         }
                         events.push(Reverse((now, What::Wants)));
                     }

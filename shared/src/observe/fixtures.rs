@@ -130,9 +130,8 @@ impl World {
 
     /// The components that a recipe writes, in short.
     pub(super) fn write(mut self, recipe: &str, components: &[&str]) -> Self {
-        let written = |it: &&str| match it.contains(' ') {
-            true => (*it).to_owned(),
-            false => format!("{HEAD}component/{it}"),
+        let written = |it: &&str| {
+            if it.contains(' ') { (*it).to_owned() } else { format!("{HEAD}component/{it}") }
         };
         let components = components.iter().map(written).collect();
         self.image_builder.written.insert(Fixtures::recipe_arn(recipe), components);

@@ -123,7 +123,7 @@ impl CauseReport {
         };
         match findings {
             Findings::Ignored(why) | Findings::Refused(why) => {
-                report.ignored = Some(one_line(&why))
+                report.ignored = Some(one_line(&why));
             }
             Findings::Failed(failure) => report.failed = Some(failure),
             Findings::Pipelines { lines, interrupted } => {

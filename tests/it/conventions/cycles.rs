@@ -53,7 +53,6 @@ fn given_the_files_of_shared_then_none_need_one_another() {
 }
 
 #[test]
-#[ignore = "until the emulator's account has a file of its own"]
 fn given_the_files_of_the_emulator_then_none_need_one_another() {
     assert_eq!(cycles(&below("emulator/src", &["rs"])), [""; 0]);
 }

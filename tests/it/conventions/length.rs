@@ -26,7 +26,6 @@ fn given_the_crates_that_support_the_product_then_no_file_is_too_long() {
 }
 
 #[test]
-#[ignore = "until the report is split"]
 fn given_shared_then_no_file_is_too_long() {
     assert_eq!(too_long(&below("shared/src", &["rs"])), [""; 0]);
 }

@@ -49,7 +49,6 @@ fn given_the_tests_of_the_tools_then_each_is_named_by_the_scheme() {
 }
 
 #[test]
-#[ignore = "until the unit tests are renamed"]
 fn given_the_tests_of_the_product_then_each_is_named_by_the_scheme() {
     for folder in ["functions", "shared"] {
         assert_eq!(misnamed(&below(folder, &["rs"])), [""; 0]);

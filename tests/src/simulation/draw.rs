@@ -197,7 +197,7 @@ pub fn play(seed: u64) -> Play {
     let latency = choose(&mut rng, &[20, 200, 3_000]);
     // A short time leaves room for the usual answers, and not for slow ones.
     let short = latency < 3_000 && rng.u8(0..6) == 0;
-    let scripted_builds = (0..60).map(|_| fate(&mut rng)).collect();
+    let scripted_builds = (0..60).map(|_| scripted_build(&mut rng)).collect();
     Play {
         seed,
         pipelines,
@@ -391,7 +391,7 @@ pub const SHORTAGES: [&str; 3] = [
     "ServiceQuotaExceededException: You have exceeded the number of concurrent builds",
 ];
 
-fn fate(rng: &mut Rng) -> ScriptedBuild {
+fn scripted_build(rng: &mut Rng) -> ScriptedBuild {
     let length = Duration::from_secs(rng.u64(120..5_400));
     match rng.u8(0..24) {
         0..=1 => ScriptedBuild { fails: true, ..ScriptedBuild::succeeding(length) },

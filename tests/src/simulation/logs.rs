@@ -14,12 +14,12 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 tokio::task_local! {
-    static LINES: RefCell<Vec<Said>>;
+    static LINES: RefCell<Vec<LoggedDecision>>;
 }
 
 /// What a line of the log says of a pipeline.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Said {
+pub struct LoggedDecision {
     /// The pipeline's ARN.
     pub pipeline: String,
     /// What became of it, as a code.
@@ -43,7 +43,7 @@ pub fn listen() {
 }
 
 /// Gives what `work` gives, and what it has logged of pipelines in the meantime.
-pub async fn heard<T>(work: impl Future<Output = T>) -> (T, Vec<Said>) {
+pub async fn heard<T>(work: impl Future<Output = T>) -> (T, Vec<LoggedDecision>) {
     let lines = RefCell::default();
     LINES.scope(lines, async { (work.await, LINES.with(RefCell::take)) }).await
 }
@@ -55,7 +55,7 @@ impl<S: Subscriber> Layer<S> for Listener {
         let mut fields = Fields::default();
         event.record(&mut fields);
         let mut take = |name| fields.0.remove(name).unwrap_or_default();
-        let said = Said {
+        let said = LoggedDecision {
             outcome: take("outcome"),
             pipeline: take("pipeline.arn"),
             reason: take("reason"),

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::draw::SHORTAGES;
-use super::logs::Said;
+use super::logs::LoggedDecision;
 use super::oracle::{Oracle, Part, Verdict};
 
 /// The lies that hide what an image was built on.
@@ -260,11 +260,11 @@ impl Seen {
         caller: &str,
         at: Timestamp,
         result: &Result<Value, String>,
-        mut said: Vec<Said>,
+        mut said: Vec<LoggedDecision>,
     ) {
         self.completed.insert(caller.to_owned());
         if let Ok(report) = result {
-            let mut told: Vec<Said> = super::lines(report).map(line).collect();
+            let mut told: Vec<LoggedDecision> = super::lines(report).map(line).collect();
             told.sort();
             said.sort();
             if said != told {
@@ -463,9 +463,9 @@ fn subject(call: &Call<'_>) -> String {
 }
 
 /// What a line of a report says.
-pub(super) fn line(line: &Value) -> Said {
+pub(super) fn line(line: &Value) -> LoggedDecision {
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    Said {
+    LoggedDecision {
         pipeline: text(&line["pipeline"]).unwrap_or_default(),
         outcome: text(&line["outcome"]["result"]).unwrap_or_default(),
         reason: text(&line["sentence"]).unwrap_or_default(),

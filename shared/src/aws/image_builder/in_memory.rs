@@ -178,10 +178,7 @@ impl ImageBuilder for InMemory {
                 && fits(filter, &[("name", &recipe.name), ("parentImage", &parent)])
         });
         let fit = fit.cloned().collect();
-        let operation = match list.shared {
-            true => "shared recipes",
-            false => "own recipes",
-        };
+        let operation = if list.shared { "shared recipes" } else { "own recipes" };
         self.page(operation, &request, fit).await
     }
 

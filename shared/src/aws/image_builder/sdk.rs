@@ -159,7 +159,7 @@ impl ImageBuilder for Client {
     ) -> Result<Vec<ImageSummary>, RequestError> {
         let builds = list_builds(self, &format!("{family}/{version}")).await?;
         let read: Result<_, ArnError> = builds.iter().map(read_summary).collect();
-        read.map_err(|error| unreadable(BUILDS, &family, &error))
+        read.map_err(|error| unreadable(BUILDS, family, &error))
     }
 
     async fn last_workflow_end(&self, image: &ImageArn) -> Result<Option<Timestamp>, RequestError> {
@@ -271,7 +271,7 @@ impl ImageBuilder for Client {
         for version in versions_of(self, family, name).await? {
             for build in list_builds(self, version.arn().unwrap_or_default()).await? {
                 let ImageSummary { arn: image, status, created } =
-                    read_summary(&build).map_err(|error| unreadable(BUILDS, &family, &error))?;
+                    read_summary(&build).map_err(|error| unreadable(BUILDS, family, &error))?;
                 let producer = Producer { image, status, created };
                 for output in read_outputs(build.output_resources()) {
                     outputs.insert(output, producer.clone());

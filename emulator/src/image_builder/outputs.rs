@@ -1,0 +1,64 @@
+//! What is the output of a build?
+
+use serde_json::{Value, json};
+
+use super::doc::{Doc, required, text};
+use super::fingerprint::fingerprint;
+
+/// The AMIs or the container images of a build that succeeded.
+pub(super) fn outputs(image: &Doc, account: &str, region: &str) -> Value {
+    let arn = required(image, "arn");
+    let name = required(image, "name");
+    let distributions = image
+        .get("distributionConfiguration")
+        .and_then(|configuration| configuration.get("distributions"))
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_else(|| vec![json!({ "region": region })]);
+    if text(image, "type") == Some("DOCKER") {
+        let containers = distributions.iter().map(|it| container(image, it, account, region));
+        return json!({ "containers": containers.collect::<Vec<_>>() });
+    }
+    let mut amis = Vec::new();
+    for distribution in &distributions {
+        let region = distribution.get("region").and_then(Value::as_str).unwrap_or(region);
+        let mut accounts = vec![account.to_owned()];
+        let targets = distribution.pointer("/amiDistributionConfiguration/targetAccountIds");
+        accounts.extend(
+            targets
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned),
+        );
+        for account in accounts {
+            amis.push(json!({
+                "region": region,
+                "image": format!("ami-{:017x}", fingerprint(&[arn, region, &account]) & 0xf_ffff_ffff_ffff_ffff),
+                "name": format!("{name} {}", required(image, "dateCreated").replace(':', "-")),
+                "accountId": account,
+            }));
+        }
+    }
+    json!({ "amis": amis })
+}
+
+/// What a container build leaves in one Region: its two fixed tags, and those that the
+/// distribution names, which each of its builds takes over from the one before.
+fn container(image: &Doc, distribution: &Value, account: &str, region: &str) -> Value {
+    let name = required(image, "name");
+    let version = required(image, "version").replace('/', "-");
+    let region = distribution.get("region").and_then(Value::as_str).unwrap_or(region);
+    let configured = &distribution["containerDistributionConfiguration"];
+    let repository = configured
+        .pointer("/targetRepository/repositoryName")
+        .or_else(|| image.get("containerRecipe")?.pointer("/targetRepository/repositoryName"))
+        .and_then(Value::as_str)
+        .unwrap_or(name);
+    let uri = format!("{account}.dkr.ecr.{region}.amazonaws.com/{repository}");
+    let tags = configured["containerTags"].as_array().into_iter().flatten();
+    let mut uris = vec![format!("{uri}:{version}"), format!("{uri}:{name}-{version}")];
+    uris.extend(tags.filter_map(Value::as_str).map(|tag| format!("{uri}:{tag}")));
+    json!({ "region": region, "imageUris": uris })
+}
