@@ -37,7 +37,7 @@ use crate::model::version::{BuildVersion, Version};
 const PAGE: i32 = 100;
 
 /// A client with its own retry budget and rate limiter, not shared with the other clients of the
-/// process: see [`service_config`]. A throttled call is repeated for as long as its signature counts.
+/// process. A throttled call is repeated for as long as its signature counts.
 pub fn client(aws: &SdkConfig, calls_per_second: Option<u32>) -> Client {
     let config = service_config(aws, calls_per_second, SIGNATURE_LIFETIME);
     let partition = RetryPartition::custom("image-cascade").build();
