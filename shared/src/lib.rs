@@ -11,6 +11,7 @@ pub mod error;
 pub mod execute;
 pub mod foreign_text;
 pub mod invocation;
+pub mod lambda;
 pub mod logging;
 pub mod model;
 pub mod observe;

@@ -5,7 +5,13 @@
 
 mod event;
 mod handler;
-mod run;
 
 pub use handler::{HandleError, handle};
-pub use run::run;
+
+/// Runs the function on the Lambda Runtime API until the process ends.
+///
+/// # Errors
+/// A setting that is not valid, or a failure of the Runtime API.
+pub async fn run() -> Result<(), lambda_runtime::Error> {
+    image_cascade::lambda::run(handle).await
+}
