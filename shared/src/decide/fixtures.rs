@@ -91,22 +91,35 @@ impl Fixtures {
         BTreeMap::from([(name, ParameterLookup::Found(parameter))])
     }
 
-    /// An AVAILABLE image of `member`, built on `parent`.
-    pub(crate) fn built(member: &Member, arn: &str, parent: &str) -> Image {
+    /// An image by the recipe of its name and version, without a date, a parent or a pipeline.
+    pub(crate) fn plain_image(arn: &str, status: &str) -> Image {
+        let arn = Self::image(arn);
+        let recipe = Self::recipe_arn(&format!("{}/{}", arn.family().name(), arn.version()));
         Image {
-            arn: Self::image(arn),
-            name: member.pipeline.arn.name().to_owned(),
-            status: "AVAILABLE".into(),
+            name: arn.family().name().to_owned(),
+            arn,
+            status: status.into(),
             shortage: None,
-            created: Some(Timestamp::UNIX_EPOCH),
-            recipe: member.recipe.as_ref().map(|recipe| recipe.arn.clone()),
-            parent: Some(Self::parent(parent)),
+            created: None,
+            recipe: Some(recipe),
+            parent: None,
             components: Vec::new(),
             components_complete: true,
             pipeline: None,
             configurations: Configurations::default(),
             outputs: BTreeSet::new(),
             ssm_parameters: BTreeSet::new(),
+        }
+    }
+
+    /// An AVAILABLE image of `member`, built on `parent`.
+    pub(crate) fn built(member: &Member, arn: &str, parent: &str) -> Image {
+        Image {
+            name: member.pipeline.arn.name().to_owned(),
+            created: Some(Timestamp::UNIX_EPOCH),
+            recipe: member.recipe.as_ref().map(|recipe| recipe.arn.clone()),
+            parent: Some(Self::parent(parent)),
+            ..Self::plain_image(arn, "AVAILABLE")
         }
     }
 

@@ -147,7 +147,6 @@ fn wait_or_rebuild(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     use jiff::{SignedDuration, Timestamp};
@@ -160,7 +159,7 @@ mod tests {
     use crate::model::arn::ComponentArn;
     use crate::model::fleet::Cycle;
     use crate::model::fleet::Fleet;
-    use crate::model::image::{BuildPhase, Configurations, Image, ImageSummary};
+    use crate::model::image::{BuildPhase, Image, ImageSummary};
     use crate::model::parent::ParameterLookup;
     use crate::model::pipeline::PipelineStatus;
 
@@ -175,23 +174,10 @@ mod tests {
     }
 
     fn image(arn: &str, status: &str, parent: &str) -> Image {
-        let arn = Fixtures::image(arn);
-        let recipe =
-            format!("{}/{}", arn.family(), arn.version()).replace(":image/", ":image-recipe/");
         Image {
-            status: status.into(),
-            shortage: None,
-            created: Some(NOW.parse().unwrap()),
-            recipe: Some(recipe.parse().unwrap()),
+            created: Some(now()),
             parent: Some(Fixtures::parent(parent)),
-            components: Vec::new(),
-            components_complete: true,
-            pipeline: None,
-            configurations: Configurations::default(),
-            name: arn.family().name().to_owned(),
-            outputs: BTreeSet::new(),
-            ssm_parameters: BTreeSet::new(),
-            arn,
+            ..Fixtures::plain_image(arn, status)
         }
     }
 

@@ -1,7 +1,5 @@
 //! A fleet in memory, for the tests of the reading modules.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
 use super::cache::RequestCache;
@@ -17,7 +15,7 @@ use crate::error::RequestError;
 use crate::model::arn::PipelineArn;
 use crate::model::component::Component;
 use crate::model::fleet::Fleet;
-use crate::model::image::{Configurations, Image};
+use crate::model::image::Image;
 use crate::model::notification::Notification;
 use crate::model::outputs::Outputs;
 use crate::scope::{Scope, Selection};
@@ -85,22 +83,11 @@ impl World {
 
     /// An image without a parent or a pipeline.
     pub(super) fn image(mut self, arn: &str, status: &str, created: i64) -> Self {
-        let image = Fixtures::image(arn);
-        let recipe = format!("{}/{}", image.family().name(), image.version());
+        let image = Fixtures::plain_image(arn, status);
         self.image_builder.images.push(Image {
-            name: image.family().name().to_uppercase(),
-            arn: image,
-            status: status.into(),
-            shortage: None,
+            name: image.name.to_uppercase(),
             created: at(created),
-            recipe: Some(Fixtures::recipe_arn(&recipe)),
-            parent: None,
-            components: Vec::new(),
-            components_complete: true,
-            pipeline: None,
-            configurations: Configurations::default(),
-            outputs: BTreeSet::new(),
-            ssm_parameters: BTreeSet::new(),
+            ..image
         });
         self
     }

@@ -128,17 +128,19 @@ pub async fn observe(
     let reached = read.len();
     let mut observed = Vec::new();
     let mut failures = Vec::new();
+    let mut undecidable = BTreeSet::new();
     if let Some(error) = unknown_outputs {
         let is_unknown = |member: &&Member| {
             member.pipeline.status == PipelineStatus::Enabled && may_be_produced(member, scope)
         };
         let unknown = fleet.members().filter(is_unknown).map(|member| &member.pipeline.arn);
-        failures.extend(unknown.map(|pipeline| (pipeline.clone(), error.clone())));
+        undecidable = unknown.cloned().collect();
+        failures.extend(undecidable.iter().map(|pipeline| (pipeline.clone(), error.clone())));
     }
     for (arn, result) in read {
         match result {
             // It may have failed in both ways.
-            _ if failures.iter().any(|(failed, _)| *failed == arn) => {}
+            _ if undecidable.contains(&arn) => {}
             Ok(one) => observed.push(one),
             Err(error) => failures.push((arn, error)),
         }

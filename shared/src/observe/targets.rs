@@ -222,6 +222,14 @@ mod tests {
         targets.plans.iter().map(of_one).collect::<Vec<_>>().join("\n")
     }
 
+    /// What a check of a selection reads.
+    fn checked(fleet: &Fleet, selection: &Selection) -> String {
+        let outputs = Outputs::default();
+        let scope = Scope::Fleet(selection);
+        let planner = Planner { fleet, scope, outputs: &outputs, producing_pipeline: None };
+        said(&planner.targets())
+    }
+
     fn children() -> Fleet {
         Fixtures::new()
             .pipeline("gold", "image/base/x.x.x")
@@ -291,15 +299,8 @@ mod tests {
             .pipeline("billing", "image/java/x.x.x")
             .pipeline("web", "image/gold/x.x.x")
             .fleet();
-        let outputs = Outputs::default();
         let selection = Selection::parse(&["billing".to_owned()]).unwrap();
-        let planner = Planner {
-            fleet: &fleet,
-            scope: Scope::Fleet(&selection),
-            outputs: &outputs,
-            producing_pipeline: None,
-        };
-        insta::assert_snapshot!(said(&planner.targets()), @"
+        insta::assert_snapshot!(checked(&fleet, &selection), @"
         gold: base x.x.x, bystander
         java: gold x.x.x, bystander
         billing: java x.x.x
@@ -313,14 +314,7 @@ mod tests {
         let (mut pipelines, recipes) = fixtures.lists();
         pipelines[1].has_resume_tag = true;
         let fleet = Fleet::new(pipelines, recipes);
-        let (selection, outputs) = (Selection::default(), Outputs::default());
-        let planner = Planner {
-            fleet: &fleet,
-            scope: Scope::Fleet(&selection),
-            outputs: &outputs,
-            producing_pipeline: None,
-        };
-        assert_eq!(said(&planner.targets()), "b: nothing\nc: nothing\na: nothing");
+        assert_eq!(checked(&fleet, &Selection::default()), "b: nothing\nc: nothing\na: nothing");
     }
 
     #[test]
@@ -328,13 +322,6 @@ mod tests {
         let (mut pipelines, recipes) = Fixtures::new().pipeline("web", "image/gold/x.x.x").lists();
         pipelines[0].status = PipelineStatus::Disabled;
         let fleet = Fleet::new(pipelines, recipes);
-        let (selection, outputs) = (Selection::default(), Outputs::default());
-        let planner = Planner {
-            fleet: &fleet,
-            scope: Scope::Fleet(&selection),
-            outputs: &outputs,
-            producing_pipeline: None,
-        };
-        assert_eq!(said(&planner.targets()), "web: nothing");
+        assert_eq!(checked(&fleet, &Selection::default()), "web: nothing");
     }
 }

@@ -120,54 +120,23 @@ fn io_error(error: IoStreamError) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::decision::{Decision, Skip, Wait};
+    use crate::decide::decision::{Decision, Wait};
     use crate::decide::fixtures::Fixtures;
-    use crate::report::{
-        Behind, Cause, CauseReport, Failure, Findings, Line, Outcome, Tick, Trigger,
-    };
-    use jiff::SignedDuration;
-
-    fn line(name: &str, decision: Decision, outcome: Outcome) -> Line {
-        Line {
-            pipeline: Fixtures::pipeline_arn(name),
-            sentence: decision.to_string(),
-            decision: Some(decision),
-            pins: Vec::new(),
-            not_compared: Vec::new(),
-            behind: None,
-            outcome,
-        }
-    }
+    use crate::report::fixtures::{self, at, check, disabled, line, started};
+    use crate::report::{Behind, CauseReport, Failure, Outcome, Trigger};
 
     /// One started, one failed, and three skipped for two reasons.
     fn event(trigger: Trigger) -> CauseReport {
-        let started = Outcome::Started { image: Fixtures::image("web/1.0.0/2") };
         let waits = |name| Wait::ForAncestor { pipeline: Fixtures::pipeline_arn(name) };
         let mut lines = vec![
-            line("web", Decision::Rebuild(Vec::new()), started),
+            line("web", Decision::Rebuild(Vec::new()), started()),
             line("api", Decision::Rebuild(Vec::new()), Outcome::Failed(Failure::permanent("no"))),
             line("billing", Decision::Wait(waits("web")), Outcome::None),
             line("payments", Decision::Wait(waits("api")), Outcome::None),
-            line("intranet", Decision::Skip(Skip::Disabled), Outcome::None),
+            line("intranet", disabled(), Outcome::None),
         ];
         lines[2].behind = Some(Behind { since: Timestamp::UNIX_EPOCH, seconds: 7_200 });
-        let cause = Cause {
-            sentence: "gold 1.0.0/2 is AVAILABLE".to_owned(),
-            id: None,
-            image: None,
-            trigger,
-        };
-        let findings = Findings::Pipelines { lines, interrupted: None };
-        CauseReport::new(&cause, findings, ended())
-    }
-
-    fn ended() -> Timestamp {
-        "2026-11-23T12:00:01.5Z".parse().unwrap()
-    }
-
-    fn check(whole_fleet: bool) -> Trigger {
-        let tick = Tick { at: Timestamp::UNIX_EPOCH, period: SignedDuration::from_hours(1) };
-        Trigger::Check { whole_fleet, tick }
+        fixtures::event(trigger, lines)
     }
 
     fn metrics(event: CauseReport, dry_run: bool) -> String {
@@ -179,8 +148,8 @@ mod tests {
 
     #[test]
     fn given_an_invocation_then_its_counts_and_its_skips_by_reason_are_metrics() {
-        let sent: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
-        let event = event(Trigger::Message { sent: Some(sent) });
+        let sent = Some("1970-01-01T00:01:38.5Z".parse().unwrap());
+        let event = event(Trigger::Message { sent });
         insta::assert_snapshot!(metrics(event, false), @r#"
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Starts","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"NotificationToStart","Unit":"Seconds"}]}],"Timestamp":0},"Starts":1,"Failures":1,"NotificationToStart":1.5,"FunctionName":"stack-GoldCascade-1"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
@@ -190,7 +159,7 @@ mod tests {
 
     #[test]
     fn given_a_check_of_the_whole_fleet_then_what_is_behind_is_a_metric() {
-        insta::assert_snapshot!(metrics(event(check(true)), true), @r#"
+        insta::assert_snapshot!(metrics(event(check(true, at(0))), true), @r#"
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"WouldStart","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"FoundByCheck","Unit":"Count"},{"Name":"OldestStalenessHours"}]}],"Timestamp":0},"WouldStart":1,"Failures":1,"PipelinesBehind":1,"PipelinesPinned":0,"Unverified":0,"FoundByCheck":0,"OldestStalenessHours":2,"FunctionName":"stack-GoldCascade-1"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-ancestor"}
@@ -199,7 +168,7 @@ mod tests {
 
     #[test]
     fn given_a_check_of_a_selection_then_no_metric_is_of_the_fleet() {
-        let metrics = metrics(event(check(false)), false);
+        let metrics = metrics(event(check(false, at(0))), false);
         assert!(!metrics.contains("OldestStalenessHours"), "{metrics}");
     }
 }

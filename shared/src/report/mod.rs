@@ -175,7 +175,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::decision::{Skip, UpToDate};
+    use crate::decide::decision::Skip;
     use crate::decide::fixtures::Fixtures;
     use crate::decide::pin::{Newest, Pin, PinStatus};
     use crate::decide::reason::Reason;
@@ -184,39 +184,13 @@ mod tests {
         started, tries, up_to_date,
     };
 
-    fn line(index: usize, is_current: bool) -> Line {
-        let current = UpToDate {
-            image: Fixtures::image("web/1.0.0/1"),
-            parent: Fixtures::parent("image/gold/1.0.0/1"),
-            reference: Fixtures::parent("image/gold/x.x.x"),
-        };
-        let pinned = Skip::NotComparable { parent: "ami-1".to_owned() };
-        Line {
-            pipeline: Fixtures::pipeline_arn(&format!("web-{index}")),
-            decision: Some(if is_current {
-                Decision::UpToDate(current)
-            } else {
-                Decision::Skip(pinned)
-            }),
-            sentence: "why".to_owned(),
-            pins: Vec::new(),
-            not_compared: Vec::new(),
-            behind: None,
-            outcome: Outcome::None,
-        }
-    }
-
     /// What an answer shows, omits and counts, of so many pipelines of which every `nth` is skipped.
     fn answered(pipelines: usize, nth: usize) -> String {
-        let lines = (0..pipelines).map(|index| line(index, index % nth != 0)).collect();
-        let cause = Cause {
-            sentence: "a check".to_owned(),
-            id: None,
-            image: None,
-            trigger: Trigger::Message { sent: None },
+        let line = |index: usize| {
+            let decision = if index.is_multiple_of(nth) { disabled() } else { up_to_date() };
+            fixtures::line(&format!("web-{index}"), decision, Outcome::None)
         };
-        let findings = Findings::Pipelines { lines, interrupted: None };
-        let event = CauseReport::new(&cause, findings, jiff::Timestamp::UNIX_EPOCH);
+        let event = event(MESSAGE, (0..pipelines).map(line).collect());
         let answer = Report::new("check", false, vec![event]).answer();
         let event = &answer["events"][0];
         let shown = event["pipelines"].as_array().unwrap().len();

@@ -58,31 +58,14 @@ fn structured(report: &Report, omitted: usize) -> String {
 mod tests {
     use super::*;
     use crate::aws::scripted::{Response, Scripted};
-    use crate::decide::decision::{Decision, Skip};
-    use crate::decide::fixtures::Fixtures;
-    use crate::report::{Cause, CauseReport, Findings, Line, Outcome, Trigger};
+    use crate::report::Outcome;
+    use crate::report::fixtures::{MESSAGE, disabled, event, line};
     use crate::settings::Settings;
 
     fn report(pipelines: usize) -> Report {
-        let line = |index| Line {
-            pipeline: Fixtures::pipeline_arn(&format!("pipeline-{index}")),
-            sentence: Decision::Skip(Skip::Disabled).to_string(),
-            decision: Some(Decision::Skip(Skip::Disabled)),
-            pins: Vec::new(),
-            not_compared: Vec::new(),
-            behind: None,
-            outcome: Outcome::None,
-        };
-        let cause = Cause {
-            sentence: "gold 1.0.0/1 is AVAILABLE".to_owned(),
-            id: None,
-            image: None,
-            trigger: Trigger::Message { sent: None },
-        };
+        let line = |index| line(&format!("pipeline-{index}"), disabled(), Outcome::None);
         let lines = (0..pipelines).map(line).collect();
-        let findings = Findings::Pipelines { lines, interrupted: None };
-        let event = CauseReport::new(&cause, findings, jiff::Timestamp::UNIX_EPOCH);
-        Report::new("gold-cascade", false, vec![event])
+        Report::new("gold-cascade", false, vec![event(MESSAGE, lines)])
     }
 
     fn parts(message: &str) -> (serde_json::Value, String) {

@@ -190,12 +190,12 @@ impl ImageBuilder for InMemory {
 
     async fn all_images(
         &self,
-        mut see: impl FnMut(ImageSummary, Vec<String>) -> ControlFlow<()> + Send,
+        mut visit: impl FnMut(ImageSummary, Vec<String>) -> ControlFlow<()> + Send,
     ) -> Result<ControlFlow<()>, RequestError> {
         self.call("all_images", String::new()).await?;
         for image in &self.images {
             let containers = image.outputs.iter().filter(|it| !it.starts_with("ami-"));
-            if see(image.summary(), containers.cloned().collect()).is_break() {
+            if visit(image.summary(), containers.cloned().collect()).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }

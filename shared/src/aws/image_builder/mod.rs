@@ -53,7 +53,7 @@ pub trait ImageBuilder: Sync {
     /// until `visit` breaks. So not all images are in memory at once.
     fn all_images(
         &self,
-        see: impl FnMut(ImageSummary, Vec<String>) -> ControlFlow<()> + Send,
+        visit: impl FnMut(ImageSummary, Vec<String>) -> ControlFlow<()> + Send,
     ) -> impl Future<Output = Result<ControlFlow<()>, RequestError>> + Send;
 
     /// The image that a reference resolves to now: the newest matching build that has reached

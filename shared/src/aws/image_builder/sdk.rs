@@ -121,7 +121,7 @@ impl ImageBuilder for Client {
 
     async fn all_images(
         &self,
-        mut see: impl FnMut(ImageSummary, Vec<String>) -> ControlFlow<()> + Send,
+        mut visit: impl FnMut(ImageSummary, Vec<String>) -> ControlFlow<()> + Send,
     ) -> Result<ControlFlow<()>, RequestError> {
         const OPERATION: &str = "list images";
         let request = self.list_image_build_versions().max_results(PAGE);
@@ -131,7 +131,8 @@ impl ImageBuilder for Client {
                 image.map_err(|error| request_error(OPERATION, "of this account", &error))?;
             let summary = read_summary(&image)
                 .map_err(|error| unreadable(OPERATION, "of this account", &error))?;
-            if see(summary, read_container_images(image.output_resources()).collect()).is_break() {
+            if visit(summary, read_container_images(image.output_resources()).collect()).is_break()
+            {
                 return Ok(ControlFlow::Break(()));
             }
         }
