@@ -37,6 +37,9 @@ pub fn log_report(cause: &Cause, report: &CauseReport, is_refused: bool) {
             failure.error
         );
     }
+    for warning in &report.warnings {
+        tracing::warn!("{warning}");
+    }
     for line in &report.pipelines {
         log_line(line, sentence);
     }
@@ -85,6 +88,9 @@ pub fn log_totals(report: &Report) {
     let Totals {
         started,
         waiting,
+        deferred,
+        deferred_longest_seconds,
+        ignored,
         skipped,
         unverified,
         up_to_date,
@@ -96,6 +102,9 @@ pub fn log_totals(report: &Report) {
     tracing::info!(
         started,
         waiting,
+        deferred,
+        deferred_longest_seconds,
+        ignored,
         unverified,
         skipped,
         up_to_date,
@@ -114,6 +123,7 @@ mod tests {
     use super::*;
     use crate::decide::fixtures::Fixtures;
     use crate::logging::collected::Collected;
+    use crate::report::Found;
     use crate::report::fixtures::{
         MESSAGE, at, cause, disabled, event, failed, line, rebuild, started, up_to_date,
     };
@@ -150,7 +160,7 @@ mod tests {
             told(Findings::Ignored("it is FAILED".to_owned()), false),
             told(Findings::Refused("it comes from elsewhere".to_owned()), true),
             told(Findings::Failed(Failure::permanent("not JSON")), false),
-            told(Findings::Pipelines { lines: Vec::new(), interrupted }, false),
+            told(Findings::Pipelines(Found { interrupted, ..Found::default() }), false),
         ];
         insta::assert_snapshot!(said.join("\n"), @r#"
         INFO gold 1.0.0/2 is AVAILABLE: ignored: it is FAILED event.id="id-1"

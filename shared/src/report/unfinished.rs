@@ -72,7 +72,7 @@ mod tests {
                 line("b", rebuild(), failed(true)),
                 line("c", rebuild(), failed(false)),
                 line("d", rebuild(), Outcome::InUse),
-                line("e", disabled(), Outcome::Deferred),
+                line("e", disabled(), Outcome::OutOfTime),
             ]
         };
         let events = [event(MESSAGE, lines()), event(check(true, at(0)), lines())];
