@@ -67,18 +67,17 @@ async fn given_a_build_then_its_pipeline_shows_each_of_its_statuses() {
     let lab = Lab::silent(&[]);
     lab.add(pipeline("gold").on(AMAZON));
     assert_eq!(last_run(&lab, "gold").await, "none of never");
-    let first = lab.run("gold").await;
+    lab.run("gold").await;
     let mut seen = vec![last_run(&lab, "gold").await];
-    for _ in 0..10 {
-        lab.pass(BUILD_TIME / 10).await;
+    for _ in 0..19 {
+        lab.pass(BUILD_TIME / 20).await;
         seen.push(last_run(&lab, "gold").await);
     }
+    lab.rest().await;
+    seen.push(last_run(&lab, "gold").await);
     seen.dedup();
     let statuses = ["PENDING", "BUILDING", "TESTING", "DISTRIBUTING", "INTEGRATING", "AVAILABLE"];
     let expected: Vec<_> = statuses.iter().map(|it| format!("{it} of 12:00:00")).collect();
-    // The stage before the last is shorter than a step here.
-    seen.retain(|it| !it.starts_with("INTEGRATING"));
-    let expected: Vec<_> = expected.into_iter().filter(|it| !it.starts_with("INTEGR")).collect();
     assert_eq!(seen, expected);
 
     let second = lab.run("gold").await;
@@ -90,16 +89,18 @@ async fn given_a_build_then_its_pipeline_shows_each_of_its_statuses() {
     };
     assert_eq!(listed().await, "PENDING");
     lab.cloud.state().faults.add(Fault::new("ListImagePipelines", Kind::Stale, 1));
-    assert_eq!(listed().await, "TESTING", "as some minutes ago");
+    assert_eq!(listed().await, "BUILDING", "as some minutes ago");
     lab.client.cancel_image_creation().image_build_version_arn(&second).send().await.unwrap();
     assert_eq!(last_run(&lab, "gold").await, "CANCELLED of 12:10:00");
 
     // A retry is a run of the same build; that of an older build is not the last one.
-    lab.client.retry_image().image_build_version_arn(&second).send().await.unwrap();
+    let retry = || lab.client.retry_image().image_build_version_arn(&second).send();
+    retry().await.unwrap();
     assert_eq!(last_run(&lab, "gold").await, "PENDING of 12:10:00");
-    lab.rest().await;
+    lab.client.cancel_image_creation().image_build_version_arn(&second).send().await.unwrap();
+    lab.run_to_rest("gold").await;
+    retry().await.unwrap();
     assert_eq!(last_run(&lab, "gold").await, "AVAILABLE of 12:10:00");
-    assert_ne!(first, second);
 }
 
 #[tokio::test(start_paused = true)]
@@ -302,7 +303,7 @@ async fn given_no_right_then_the_refusal_names_the_document_of_the_calendar() {
 #[tokio::test(start_paused = true)]
 async fn given_quotas_then_a_build_beyond_them_fails_for_a_shortage() {
     let lab = Lab::silent(&[]);
-    for name in ["a", "b", "c"] {
+    for name in ["one", "two", "three"] {
         lab.add(pipeline(name).on(AMAZON));
     }
     for (quotas, code) in [
@@ -312,7 +313,7 @@ async fn given_quotas_then_a_build_beyond_them_fails_for_a_shortage() {
         lab.cloud.state().image_builder.quotas = quotas;
         let since = lab.cloud.now();
         let mut images = Vec::new();
-        for name in ["a", "b", "c"] {
+        for name in ["one", "two", "three"] {
             images.push(lab.run(name).await);
         }
         assert_eq!(lab.cloud.state().image_builder.builds_in_progress(), 3);
@@ -322,13 +323,15 @@ async fn given_quotas_then_a_build_beyond_them_fails_for_a_shortage() {
             let shown = lab.client.get_image().image_build_version_arn(image).send().await.unwrap();
             ends.push(shown.image.unwrap().state.unwrap());
         }
+        // Which of them gets no instance is not said.
+        ends.sort_by_key(|it| it.status().unwrap().as_str().to_owned());
         let statuses: Vec<_> = ends.iter().map(|it| it.status().unwrap().as_str()).collect();
         assert_eq!(statuses, ["AVAILABLE", "AVAILABLE", "FAILED"]);
         let reason = ends[2].reason().unwrap();
         assert!(reason.starts_with(code), "{reason}");
         assert!(image_cascade::model::image::is_shortage(reason), "{reason}");
         // One after another, all of them fit.
-        for name in ["a", "b", "c"] {
+        for name in ["one", "two", "three"] {
             let image = lab.run_to_rest(name).await;
             let shown = lab.client.get_image().image_build_version_arn(image).send().await.unwrap();
             let state = shown.image.unwrap().state.unwrap();

@@ -7,7 +7,6 @@ use super::build::Build;
 use super::doc::text;
 use super::notification;
 use super::outputs::outputs;
-use super::quotas;
 use super::state::{ImageBuilder, ScriptedBuild};
 
 /// A message that Image Builder publishes when a build ends.
@@ -72,7 +71,7 @@ impl ImageBuilder {
         let ScriptedBuild { length, fails, reason } =
             self.scripted_builds.pop_front().unwrap_or(usual);
         let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
-        let is_beyond_quota = self.is_beyond_concurrent_builds();
+        let refusal = self.quotas.refuse_build(|| self.builds_in_progress());
         if let Some(build) = self.images.find_mut(arn) {
             // Without an instance the build ends before any other error.
             build.doom = match (fails, reason) {
@@ -84,8 +83,8 @@ impl ImageBuilder {
                 build.failed_component = None;
             }
             build.reason = None;
-            if is_beyond_quota {
-                build.doom = Some(quotas::too_many_builds(self.quotas.concurrent_builds));
+            if refusal.is_some() {
+                build.doom = refusal;
                 build.failed_component = None;
                 build.fail_at_once(now, length);
             } else {
@@ -128,7 +127,7 @@ impl ImageBuilder {
     }
 
     fn step(&mut self, arn: &str, at: Timestamp) -> Option<Notice> {
-        let refusal = self.refused_instance();
+        let refusal = self.quotas.refuse_instance(|| self.instances());
         let build = self.images.find_mut(arn)?;
         // A build that was cancelled or retried since has another schedule.
         let (_, mut status) = *build.next.front().filter(|(due, _)| *due == at)?;

@@ -7,6 +7,7 @@ mod doc;
 mod error;
 mod fingerprint;
 mod images;
+mod in_progress;
 mod last_run;
 mod life;
 mod model;

@@ -5,7 +5,7 @@
 //! reads the text, and `rrule` expands what recurs, in civil time: jiff resolves each occurrence in
 //! its zone, so that one in a gap or a fold of the clock neither vanishes nor doubles.
 
-use icalendar::{Component, Event as Written, EventLike as _, Property};
+use icalendar::{Component, Event as Written, Property};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, ToSpan as _};
