@@ -89,6 +89,14 @@ pub(crate) struct Serve {
     /// throttled [default: no limit]
     #[arg(long, value_name = "CALLS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rate_limit: Option<u32>,
+    /// How many builds may be in progress; one more fails, as beyond Image Builder's quota of 100
+    /// [default: no limit]
+    #[arg(long, value_name = "BUILDS")]
+    pub(crate) concurrent_builds: Option<usize>,
+    /// How many virtual processors EC2 grants to builds, of which each takes two; a build beyond that
+    /// fails [default: no limit]
+    #[arg(long, value_name = "VCPUS")]
+    pub(crate) vcpus: Option<u32>,
     /// A setting of the function, such as `DRY_RUN=true`
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     pub(crate) settings: Vec<(String, String)>,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use console::style;
 use emulator::account::REGION;
 use emulator::cloud::Cloud;
+use emulator::image_builder::Quotas;
 use emulator::rate_limit::RateLimit;
 use emulator::template::Template;
 use emulator::{demo_fleet, deploy, page, stack};
@@ -35,6 +36,8 @@ pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
     deploy::subscribe(&account.cloud, &topic)?;
     let cloud = account.answer();
     cloud.state().image_builder.set_build_time(options.build_time);
+    cloud.state().image_builder.quotas =
+        Quotas { concurrent_builds: options.concurrent_builds, vcpus: options.vcpus };
     cloud.state().rate_limit =
         options.rate_limit.map(|rate| RateLimit::new(rate, rate.saturating_mul(2)));
     let mut out = std::io::stdout();

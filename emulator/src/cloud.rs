@@ -25,7 +25,7 @@ use crate::latency::Latency;
 use crate::rate_limit::RateLimit;
 use crate::sns::{Delivery, Message, Sns};
 use crate::sqs::Sqs;
-use crate::ssm::ParameterStore;
+use crate::ssm::{Documents, ParameterStore};
 
 /// Image Builder, as requests are signed for it.
 const SERVICE: &str = "imagebuilder";
@@ -55,6 +55,8 @@ pub struct State {
     pub image_builder: ImageBuilder,
     /// The Parameter Store.
     pub parameters: ParameterStore,
+    /// The documents of Systems Manager: Change Calendars.
+    pub documents: Documents,
     /// How many calls a second Image Builder accepts; all of them if none.
     pub rate_limit: Option<RateLimit>,
     /// How many items a page of Image Builder's lists has at most, whatever `maxResults` says. Pages
@@ -117,6 +119,7 @@ impl Cloud {
                     clock.now(),
                 ),
                 parameters,
+                documents: Documents::new(ACCOUNT, REGION, bus.clone()),
                 rate_limit: None,
                 longest_page: None,
                 latency: None,
@@ -161,6 +164,17 @@ impl Cloud {
     /// Makes the task of time look again: something may be due sooner.
     pub fn wake(&self) {
         self.shared.changed.notify_one();
+    }
+
+    /// Writes a Change Calendar from its iCalendar text: a new one, or the next version of one.
+    ///
+    /// # Errors
+    /// As Systems Manager refuses it.
+    pub fn put_calendar(&self, name: &str, text: &str) -> Result<(), String> {
+        let now = self.now();
+        let written = self.state().documents.put_calendar(name, text, now);
+        self.wake();
+        written
     }
 
     /// Delivers what SNS has to deliver.
@@ -383,7 +397,11 @@ impl Shared {
 
 async fn advance_time(shared: Arc<Shared>) {
     loop {
-        let next = shared.state().image_builder.next_event();
+        let next = {
+            let state = shared.state();
+            let next = [state.image_builder.next_event(), state.documents.next_event()];
+            next.into_iter().flatten().min()
+        };
         match next {
             Some(at) => tokio::select! {
                 biased;
@@ -396,6 +414,7 @@ async fn advance_time(shared: Arc<Shared>) {
         let notices = {
             let mut state = shared.state();
             let notices = state.image_builder.advance(now);
+            state.documents.advance(now);
             shared.deliver_events(&mut state);
             shared.publishing.fetch_add(notices.len() as u64, Ordering::SeqCst);
             notices

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::account::{ACCOUNT, REGION};
-use crate::cloud::{Cloud, Failure};
+use crate::cloud::{Cloud, Failure, State};
 use crate::faults::{Fault, Kind};
 use crate::iam::Need;
 use crate::image_builder::{ApiError, Model, ScriptedBuild};
@@ -253,18 +253,23 @@ fn answer_sqs(cloud: &Cloud, headers: &HeaderMap, body: &[u8]) -> Response {
 }
 
 fn answer_ssm(cloud: &Cloud, caller: &str, operation: &str, body: &[u8]) -> Response {
-    let (now, parameters) = (cloud.now(), cloud.state().parameters.clone());
-    let needs: Vec<Need> = ssm::names(body)
-        .iter()
-        .map(|name| Need::new(&format!("ssm:{operation}"), &parameters.arn(name)))
-        .collect();
+    let now = cloud.now();
+    let resources = {
+        let state = cloud.state();
+        ssm::resources(&state.parameters, &state.documents, operation, body)
+    };
+    let action = format!("ssm:{operation}");
+    let needs: Vec<Need> = resources.iter().map(|arn| Need::new(&action, arn)).collect();
     if let Err(refused) = cloud.authorize(caller, &needs) {
         return json_response(
             400,
             &json!({ "__type": "AccessDeniedException", "message": refused }),
         );
     }
-    let (status, answer) = parameters.answer(operation, body, now);
+    let (status, answer) = {
+        let State { parameters, documents, .. } = &mut *cloud.state();
+        ssm::answer(parameters, documents, operation, body, now)
+    };
     cloud.wake();
     json_response(status, &answer)
 }

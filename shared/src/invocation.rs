@@ -472,7 +472,7 @@ mod tests {
         insta::assert_snapshot!(said.join("\n"), @r#"
         ["started"], ignored: None, None
         [], ignored: Some("no pipeline of this account and Region is built on it"), None
-        ["deferred"], ignored: None, Some("1 not finished: pipeline web deferred: was not reached before the deadline")
+        ["out of time"], ignored: None, Some("1 not finished: pipeline web out of time: was not reached before the deadline")
         "#);
     }
 

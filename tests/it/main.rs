@@ -8,6 +8,7 @@ mod check;
 mod command_line;
 mod conventions;
 mod emulated;
+mod emulated_control;
 mod encrypted;
 mod eventually;
 mod example;

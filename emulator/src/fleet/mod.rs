@@ -109,6 +109,24 @@ impl Fleet {
         self.create("StartImagePipelineExecution", members, "imageBuildVersionArn")
     }
 
+    /// Gives a pipeline or an image one more tag, or a tag another value.
+    ///
+    /// # Errors
+    /// As Image Builder refuses it.
+    pub fn tag(&self, arn: &str, key: &str, value: &str) -> Result<(), ApiError> {
+        self.call("TagResource", json!({ "resourceArn": arn, "tags": { key: value } }))?;
+        Ok(())
+    }
+
+    /// Takes a tag from a pipeline or an image.
+    ///
+    /// # Errors
+    /// As Image Builder refuses it.
+    pub fn untag(&self, arn: &str, key: &str) -> Result<(), ApiError> {
+        self.call("UntagResource", json!({ "resourceArn": arn, "tagKeys": [key] }))?;
+        Ok(())
+    }
+
     /// Ends the builds whose time has come, without a notification.
     pub fn settle(&self) {
         let now = self.cloud.now();

@@ -25,6 +25,7 @@ pub struct Pipeline {
     schedule: Option<Value>,
     distribution: Option<Value>,
     image_tags: Map<String, Value>,
+    tags: Map<String, Value>,
 }
 
 /// A pipeline that is named `name` and runs version 1.0.0 of the recipe of that name.
@@ -38,6 +39,7 @@ pub fn pipeline(name: impl AsRef<str>) -> Pipeline {
         schedule: None,
         distribution: None,
         image_tags: Map::new(),
+        tags: Map::new(),
     }
 }
 
@@ -142,6 +144,13 @@ impl Pipeline {
         self
     }
 
+    /// A tag of its own.
+    #[must_use]
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.insert(key.to_owned(), value.into());
+        self
+    }
+
     /// The members that create its distribution, if it has one.
     pub(super) fn distribution(&self) -> Option<Value> {
         let mut distribution = self.distribution.clone()?;
@@ -168,6 +177,9 @@ impl Pipeline {
         }
         if !self.image_tags.is_empty() {
             members["imageTags"] = self.image_tags.clone().into();
+        }
+        if !self.tags.is_empty() {
+            members["tags"] = self.tags.clone().into();
         }
         members
     }

@@ -90,6 +90,21 @@ impl Build {
         !self.next.is_empty()
     }
 
+    /// From when until when it was in progress: again after each retry. The last one may go on.
+    pub(super) fn runs(&self) -> Vec<(Timestamp, Option<Timestamp>)> {
+        let mut runs: Vec<(Timestamp, Option<Timestamp>)> = Vec::new();
+        for (at, status) in &self.history {
+            match (*status, runs.last_mut()) {
+                ("PENDING", _) => runs.push((*at, None)),
+                ("AVAILABLE" | "FAILED" | "CANCELLED", Some((_, ended @ None))) => {
+                    *ended = Some(*at);
+                }
+                _ => {}
+            }
+        }
+        runs
+    }
+
     /// The state as the API shows it.
     pub(super) fn state(&self) -> Value {
         match &self.reason {
@@ -106,6 +121,13 @@ impl Build {
         } else {
             STAGES.iter().map(|(hundredths, status)| (at(*hundredths), *status)).collect()
         };
+    }
+
+    /// Fails without having had an instance: at the moment at which it would begin to build.
+    pub(super) fn fail_at_once(&mut self, now: Timestamp, length: SignedDuration) {
+        let (hundredths, _) = STAGES[0];
+        self.ends = Some(now + length);
+        self.next = VecDeque::from([(now + length * hundredths / 100, "FAILED")]);
     }
 }
 

@@ -141,6 +141,10 @@ impl ImageBuilder {
             parent,
             client_token: text(request, "clientToken").unwrap_or_default().to_owned(),
         });
+        if let Some(pipeline) = pipeline {
+            self.begin_last_run(pipeline, &arn, now);
+        }
+        self.tell_first_tags(&arn, now);
         self.run(&arn, now);
         Ok(arn)
     }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::build::Build;
-use super::doc::{date, text};
+use super::doc::text;
 use super::notification;
 use super::outputs::outputs;
 use super::state::{ImageBuilder, ScriptedBuild};
@@ -71,6 +71,7 @@ impl ImageBuilder {
         let ScriptedBuild { length, fails, reason } =
             self.scripted_builds.pop_front().unwrap_or(usual);
         let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
+        let refusal = self.quotas.refuse_build(|| self.builds_in_progress());
         if let Some(build) = self.images.find_mut(arn) {
             // Without an instance the build ends before any other error.
             build.doom = match (fails, reason) {
@@ -81,14 +82,19 @@ impl ImageBuilder {
             if build.doom != build.flaw {
                 build.failed_component = None;
             }
-            build.status = "PENDING";
-            build.history.push((now, "PENDING"));
             build.reason = None;
-            build.schedule(now, length);
+            if refusal.is_some() {
+                build.doom = refusal;
+                build.failed_component = None;
+                build.fail_at_once(now, length);
+            } else {
+                build.schedule(now, length);
+            }
             if let Some((at, _)) = build.next.front() {
                 self.due.insert((*at, arn.to_owned()));
             }
         }
+        self.become_status(arn, "PENDING", now);
     }
 
     /// When something happens next by itself: to a build, or by a schedule.
@@ -121,12 +127,18 @@ impl ImageBuilder {
     }
 
     fn step(&mut self, arn: &str, at: Timestamp) -> Option<Notice> {
+        let refusal = self.quotas.refuse_instance(|| self.instances());
         let build = self.images.find_mut(arn)?;
         // A build that was cancelled or retried since has another schedule.
-        let (_, status) = *build.next.front().filter(|(due, _)| *due == at)?;
+        let (_, mut status) = *build.next.front().filter(|(due, _)| *due == at)?;
         build.next.pop_front();
-        let before = std::mem::replace(&mut build.status, status);
-        build.history.push((at, status));
+        if status == "BUILDING" && refusal.is_some() {
+            status = "FAILED";
+            build.next.clear();
+            build.doom = refusal;
+            build.failed_component = None;
+        }
+        let before = self.become_status(arn, status, at)?;
         self.tell_bus(arn, before, status, at);
         let build = self.images.find_mut(arn)?;
         if let Some((next, _)) = build.next.front() {
@@ -151,10 +163,6 @@ impl ImageBuilder {
         let pipeline = text(&build.doc, "sourcePipelineArn").unwrap_or_default();
         let scheduled = text(&build.doc, "buildType") == Some("SCHEDULED");
         self.count_failures(pipeline, build.status, scheduled);
-        if let Some(pipeline) = self.pipelines.get_mut(pipeline) {
-            pipeline.insert("lastRunStatus".to_owned(), build.status.into());
-            pipeline.insert("dateLastRun".to_owned(), date(at));
-        }
         let topic = build.doc.get("infrastructureConfiguration")?.get("snsTopicArn")?.as_str()?;
         Some(Notice {
             topic: topic.to_owned(),
@@ -187,11 +195,25 @@ impl ImageBuilder {
     pub(super) fn end_cancelled(&mut self, arn: &str, now: Timestamp) {
         if let Some(build) = self.images.find_mut(arn) {
             build.next.clear();
-            let before = std::mem::replace(&mut build.status, "CANCELLED");
-            build.history.push((now, "CANCELLED"));
             build.reason = Some("Image creation was cancelled by the user.".to_owned());
+        }
+        if let Some(before) = self.become_status(arn, "CANCELLED", now) {
             self.tell_bus(arn, before, "CANCELLED", now);
         }
+    }
+
+    /// Gives a build a status, which its pipeline shows too, and returns the one before.
+    fn become_status(
+        &mut self,
+        arn: &str,
+        status: &'static str,
+        at: Timestamp,
+    ) -> Option<&'static str> {
+        let build = self.images.find_mut(arn)?;
+        let before = std::mem::replace(&mut build.status, status);
+        build.history.push((at, status));
+        self.show_last_run(arn, status);
+        Some(before)
     }
 
     /// Sends EventBridge every change of state: of cancelled builds too, and of images without a topic.

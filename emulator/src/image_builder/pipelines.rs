@@ -28,6 +28,7 @@ impl ImageBuilder {
         doc.entry("tags").or_insert_with(|| json!({}));
         self.pipelines.insert(arn.clone(), doc);
         self.schedule_next(&arn, now);
+        self.tell_first_tags(&arn, now);
         Ok(Doc::from_iter([("imagePipelineArn".to_owned(), arn.into())]))
     }
 
@@ -101,6 +102,7 @@ impl ImageBuilder {
     pub(super) fn delete_pipeline(&mut self, input: &Input) -> Result<Doc, ApiError> {
         let arn = required(input, "imagePipelineArn");
         self.pipelines.remove(arn).ok_or_else(|| ApiError::not_found(arn))?;
+        self.last_runs.remove(arn);
         Ok(Doc::from_iter([("imagePipelineArn".to_owned(), arn.into())]))
     }
 
@@ -124,6 +126,6 @@ impl ImageBuilder {
             ],
             fault: self.fault,
         };
-        list.page(self.pipelines.values(), Clone::clone, input)
+        list.page(self.pipelines.values(), |pipeline| self.shown_in_list(pipeline), input)
     }
 }

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::build::{Build, Due};
-use super::doc::{Doc, required, segment, text};
+use super::doc::{Doc, segment, text};
 use super::error::ApiError;
 use super::model::{Input, Model};
+use super::quotas::Quotas;
 use super::versioned::Versioned;
 use crate::events::EventBus;
 use crate::faults::{Kind, LIES, Lies};
@@ -42,6 +43,12 @@ pub struct ImageBuilder {
     /// For how long the runs of workflows are kept; always if none. AWS keeps them "for
     /// a limited time".
     pub keeps_workflow_executions: Option<Duration>,
+    /// How much may run at once; without limits by default.
+    pub quotas: Quotas,
+    /// The newest build that each pipeline started.
+    pub(super) last_runs: BTreeMap<String, String>,
+    /// How often the tags of each resource have changed.
+    pub(super) tag_versions: BTreeMap<String, u64>,
     tokens: BTreeMap<(String, String), (Input, Doc)>,
     /// Whether the last call has built on an older parent than is said.
     pub(super) built_on_older: bool,
@@ -139,6 +146,9 @@ impl ImageBuilder {
             shows_parameters: false,
             scripted_builds: VecDeque::new(),
             keeps_workflow_executions: None,
+            quotas: Quotas::default(),
+            last_runs: BTreeMap::new(),
+            tag_versions: BTreeMap::new(),
             tokens: BTreeMap::new(),
             built_on_older: false,
             fault: ResponseFault::default(),
@@ -319,8 +329,8 @@ impl ImageBuilder {
             "ListWorkflowExecutions" => self.list_workflow_executions(input, now),
             "CancelImageCreation" => self.cancel_image(input, now),
             "RetryImage" => self.retry_image(input, now),
-            "TagResource" => self.tag(input),
-            "UntagResource" => self.untag(input),
+            "TagResource" => self.tag(input, now),
+            "UntagResource" => self.untag(input, now),
             "ListTagsForResource" => self.list_tags(input),
             other => Err(ApiError::new(
                 "UnknownOperationException",
@@ -337,40 +347,5 @@ impl ImageBuilder {
     /// The ARN of a resource of any owner.
     pub(super) fn arn_of(&self, owner: &str, kind: &str, name: &str) -> String {
         format!("arn:aws:imagebuilder:{}:{owner}:{kind}/{}", self.region, segment(name))
-    }
-
-    fn tags_of(&mut self, arn: &str) -> Result<&mut Doc, ApiError> {
-        let kind =
-            arn.split(':').nth(5).and_then(|rest| rest.split('/').next()).unwrap_or_default();
-        let doc = match kind {
-            "component" => self.components.find_mut(arn).map(|component| &mut component.doc),
-            "image" => self.images.find_mut(arn).map(|build| &mut build.doc),
-            "image-recipe" | "container-recipe" => self.recipes.find_mut(&format!("{arn}/1")),
-            "image-pipeline" => self.pipelines.get_mut(arn),
-            _ => self.configurations.get_mut(arn),
-        };
-        let doc = doc.ok_or_else(|| ApiError::not_found(arn))?;
-        let tags = doc.entry("tags").or_insert_with(|| json!({}));
-        tags.as_object_mut().ok_or_else(|| ApiError::not_found(arn))
-    }
-
-    fn tag(&mut self, input: &Input) -> Result<Doc, ApiError> {
-        let new = input.get("tags").and_then(Value::as_object).cloned().unwrap_or_default();
-        self.tags_of(required(input, "resourceArn"))?.extend(new);
-        Ok(Doc::new())
-    }
-
-    fn untag(&mut self, input: &Input) -> Result<Doc, ApiError> {
-        let keys = input.get("tagKeys").and_then(Value::as_array).cloned().unwrap_or_default();
-        let tags = self.tags_of(required(input, "resourceArn"))?;
-        for key in keys.iter().filter_map(Value::as_str) {
-            tags.remove(key);
-        }
-        Ok(Doc::new())
-    }
-
-    fn list_tags(&mut self, input: &Input) -> Result<Doc, ApiError> {
-        let tags = self.tags_of(required(input, "resourceArn"))?.clone();
-        Ok(Doc::from_iter([("tags".to_owned(), tags.into())]))
     }
 }

@@ -354,7 +354,7 @@ mod tests {
         was started: Some("already-started") {"result":"already-started"}
         in use: Some("in-use") {"result":"in-use"}
         deleted: Some("pipeline-deleted") {"result":"pipeline-deleted"}
-        deferred: Some("deferred") {"result":"deferred"}
+        out of time: Some("out-of-time") {"result":"out-of-time"}
         failed: None {"error":"failed to start","result":"failed","retryable":true}
         "#);
         let undone = [rebuild(), for_gold(), disabled(), up_to_date()].map(|decision| {
@@ -466,7 +466,7 @@ mod tests {
         let error = RequestError { operation: "get image", subject: "gold".to_owned(), cause };
         let web = Fixtures::pipeline_arn("web");
         insta::assert_snapshot!(serde_json::json!(Line::not_observed(&web, &error)), @r#"{"outcome":{"error":"failed to get image gold: Throttling: slow down","result":"failed","retryable":true},"pipeline":"arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web","sentence":"could not be observed"}"#);
-        insta::assert_snapshot!(serde_json::json!(Line::not_reached(&web)), @r#"{"outcome":{"result":"deferred"},"pipeline":"arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web","sentence":"was not reached before the deadline"}"#);
+        insta::assert_snapshot!(serde_json::json!(Line::not_reached(&web)), @r#"{"outcome":{"result":"out-of-time"},"pipeline":"arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web","sentence":"was not reached before the deadline"}"#);
         let failure = Failure::permanent("not\nJSON");
         assert_eq!((&*failure.error, failure.retryable), ("not JSON", false));
     }

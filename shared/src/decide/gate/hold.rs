@@ -103,7 +103,16 @@ mod tests {
             "untilled field",
             "UNTIL 2026-11-28T06:00:30Z  x",
         ];
-        insta::assert_snapshot!(texts.map(said).join("\n"), @"");
+        insta::assert_snapshot!(texts.map(said).join("\n"), @"
+        holds (held until 2026-11-28T00:00:00Z: year-end freeze)
+        over (held until 2026-11-27T00:00:00Z: today at midnight)
+        holds (held until 2026-11-27T00:01:00Z)
+        over (held until 2026-11-26T00:00:00Z: yesterday)
+        holds (held without an end: bad openssl)
+        holds (held without an end)
+        holds (held without an end: untilled field)
+        holds (held until 2026-11-28T06:00:30Z: x)
+        ");
     }
 
     #[test]
@@ -116,6 +125,13 @@ mod tests {
             "until 20261128 x",
             "until",
         ];
-        insta::assert_snapshot!(texts.map(said).join("\n"), @"");
+        insta::assert_snapshot!(texts.map(said).join("\n"), @"
+        `further` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z
+        `2026-13-01` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z
+        `2026-11-28T06:00` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z
+        `2026-11-28T06:00+01:00` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z
+        `20261128` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z
+        `` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z
+        ");
     }
 }

@@ -69,11 +69,11 @@ mod tests {
 
     #[test]
     fn given_an_image_that_is_held_then_nothing_starts_onto_it_until_the_hold_is_over() {
-        insta::assert_snapshot!(said(&[("image-cascade:hold", "bad openssl")]), @"");
-        insta::assert_snapshot!(said(&[("image-cascade:hold", "until 1970-01-03 bad openssl")]), @"");
+        insta::assert_snapshot!(said(&[("image-cascade:hold", "bad openssl")]), @"image-hold: gold 1.0.0/2 is held without an end: bad openssl");
+        insta::assert_snapshot!(said(&[("image-cascade:hold", "until 1970-01-03 bad openssl")]), @"image-hold: gold 1.0.0/2 is held until 1970-01-03T00:00:00Z: bad openssl");
         assert_eq!(said(&[("image-cascade:hold", "until 1970-01-02 bad openssl")]), "");
-        insta::assert_snapshot!(said(&[("image-cascade:hold", "until 1970 bad openssl")]), @"");
-        insta::assert_snapshot!(said(&[("image-cascade:Hold", "bad openssl")]), @"");
+        insta::assert_snapshot!(said(&[("image-cascade:hold", "until 1970 bad openssl")]), @r#"unreadable-tag: the tag image-cascade:hold of gold 1.0.0/2 is "until 1970 bad openssl": `1970` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z"#);
+        insta::assert_snapshot!(said(&[("image-cascade:Hold", "bad openssl")]), @r#"unreadable-tag: the tag image-cascade:Hold of gold 1.0.0/2 is "bad openssl": no such tag: an image may have `hold` and `urgent`"#);
     }
 
     #[test]

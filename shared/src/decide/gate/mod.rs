@@ -164,8 +164,13 @@ impl fmt::Display for Gate {
                 opens.map_or(Ok(()), |opens| write!(f, " until {opens:.0}"))
             }
             Self::Budget { limit, in_progress, ahead } => {
-                write!(f, "{in_progress} of {limit} builds are in progress")?;
-                if *ahead > 0 { write!(f, ", and {ahead} start first") } else { Ok(()) }
+                write!(f, "{in_progress} builds in progress")?;
+                match ahead {
+                    0 => {}
+                    1 => f.write_str(" and one that starts first")?,
+                    ahead => write!(f, " and {ahead} that start first")?,
+                }
+                write!(f, ", of at most {limit}")
             }
         }
     }

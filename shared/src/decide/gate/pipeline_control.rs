@@ -161,7 +161,15 @@ mod tests {
             ("window.x", "daily 20:00+8h UTC"),
             ("calendar", "a b?"),
             ("Hold", "bad openssl"),
-        ]), @"");
+        ]), @r#"
+        image-cascade:Hold "bad openssl": no such tag: a pipeline may have `mode`, `hold`, `window`, `window.2`, `calendar`
+        image-cascade:calendar "a b?": `b?` is neither the name of a Change Calendar nor its ARN
+        image-cascade:hold "until someday": `someday` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z
+        image-cascade:mode "off": not one of `auto`, `report`, `ignore`
+        image-cascade:window "fridayyyy 20:00+8h UTC": `fridayyyy` is not `daily`, a day such as `Mon`, days such as `Mon-Fri`, or several joined by `+`
+        image-cascade:window.2 "Mon 20:00+8h Asia": `Asia` is not a time zone such as `Europe/Berlin` or `UTC`
+        image-cascade:window.x "daily 20:00+8h UTC": no such tag: a pipeline may have `mode`, `hold`, `window`, `window.2`, `calendar`
+        "#);
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub struct Off {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase", expecting = "an object")]
 struct Written {
     #[serde(default)]
     starts: Starts,
@@ -157,7 +157,16 @@ mod tests {
             r#"{"starts": "off", "until": "2026-11-27T06:00Z"}"#,
             r#"{"maxBuilds": 1, "until": "2026-11-27T05:59Z"}"#,
         ];
-        insta::assert_snapshot!(values.map(|value| said(Ok(value))).join("\n"), @"");
+        insta::assert_snapshot!(values.map(|value| said(Ok(value))).join("\n"), @"
+        on, None
+        on, None
+        on, Some(10)
+        starts are switched off by the parameter /image-cascade/control
+        starts are switched off by the parameter /image-cascade/control until 2027-01-07T06:00:00Z: year-end freeze
+        starts are switched off by the parameter /image-cascade/control until 2026-11-28T00:00:00Z
+        unset
+        unset
+        ");
     }
 
     #[test]
@@ -175,7 +184,19 @@ mod tests {
             r#"{"starts": "on", "maxBuilds": -1}"#,
             r#"{"starts": "on", "until": "tomorrow"}"#,
         ];
-        insta::assert_snapshot!(values.map(|value| said(Ok(value))).join("\n"), @"");
-        insta::assert_snapshot!(said(Err("there is no such parameter")), @"");
+        insta::assert_snapshot!(values.map(|value| said(Ok(value))).join("\n"), @r#"
+        no start, since the control parameter /image-cascade/control cannot be read: it is not JSON such as {"starts": "off"}: expected value at line 1 column 1
+        no start, since the control parameter /image-cascade/control cannot be read: it is not JSON such as {"starts": "off"}: EOF while parsing a value at line 1 column 0
+        no start, since the control parameter /image-cascade/control cannot be read: it is not JSON such as {"starts": "off"}: EOF while parsing an object at line 1 column 16
+        no start, since the control parameter /image-cascade/control cannot be read: invalid type: string "off", expected an object at line 1 column 5; its keys are `starts`, `until`, `why`, `maxBuilds`
+        no start, since the control parameter /image-cascade/control cannot be read: unknown variant `Off`, expected `on` or `off` at line 1 column 16; its keys are `starts`, `until`, `why`, `maxBuilds`
+        no start, since the control parameter /image-cascade/control cannot be read: unknown field `start`, expected one of `starts`, `until`, `why`, `maxBuilds` at line 1 column 8; its keys are `starts`, `until`, `why`, `maxBuilds`
+        no start, since the control parameter /image-cascade/control cannot be read: duplicate field `starts` at line 1 column 25; its keys are `starts`, `until`, `why`, `maxBuilds`
+        no start, since the control parameter /image-cascade/control cannot be read: it is not JSON such as {"starts": "off"}: expected value at line 1 column 12
+        no start, since the control parameter /image-cascade/control cannot be read: `maxBuilds` is 0, which is not a number from 1 to 10000; "starts": "off" stops all starts
+        no start, since the control parameter /image-cascade/control cannot be read: invalid value: integer `-1`, expected u32 at line 1 column 32; its keys are `starts`, `until`, `why`, `maxBuilds`
+        no start, since the control parameter /image-cascade/control cannot be read: `until` is `tomorrow`, which is not a date such as 2027-01-07T06:00Z
+        "#);
+        insta::assert_snapshot!(said(Err("there is no such parameter")), @"no start, since the control parameter /image-cascade/control cannot be read: there is no such parameter");
     }
 }

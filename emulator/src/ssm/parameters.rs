@@ -1,4 +1,4 @@
-//! Systems Manager's Parameter Store, as far as recipes and distributions use it.
+//! The Parameter Store, as far as recipes and distributions use it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::refusal::Refusal;
 use crate::events::EventBus;
 
 /// The parameters of one account and Region. Cloning gives another handle to the same: Image
@@ -26,16 +27,6 @@ struct Version {
     modified: Timestamp,
 }
 
-/// The names of the parameters that a request is about.
-pub fn names(body: &[u8]) -> Vec<String> {
-    let input: Value = serde_json::from_slice(body).unwrap_or_default();
-    let several = input.get("Names").and_then(Value::as_array).into_iter().flatten();
-    several.chain(input.get("Name")).filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-/// A refusal: code and message.
-type Refusal = (&'static str, String);
-
 impl ParameterStore {
     /// An empty one, whose changes are sent to the bus.
     pub fn new(account: &str, region: &str, bus: EventBus) -> Self {
@@ -54,9 +45,21 @@ impl ParameterStore {
         versions.push(Version { value: value.to_owned(), kind: kind.to_owned(), modified: now });
         let version = versions.len();
         let operation = if version == 1 { "Create" } else { "Update" };
+        self.tell_bus(name, kind, operation, now);
+        version
+    }
+
+    /// Deletes a parameter with all its versions. Whether there was one.
+    pub fn delete(&self, name: &str, now: Timestamp) -> bool {
+        let Some(versions) = self.lock().remove(name) else { return false };
+        let kind = versions.last().map_or("String", |newest| newest.kind.as_str());
+        self.tell_bus(name, kind, "Delete", now);
+        true
+    }
+
+    fn tell_bus(&self, name: &str, kind: &str, operation: &str, now: Timestamp) {
         let detail = json!({ "name": name, "type": kind, "operation": operation });
         self.bus.send("aws.ssm", "Parameter Store Change", &self.arn(name), &detail, now);
-        version
     }
 
     /// What a parameter holds, by name or ARN, with or without a version behind a colon.
@@ -102,19 +105,16 @@ impl ParameterStore {
         Some((name, versions.get(number.checked_sub(1)?)?.clone(), number))
     }
 
-    /// Answers one request of the JSON protocol: HTTP status and body.
-    pub fn answer(&self, operation: &str, body: &[u8], now: Timestamp) -> (u16, Value) {
-        let answer = match serde_json::from_slice::<Value>(body) {
-            Ok(input) => self.perform(operation, &input, now),
-            Err(problem) => Err(("SerializationException", problem.to_string())),
-        };
-        match answer {
-            Ok(output) => (200, output),
-            Err((code, message)) => (400, json!({ "__type": code, "message": message })),
-        }
-    }
-
-    fn perform(&self, operation: &str, input: &Value, now: Timestamp) -> Result<Value, Refusal> {
+    /// Carries out an operation.
+    ///
+    /// # Errors
+    /// As the service refuses.
+    pub(super) fn perform(
+        &self,
+        operation: &str,
+        input: &Value,
+        now: Timestamp,
+    ) -> Result<Value, Refusal> {
         let text = |name: &str| input.get(name).and_then(Value::as_str).unwrap_or_default();
         match operation {
             "PutParameter" => {
@@ -136,10 +136,8 @@ impl ParameterStore {
                 None => Err(("ParameterNotFound", text("Name").to_owned())),
             },
             "GetParameters" => self.get_several(input),
-            "DeleteParameter" => match self.lock().remove(text("Name")) {
-                Some(_) => Ok(json!({})),
-                None => Err(("ParameterNotFound", text("Name").to_owned())),
-            },
+            "DeleteParameter" if self.delete(text("Name"), now) => Ok(json!({})),
+            "DeleteParameter" => Err(("ParameterNotFound", text("Name").to_owned())),
             other => Err((
                 "UnknownOperationException",
                 format!("The SSM operation {other} is not emulated here."),
