@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::account::{ACCOUNT, REGION};
 use crate::cloud::{Cloud, Failure};
 use crate::image_builder::{Doc, Model};
-use crate::template::{Template, TemplateError, as_text};
+use crate::template::{Template, TemplateError};
 
 /// How often the status of a build is polled that the stack waits for.
 const POLL: Duration = Duration::from_secs(1);
@@ -156,14 +156,10 @@ async fn make(
 /// What the Parameter Store said: it has one of this name, or the value is missing.
 pub(crate) fn put_parameter(cloud: &Cloud, properties: &Value) -> Result<String, String> {
     let (parameters, now) = (cloud.state().parameters.clone(), cloud.now());
-    let (status, answer) =
-        parameters.answer("PutParameter", properties.to_string().as_bytes(), now);
+    let put = parameters.perform("PutParameter", properties, now);
     cloud.wake();
-    let name = properties["Name"].as_str().unwrap_or_default();
-    match status {
-        200 => Ok(name.to_owned()),
-        _ => Err(format!("{}: {}", as_text(&answer["__type"]), as_text(&answer["message"]))),
-    }
+    put.map_err(|(code, message)| format!("{code}: {message}"))?;
+    Ok(properties["Name"].as_str().unwrap_or_default().to_owned())
 }
 
 /// The properties of a resource as the members of the API's request.

@@ -109,7 +109,7 @@ impl ParameterStore {
     ///
     /// # Errors
     /// As the service refuses.
-    pub(super) fn perform(
+    pub(crate) fn perform(
         &self,
         operation: &str,
         input: &Value,
