@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::account::{ACCOUNT, REGION};
 use crate::cloud::{Cloud, Failure};
 use crate::image_builder::{Doc, Model};
+use crate::ssm;
 use crate::template::{Template, TemplateError, as_text};
 
 /// How often the status of a build is polled that the stack waits for.
@@ -155,9 +156,13 @@ async fn make(
 /// # Errors
 /// What the Parameter Store said: it has one of this name, or the value is missing.
 pub(crate) fn put_parameter(cloud: &Cloud, properties: &Value) -> Result<String, String> {
-    let (parameters, now) = (cloud.state().parameters.clone(), cloud.now());
-    let (status, answer) =
-        parameters.answer("PutParameter", properties.to_string().as_bytes(), now);
+    let (body, now) = (properties.to_string(), cloud.now());
+    let (status, answer) = {
+        let state = &mut *cloud.state();
+        let parameters = state.parameters.clone();
+        let documents = &mut state.documents;
+        ssm::answer(&parameters, documents, "PutParameter", body.as_bytes(), now)
+    };
     cloud.wake();
     let name = properties["Name"].as_str().unwrap_or_default();
     match status {

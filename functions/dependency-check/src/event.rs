@@ -21,7 +21,9 @@ pub(crate) enum EventError {
     #[error(r#"the event is neither a tick of a schedule nor `{{"pipelines": ["web-*"], "dryRun": true}}`"#)]
     Unknown(#[source] serde_json::Error),
     /// An event of something else than a schedule.
-    #[error("the event is `{0}`, neither a tick of a schedule nor a change of a parameter or calendar")]
+    #[error(
+        "the event is `{0}`, neither a tick of a schedule nor a change of a parameter or calendar"
+    )]
     NotATick(String),
     /// A pipeline that is none.
     #[error("`pipelines` of the event cannot be read")]
