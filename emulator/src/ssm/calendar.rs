@@ -297,8 +297,9 @@ mod tests {
 
     /// A calendar that is open but for these events.
     fn calendar(events: &[&str]) -> Result<Calendar, NoCalendar> {
-        let events: String =
+        let events: Vec<String> =
             events.iter().map(|it| format!("BEGIN:VEVENT\r\n{it}\r\nEND:VEVENT\r\n")).collect();
+        let events = events.concat();
         let text = format!(
             "BEGIN:VCALENDAR\r\nPRODID:-//AWS//Change Calendar 1.0//EN\r\nVERSION:2.0\r\nX-CALENDAR-TYPE:DEFAULT_OPEN\r\n{events}END:VCALENDAR\r\n"
         );
