@@ -25,6 +25,8 @@ pub(crate) struct Contestants {
     pub(crate) ours: Contestant,
     /// The same, told how many calls a second it may make.
     pub(crate) ours_told: Contestant,
+    /// Another build of `gold-cascade`, to be compared in the same run.
+    pub(crate) other_build: Option<Contestant>,
     /// `dependency-check`, as it is deployed.
     pub(crate) check: Contestant,
     /// Runtime and one call, in Rust.
@@ -64,6 +66,7 @@ impl Contestants {
         Self {
             ours_told: Contestant { label: "ours, told", variables: vec![told], ..ours.clone() },
             ours,
+            other_build: None,
             check: rust("dependency-check", "dependency-check"),
             floor: rust("floor", "floor"),
             python: python("boto3", 1),
@@ -72,10 +75,17 @@ impl Contestants {
         }
     }
 
-    /// Ours and the floor, and the peer if it takes part.
+    /// Lets another build of `gold-cascade` take part.
+    pub(crate) fn add_other_build(&mut self, binary: &Path) {
+        let command = vec![binary.display().to_string()];
+        self.other_build =
+            Some(Contestant { label: "ours, other build", command, ..self.ours.clone() });
+    }
+
+    /// Ours and the floor, another build of ours, and the peer, as far as they take part.
     pub(crate) fn for_cold_starts(&self) -> Vec<&Contestant> {
         let peer = self.with_peer.then_some(&self.python);
-        [&self.floor, &self.ours].into_iter().chain(peer).collect()
+        [&self.floor, &self.ours].into_iter().chain(&self.other_build).chain(peer).collect()
     }
 
     /// Ours, and the peer if it takes part. Where as many calls a second are let through as ours can
@@ -83,7 +93,7 @@ impl Contestants {
     pub(crate) fn for_cascades(&self, rate: Option<u32>) -> Vec<&Contestant> {
         let told = (rate == Some(TOLD)).then_some(&self.ours_told);
         let peers = [&self.python, &self.python_threads].into_iter().filter(|_| self.with_peer);
-        std::iter::once(&self.ours).chain(told).chain(peers).collect()
+        std::iter::once(&self.ours).chain(&self.other_build).chain(told).chain(peers).collect()
     }
 
     /// Builds what is in Rust as a release, and makes a Python environment for the peer.

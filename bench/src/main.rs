@@ -66,6 +66,9 @@ struct Arguments {
     /// then.
     #[arg(long)]
     ours: Option<PathBuf>,
+    /// A second build of `gold-cascade`, such as that of an older commit, to be measured beside ours.
+    #[arg(long)]
+    beside: Option<PathBuf>,
     /// Where to put the figures as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -90,6 +93,9 @@ async fn main() -> Result<(), Failure> {
     if arguments.measurements != [Measurement::Latency] {
         let mut contestants = Contestants::new(root);
         contestants.with_peer = !arguments.without_peer;
+        if let Some(other) = &arguments.beside {
+            contestants.add_other_build(other);
+        }
         match &arguments.ours {
             Some(other) => {
                 contestants.ours.command = vec![other.display().to_string()];

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use emulator::fleet::{arn, pipeline_arn};
+use image_cascade::decide::control::Control;
 use image_cascade::decide::observation::{PipelineObservation, ResolvedParent};
-use image_cascade::decide::plan::plan;
+use image_cascade::decide::plan::{Situation, plan};
 use image_cascade::decide::tries::RetryPolicy;
 use image_cascade::model::arn::{ImageArn, RecipeArn};
 use image_cascade::model::fleet::{Fleet, Member};
@@ -14,6 +15,7 @@ use image_cascade::model::image::{Configurations, Image, ImageStatus, ImageSumma
 use image_cascade::model::parent::ParentImage;
 use image_cascade::model::pipeline::{Pipeline, PipelineStatus};
 use image_cascade::model::recipe::Recipe;
+use image_cascade::model::tags::ControlTags;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -57,7 +59,14 @@ pub(crate) fn measure(calls_a_pipeline: f64) -> Result<(Vec<Planning>, Vec<Check
             let observed = observe(&fleet)?;
             let policy = RetryPolicy::default();
             let began = Instant::now();
-            let plan = plan(&fleet, &observed, &BTreeSet::new(), policy);
+            let plan = plan(&Situation {
+                fleet: &fleet,
+                observed: &observed,
+                bystanders: &BTreeSet::new(),
+                unknown: BTreeSet::new(),
+                policy,
+                control: &Control::default(),
+            });
             plans.push(began.elapsed().as_secs_f64() * 1e3);
             starts = plan.steps.iter().filter(|step| step.start.is_some()).count();
         }
@@ -108,8 +117,8 @@ fn fleet(pipelines: usize) -> Result<(Vec<Pipeline>, Vec<Recipe>), Failure> {
             created: None,
             updated: None,
             last_run: None,
-            has_resume_tag: false,
-            last_run_succeeded: true,
+            tags: ControlTags::default(),
+            last_status: Some(ImageStatus::Available),
         });
         recipes.push(Recipe {
             arn: recipe,
@@ -138,6 +147,7 @@ fn observe(fleet: &Fleet) -> Result<Vec<PipelineObservation>, Failure> {
             member: member.clone(),
             cycle: None,
             parent_now: Some(ResolvedParent::Image(newest)),
+            parent_tags: ControlTags::default(),
             parent_created: Timestamp::from_second(1).ok(),
             parent_available: None,
             parent_announced: None,
@@ -166,6 +176,7 @@ fn observe(fleet: &Fleet) -> Result<Vec<PipelineObservation>, Failure> {
                 configurations: Configurations::default(),
                 outputs: BTreeSet::new(),
                 ssm_parameters: BTreeSet::new(),
+                tags: ControlTags::default(),
             })],
         })
     };

@@ -59,12 +59,13 @@ mod tests {
                 pins: Vec::new(),
                 not_compared: Vec::new(),
                 behind_since: None,
+                urgency: None,
                 start: is_start.then_some(start),
             }
         };
         let starting = (0..count).map(|index| step(format!("web-{index:03}"), true));
         let others = (0..count).map(|index| step(format!("idle-{index:03}"), false));
-        Plan { steps: starting.chain(others).collect() }
+        Plan { steps: starting.chain(others).collect(), ..Plan::default() }
     }
 
     #[tokio::test]

@@ -9,17 +9,20 @@ use thiserror::Error;
 use crate::aws::Clients;
 use crate::aws::image_builder::Started;
 use crate::deadline::Deadline;
+use crate::decide::gate::pipeline_control::PipelineControl;
 use crate::decide::plan::{Plan, plan};
 use crate::error::{Chain, RequestError};
 use crate::execute::execute;
 use crate::model::arn::PipelineArn;
-use crate::model::fleet::Fleet;
+use crate::model::fleet::{Fleet, Member};
 use crate::model::pipeline::Pipeline;
-use crate::observe::{FleetObservation, observe};
+use crate::observe::{FleetObservation, Observations, observe};
 use crate::report::log::{log_cause, log_report, log_totals};
 use crate::report::metrics;
 use crate::report::publish::publish;
-use crate::report::{Cause, CauseReport, Failure, Findings, Line, Outcome, Report, Unfinished};
+use crate::report::{
+    Cause, CauseReport, Failure, Findings, Found, Line, Outcome, Report, Unfinished,
+};
 use crate::resume::{interrupted, save_resume_point};
 use crate::scope::Scope;
 use crate::settings::Settings;
@@ -48,6 +51,12 @@ pub struct Assessment {
     pub order: Vec<PipelineArn>,
     /// How many of these were read before the time for reads was over.
     pub reached: usize,
+    /// How many pipelines of the scope are ignored, by their mode.
+    pub ignored: usize,
+    /// Why what holds starts could not be read: it holds them, and the invocation fails.
+    pub control_problem: Option<String>,
+    /// What the settings or tags let go wrong, each in a sentence.
+    pub warnings: Vec<String>,
 }
 
 /// What became of each start.
@@ -61,19 +70,20 @@ impl Invocation<'_> {
     pub async fn assess(self, scope: Scope<'_>) -> Result<Assessment, RequestError> {
         let policy = self.settings.retry;
         // Boxed, as all that follows: the types of nested futures grow beyond what the compiler handles.
-        let FleetObservation { fleet, observed, bystanders, failures, order, reached } =
-            observe(self.clients, scope, policy, self.deadline).boxed().await?;
+        let FleetObservation { fleet, pipelines } =
+            observe(self.clients, scope, self.settings, self.deadline).boxed().await?;
         for member in fleet.members().filter(|member| member.recipe.is_none()) {
             // It may be a child of the image or not.
             let Pipeline { arn, recipe, .. } = &member.pipeline;
             tracing::warn!(pipeline.arn = %arn, "{} names {recipe}, which no list of recipes shows", arn.name());
         }
-        // A failure that no retry mends would block all descendants without end.
-        let unknown = failures.iter().filter(|(_, error)| error.is_retryable());
-        let unknown = unknown.map(|(pipeline, _)| pipeline.clone()).collect();
-        let mut plan = plan(&fleet, &observed, &unknown, policy);
-        plan.steps.retain(|step| !bystanders.contains(&step.pipeline));
-        Ok(Assessment { fleet, plan, failures, order, reached })
+        let mut plan = plan(&pipelines.situation(&fleet, policy));
+        // Of the pipelines that were read for free places in the budget, only what happens is news.
+        plan.steps
+            .retain(|step| step.start.is_some() || !pipelines.refill.contains(&step.pipeline));
+        let Observations { failures, order, reached, ignored, control_problem, .. } = pipelines;
+        let warnings = short_windows(&fleet, scope, self.settings);
+        Ok(Assessment { fleet, plan, failures, order, reached, ignored, control_problem, warnings })
     }
 
     /// Assesses the scope, starts what the plan says unless this is a dry run, and reports.
@@ -98,7 +108,16 @@ impl Invocation<'_> {
     }
 
     async fn carry_out(self, assessment: Assessment, scope: Scope<'_>) -> Findings {
-        let Assessment { fleet, plan, failures, order, reached } = assessment;
+        let Assessment {
+            fleet,
+            plan,
+            failures,
+            order,
+            reached,
+            ignored,
+            control_problem,
+            warnings,
+        } = assessment;
         let image_builder = &self.clients.image_builder;
         let mut starts = None;
         if !self.settings.dry_run {
@@ -128,10 +147,11 @@ impl Invocation<'_> {
             let next = interrupted.as_ref().map(|it| &it.next);
             save_resume_point(image_builder, &fleet, next).boxed().await;
         }
-        if lines.is_empty() && interrupted.is_none() {
+        let control_problem = control_problem.as_deref().map(Failure::of_control);
+        if lines.is_empty() && interrupted.is_none() && control_problem.is_none() && ignored == 0 {
             return Findings::Ignored(scope.why_empty().to_owned());
         }
-        Findings::Pipelines { lines, interrupted }
+        Findings::Pipelines(Found { lines, interrupted, ignored, control_problem, warnings })
     }
 
     /// Ends the invocation: logs and publishes its report, writes its metrics if it runs in Lambda, and
@@ -176,6 +196,38 @@ impl Invocation<'_> {
     }
 }
 
+/// Windows that may close again between two checks of the whole fleet, so that none may find them open.
+fn short_windows(fleet: &Fleet, scope: Scope<'_>, settings: &Settings) -> Vec<String> {
+    if !matches!(scope, Scope::Fleet(selection) if selection.is_everything()) {
+        return Vec::new();
+    }
+    let of_member = |member: &Member| {
+        let windows = PipelineControl::of(&member.pipeline.tags, &settings.defaults).windows;
+        let short = windows.into_iter().find(|window| window.length() < settings.check_period)?;
+        Some((short.to_string(), member.pipeline.arn.name().to_owned()))
+    };
+    let mut by_window: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (window, pipeline) in fleet.members().filter_map(of_member) {
+        by_window.entry(window).or_default().push(pipeline);
+    }
+    let warning = |(window, pipelines): (String, Vec<String>)| {
+        format!(
+            "the window {window} of {} is shorter than the time between two checks: none may find it open",
+            some_of(&pipelines)
+        )
+    };
+    by_window.into_iter().map(warning).collect()
+}
+
+/// The first of many names, and how many more there are.
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..SHOWN].join(", ")),
+    }
+}
+
 /// What became of a step; `starts` are absent in a dry run.
 fn outcome(has_start: bool, pipeline: &PipelineArn, starts: Option<&mut Starts>) -> Outcome {
     match starts {
@@ -184,7 +236,7 @@ fn outcome(has_start: bool, pipeline: &PipelineArn, starts: Option<&mut Starts>)
         Some(starts) => match starts.remove(pipeline) {
             Some(Ok(started)) => started.into(),
             Some(Err(error)) => Outcome::Failed((&error).into()),
-            None => Outcome::Deferred,
+            None => Outcome::OutOfTime,
         },
     }
 }
@@ -420,7 +472,7 @@ mod tests {
         insta::assert_snapshot!(said.join("\n"), @r#"
         ["started"], ignored: None, None
         [], ignored: Some("no pipeline of this account and Region is built on it"), None
-        ["deferred"], ignored: None, Some("1 not finished: pipeline web deferred: was not reached before the deadline")
+        ["out of time"], ignored: None, Some("1 not finished: pipeline web out of time: was not reached before the deadline")
         "#);
     }
 
@@ -453,6 +505,6 @@ mod tests {
         assert_eq!(outcome(false, &web, None), Outcome::None);
         assert_eq!(outcome(true, &web, None), Outcome::WouldStart);
         assert_eq!(outcome(true, &web, Some(&mut starts)), Outcome::InUse);
-        assert_eq!(outcome(true, &web, Some(&mut starts)), Outcome::Deferred);
+        assert_eq!(outcome(true, &web, Some(&mut starts)), Outcome::OutOfTime);
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn interrupted(
     reached: usize,
     lines: &[Line],
 ) -> Option<Interrupted> {
-    let is_deferred = |line: &&Line| line.outcome == Outcome::Deferred;
+    let is_deferred = |line: &&Line| line.outcome == Outcome::OutOfTime;
     let deferred: BTreeSet<&PipelineArn> =
         lines.iter().filter(is_deferred).map(|line| &line.pipeline).collect();
     let first_deferred = order.iter().position(|pipeline| deferred.contains(pipeline));
@@ -39,7 +39,7 @@ pub(crate) async fn save_resume_point(
             None => Ok(()),
         }
     };
-    let tagged = fleet.members().filter(|member| member.pipeline.has_resume_tag);
+    let tagged = fleet.members().filter(|member| member.pipeline.has_resume_tag());
     let remove: Vec<_> = tagged
         .map(|member| &member.pipeline.arn)
         .filter(|pipeline| Some(*pipeline) != next)
@@ -57,6 +57,7 @@ mod tests {
     use crate::decide::fixtures::Fixtures;
     use crate::error::ErrorKind;
     use crate::logging::collected::Collected;
+    use crate::model::pipeline::RESUME_TAG;
 
     #[test]
     fn given_deferred_pipelines_then_the_first_of_them_comes_next() {
@@ -76,7 +77,9 @@ mod tests {
             Fixtures::new().pipeline("a", "ami-1").pipeline("b", "ami-1").pipeline("c", "ami-1");
         let (mut pipelines, recipes) = fixtures.lists();
         for pipeline in &mut pipelines {
-            pipeline.has_resume_tag = tagged.contains(&pipeline.arn.name());
+            if tagged.contains(&pipeline.arn.name()) {
+                pipeline.tags = [(RESUME_TAG, "true")].into_iter().collect();
+            }
         }
         Fleet::new(pipelines, recipes)
     }

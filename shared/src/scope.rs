@@ -79,6 +79,11 @@ impl Selection {
         texts.iter().map(pattern).collect::<Result<_, _>>().map(Self)
     }
 
+    /// These pipelines alone.
+    pub fn of(pipelines: impl IntoIterator<Item = PipelineArn>) -> Self {
+        Self(pipelines.into_iter().map(Pattern::Arn).collect())
+    }
+
     /// Whether this is the whole fleet.
     pub fn is_everything(&self) -> bool {
         self.0.is_empty()

@@ -6,11 +6,15 @@
 use jiff::SignedDuration;
 use thiserror::Error;
 
+use crate::decide::gate::pipeline_control::Defaults;
+use crate::decide::gate::switch::MOST_BUILDS;
+use crate::decide::gate::window::{Window, WindowError};
 use crate::decide::tries::RetryPolicy;
+use crate::model::parameter::ParameterName;
 use crate::report::check_schedule;
 
 /// The names of all settings.
-pub const ALL: [&str; 10] = [
+pub const ALL: [&str; 15] = [
     "DRY_RUN",
     "GOLD_TOPIC_ARN",
     "REPORT_TOPIC_ARN",
@@ -21,10 +25,22 @@ pub const ALL: [&str; 10] = [
     "CHECK_SCHEDULE",
     "RESUME_TAG",
     "CALLS_PER_SECOND",
+    "MAX_BUILDS",
+    "DEFAULT_MODE",
+    "DEFAULT_WINDOW",
+    "CHANGE_CALENDARS",
+    "CONTROL_PARAMETER",
 ];
+
+/// How many builds may be in progress by default.
+const USUAL_MAX_BUILDS: u32 = 20;
 
 /// The shortest value of `FAILED_BUILD_RETRY`.
 const SHORTEST_RETRY: SignedDuration = SignedDuration::from_hours(1);
+
+/// The form of `MAX_BUILDS`.
+const MAX_BUILDS: &str =
+    "a number from 1 to 10000, or `none`; to stop all starts, use the control parameter";
 
 /// The form of a topic in a setting.
 const TOPIC: &str = "an SNS topic's ARN (`arn:aws:sns:REGION:ACCOUNT:NAME`)";
@@ -48,6 +64,13 @@ pub struct Settings {
     pub resume_tag: bool,
     /// The highest rate of calls to Image Builder; if absent, throttling alone limits it.
     pub calls_per_second: Option<u32>,
+    /// How many builds of the account and Region may be in progress when one is started; any number, if
+    /// absent.
+    pub max_builds: Option<u32>,
+    /// What holds for pipelines without tags of their own.
+    pub defaults: Defaults,
+    /// The parameter that can switch starts off.
+    pub control_parameter: Option<ParameterName>,
     /// The name of the Lambda function, for its metrics. It is not a setting: Lambda sets it.
     pub function_name: Option<String>,
     /// Whether the environment has AWS credentials. It is not a setting either.
@@ -61,6 +84,8 @@ pub struct SettingError {
     name: &'static str,
     value: String,
     expected: &'static str,
+    #[source]
+    cause: Option<WindowError>,
 }
 
 impl Settings {
@@ -130,6 +155,31 @@ impl Settings {
                 "a number from 1 to 1000",
                 |text| text.parse().ok().filter(|calls| (1..=1_000).contains(calls)),
             )?,
+            max_builds: read(&lookup, "MAX_BUILDS", MAX_BUILDS, |text| match text {
+                "none" => Some(None),
+                _ => text.parse().ok().filter(|it| (1..=MOST_BUILDS).contains(it)).map(Some),
+            })?
+            .unwrap_or(Some(USUAL_MAX_BUILDS)),
+            defaults: Defaults {
+                mode: read(&lookup, "DEFAULT_MODE", "one of `auto`, `report`, `ignore`", |text| {
+                    text.parse().ok()
+                })?
+                .unwrap_or_default(),
+                window: window(&lookup)?,
+                calendars: read(
+                    &lookup,
+                    "CHANGE_CALENDARS",
+                    "a list of names or ARNs of Change Calendars, by commas",
+                    |text| text.parse().ok(),
+                )?
+                .unwrap_or_default(),
+            },
+            control_parameter: read(
+                &lookup,
+                "CONTROL_PARAMETER",
+                "the name of a parameter, such as `/image-cascade/control`",
+                parameter_name,
+            )?,
             function_name: lookup("AWS_LAMBDA_FUNCTION_NAME").filter(|name| !name.is_empty()),
             has_credentials: lookup("AWS_ACCESS_KEY_ID").is_some_and(|key| !key.trim().is_empty()),
         })
@@ -147,8 +197,27 @@ fn read<T>(
     };
     match parse(&value) {
         Some(parsed) => Ok(Some(parsed)),
-        None => Err(SettingError { name, value, expected }),
+        None => Err(SettingError { name, value, expected, cause: None }),
     }
+}
+
+/// The default window, with what is wrong with it.
+fn window(lookup: &impl Fn(&str) -> Option<String>) -> Result<Option<Window>, SettingError> {
+    const NAME: &str = "DEFAULT_WINDOW";
+    let Some(value) = lookup(NAME).filter(|value| !value.is_empty()) else { return Ok(None) };
+    match value.parse() {
+        Ok(window) => Ok(Some(window)),
+        Err(cause) => {
+            let (name, expected, cause) = (NAME, "a window", Some(cause));
+            Err(SettingError { name, value, expected, cause })
+        }
+    }
+}
+
+/// A name or an ARN of a parameter, with or without a version behind a colon.
+fn parameter_name(text: &str) -> Option<ParameterName> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"/_.-:".contains(&byte);
+    text.bytes().all(fits).then(|| ParameterName::from(text))
 }
 
 fn topic_arn(text: &str) -> Option<String> {

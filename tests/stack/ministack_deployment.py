@@ -59,6 +59,10 @@ class Deployment(unittest.TestCase):
         cls.sns, cls.sqs = client("sns", cls.theirs), client("sqs", cls.theirs)
         cls.outputs = cls.deploy(CheckSchedule="rate(1 minute)", DryRun="false")
         cls.topic = cls.outputs["GoldTopicArn"]
+        # The functions read parameters from our emulator, where the stack's is not.
+        client("ssm", cls.ours).put_parameter(
+            Name=cls.outputs["ControlParameter"], Value='{"starts": "on"}', Type="String"
+        )
         cls.forwarded = 0
         cls.build_fleet()
 

@@ -25,6 +25,8 @@ COMPONENT_KEYS = [
     "arn:aws:kms:us-east-1:210987654321:key/88888888-2222-3333-4444-555555555555",
 ]
 
+CALENDARS = ["year-end", "arn:aws:ssm:us-east-1:210987654321:document/prod-freeze"]
+
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
 
 STACKS = {
@@ -34,6 +36,10 @@ STACKS = {
         DryRun="false",
         ListenToImageEvents="true",
         ParameterPrefixes="golden/,shared-",
+        ChangeCalendars=",".join(CALENDARS),
+        MaxBuilds="none",
+        DefaultMode="ignore",
+        DefaultWindow="Mon-Thu 20:00+8h Europe/Berlin",
         ReportEmail="team@example.com",
         Traces="true",
         SubscriberAccounts="210987654321,310987654321",

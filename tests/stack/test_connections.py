@@ -6,12 +6,14 @@ test covers every choice of parameters that makes a difference.
 """
 
 import json
+import re
 import unittest
 from collections import Counter
 
 from resolve import Stack
 from stacks import (
     WITH_DEFAULTS,
+    CALENDARS,
     COMPONENT_KEYS,
     FOREIGN_TOPIC,
     OWN_KEY,
@@ -61,12 +63,21 @@ class Connections(unittest.TestCase):
         """Whether the queue's policy lets a service send on behalf of `source` only."""
         [policy] = stack.of("AWS::SQS::QueuePolicy").values()
         self.assertEqual(policy["Queues"], [self.queue(stack)])
+        sources = [
+            source
+            for it in policy["PolicyDocument"]["Statement"]
+            if it["Effect"] == "Allow"
+            for source in each(it["Condition"]["ArnEquals"]["aws:SourceArn"])
+        ]
+        rules = {f"{name}.Arn" for name in stack.of("AWS::Events::Rule")}
+        topic = stack.parameters["GoldTopicArn"] or "GoldTopic"
+        self.assertEqual(set(sources), {topic, *rules})
         return any(
             it["Effect"] == "Allow"
             and it["Principal"] == {"Service": service}
             and it["Action"] == "sqs:SendMessage"
             and it["Resource"] == self.queue_arn(stack)
-            and it["Condition"] == {"ArnEquals": {"aws:SourceArn": source}}
+            and source in each(it["Condition"]["ArnEquals"]["aws:SourceArn"])
             for it in policy["PolicyDocument"]["Statement"]
         )
 
@@ -163,6 +174,8 @@ class Connections(unittest.TestCase):
         self.assertEqual(
             targets,
             {
+                "CalendarEvents": ("DependencyCheck", ["aws.ssm"]),
+                "ControlEvents": ("DependencyCheck", ["aws.ssm"]),
                 "ImageEvents": ("GoldCascade", ["aws.imagebuilder"]),
                 "ParameterEvents": ("DependencyCheck", ["aws.ssm"]),
             },
@@ -336,6 +349,8 @@ class Connections(unittest.TestCase):
     def test_parameters_may_be_read_by_prefix_only(self):
         public = "arn:aws:ssm:us-east-1::parameter/aws/service/*"
         of_image_builder = "arn:aws:ssm:us-east-1:*:parameter/imagebuilder/*"
+        [parameter] = WITH_DEFAULTS.of("AWS::SSM::Parameter").values()
+        control = f"arn:aws:ssm:us-east-1:123456789012:parameter{parameter['Name']}"
         of_prefixes = ["arn:*:ssm:*:*:parameter/golden/*", "arn:*:ssm:*:*:parameter/shared-*"]
         for stack in self.stacks():
             for function in FUNCTIONS:
@@ -344,7 +359,7 @@ class Connections(unittest.TestCase):
                     for it in self.statements(stack, f"{function}Role")
                     if it["Action"] == "ssm:GetParameters"
                 ]
-                self.assertEqual(statements[0]["Resource"], [public, of_image_builder])
+                self.assertEqual(statements[0]["Resource"], [public, of_image_builder, control])
                 if stack is not WITH_EVERYTHING:
                     self.assertEqual(len(statements), 1)
                     continue
@@ -369,6 +384,109 @@ class Connections(unittest.TestCase):
                 },
             },
         )
+
+    def test_the_control_parameter_allows_starts_and_is_the_one_that_the_functions_read(self):
+        for stack in self.stacks():
+            [parameter] = stack.of("AWS::SSM::Parameter").values()
+            self.assertEqual(json.loads(parameter["Value"]), {"starts": "on"})
+            self.assertEqual(parameter["Type"], "String")
+            # The Parameter Store refuses names that begin with aws or ssm, as a stack's name may.
+            self.assertEqual(parameter["Name"], "/image-cascade/stack/control")
+            for function in stack.of("AWS::Lambda::Function").values():
+                variables = function["Environment"]["Variables"]
+                self.assertEqual(variables["CONTROL_PARAMETER"], "Control")
+
+    def test_no_parameter_of_the_template_changes_the_control_parameters_value(self):
+        """CloudFormation would write the value again, and an upgrade would switch starts on."""
+        parameters = {json.dumps(stack.resources["Control"]) for stack in self.stacks()}
+        self.assertEqual(len(parameters), 1)
+
+    def test_a_change_of_the_control_parameter_or_its_deletion_runs_a_check(self):
+        for stack in self.stacks():
+            detail = {"operation": ["Create", "Update", "Delete"], "name": ["Control"]}
+            self.assertEqual(
+                stack.of("AWS::Events::Rule")["ControlEvents"]["EventPattern"],
+                {
+                    "source": ["aws.ssm"],
+                    "detail-type": ["Parameter Store Change"],
+                    "detail": detail,
+                },
+            )
+
+    def test_the_commands_of_the_outputs_write_the_control_parameter(self):
+        for output, starts in [("StopStarts", "off"), ("ResumeStarts", "on")]:
+            command = WITH_DEFAULTS.resolve(TEMPLATE["Outputs"][output]["Value"])
+            self.assertRegex(command, "^aws ssm put-parameter --name Control --type String ")
+            value = re.search("--value '(.*)'$", command)[1]
+            self.assertEqual(json.loads(value)["starts"], starts)
+
+    def test_the_state_of_calendars_may_be_read_and_nothing_else_of_them(self):
+        for stack in self.stacks():
+            for function in FUNCTIONS:
+                reading = [
+                    (it["Action"], it["Resource"])
+                    for it in self.statements(stack, f"{function}Role")
+                    if "document/" in json.dumps(it["Resource"])
+                ]
+                documents = "arn:aws:ssm:us-east-1:*:document/*"
+                self.assertEqual(reading, [("ssm:GetCalendarState", documents)])
+
+    def test_a_named_calendar_that_opens_or_closes_runs_a_check(self):
+        self.assertNotIn("CalendarEvents", WITH_DEFAULTS.of("AWS::Events::Rule"))
+        pattern = WITH_EVERYTHING.of("AWS::Events::Rule")["CalendarEvents"]["EventPattern"]
+        self.assertEqual(
+            json.loads(pattern),
+            {
+                "source": ["aws.ssm"],
+                "detail-type": ["Calendar State Change"],
+                "resources": [{"suffix": it} for it in CALENDARS],
+            },
+        )
+
+    def test_the_functions_get_the_parameters_of_control(self):
+        def control(stack):
+            names = ["MAX_BUILDS", "DEFAULT_MODE", "DEFAULT_WINDOW", "CHANGE_CALENDARS"]
+            functions = stack.of("AWS::Lambda::Function").values()
+            [values] = {tuple(it["Environment"]["Variables"][name] for name in names) for it in functions}
+            return values
+
+        self.assertEqual(control(WITH_DEFAULTS), ("20", "auto", "", ""))
+        self.assertEqual(
+            control(WITH_EVERYTHING),
+            ("none", "ignore", "Mon-Thu 20:00+8h Europe/Berlin", ",".join(CALENDARS)),
+        )
+
+    def test_the_parameters_of_control_accept_values_that_the_functions_accept_and_no_others(self):
+        calendar_of_another = "arn:aws:ssm:us-east-1:210987654321:document/prod-freeze"
+        for parameter, accepted, refused in [
+            ("MaxBuilds", ["1", "20", "9999", "10000", "none"], ["", "0", "10001", "-1", "all"]),
+            (
+                "DefaultWindow",
+                [
+                    "",
+                    "daily 00:00+1m UTC",
+                    "Mon-Thu 20:00+8h Europe/Berlin",
+                    "Sat+Sun 23:59+167h59m Asia/Kathmandu",
+                    "Mon-Tue+Fri 05:30+168h America/Argentina/Buenos_Aires",
+                ],
+                [
+                    "Mon 24:00+8h UTC",
+                    "Mon 20:60+8h UTC",
+                    "Mon 20:00+0h UTC",
+                    "Mon 20:00+169h UTC",
+                    "Mon 20:00+168h1m UTC",
+                    "fridayyyy 20:00+8h UTC",
+                    "Mon 20:00+8h",
+                    "0 20 * * *",
+                ],
+            ),
+            ("ChangeCalendars", ["", "year-end", calendar_of_another], ["a b", "*", "arn:aws:ssm"]),
+        ]:
+            pattern = TEMPLATE["Parameters"][parameter]["AllowedPattern"]
+            for value in accepted:
+                self.assertRegex(value, pattern)
+            for value in refused:
+                self.assertNotRegex(value, pattern)
 
     def test_components_may_be_decrypted_with_the_named_keys_through_image_builder_only(self):
         for stack in self.stacks():
@@ -508,14 +626,19 @@ class Connections(unittest.TestCase):
         self.assertNotIn("NotificationsDoNotArrive", stack.of("AWS::CloudWatch::Alarm"))
 
     def test_no_resource_has_a_fixed_name(self):
-        """The stack name of a StackSet has more than 60 characters, and a schedule's name at most 64."""
+        """The stack name of a StackSet has more than 60 characters, and a schedule's name at most 64.
+
+        The name of a parameter may have a thousand, and contains the stack's.
+        """
         for parameters in [{}, {"KeepOnDelete": "true", "ListenToImageEvents": "true"}]:
             stack = Stack(TEMPLATE, **parameters)
             for name, resource in stack.resources.items():
                 for key, value in resource["Properties"].items():
                     names_itself = key.endswith("Name") and key not in {"FunctionName", "MetricName"}
                     is_reference = isinstance(value, str) and value in stack.resources
-                    self.assertFalse(names_itself and not is_reference, f"{name}.{key}")
+                    is_of_the_stack = resource["Type"] == "AWS::SSM::Parameter" and "/stack/" in value
+                    is_free = is_reference or is_of_the_stack
+                    self.assertFalse(names_itself and not is_free, f"{name}.{key}")
 
     def test_the_default_is_a_dry_run(self):
         for function in WITH_DEFAULTS.of("AWS::Lambda::Function").values():

@@ -8,10 +8,12 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_types::timeout::TimeoutConfig;
 
+use super::change_calendar;
 use super::image_builder::sdk;
 use super::parameter_store::{self, Parameters};
 use super::rate_limited::RESPONSE_TIMEOUT;
 use super::request_error::request_error;
+use crate::decide::gate::calendar::{CalendarSet, CalendarState};
 use crate::error::RequestError;
 use crate::model::parameter::ParameterName;
 use crate::settings::Settings;
@@ -53,8 +55,23 @@ impl Clients {
         &self,
         names: &BTreeSet<ParameterName>,
     ) -> Result<Parameters, RequestError> {
+        if names.is_empty() {
+            return Ok(Parameters::new());
+        }
         let client = self.parameter_store.get_or_init(|| parameter_store::client(&self.aws));
         parameter_store::read(client, names).await
+    }
+
+    /// What a set of Change Calendars says now.
+    ///
+    /// # Errors
+    /// A calendar cannot be read.
+    pub(crate) async fn calendar_state(
+        &self,
+        calendars: &CalendarSet,
+    ) -> Result<CalendarState, RequestError> {
+        let client = self.parameter_store.get_or_init(|| parameter_store::client(&self.aws));
+        change_calendar::read(client, calendars).await
     }
 
     /// Publishes to an SNS topic. `message` has SNS's JSON structure, a text for each protocol.

@@ -1,8 +1,9 @@
 //! The only folder that names types of the SDK.
 
+mod change_calendar;
 mod clients;
 pub mod image_builder;
-mod parameter_store;
+pub(crate) mod parameter_store;
 mod rate_limited;
 mod rate_limiter;
 mod request_error;

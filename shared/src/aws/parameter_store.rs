@@ -18,8 +18,29 @@ use crate::model::parent::{Parameter, ParameterLookup, ParameterValue};
 /// How many names one request takes (API Reference, `GetParameters`).
 const NAMES_PER_REQUEST: usize = 10;
 
-/// The value of each parameter.
-pub(crate) type Parameters = BTreeMap<ParameterName, ParameterLookup>;
+/// The value of each parameter, or why it has none.
+pub(crate) type Parameters = BTreeMap<ParameterName, Result<Text, String>>;
+
+/// What a parameter has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Text {
+    /// Its value.
+    pub(crate) value: String,
+    /// When it was written, if the Parameter Store shows it.
+    pub(crate) modified: Option<Timestamp>,
+}
+
+/// The parents that parameters name.
+pub(crate) fn parents(parameters: Parameters) -> BTreeMap<ParameterName, ParameterLookup> {
+    let parent = |(name, found): (ParameterName, Result<Text, String>)| {
+        let lookup = match found {
+            Ok(text) => lookup(&name, &text),
+            Err(problem) => ParameterLookup::Unresolved(problem),
+        };
+        (name, lookup)
+    };
+    parameters.into_iter().map(parent).collect()
+}
 
 /// A client with its own retry budget and rate limiter: see [`service_config`]. A throttled call counts
 /// as an attempt: an invocation whose parameters cannot be read fails, and Lambda retries it.
@@ -53,7 +74,7 @@ pub(super) async fn read(
                         Ok(found) => found,
                         Err(error) if error.is_resource_error() => {
                             let problem = Chain(&error).to_string();
-                            vec![((*name).clone(), ParameterLookup::Unresolved(problem))]
+                            vec![((*name).clone(), Err(problem))]
                         }
                         Err(error) => return Err(error),
                     };
@@ -69,7 +90,7 @@ pub(super) async fn read(
 async fn get(
     client: &Client,
     names: &[&ParameterName],
-) -> Result<Vec<(ParameterName, ParameterLookup)>, RequestError> {
+) -> Result<Vec<(ParameterName, Result<Text, String>)>, RequestError> {
     let requested = names.iter().map(|name| name.as_str().to_owned()).collect();
     let answer =
         client.get_parameters().set_names(Some(requested)).send().await.map_err(|error| {
@@ -79,8 +100,8 @@ async fn get(
     let found = |name: &ParameterName| {
         let parameter = answer.parameters().iter().find(|it| is_named(it, name.as_str()));
         match parameter {
-            Some(parameter) => lookup(name, parameter),
-            None => ParameterLookup::Unresolved("there is no such parameter".to_owned()),
+            Some(parameter) => Ok(text(parameter)),
+            None => Err("there is no such parameter".to_owned()),
         }
     };
     Ok(names.iter().map(|name| ((*name).clone(), found(name))).collect())
@@ -96,13 +117,20 @@ fn is_named(parameter: &types::Parameter, requested: &str) -> bool {
         .any(|known| requested.strip_prefix(known).is_some_and(|rest| rest == selector))
 }
 
-fn lookup(name: &ParameterName, parameter: &types::Parameter) -> ParameterLookup {
+fn text(parameter: &types::Parameter) -> Text {
     let modified = parameter.last_modified_date().and_then(|date| {
         let nanosecond = i32::try_from(date.subsec_nanos()).unwrap_or_default();
         Timestamp::new(date.secs(), nanosecond).ok()
     });
-    match ParameterValue::parse(parameter.value().unwrap_or_default()) {
-        Ok(value) => ParameterLookup::Found(Parameter { name: name.clone(), value, modified }),
+    Text { value: parameter.value().unwrap_or_default().to_owned(), modified }
+}
+
+fn lookup(name: &ParameterName, text: &Text) -> ParameterLookup {
+    match ParameterValue::parse(&text.value) {
+        Ok(value) => {
+            let (name, modified) = (name.clone(), text.modified);
+            ParameterLookup::Found(Parameter { name, value, modified })
+        }
         Err(problem) => ParameterLookup::Unresolved(problem),
     }
 }
@@ -136,7 +164,7 @@ mod tests {
             }
             ParameterLookup::Unresolved(problem) => format!("{name}: {problem}"),
         };
-        parameters.iter().map(of_one).collect::<Vec<_>>().join("\n")
+        parents(parameters.clone()).iter().map(of_one).collect::<Vec<_>>().join("\n")
     }
 
     #[tokio::test]

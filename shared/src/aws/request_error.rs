@@ -49,8 +49,13 @@ pub(super) fn unreadable(
 }
 
 /// Codes for a resource that does not exist.
-const NOT_FOUND: [&str; 4] =
-    ["ResourceNotFoundException", "NotFound", "NotFoundException", "ParameterNotFound"];
+const NOT_FOUND: [&str; 5] = [
+    "ResourceNotFoundException",
+    "NotFound",
+    "NotFoundException",
+    "ParameterNotFound",
+    "InvalidDocument",
+];
 
 /// Codes for a resource that this account may not read.
 const FORBIDDEN: [&str; 6] = [
@@ -63,8 +68,9 @@ const FORBIDDEN: [&str; 6] = [
 ];
 
 /// Codes for a request that the service refuses for this resource.
-const REJECTED: [&str; 11] = [
+const REJECTED: [&str; 13] = [
     "ClientException",
+    "InvalidDocumentType",
     "InvalidRequestException",
     "InvalidParameter",
     "InvalidParameterException",
@@ -73,6 +79,7 @@ const REJECTED: [&str; 11] = [
     "InvalidParameterCombinationException",
     "InvalidVersionNumberException",
     "ResourceDependencyException",
+    "UnsupportedCalendarException",
     "ValidationError",
     "ValidationException",
 ];

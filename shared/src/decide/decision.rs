@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
+use super::gate::Gate;
 use super::pin::Pin;
 use super::reason::{Reason, Tries, join};
 use crate::foreign_text::one_line;
@@ -87,6 +88,17 @@ pub enum Wait {
         /// When it may start, at the earliest.
         not_before: Timestamp,
     },
+    /// It would start, but not now: gates hold it. It is decided again by the check, and by the end of
+    /// any build.
+    Deferred {
+        /// What the build is for.
+        reasons: Vec<Reason>,
+        /// Everything that holds it. Never empty.
+        gates: Vec<Gate>,
+        /// The latest known end of a gate.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        not_before: Option<Timestamp>,
+    },
     /// Image Builder's responses do not agree yet; the invocation is retried.
     InconsistentRead {
         /// What the reference still resolves to.
@@ -162,22 +174,47 @@ pub enum Skip {
 }
 
 impl Decision {
-    /// Whether it lacks something for which it, or a build that runs, is started.
+    /// Whether it lacks something for which it, or a build that runs, is started by itself. What only a
+    /// person ends, such as a hold, does not count: descendants would wait for it without end.
     pub fn is_behind(&self) -> bool {
         match self {
             Self::Rebuild(_)
             | Self::Wait(Wait::ForAncestor { .. } | Wait::Building { behind: true, .. }) => true,
+            Self::Wait(Wait::Deferred { gates, .. }) => !gates.iter().any(Gate::is_of_one_pipeline),
             Self::UpToDate(_) | Self::Wait(_) | Self::Skip(_) => false,
+        }
+    }
+
+    /// Whether it starts now, or would if no gate held it.
+    pub fn would_start(&self) -> bool {
+        matches!(self, Self::Rebuild(_) | Self::Wait(Wait::Deferred { .. }))
+    }
+
+    /// Whether a build was tried for the same reasons before.
+    pub fn is_retry(&self) -> bool {
+        let (Self::Rebuild(reasons) | Self::Wait(Wait::Deferred { reasons, .. })) = self else {
+            return false;
+        };
+        reasons.iter().any(|it| matches!(it, Reason::Retry(_) | Reason::AfterShortage { .. }))
+    }
+
+    /// What holds its start, if that is deferred.
+    pub fn gates(&self) -> &[Gate] {
+        match self {
+            Self::Wait(Wait::Deferred { gates, .. }) => gates,
+            _ => &[],
         }
     }
 
     /// The builds that did not remove the reason, if there are any.
     pub fn tries(&self) -> Option<&Tries> {
         match self {
-            Self::Rebuild(reasons) => reasons.iter().find_map(|reason| match reason {
-                Reason::Retry(tries) => Some(tries),
-                _ => None,
-            }),
+            Self::Rebuild(reasons) | Self::Wait(Wait::Deferred { reasons, .. }) => {
+                reasons.iter().find_map(|reason| match reason {
+                    Reason::Retry(tries) => Some(tries),
+                    _ => None,
+                })
+            }
             Self::Wait(Wait::RetryPause { tries, .. }) => Some(tries),
             Self::UpToDate(_) | Self::Wait(_) | Self::Skip(_) => None,
         }
@@ -226,6 +263,7 @@ impl Wait {
             Self::AncestorUnknown { .. } => "ancestor-unknown",
             Self::RetryPause { .. } => "retry-pause",
             Self::Shortage { .. } => "shortage",
+            Self::Deferred { .. } => "deferred",
             Self::InconsistentRead { .. } => "inconsistent-read",
         }
     }
@@ -305,6 +343,11 @@ impl fmt::Display for Wait {
                 failed.short(),
                 one_line(problem)
             ),
+            Self::Deferred { reasons, gates, not_before: _ } => {
+                join(f, reasons, "; ")?;
+                f.write_str("; deferred: ")?;
+                join(f, gates, "; ")
+            }
             Self::InconsistentRead { resolved, announced } => write!(
                 f,
                 "{} is AVAILABLE, but its pattern still resolves to {}; read again by the retry",

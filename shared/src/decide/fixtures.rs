@@ -12,6 +12,7 @@ use crate::model::parameter::ParameterName;
 use crate::model::parent::{Parameter, ParameterLookup, ParameterValue, ParentImage};
 use crate::model::pipeline::{Pipeline, PipelineStatus};
 use crate::model::recipe::Recipe;
+use crate::model::tags::ControlTags;
 
 const HEAD: &str = "arn:aws:imagebuilder:us-east-1:123456789012:";
 
@@ -74,8 +75,8 @@ impl Fixtures {
             created: None,
             updated: None,
             last_run: None,
-            has_resume_tag: false,
-            last_run_succeeded: false,
+            tags: ControlTags::default(),
+            last_status: None,
         });
         self
     }
@@ -109,6 +110,7 @@ impl Fixtures {
             configurations: Configurations::default(),
             outputs: BTreeSet::new(),
             ssm_parameters: BTreeSet::new(),
+            tags: ControlTags::default(),
         }
     }
 
@@ -134,6 +136,7 @@ impl Fixtures {
             member,
             cycle: None,
             parent_now: None,
+            parent_tags: ControlTags::default(),
             parent_created: None,
             parent_available: None,
             parent_announced: None,

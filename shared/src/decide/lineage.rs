@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::decision::{Decision, Wait};
+use super::gate::Gate;
 use super::observation::{PipelineObservation, ResolvedParent};
 use crate::model::arn::PipelineArn;
 use crate::model::fleet::{Cycle, Fleet};
@@ -73,7 +74,13 @@ impl<'a> Lineage<'a> {
                 return Some(Wait::AncestorUnknown { pipeline: (*first).clone() });
             }
             seen.extend(&level);
-            level = level.iter().flat_map(|parent| self.parents(parent)).collect();
+            // What is above a pipeline that is held does not reach those below it.
+            let is_held = |parent: &&&PipelineArn| {
+                let gates = decisions.get(*parent).map(Decision::gates).unwrap_or_default();
+                gates.iter().any(Gate::is_of_one_pipeline)
+            };
+            let open = level.iter().filter(|parent| !is_held(parent));
+            level = open.flat_map(|parent| self.parents(parent)).collect();
         }
         None
     }

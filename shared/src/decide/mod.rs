@@ -1,8 +1,10 @@
 //! From observations to a plan: no I/O, no async, no clock. The time is a value that was observed.
 
+pub mod control;
 pub mod decision;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod gate;
 mod lineage;
 pub mod observation;
 pub mod pin;

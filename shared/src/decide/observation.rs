@@ -9,6 +9,7 @@ use crate::decide::pin::Pin;
 use crate::model::arn::{ComponentArn, ImageArn, RecipeArn};
 use crate::model::fleet::{Cycle, Member};
 use crate::model::image::{BuildPhase, Image, ImageSummary};
+use crate::model::tags::ControlTags;
 use crate::model::version::BuildVersion;
 
 /// What was observed of one pipeline.
@@ -21,6 +22,8 @@ pub struct PipelineObservation {
     /// What its parent reference resolves to now; for a pinned parent, the newest of its family.
     /// `None` if there was no reference to resolve.
     pub parent_now: Option<ResolvedParent>,
+    /// The tags of that image that are about Image Cascade.
+    pub parent_tags: ControlTags,
     /// When the build of that image began, if Image Builder shows it.
     pub parent_created: Option<Timestamp>,
     /// When that image became AVAILABLE, if the decision depends on it: only the workflows of its

@@ -52,12 +52,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::decision::{Decision, Skip};
+use super::control::{Control, Unread};
+use super::decision::{Decision, Skip, Wait};
+use super::gate::Gate;
+use super::gate::budget::Place;
+use super::gate::image_control::Urgency;
 use super::lineage::Lineage;
 use super::observation::PipelineObservation;
 use super::pin::Pin;
 use super::rebuild::decide;
 use super::start::Start;
+use super::sufficiency::lacks_since;
 use super::tries::RetryPolicy;
 use crate::model::arn::PipelineArn;
 use crate::model::fleet::Fleet;
@@ -68,6 +73,8 @@ use crate::model::fleet::Fleet;
 pub struct Plan {
     /// One step for each pipeline, parents before children, then by name.
     pub steps: Vec<Step>,
+    /// What has to be read before this plan is final.
+    pub unread: Unread,
 }
 
 /// What happens to one pipeline.
@@ -83,57 +90,161 @@ pub struct Step {
     pub not_compared: Vec<String>,
     /// Since when it has been behind.
     pub behind_since: Option<Timestamp>,
+    /// The urgent image because of which it does not wait for windows and calendars.
+    pub urgency: Option<Urgency>,
     /// The request that starts it, if the decision is [`Decision::Rebuild`].
     pub start: Option<Start>,
 }
 
-/// Decides every observed pipeline, and which of those that are behind start first. Of `unknown`
-/// pipelines nothing could be observed.
-pub fn plan(
-    fleet: &Fleet,
-    observed: &[PipelineObservation],
-    unknown: &BTreeSet<PipelineArn>,
-    policy: RetryPolicy,
-) -> Plan {
+/// What a plan is made from.
+#[derive(Debug, Clone)]
+pub struct Situation<'a> {
+    /// The fleet.
+    pub fleet: &'a Fleet,
+    /// What was observed of its pipelines.
+    pub observed: &'a [PipelineObservation],
+    /// Those of them that are only ancestors of others: they are decided, and never started.
+    pub bystanders: &'a BTreeSet<PipelineArn>,
+    /// Pipelines of which nothing could be observed.
+    pub unknown: BTreeSet<PipelineArn>,
+    /// How builds that did not remove their reason are retried.
+    pub policy: RetryPolicy,
+    /// What holds starts.
+    pub control: &'a Control,
+}
+
+/// Decides every observed pipeline, and which of those that are behind start first, as far as gates
+/// allow.
+pub fn plan(situation: &Situation<'_>) -> Plan {
+    let Situation { fleet, observed, bystanders, ref unknown, policy, control } = *situation;
     let lineage = Lineage::of(fleet, observed);
-    let decisions: BTreeMap<&PipelineArn, Decision> = observed
+    let mut unread = Unread::default();
+    let mut decisions: BTreeMap<&PipelineArn, Decision> = observed
         .iter()
         .map(|observed| {
             let pipeline = &observed.member.pipeline.arn;
-            let decision = decide(observed, policy);
-            let cycle = match decision {
-                Decision::Rebuild(_) => lineage.cycle_through(pipeline),
-                _ => None,
+            let decision = match decide(observed, policy) {
+                Decision::Rebuild(reasons) => match lineage.cycle_through(pipeline) {
+                    Some(cycle) => Decision::Skip(Skip::Cycle { path: cycle.to_string() }),
+                    None => {
+                        control.collect_unread(observed, &mut unread);
+                        deferred_by(control.gates(observed), reasons)
+                    }
+                },
+                decision => decision,
             };
-            let skipped =
-                cycle.map(|cycle| Decision::Skip(Skip::Cycle { path: cycle.to_string() }));
-            (pipeline, skipped.unwrap_or(decision))
+            (pipeline, decision)
         })
         .collect();
+    let blocked: Vec<_> = decisions
+        .iter()
+        .filter(|(_, decision)| decision.would_start())
+        .filter_map(|(pipeline, _)| {
+            let ancestor = lineage.blocked_by(pipeline, &decisions, unknown)?;
+            Some((*pipeline, Decision::Wait(ancestor)))
+        })
+        .collect();
+    decisions.extend(blocked);
+    decisions.retain(|pipeline, _| !bystanders.contains(*pipeline));
+    defer_beyond_budget(&mut decisions, observed, control);
+    unread.urgency = unknown_urgency(&decisions, control);
     let levels = fleet.levels();
     let mut steps: Vec<Step> = observed
         .iter()
         .filter_map(|observed| {
             let pipeline = &observed.member.pipeline.arn;
-            let decided = decisions.get(pipeline)?;
-            let blocked = match decided {
-                Decision::Rebuild(_) => lineage.blocked_by(pipeline, &decisions, unknown),
-                _ => None,
-            };
-            let decision = blocked.map_or_else(|| decided.clone(), Decision::Wait);
+            let decision = decisions.get(pipeline)?.clone();
             let start = matches!(decision, Decision::Rebuild(_)).then(|| Start::of(observed));
+            let urgency = control.urgency_of(pipeline).filter(|_| decision.would_start());
             Some(Step {
                 pipeline: pipeline.clone(),
-                decision,
                 pins: observed.pins.clone(),
                 not_compared: observed.not_compared(),
                 behind_since: observed.behind_since,
+                urgency: urgency.cloned(),
+                decision,
                 start,
             })
         })
         .collect();
     steps.sort_by_cached_key(|step| (levels.get(&step.pipeline).copied(), step.pipeline.clone()));
-    Plan { steps }
+    Plan { steps, unread }
+}
+
+impl Plan {
+    /// Whether any pipeline would start if no gate held it.
+    pub fn would_start(&self) -> bool {
+        self.steps.iter().any(|step| step.decision.would_start())
+    }
+
+    /// How many pipelines it starts.
+    pub fn starts(&self) -> usize {
+        self.steps.iter().filter(|step| step.start.is_some()).count()
+    }
+}
+
+/// Rebuilds, unless a gate holds that.
+fn deferred_by(gates: Vec<Gate>, reasons: Vec<super::reason::Reason>) -> Decision {
+    if gates.is_empty() {
+        return Decision::Rebuild(reasons);
+    }
+    let not_before = gates.iter().filter_map(Gate::opens).max();
+    Decision::Wait(Wait::Deferred { reasons, gates, not_before })
+}
+
+/// Defers the rebuilds for which no build is left in the budget.
+fn defer_beyond_budget(
+    decisions: &mut BTreeMap<&PipelineArn, Decision>,
+    observed: &[PipelineObservation],
+    control: &Control,
+) {
+    let budget = control.budget();
+    let Some(limit) = budget.limit else { return };
+    let mut places: Vec<Place<'_>> = observed
+        .iter()
+        .filter_map(|observed| {
+            let pipeline = &observed.member.pipeline.arn;
+            let decision = decisions.get(pipeline)?;
+            let is_urgent = control.urgency_of(pipeline).is_some();
+            let is_candidate = matches!(decision, Decision::Rebuild(_));
+            let place = || {
+                let since = lacks_since(observed);
+                Place::new(pipeline, is_urgent, decision.is_retry(), since)
+            };
+            is_candidate.then(place)
+        })
+        .collect();
+    places.sort();
+    for (ahead, place) in places.iter().enumerate().skip(budget.free()) {
+        let Some(decision) = decisions.get_mut(place.pipeline) else { continue };
+        if let Decision::Rebuild(reasons) = decision {
+            let gate = Gate::Budget { limit, in_progress: budget.in_progress, ahead };
+            *decision = deferred_by(vec![gate], std::mem::take(reasons));
+        }
+    }
+}
+
+/// The pipelines whose start depends on whether an ancestor is urgent, and of which that is not known.
+fn unknown_urgency(
+    decisions: &BTreeMap<&PipelineArn, Decision>,
+    control: &Control,
+) -> BTreeSet<PipelineArn> {
+    let gates_of = |decision: &Decision| match decision {
+        Decision::Wait(Wait::Deferred { gates, .. }) => gates.clone(),
+        _ => Vec::new(),
+    };
+    let is_budget = |gate: &Gate| matches!(gate, Gate::Budget { .. });
+    let is_scarce = decisions.values().any(|it| gates_of(it).iter().any(is_budget));
+    let depends = |decision: &Decision| match decision {
+        Decision::Rebuild(_) => is_scarce,
+        Decision::Wait(Wait::Deferred { gates, .. }) => {
+            gates.iter().all(|gate| is_budget(gate) || gate.opens_for_urgent())
+        }
+        _ => false,
+    };
+    let unknown = decisions.iter().filter(|(_, decision)| depends(decision));
+    let unknown = unknown.map(|(pipeline, _)| (*pipeline).clone());
+    unknown.filter(|pipeline| !control.urgency.contains_key(pipeline)).collect()
 }
 
 #[cfg(test)]
@@ -166,8 +277,23 @@ mod tests {
         }
     }
 
+    fn plan_of(
+        fleet: &Fleet,
+        observed: &[PipelineObservation],
+        unknown: &BTreeSet<PipelineArn>,
+    ) -> Plan {
+        plan(&Situation {
+            fleet,
+            observed,
+            bystanders: &BTreeSet::new(),
+            unknown: unknown.clone(),
+            policy: RetryPolicy::default(),
+            control: &Control::default(),
+        })
+    }
+
     fn planned(fleet: &Fleet, observed: &[PipelineObservation]) -> String {
-        let plan = plan(fleet, observed, &BTreeSet::new(), RetryPolicy::default());
+        let plan = plan_of(fleet, observed, &BTreeSet::new());
         plan.steps
             .iter()
             .map(|step| {
@@ -234,8 +360,7 @@ mod tests {
                 created: None,
             });
             let java = observed(&fleet, "java", "gold/1.0.0/1", "gold/1.0.0/2");
-            let (none, policy) = (BTreeSet::new(), RetryPolicy::default());
-            let plan = plan(&fleet, &[gold, java], &none, policy);
+            let plan = plan_of(&fleet, &[gold, java], &BTreeSet::new());
             assert_eq!(plan.steps[1].decision.kind(), decision);
         }
     }
@@ -245,7 +370,7 @@ mod tests {
         let fleet = world();
         let java = observed(&fleet, "java", "gold/1.0.0/1", "gold/1.0.0/2");
         let unknown = BTreeSet::from([Fixtures::pipeline_arn("gold")]);
-        let plan = plan(&fleet, &[java], &unknown, RetryPolicy::default());
+        let plan = plan_of(&fleet, &[java], &unknown);
         insta::assert_snapshot!(plan.steps[0].decision, @"waits for gold, which could not be observed");
         assert_eq!(plan.steps[0].start, None);
     }

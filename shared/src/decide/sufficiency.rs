@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::observation::PipelineObservation;
 use super::reason::Reason;
 use super::rebuild::{differences_since_build, target};
@@ -15,6 +17,15 @@ pub fn reasons(observed: &PipelineObservation) -> Vec<Reason> {
     let Ok(target) = target(&observed.tracking(), observed) else { return Vec::new() };
     let differences = differences_since_build(observed, target.as_ref()).unwrap_or_default();
     differences.into_iter().map(|difference| difference.reason).collect()
+}
+
+/// Since when everything has existed that the first of the differences is about, if that is known: the
+/// same in every scope, where the age of a pipeline is read by checks alone.
+pub fn lacks_since(observed: &PipelineObservation) -> Option<Timestamp> {
+    let target = target(&observed.tracking(), observed).ok()?;
+    let differences = differences_since_build(observed, target.as_ref()).ok()?;
+    let created = observed.parent_created.filter(|_| observed.built().is_none());
+    differences.iter().filter_map(|difference| difference.since).chain(created).min()
 }
 
 /// Whether the decision depends on when the parent became AVAILABLE, and that is not known: some

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::model::arn::{ComponentArn, ImageArn, PipelineArn, RecipeArn};
 use crate::model::parameter::ParameterName;
 use crate::model::parent::ParentImage;
+use crate::model::tags::ControlTags;
 
 /// An image's status, as `ImageState.status` of the API has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -210,6 +211,8 @@ pub struct Image {
     pub outputs: BTreeSet<String>,
     /// The parameters that its distribution writes the AMI's id to.
     pub ssm_parameters: BTreeSet<ParameterName>,
+    /// Its tags that are about Image Cascade.
+    pub tags: ControlTags,
 }
 
 impl Image {

@@ -11,4 +11,5 @@ pub mod parameter;
 pub mod parent;
 pub mod pipeline;
 pub mod recipe;
+pub mod tags;
 pub mod version;

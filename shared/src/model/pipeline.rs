@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::model::arn::{PipelineArn, RecipeArn};
-use crate::model::image::Configurations;
+use crate::model::image::{BuildPhase, Configurations, ImageStatus};
+use crate::model::tags::{ControlTags, PREFIX};
 
 /// The tag that an interrupted check puts on the first pipeline that it has not reached, so that
 /// the next check resumes there: Image Builder is the only store (`docs/decisions/0005`).
@@ -40,8 +41,27 @@ pub struct Pipeline {
     pub updated: Option<Timestamp>,
     /// When it last ran, if Image Builder shows it.
     pub last_run: Option<Timestamp>,
+    /// Its tags that are about Image Cascade.
+    pub tags: ControlTags,
+    /// The status of the last image that it built, as far as lists show it. How fresh that is, is not
+    /// documented (`docs/image-builder.md`, Status of the last run): no decision depends on it alone.
+    pub last_status: Option<ImageStatus>,
+}
+
+impl Pipeline {
     /// Whether it has [`RESUME_TAG`].
-    pub has_resume_tag: bool,
-    /// Whether its last run produced an image, as far as lists show it. No decision depends on it.
-    pub last_run_succeeded: bool,
+    pub fn has_resume_tag(&self) -> bool {
+        let key = RESUME_TAG.strip_prefix(PREFIX);
+        key.is_some_and(|key| self.tags.get(key).is_some())
+    }
+
+    /// Whether a build of it is in progress, as far as lists show it.
+    pub fn is_building(&self) -> bool {
+        self.last_status.as_ref().is_some_and(|it| it.phase() == BuildPhase::InProgress)
+    }
+
+    /// Whether its last run produced an image, as far as lists show it.
+    pub fn last_run_succeeded(&self) -> bool {
+        self.last_status == Some(ImageStatus::Available)
+    }
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::cache::RequestCache;
 use super::latest_images::{AllImages, LatestImages};
 use crate::aws::image_builder::ImageBuilder;
+use crate::decide::gate::pipeline_control::Defaults;
 use crate::decide::tries::RetryPolicy;
 use crate::model::arn::{ImageArn, ImageReference};
 use crate::model::fleet::Fleet;
@@ -20,10 +21,19 @@ pub(super) struct Context<'a, I> {
     /// The reference by which some child resolves the announced image.
     pub(super) announced_reference: Option<ImageReference>,
     pub(super) policy: RetryPolicy,
+    /// What holds for pipelines without tags.
+    pub(super) defaults: &'a Defaults,
     pub(super) now: Timestamp,
 }
 
-impl<I: ImageBuilder> Context<'_, I> {
+impl<'a, I: ImageBuilder> Context<'a, I> {
+    /// The same reads for another scope, that of no notification.
+    pub(super) fn within(&self, scope: Scope<'a>) -> Self {
+        let Self { cache, all_images, fleet, policy, defaults, now, .. } = *self;
+        let announced_reference = None;
+        Self { cache, all_images, fleet, scope, announced_reference, policy, defaults, now }
+    }
+
     /// Whether components, pins and ages are read. A notification says nothing about them, and the
     /// check reads them anyway.
     pub(super) fn reads_everything(&self) -> bool {

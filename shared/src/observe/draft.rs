@@ -21,6 +21,7 @@ pub(super) async fn draft(
         pinned_parent: pinned_parent(context, plan, parent).await,
         pins: pins(context, plan, listed).await,
         parent_now: parent.map(|parent| parent.now.clone()),
+        parent_tags: image.map(|image| image.tags.clone()).unwrap_or_default(),
         parent_created: image.and_then(|image| image.created),
         parent_available: None,
         parent_announced: image.and_then(|image| context.announced_at(image)),

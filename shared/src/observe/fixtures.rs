@@ -9,6 +9,7 @@ use super::pipeline::observe_pipeline;
 use super::targets::{Planner, ReadPlan};
 use crate::aws::image_builder::in_memory::InMemory;
 use crate::decide::fixtures::Fixtures;
+use crate::decide::gate::pipeline_control::Defaults;
 use crate::decide::observation::PipelineObservation;
 use crate::decide::tries::RetryPolicy;
 use crate::error::RequestError;
@@ -145,7 +146,14 @@ impl World {
         let cache = RequestCache::of(&self.image_builder);
         let all_images = AllImages::default();
         let producing_pipeline = self.producing_pipeline.as_ref();
-        let planner = Planner { fleet: &fleet, scope, outputs: &self.outputs, producing_pipeline };
+        let defaults = Defaults::default();
+        let planner = Planner {
+            fleet: &fleet,
+            scope,
+            outputs: &self.outputs,
+            producing_pipeline,
+            defaults: &defaults,
+        };
         let targets = planner.targets();
         let context = Context {
             cache: &cache,
@@ -158,6 +166,7 @@ impl World {
                 .find(|plan| plan.tracks_announced)
                 .and_then(|plan| plan.reference.clone()),
             policy: RetryPolicy::default(),
+            defaults: &defaults,
             now: at(100 * HOUR).unwrap(),
         };
         let plan = targets.plans.iter().find(|it| it.member.pipeline.arn.name() == pipeline);

@@ -32,17 +32,19 @@ use crate::scope::Scope;
 /// How many calls a filter of pipelines may take before all pipelines are listed instead.
 const MAX_FILTER_CALLS: usize = 10;
 
-/// The fleet, as far as a scope needs it.
+/// The fleet, as far as a scope needs it; `whole` if it is needed beyond the scope.
 pub(super) async fn fleet(
     cache: &RequestCache<'_, impl ImageBuilder>,
     scope: Scope<'_>,
+    whole: bool,
 ) -> Result<Fleet, RequestError> {
     let image_builder = cache.image_builder;
     let pipelines = image_builder.pipelines(PageRequest::default());
     let recipes = image_builder.recipes(OWN_IMAGE_RECIPES, PageRequest::default());
     let (pipelines, recipes) = try_join(pipelines, recipes).await?;
     let lists = Lists { cache, pipelines, recipes };
-    if let (Scope::Image(notification), true) = (scope, lists.pipelines.next.is_some())
+    if let (Scope::Image(notification), false, true) =
+        (scope, whole, lists.pipelines.next.is_some())
         && let Some(fleet) = lists.around(notification).boxed().await?
     {
         return Ok(fleet);
@@ -323,7 +325,7 @@ mod tests {
     }
 
     async fn read(world: &World, scope: Scope<'_>) -> Result<String, RequestError> {
-        let fleet = fleet(&RequestCache::of(&world.image_builder), scope).await?;
+        let fleet = fleet(&RequestCache::of(&world.image_builder), scope, false).await?;
         let members = fleet.members().map(|member| {
             let recipe = member.recipe.as_ref().map(|it| it.arn.version().to_string());
             format!("{} {}", member.pipeline.arn.name(), recipe.unwrap_or("?".to_owned()))

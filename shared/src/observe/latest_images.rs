@@ -137,6 +137,11 @@ impl LatestImages {
         Ok(Some(Self { newest, running, container_images }))
     }
 
+    /// How many builds of the account are in progress.
+    pub(super) fn in_progress(&self) -> usize {
+        self.running.len()
+    }
+
     /// Which builds have produced the container images that recipes name as their parents.
     pub(super) fn container_images(&self) -> &Outputs {
         &self.container_images

@@ -8,60 +8,57 @@ mod fast_path;
 #[cfg(test)]
 mod fixtures;
 mod fleet;
+mod gates;
 mod history;
 mod latest_images;
+mod observations;
 mod outputs;
+mod parameters;
 mod pins;
 mod pipeline;
+mod read_all;
+mod refill;
 mod resolve;
 mod targets;
 
 use std::collections::BTreeSet;
 
+use futures_util::FutureExt;
 use futures_util::future::try_join;
-use futures_util::{FutureExt, StreamExt, stream};
-use tokio::sync::Mutex;
-use tokio::task::yield_now;
 
 use crate::aws::Clients;
 use crate::aws::image_builder::ImageBuilder;
 use crate::deadline::Deadline;
-use crate::decide::observation::PipelineObservation;
-use crate::decide::tries::RetryPolicy;
+use crate::decide::control::Control;
 use crate::error::RequestError;
 use crate::model::arn::PipelineArn;
 use crate::model::fleet::{Fleet, Member};
+use crate::model::image::BuildPhase;
+use crate::model::notification::Notification;
 use crate::model::outputs::Outputs;
 use crate::model::pipeline::PipelineStatus;
 use crate::scope::Scope;
+use crate::settings::Settings;
+
+pub use observations::Observations;
 
 use cache::RequestCache;
 use context::Context;
 use latest_images::AllImages;
 use outputs::{may_be_produced, outputs};
-use pipeline::observe_pipeline;
+use parameters::read_parameters;
+use read_all::{Read, read_all};
+use refill::Refill;
 use targets::{Planner, Targets};
-
-/// How many pipelines are read at once, each with two calls under way if the notification concerns it.
-/// The rate limiter slows down where this is too fast, and the calls under way by then are throttled.
-const READS_AT_ONCE: usize = 16;
 
 /// What was observed within a scope.
 #[derive(Debug)]
 pub struct FleetObservation {
-    /// The fleet, as far as lists show it; of a large one, what a notification concerns.
+    /// The fleet, as far as lists show it; of a large one without a limit of builds, what a notification
+    /// concerns.
     pub fleet: Fleet,
-    /// The pipelines in scope, and their ancestors outside the selection.
-    pub observed: Vec<PipelineObservation>,
-    /// The ancestors outside the selection: they are observed because a selected descendant may have to
-    /// wait for them.
-    pub bystanders: BTreeSet<PipelineArn>,
-    /// The pipelines in scope that could not be observed.
-    pub failures: Vec<(PipelineArn, RequestError)>,
-    /// The pipelines in scope and the bystanders in the order in which they are read, ancestors first.
-    pub order: Vec<PipelineArn>,
-    /// How many of these were read before the time for reads was over.
-    pub reached: usize,
+    /// What was read of its pipelines.
+    pub pipelines: Observations,
 }
 
 /// Observes the scope, as far as the time for reads allows.
@@ -72,13 +69,15 @@ pub struct FleetObservation {
 pub async fn observe(
     clients: &Clients,
     scope: Scope<'_>,
-    policy: RetryPolicy,
+    settings: &Settings,
     deadline: Deadline,
 ) -> Result<FleetObservation, RequestError> {
     let cache = RequestCache::of(&clients.image_builder);
-    let fleet = fleet::fleet(&cache, scope).boxed();
+    let is_limited = settings.max_builds.is_some() || settings.control_parameter.is_some();
+    let fleet = fleet::fleet(&cache, scope, is_limited).boxed();
     let (fleet, producing_pipeline) = try_join(fleet, producing_pipeline(&cache, scope)).await?;
-    let (fleet, unread) = read_parameters(clients, fleet).boxed().await;
+    let (fleet, parameters) =
+        read_parameters(clients, settings, deadline.now(), fleet).boxed().await;
     let all_images = AllImages::default();
     let (outputs, unknown_outputs) = match outputs(&cache, &all_images, &fleet, scope).boxed().await
     {
@@ -86,10 +85,9 @@ pub async fn observe(
         Err(error) => (Outputs::default(), Some(error)),
     };
     let producing_pipeline = producing_pipeline.as_ref();
-    let planner = Planner { fleet: &fleet, scope, outputs: &outputs, producing_pipeline };
-    let Targets { plans, bystanders } = planner.targets();
-    let order: Vec<PipelineArn> =
-        plans.iter().map(|plan| plan.member.pipeline.arn.clone()).collect();
+    let defaults = &settings.defaults;
+    let planner = Planner { fleet: &fleet, scope, outputs: &outputs, producing_pipeline, defaults };
+    let Targets { plans, bystanders, ignored } = planner.targets();
     let context = Context {
         cache: &cache,
         all_images: &all_images,
@@ -99,32 +97,12 @@ pub async fn observe(
             .iter()
             .find(|plan| plan.tracks_announced)
             .and_then(|plan| plan.reference.clone()),
-        policy,
+        policy: settings.retry,
+        defaults,
         now: deadline.now(),
     };
-    // The futures are made before they are polled: a closure over borrowed members inside the stream
-    // would not be general enough for a future that must be `Send`. Each allocates what it needs when
-    // its turn comes: for ten thousand at once that would be a hundred megabytes.
-    let turn = Mutex::new(());
-    let mut observing = Vec::new();
-    for plan in plans {
-        let unread = unread.as_ref().filter(|_| needs_parameter(plan.member));
-        let (context, turn) = (&context, &turn);
-        observing.push(async move {
-            // While the calls of one pipeline are prepared, those of the one before are under way.
-            let turn = turn.lock().await;
-            yield_now().await;
-            drop(turn);
-            let observed = observe_pipeline(context, &plan, unread).boxed().await;
-            (plan.member.pipeline.arn.clone(), observed)
-        });
-    }
-    // A pipeline whose reads are abandoned half-way counts as not reached.
-    let read: Vec<_> = stream::iter(observing)
-        .buffered(READS_AT_ONCE)
-        .take_until(Box::pin(deadline.until_reads_stop()))
-        .collect()
-        .await;
+    let unread = parameters.unread.as_ref();
+    let Read { order, read } = read_all(&context, plans, unread, deadline).await;
     let reached = read.len();
     let mut observed = Vec::new();
     let mut failures = Vec::new();
@@ -145,7 +123,31 @@ pub async fn observe(
             Err(error) => failures.push((arn, error)),
         }
     }
-    Ok(FleetObservation { fleet, observed, bystanders, failures, order, reached })
+    let control = Control {
+        defaults: settings.defaults.clone(),
+        max_builds: settings.max_builds.and_then(|number| usize::try_from(number).ok()),
+        switch: parameters.switch,
+        ..Control::default()
+    };
+    let refill = BTreeSet::new();
+    let mut pipelines = Observations {
+        observed,
+        bystanders,
+        refill,
+        ignored,
+        failures,
+        order,
+        reached,
+        control,
+        control_problem: parameters.control_problem,
+    };
+    gates::read(clients, &context, &mut pipelines).boxed().await;
+    let is_end = |it: &Notification| it.status.phase() != BuildPhase::InProgress;
+    if scope.notification().is_some_and(is_end) {
+        let refill = Refill { clients, context: &context, outputs: &outputs, unread, deadline };
+        refill.read(&mut pipelines).boxed().await;
+    }
+    Ok(FleetObservation { fleet, pipelines })
 }
 
 /// The pipeline that built a notification's image, if one did: the message of SNS names it, an event
@@ -168,29 +170,6 @@ async fn producing_pipeline(
     }
 }
 
-/// Whether the decision depends on the value of a parameter.
-fn needs_parameter(member: &Member) -> bool {
-    member.pipeline.status == PipelineStatus::Enabled && member.parameter_name().is_some()
-}
-
-/// The fleet with the values of its parameters; or with the error that kept them from being read, which
-/// is then a failure of each pipeline that needs one.
-async fn read_parameters(clients: &Clients, fleet: Fleet) -> (Fleet, Option<RequestError>) {
-    let names: BTreeSet<_> = fleet
-        .members()
-        .filter(|member| needs_parameter(member))
-        .filter_map(Member::parameter_name)
-        .cloned()
-        .collect();
-    if names.is_empty() {
-        return (fleet, None);
-    }
-    match clients.parameters(&names).await {
-        Ok(parameters) => (fleet.with_parameters(&parameters), None),
-        Err(error) => (fleet, Some(error)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
@@ -199,7 +178,6 @@ mod tests {
     use super::*;
     use crate::aws::scripted::{Response, Scripted};
     use crate::scope::Selection;
-    use crate::settings::Settings;
 
     /// The names of the pipelines that fail and of those that are observed by a check of the whole
     /// fleet, in which requests that `fail` selects are refused.
@@ -238,11 +216,12 @@ mod tests {
             };
             listed.into()
         });
-        let clients = Clients::new(scripted.config(), &Settings::from_lookup(|_| None).unwrap());
+        let settings = Settings::from_lookup(|_| None).unwrap();
+        let clients = Clients::new(scripted.config(), &settings);
         let deadline = Deadline::until(Timestamp::UNIX_EPOCH, 900_000);
         let selection = Selection::default();
         let scope = Scope::Fleet(&selection);
-        let read = observe(&clients, scope, RetryPolicy::default(), deadline).await.unwrap();
+        let read = observe(&clients, scope, &settings, deadline).await.unwrap().pipelines;
         assert_eq!((read.reached, read.order.len()), (5, 5));
         let failed: Vec<&str> = read.failures.iter().map(|(arn, _)| arn.name()).collect();
         let observed = read.observed.iter().map(|it| it.member.pipeline.arn.name());

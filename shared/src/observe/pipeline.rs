@@ -74,7 +74,7 @@ pub(super) async fn observe_pipeline(
 async fn prefetch_newest(context: &Context<'_, impl ImageBuilder>, member: &Member) {
     let Some(recipe) = &member.recipe else { return };
     if let Some(version) = recipe.arn.version().exact()
-        && member.pipeline.last_run_succeeded
+        && member.pipeline.last_run_succeeded()
     {
         // A read that needs the image requests it by its own name, and reports the error.
         let _ = context.cache.image(&recipe.arn.produces().version(version)).await;
@@ -89,6 +89,7 @@ mod tests {
     use crate::decide::fixtures::Fixtures;
     use crate::decide::observation::ResolvedComponent;
     use crate::error::ErrorKind;
+    use crate::model::image::ImageStatus;
     use crate::model::pipeline::PipelineStatus;
     use crate::observe::fixtures::{HOUR, World, at, everything, notification, said};
     use crate::scope::Scope;
@@ -141,7 +142,8 @@ mod tests {
             .image("gold/1.0.0/2", "AVAILABLE", 5 * HOUR);
         world.image_builder.takes = Duration::from_secs(1);
         for (succeeded, most) in [(false, 2), (true, 3)] {
-            world.image_builder.pipelines[0].last_run_succeeded = succeeded;
+            world.image_builder.pipelines[0].last_status =
+                succeeded.then_some(ImageStatus::Available);
             let announced = notification("gold/1.0.0/2", "AVAILABLE");
             let observed = world.observe(Scope::Image(&announced), "web").await.unwrap();
             assert_eq!(observed.images.len(), 1);

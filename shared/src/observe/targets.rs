@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::context::announced;
+use crate::decide::gate::mode::Mode;
+use crate::decide::gate::pipeline_control::{Defaults, PipelineControl};
 use crate::decide::tracking::ParentTracking;
 use crate::model::arn::{ImageArn, ImageReference, PipelineArn, Selector};
 use crate::model::fleet::{Cycle, Fleet, Member};
@@ -36,6 +38,8 @@ pub(super) struct Targets<'a> {
     /// Those outside the selection, which are read because a selected descendant may have to wait for
     /// them.
     pub(super) bystanders: BTreeSet<PipelineArn>,
+    /// How many pipelines of the scope are ignored.
+    pub(super) ignored: usize,
 }
 
 /// What the plans are made from.
@@ -46,6 +50,8 @@ pub(super) struct Planner<'a> {
     pub(super) outputs: &'a Outputs,
     /// The pipeline that built the announced image, if one did.
     pub(super) producing_pipeline: Option<&'a PipelineArn>,
+    /// What holds for pipelines without tags: those that are ignored are no targets.
+    pub(super) defaults: &'a Defaults,
 }
 
 impl<'a> Planner<'a> {
@@ -54,17 +60,20 @@ impl<'a> Planner<'a> {
         match self.scope {
             Scope::Image(_) => {
                 let plans = self.fleet.members().map(|member| self.plan(member));
-                let plans = plans.filter(|plan| self.is_target(plan)).collect();
-                Targets { plans, bystanders: BTreeSet::new() }
+                let plans = plans.filter(|plan| self.is_target(plan));
+                let (plans, ignored): (Vec<_>, Vec<_>) =
+                    plans.partition(|plan| !self.is_ignored(plan.member));
+                Targets { plans, bystanders: BTreeSet::new(), ignored: ignored.len() }
             }
             Scope::Fleet(selection) => {
-                let selected = self.selected(selection);
+                let (selected, ignored) = self.selected(selection);
                 let order = self.ancestors_first(&selected);
                 let selected: BTreeSet<&PipelineArn> = selected.into_iter().collect();
                 let bystanders = order.iter().filter(|arn| !selected.contains(*arn));
                 let bystanders = bystanders.map(|arn| (*arn).clone()).collect();
                 let members = order.into_iter().filter_map(|arn| self.fleet.member(arn));
-                Targets { plans: members.map(|member| self.plan(member)).collect(), bystanders }
+                let plans = members.map(|member| self.plan(member)).collect();
+                Targets { plans, bystanders, ignored }
             }
         }
     }
@@ -135,21 +144,26 @@ impl<'a> Planner<'a> {
         built_it && matches!(tracking, ParentTracking::Image(_) | ParentTracking::Parameter(_))
     }
 
-    /// The selected pipelines, from the one on at which the previous check was interrupted.
-    fn selected(self, selection: &Selection) -> Vec<&'a PipelineArn> {
-        let mut selected: Vec<&PipelineArn> = self
-            .fleet
-            .members()
-            .map(|member| &member.pipeline.arn)
-            .filter(|arn| selection.selects(arn))
-            .collect();
+    fn is_ignored(self, member: &Member) -> bool {
+        PipelineControl::of(&member.pipeline.tags, self.defaults).mode == Mode::Ignore
+    }
+
+    /// The selected pipelines, from the one on at which the previous check was interrupted, and how
+    /// many more are ignored.
+    fn selected(self, selection: &Selection) -> (Vec<&'a PipelineArn>, usize) {
+        let members = self.fleet.members();
+        let members = members.filter(|member| selection.selects(&member.pipeline.arn));
+        let (selected, ignored): (Vec<_>, Vec<_>) =
+            members.partition(|member| !self.is_ignored(member));
+        let mut selected: Vec<&PipelineArn> =
+            selected.into_iter().map(|member| &member.pipeline.arn).collect();
         let has_resume_tag = |arn: &&PipelineArn| {
-            self.fleet.member(arn).is_some_and(|member| member.pipeline.has_resume_tag)
+            self.fleet.member(arn).is_some_and(|member| member.pipeline.has_resume_tag())
         };
         if let Some(first) = selected.iter().position(has_resume_tag) {
             selected.rotate_left(first);
         }
-        selected
+        (selected, ignored.len())
     }
 
     /// The selected pipelines and all their ancestors, each after its own ancestors.
@@ -190,6 +204,7 @@ mod tests {
     use crate::model::notification::Notification;
     use crate::model::outputs::Producer;
     use crate::model::pipeline::PipelineStatus;
+    use crate::model::pipeline::RESUME_TAG;
 
     fn notification(image: &str, status: &str) -> Notification {
         Notification {
@@ -226,7 +241,13 @@ mod tests {
     fn checked(fleet: &Fleet, selection: &Selection) -> String {
         let outputs = Outputs::default();
         let scope = Scope::Fleet(selection);
-        let planner = Planner { fleet, scope, outputs: &outputs, producing_pipeline: None };
+        let planner = Planner {
+            fleet,
+            scope,
+            outputs: &outputs,
+            producing_pipeline: None,
+            defaults: &Defaults::default(),
+        };
         said(&planner.targets())
     }
 
@@ -265,6 +286,7 @@ mod tests {
             scope: Scope::Image(&notification),
             outputs: &outputs,
             producing_pipeline: Some(&gold),
+            defaults: &Defaults::default(),
         };
         insta::assert_snapshot!(said(&planner.targets()), @"
         ami: gold x.x.x
@@ -287,6 +309,7 @@ mod tests {
             scope: Scope::Image(&notification),
             outputs: &outputs,
             producing_pipeline: None,
+            defaults: &Defaults::default(),
         };
         assert_eq!(said(&planner.targets()), "gold: base x.x.x, built it");
     }
@@ -312,7 +335,7 @@ mod tests {
         let fixtures =
             Fixtures::new().pipeline("a", "ami-1").pipeline("b", "ami-1").pipeline("c", "ami-1");
         let (mut pipelines, recipes) = fixtures.lists();
-        pipelines[1].has_resume_tag = true;
+        pipelines[1].tags = [(RESUME_TAG, "true")].into_iter().collect();
         let fleet = Fleet::new(pipelines, recipes);
         assert_eq!(checked(&fleet, &Selection::default()), "b: nothing\nc: nothing\na: nothing");
     }

@@ -51,12 +51,22 @@ pub enum Findings {
     /// The cause, or all of its scope, could not be handled.
     Failed(Failure),
     /// These pipelines were looked at.
-    Pipelines {
-        /// One line for each.
-        lines: Vec<Line>,
-        /// How far it came, if the time was over before the end.
-        interrupted: Option<Interrupted>,
-    },
+    Pipelines(Found),
+}
+
+/// What was found where pipelines were looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// One line for each pipeline.
+    pub lines: Vec<Line>,
+    /// How far it came, if the time was over before the end.
+    pub interrupted: Option<Interrupted>,
+    /// How many pipelines of the scope are ignored, by their mode.
+    pub ignored: usize,
+    /// Why what holds starts could not be read, if it could not.
+    pub control_problem: Option<Failure>,
+    /// What the settings or tags let go wrong.
+    pub warnings: Vec<String>,
 }
 
 /// One cause, and what came of it.
@@ -74,6 +84,12 @@ pub struct CauseReport {
     /// How far it came, if the time was over before the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<Interrupted>,
+    /// How many pipelines of the scope are ignored, by their mode; they have no line.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub ignored_pipelines: usize,
+    /// What the settings or tags let go wrong, each in a sentence.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Each pipeline in scope.
     pub pipelines: Vec<Line>,
     /// How many more pipelines there were, which an answer leaves out because Lambda limits its size.
@@ -108,6 +124,11 @@ impl fmt::Display for Interrupted {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 impl CauseReport {
     /// The report of one cause. `ended` is the time after the last start.
     pub fn new(cause: &Cause, findings: Findings, ended: Timestamp) -> Self {
@@ -116,6 +137,8 @@ impl CauseReport {
             ignored: None,
             failed: None,
             interrupted: None,
+            ignored_pipelines: 0,
+            warnings: Vec::new(),
             pipelines: Vec::new(),
             omitted: None,
             trigger: cause.trigger,
@@ -126,9 +149,13 @@ impl CauseReport {
                 report.ignored = Some(one_line(&why));
             }
             Findings::Failed(failure) => report.failed = Some(failure),
-            Findings::Pipelines { lines, interrupted } => {
+            Findings::Pipelines(found) => {
+                let Found { lines, interrupted, ignored, control_problem, warnings } = found;
                 report.pipelines = lines;
                 report.interrupted = interrupted;
+                report.ignored_pipelines = ignored;
+                report.failed = control_problem;
+                report.warnings = warnings;
             }
         }
         let has_started = |line: &Line| matches!(line.outcome, Outcome::Started { .. });

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Cause, CauseReport, Failure, Findings, Line, Outcome, Tick, Trigger};
+use super::{Cause, CauseReport, Failure, Findings, Found, Line, Outcome, Tick, Trigger};
 use crate::decide::decision::{Decision, Skip, UpToDate, Wait};
 use crate::decide::fixtures::Fixtures;
 use crate::decide::reason::{Reason, Tries};
@@ -19,6 +19,7 @@ pub(super) fn line(name: &str, decision: Decision, outcome: Outcome) -> Line {
         pins: Vec::new(),
         not_compared: Vec::new(),
         behind: None,
+        urgency: None,
         outcome,
     }
 }
@@ -88,6 +89,6 @@ pub(super) fn cause(trigger: Trigger) -> Cause {
 }
 
 pub(super) fn event(trigger: Trigger, lines: Vec<Line>) -> CauseReport {
-    let findings = Findings::Pipelines { lines, interrupted: None };
+    let findings = Findings::Pipelines(Found { lines, ..Found::default() });
     CauseReport::new(&cause(trigger), findings, at(100))
 }

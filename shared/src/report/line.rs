@@ -9,6 +9,8 @@ use serde::Serialize;
 use super::tick::Tick;
 use crate::aws::image_builder::Started;
 use crate::decide::decision::{Decision, Skip, Wait};
+use crate::decide::gate::Gate;
+use crate::decide::gate::image_control::Urgency;
 use crate::decide::pin::Pin;
 use crate::decide::plan::Step;
 use crate::decide::reason::{Reason, Tries};
@@ -36,6 +38,9 @@ pub struct Line {
     /// Since when and for how long the pipeline has been behind.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub behind: Option<Behind>,
+    /// The urgent image because of which it does not wait for windows and calendars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub urgency: Option<Urgency>,
     /// What became of the decision.
     pub outcome: Outcome,
 }
@@ -90,7 +95,7 @@ pub enum Outcome {
     /// The pipeline has been deleted since it was observed.
     PipelineDeleted,
     /// The time was over before it was observed or started.
-    Deferred,
+    OutOfTime,
     /// It could not be observed or started.
     Failed(Failure),
 }
@@ -105,7 +110,7 @@ impl Outcome {
             Self::AlreadyStarted => "already-started",
             Self::InUse => "in-use",
             Self::PipelineDeleted => "pipeline-deleted",
-            Self::Deferred => "deferred",
+            Self::OutOfTime => "out-of-time",
             Self::Failed(_) => "failed",
         }
     }
@@ -136,6 +141,11 @@ impl Failure {
     pub fn permanent(error: &str) -> Self {
         Self { error: one_line(error), retryable: false }
     }
+
+    /// What keeps all starts from being decided. A person or time mends it, and then a retry succeeds.
+    pub fn of_control(problem: &str) -> Self {
+        Self { error: one_line(problem), retryable: true }
+    }
 }
 
 impl From<&RequestError> for Failure {
@@ -152,6 +162,7 @@ impl Line {
             outcome,
             pins: step.pins,
             not_compared: step.not_compared,
+            urgency: step.urgency,
             behind: step.behind_since.map(|since| Behind::at(now, since)),
             pipeline: step.pipeline,
             decision: Some(step.decision),
@@ -165,7 +176,7 @@ impl Line {
 
     /// A pipeline that was not observed before the deadline.
     pub fn not_reached(pipeline: &PipelineArn) -> Self {
-        Self::undecided(pipeline, "was not reached before the deadline", Outcome::Deferred)
+        Self::undecided(pipeline, "was not reached before the deadline", Outcome::OutOfTime)
     }
 
     fn undecided(pipeline: &PipelineArn, why: &str, outcome: Outcome) -> Self {
@@ -175,6 +186,7 @@ impl Line {
             sentence: why.to_owned(),
             pins: Vec::new(),
             not_compared: Vec::new(),
+            urgency: None,
             behind: None,
             outcome,
         }
@@ -194,11 +206,26 @@ impl Line {
             (Outcome::AlreadyStarted, _) => "was started",
             (Outcome::InUse, _) => "in use",
             (Outcome::PipelineDeleted, _) => "deleted",
-            (Outcome::Deferred, _) => "deferred",
+            (Outcome::OutOfTime, _) => "out of time",
+            (Outcome::None, Some(Decision::Wait(Wait::Deferred { .. }))) => "deferred",
             (Outcome::None, Some(Decision::Wait(_))) => "waits",
             (Outcome::None, Some(Decision::Skip(_))) => "skipped",
             (Outcome::None, _) => "up to date",
         }
+    }
+
+    /// What holds its start, if that is deferred.
+    pub(super) fn gates(&self) -> &[Gate] {
+        match (&self.outcome, &self.decision) {
+            (Outcome::None, Some(decision)) => decision.gates(),
+            _ => &[],
+        }
+    }
+
+    /// Whether it is a deferral that was not reported yet, or not for a day.
+    pub(super) fn is_deferral_to_report(&self, tick: Option<Tick>) -> bool {
+        !self.gates().is_empty()
+            && tick.is_none_or(|tick| tick.is_due(self.behind.map(|it| it.since)))
     }
 
     /// Whether it lacks nothing and nothing had to be done.
@@ -267,16 +294,20 @@ impl Line {
     pub(super) fn is_unfinished(&self, by_check: bool) -> bool {
         matches!(self.outcome, Outcome::InUse)
             || matches!(&self.outcome, Outcome::Failed(failure) if failure.retryable)
-            || (self.outcome == Outcome::Deferred && !by_check)
+            || (self.outcome == Outcome::OutOfTime && !by_check)
             || matches!(self.decision, Some(Decision::Wait(Wait::InconsistentRead { .. })))
     }
 }
 
-/// The reasons, the pins, and what could not be compared, in one sentence.
+/// The reasons, the urgent image, the pins, and what could not be compared, in one sentence.
 fn sentence(step: &Step) -> String {
     let mut sentence = step.decision.to_string();
+    // Writing to a string cannot fail.
+    if let Some(Urgency { image, why }) = &step.urgency {
+        let _ = write!(sentence, "; urgent by {}", image.short());
+        let _ = if why.is_empty() { Ok(()) } else { write!(sentence, ": {why}") };
+    }
     for pin in &step.pins {
-        // Writing to a string cannot fail.
         let _ = write!(sentence, "; {pin}");
     }
     for component in &step.not_compared {
@@ -303,7 +334,7 @@ mod tests {
             Outcome::AlreadyStarted,
             Outcome::InUse,
             Outcome::PipelineDeleted,
-            Outcome::Deferred,
+            Outcome::OutOfTime,
             failed(true),
         ]
     }
@@ -323,7 +354,7 @@ mod tests {
         was started: Some("already-started") {"result":"already-started"}
         in use: Some("in-use") {"result":"in-use"}
         deleted: Some("pipeline-deleted") {"result":"pipeline-deleted"}
-        deferred: Some("deferred") {"result":"deferred"}
+        out of time: Some("out-of-time") {"result":"out-of-time"}
         failed: None {"error":"failed to start","result":"failed","retryable":true}
         "#);
         let undone = [rebuild(), for_gold(), disabled(), up_to_date()].map(|decision| {
@@ -415,6 +446,7 @@ mod tests {
             pins: vec![outdated()],
             not_compared: vec!["component secret x.x.x is not compared:\ndenied".to_owned()],
             behind_since: Some(at(40)),
+            urgency: None,
             start: None,
         };
         let line = Line::decided(step, Outcome::None, at(100));
@@ -434,7 +466,7 @@ mod tests {
         let error = RequestError { operation: "get image", subject: "gold".to_owned(), cause };
         let web = Fixtures::pipeline_arn("web");
         insta::assert_snapshot!(serde_json::json!(Line::not_observed(&web, &error)), @r#"{"outcome":{"error":"failed to get image gold: Throttling: slow down","result":"failed","retryable":true},"pipeline":"arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web","sentence":"could not be observed"}"#);
-        insta::assert_snapshot!(serde_json::json!(Line::not_reached(&web)), @r#"{"outcome":{"result":"deferred"},"pipeline":"arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web","sentence":"was not reached before the deadline"}"#);
+        insta::assert_snapshot!(serde_json::json!(Line::not_reached(&web)), @r#"{"outcome":{"result":"out-of-time"},"pipeline":"arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web","sentence":"was not reached before the deadline"}"#);
         let failure = Failure::permanent("not\nJSON");
         assert_eq!((&*failure.error, failure.retryable), ("not JSON", false));
     }
@@ -510,7 +542,7 @@ mod tests {
             let lines = lines.iter().filter(|line| line.is_unfinished(by_check));
             lines.map(|line| line.outcome.code()).collect::<Vec<_>>()
         };
-        assert_eq!(unfinished(false), ["in-use", "deferred", "failed"]);
+        assert_eq!(unfinished(false), ["in-use", "out-of-time", "failed"]);
         assert_eq!(unfinished(true), ["in-use", "failed"]);
         assert!(!line("web", rebuild(), failed(false)).is_unfinished(false));
         assert!(!line("web", for_gold(), Outcome::None).is_unfinished(false));

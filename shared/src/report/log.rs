@@ -37,6 +37,9 @@ pub fn log_report(cause: &Cause, report: &CauseReport, is_refused: bool) {
             failure.error
         );
     }
+    for warning in &report.warnings {
+        tracing::warn!("{warning}");
+    }
     for line in &report.pipelines {
         log_line(line, sentence);
     }
@@ -85,6 +88,9 @@ pub fn log_totals(report: &Report) {
     let Totals {
         started,
         waiting,
+        deferred,
+        deferred_longest_seconds,
+        ignored,
         skipped,
         unverified,
         up_to_date,
@@ -96,6 +102,9 @@ pub fn log_totals(report: &Report) {
     tracing::info!(
         started,
         waiting,
+        deferred,
+        deferred_longest_seconds,
+        ignored,
         unverified,
         skipped,
         up_to_date,
@@ -114,6 +123,7 @@ mod tests {
     use super::*;
     use crate::decide::fixtures::Fixtures;
     use crate::logging::collected::Collected;
+    use crate::report::Found;
     use crate::report::fixtures::{
         MESSAGE, at, cause, disabled, event, failed, line, rebuild, started, up_to_date,
     };
@@ -150,7 +160,7 @@ mod tests {
             told(Findings::Ignored("it is FAILED".to_owned()), false),
             told(Findings::Refused("it comes from elsewhere".to_owned()), true),
             told(Findings::Failed(Failure::permanent("not JSON")), false),
-            told(Findings::Pipelines { lines: Vec::new(), interrupted }, false),
+            told(Findings::Pipelines(Found { interrupted, ..Found::default() }), false),
         ];
         insta::assert_snapshot!(said.join("\n"), @r#"
         INFO gold 1.0.0/2 is AVAILABLE: ignored: it is FAILED event.id="id-1"
@@ -177,7 +187,7 @@ mod tests {
         ERROR java failed: parent image gold 1.0.0/1 -> 1.0.0/2 pipeline.arn="arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/java" cause="gold 1.0.0/2 is AVAILABLE" decision="rebuild" reason="parent image gold 1.0.0/1 -> 1.0.0/2" outcome="failed" error="failed to start" retryable=true
         INFO db skipped: the pipeline is disabled pipeline.arn="arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/db" cause="gold 1.0.0/2 is AVAILABLE" decision="skip" reason="the pipeline is disabled" outcome="none"
         INFO app up to date: web 1.0.0/1 was built on gold 1.0.0/1, which gold x.x.x resolves to pipeline.arn="arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/app" cause="gold 1.0.0/2 is AVAILABLE" decision="up-to-date" reason="web 1.0.0/1 was built on gold 1.0.0/1, which gold x.x.x resolves to" outcome="none"
-        INFO late deferred: was not reached before the deadline pipeline.arn="arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/late" cause="gold 1.0.0/2 is AVAILABLE" decision="unknown" reason="was not reached before the deadline" outcome="deferred"
+        INFO late out of time: was not reached before the deadline pipeline.arn="arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/late" cause="gold 1.0.0/2 is AVAILABLE" decision="unknown" reason="was not reached before the deadline" outcome="out-of-time"
         "#);
     }
 
@@ -185,6 +195,6 @@ mod tests {
     fn given_an_invocation_then_its_totals_are_one_line() {
         let lines = vec![line("web", rebuild(), started())];
         let report = Report::new("gold-cascade", false, vec![event(MESSAGE, lines)]);
-        insta::assert_snapshot!(logged(|| log_totals(&report)), @"INFO Image Cascade: 1 started, 0 waiting, 0 skipped started=1 waiting=0 unverified=0 skipped=0 up_to_date=0 behind=0 behind_longest_seconds=0 pinned=0 failed=0 dry_run=false");
+        insta::assert_snapshot!(logged(|| log_totals(&report)), @"INFO Image Cascade: 1 started, 0 waiting, 0 skipped started=1 waiting=0 deferred=0 deferred_longest_seconds=0 ignored=0 unverified=0 skipped=0 up_to_date=0 behind=0 behind_longest_seconds=0 pinned=0 failed=0 dry_run=false");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Lines in `CloudWatch`'s [embedded metric format]: `CloudWatch` Logs extracts the metrics, so no
 //! call and no permission is needed. All are in the namespace [`NAMESPACE`], by the function's
-//! name; skips also by their reason.
+//! name; skips also by their reason, deferrals by the gate.
 //!
 //! [embedded metric format]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 
@@ -28,6 +28,9 @@ const FUNCTION: &str = "FunctionName";
 /// The dimension of the reason for a skip.
 const REASON: &str = "Reason";
 
+/// The dimension of the gate that holds a start.
+const GATE: &str = "Gate";
+
 /// The metrics of one invocation as a whole.
 struct Whole<'a> {
     function: &'a str,
@@ -51,9 +54,10 @@ impl Entry for Whole<'_> {
             writer.value("PipelinesPinned", &count(pinned));
             writer.value("Unverified", &count(unverified));
             writer.value("FoundByCheck", &count(report.found_by_check()));
-            let longest = Duration::from_secs(behind_longest_seconds.unsigned_abs());
             // In hours, as the alarm's threshold is; CloudWatch has no such unit.
-            writer.value("OldestStalenessHours", &(longest.as_secs_f64() / 3_600.0));
+            writer.value("OldestStalenessHours", &hours(behind_longest_seconds));
+            let deferred = report.totals.deferred_longest_seconds;
+            writer.value("OldestDeferredHours", &hours(deferred));
         }
         if let Some(latency) = report.start_latency() {
             writer.value("NotificationToStart", &AsSeconds::from(latency.as_secs_f64()));
@@ -76,6 +80,27 @@ impl Entry for Skips<'_> {
         writer.value(REASON, self.reason);
         writer.value("Skips", &count(self.count));
     }
+}
+
+/// How many pipelines one gate holds. A pipeline that several gates hold counts for each.
+struct Deferred<'a> {
+    function: &'a str,
+    at: SystemTime,
+    gate: &'static str,
+    count: usize,
+}
+
+impl Entry for Deferred<'_> {
+    fn write<'a>(&'a self, writer: &mut impl EntryWriter<'a>) {
+        writer.timestamp(self.at);
+        writer.value(FUNCTION, self.function);
+        writer.value(GATE, self.gate);
+        writer.value("Deferred", &count(self.count));
+    }
+}
+
+fn hours(seconds: i64) -> f64 {
+    Duration::from_secs(seconds.unsigned_abs()).as_secs_f64() / 3_600.0
 }
 
 fn count(number: usize) -> AsCount<u64> {
@@ -106,6 +131,15 @@ pub fn write(
     for (reason, count) in skips {
         let entry = Skips { function, at, reason, count };
         by_reason.format(&entry, &mut lines).map_err(io_error)?;
+    }
+    let mut by_gate = Emf::all_validations(NAMESPACE.to_owned(), dimensions(&[FUNCTION, GATE]));
+    let mut deferred: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for gate in report.gate_codes() {
+        *deferred.entry(gate).or_default() += 1;
+    }
+    for (gate, count) in deferred {
+        let entry = Deferred { function, at, gate, count };
+        by_gate.format(&entry, &mut lines).map_err(io_error)?;
     }
     output.write_all(&lines)
 }
@@ -160,7 +194,7 @@ mod tests {
     #[test]
     fn given_a_check_of_the_whole_fleet_then_what_is_behind_is_a_metric() {
         insta::assert_snapshot!(metrics(event(check(true, at(0))), true), @r#"
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"WouldStart","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"FoundByCheck","Unit":"Count"},{"Name":"OldestStalenessHours"}]}],"Timestamp":0},"WouldStart":1,"Failures":1,"PipelinesBehind":1,"PipelinesPinned":0,"Unverified":0,"FoundByCheck":0,"OldestStalenessHours":2,"FunctionName":"stack-GoldCascade-1"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"WouldStart","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"FoundByCheck","Unit":"Count"},{"Name":"OldestStalenessHours"},{"Name":"OldestDeferredHours"}]}],"Timestamp":0},"WouldStart":1,"Failures":1,"PipelinesBehind":1,"PipelinesPinned":0,"Unverified":0,"FoundByCheck":0,"OldestStalenessHours":2,"OldestDeferredHours":0,"FunctionName":"stack-GoldCascade-1"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-ancestor"}
         "#);

@@ -19,10 +19,11 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::decide::decision::Decision;
+use crate::decide::decision::{Decision, Wait};
+use crate::decide::gate::Gate;
 use crate::foreign_text::on_one_line;
 
-pub use cause_report::{Cause, CauseReport, Findings, Interrupted, Trigger};
+pub use cause_report::{Cause, CauseReport, Findings, Found, Interrupted, Trigger};
 pub use line::{Behind, Failure, Line, Outcome};
 pub use tick::Tick;
 pub use unfinished::Unfinished;
@@ -53,6 +54,12 @@ pub struct Totals {
     pub started: usize,
     /// Pipelines that wait.
     pub waiting: usize,
+    /// Pipelines whose start is deferred.
+    pub deferred: usize,
+    /// For how many seconds the pipeline has been behind that is deferred and has been so longest.
+    pub deferred_longest_seconds: i64,
+    /// Pipelines that are ignored, by their mode; they have no line.
+    pub ignored: usize,
     /// Pipelines that are skipped.
     pub skipped: usize,
     /// Of all these, the pipelines whose newest images still show the reason that they were built
@@ -74,10 +81,15 @@ impl Totals {
     fn of(events: &[CauseReport]) -> Self {
         let mut totals = Self::default();
         totals.failed += events.iter().filter(|event| event.failed.is_some()).count();
+        totals.ignored = events.iter().map(|event| event.ignored_pipelines).sum();
         for line in events.iter().flat_map(|event| &event.pipelines) {
             if let Some(behind) = line.behind {
                 totals.behind += 1;
                 totals.behind_longest_seconds = totals.behind_longest_seconds.max(behind.seconds);
+            }
+            if let (Some(behind), [_, ..]) = (line.behind, line.gates()) {
+                let longest = totals.deferred_longest_seconds.max(behind.seconds);
+                totals.deferred_longest_seconds = longest;
             }
             totals.pinned += usize::from(line.is_pinned());
             totals.unverified += usize::from(line.is_unverified());
@@ -86,7 +98,10 @@ impl Totals {
                 (Outcome::Started { .. } | Outcome::WouldStart | Outcome::AlreadyStarted, _) => {
                     &mut totals.started
                 }
-                (Outcome::InUse | Outcome::Deferred, _) | (_, Some(Decision::Wait(_))) => {
+                (Outcome::None, Some(Decision::Wait(Wait::Deferred { .. }))) => {
+                    &mut totals.deferred
+                }
+                (Outcome::InUse | Outcome::OutOfTime, _) | (_, Some(Decision::Wait(_))) => {
                     &mut totals.waiting
                 }
                 (Outcome::PipelineDeleted, _) | (_, Some(Decision::Skip(_))) => &mut totals.skipped,
@@ -125,8 +140,8 @@ impl Report {
     }
 
     /// Whether a person may want to read this: something was started, failed or interrupted, or
-    /// pipelines are skipped because of what has happened. A check skips the same pipelines each time,
-    /// which is no news.
+    /// pipelines are skipped or deferred because of what has happened. A check skips and defers the same
+    /// pipelines each time, which is no news: a deferral is reported when it begins, and once a day.
     pub fn should_publish(&self) -> bool {
         let is_interrupted = self.events.iter().any(|event| event.interrupted.is_some());
         let has_failed = self.events.iter().any(|event| {
@@ -136,9 +151,14 @@ impl Report {
             whole || event.pipelines.iter().any(|line| line.is_failure_to_report(tick))
         });
         let by_message = self.events.iter().filter(|event| !event.is_check());
+        let is_deferred = self.events.iter().any(|event| {
+            let tick = event.tick();
+            event.pipelines.iter().any(|line| line.is_deferral_to_report(tick))
+        });
         let mut skips = by_message.flat_map(|event| &event.pipelines);
         is_interrupted
             || has_failed
+            || is_deferred
             || self.totals.started > 0
             || skips.any(Line::is_skip_to_report)
     }
@@ -164,6 +184,12 @@ impl Report {
     /// For each pipeline that was not started and did not fail, why, as a code.
     pub fn skip_codes(&self) -> impl Iterator<Item = &'static str> {
         self.events.iter().flat_map(|event| &event.pipelines).filter_map(Line::skip_code)
+    }
+
+    /// For each pipeline whose start is deferred, each gate that holds it, as a code.
+    pub fn gate_codes(&self) -> impl Iterator<Item = &'static str> {
+        let lines = self.events.iter().flat_map(|event| &event.pipelines);
+        lines.flat_map(Line::gates).map(Gate::code)
     }
 
     /// Why the invocation has to be retried, if it has to.
@@ -223,7 +249,7 @@ mod tests {
             fixtures::line("b", rebuild(), Outcome::WouldStart),
             fixtures::line("c", rebuild(), Outcome::AlreadyStarted),
             fixtures::line("d", rebuild(), Outcome::InUse),
-            fixtures::line("e", rebuild(), Outcome::Deferred),
+            fixtures::line("e", rebuild(), Outcome::OutOfTime),
             fixtures::line("f", for_gold(), Outcome::None),
             fixtures::line("g", rebuild(), Outcome::PipelineDeleted),
             fixtures::line("h", disabled(), Outcome::None),
@@ -244,6 +270,9 @@ mod tests {
             Totals {
                 started: 3,
                 waiting: 3,
+                deferred: 0,
+                deferred_longest_seconds: 0,
+                ignored: 0,
                 skipped: 2,
                 unverified: 1,
                 up_to_date: 1,
@@ -294,7 +323,7 @@ mod tests {
         assert!(whole(check(true, at(1_000)), false));
         let next = Fixtures::pipeline_arn("web");
         let interrupted = Some(Interrupted { done: 1, of: 2, next });
-        let findings = Findings::Pipelines { lines: Vec::new(), interrupted };
+        let findings = Findings::Pipelines(Found { interrupted, ..Found::default() });
         let event = CauseReport::new(&cause(later), findings, at(0));
         assert!(report(vec![event]).should_publish());
     }

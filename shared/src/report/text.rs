@@ -9,10 +9,11 @@ impl Report {
     /// One line for a mail's subject: at most 100 characters of ASCII, the limit of SNS.
     pub fn subject(&self) -> String {
         let what = if self.dry_run { "would start" } else { "started" };
-        let Totals { started, waiting, skipped, failed, .. } = self.totals;
+        let Totals { started, waiting, deferred, skipped, failed, .. } = self.totals;
         let failed = if failed > 0 { format!("{failed} FAILED, ") } else { String::new() };
+        let deferred = if deferred > 0 { format!("{deferred} deferred, ") } else { String::new() };
         let subject = format!(
-            "Image Cascade: {failed}{started} {what}, {waiting} waiting, {skipped} skipped"
+            "Image Cascade: {failed}{started} {what}, {deferred}{waiting} waiting, {skipped} skipped"
         );
         subject.chars().take(100).collect()
     }
@@ -35,22 +36,30 @@ impl fmt::Display for Report {
             if let Some(interrupted) = &event.interrupted {
                 writeln!(f, "  {interrupted}")?;
             }
+            for warning in &event.warnings {
+                writeln!(f, "  warning: {warning}")?;
+            }
             let names = event.pipelines.iter().map(|line| line.pipeline.name().len());
             let width = names.max().unwrap_or(0);
             for line in &event.pipelines {
                 write_line(f, line, width)?;
             }
         }
-        let Totals { started, waiting, skipped, up_to_date, failed, unverified, .. } = totals;
+        let Totals { started, waiting, deferred, skipped, up_to_date, failed, .. } = totals;
         let verb = if *dry_run { "would start" } else { "started" };
         write!(
             f,
             "\n{started} {verb}, {waiting} waiting, {skipped} skipped, {up_to_date} up to date, {failed} failed"
         )?;
-        match unverified {
-            0 => Ok(()),
-            _ => write!(f, ", {unverified} unverified"),
+        let Totals { unverified, ignored, .. } = totals;
+        for (number, word) in
+            [(deferred, "deferred"), (unverified, "unverified"), (ignored, "ignored")]
+        {
+            if *number > 0 {
+                write!(f, ", {number} {word}")?;
+            }
         }
+        Ok(())
     }
 }
 
@@ -74,6 +83,7 @@ mod tests {
     use crate::decide::decision::Decision;
     use crate::decide::fixtures::Fixtures;
     use crate::decide::reason::Reason;
+    use crate::report::Found;
     use crate::report::fixtures::{
         MESSAGE, at, cause, check, disabled, event, failed, for_gold, line, parent_updated,
         rebuild, started, tries, up_to_date,
@@ -99,7 +109,7 @@ mod tests {
             event(check(true, at(0)), lines),
             told(Findings::Ignored("it is FAILED".to_owned())),
             told(Findings::Failed(Failure::permanent("not JSON"))),
-            told(Findings::Pipelines { lines: Vec::new(), interrupted }),
+            told(Findings::Pipelines(Found { interrupted, ..Found::default() })),
         ];
         let report = Report::new("dependency-check", false, events);
         insta::assert_snapshot!(format!("{}\n\n{report}", report.subject()), @"

@@ -72,11 +72,11 @@ mod tests {
                 line("b", rebuild(), failed(true)),
                 line("c", rebuild(), failed(false)),
                 line("d", rebuild(), Outcome::InUse),
-                line("e", disabled(), Outcome::Deferred),
+                line("e", disabled(), Outcome::OutOfTime),
             ]
         };
         let events = [event(MESSAGE, lines()), event(check(true, at(0)), lines())];
-        insta::assert_snapshot!(problems(&events[..1]), @"3 not finished: pipeline b failed: failed to start; pipeline d in use: parent image gold 1.0.0/1 -> 1.0.0/2; pipeline e deferred: the pipeline is disabled");
+        insta::assert_snapshot!(problems(&events[..1]), @"3 not finished: pipeline b failed: failed to start; pipeline d in use: parent image gold 1.0.0/1 -> 1.0.0/2; pipeline e out of time: the pipeline is disabled");
         insta::assert_snapshot!(problems(&events[1..]), @"2 not finished: pipeline b failed: failed to start; pipeline d in use: parent image gold 1.0.0/1 -> 1.0.0/2");
         assert_eq!(problems(&[event(MESSAGE, Vec::new())]), "finished");
     }

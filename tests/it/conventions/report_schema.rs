@@ -5,7 +5,8 @@ use std::fs;
 
 use image_cascade::decide::decision::Decision;
 use image_cascade::report::{
-    Behind, Cause, CauseReport, Failure, Findings, Interrupted, Line, Outcome, Report, Trigger,
+    Behind, Cause, CauseReport, Failure, Findings, Found, Interrupted, Line, Outcome, Report,
+    Trigger,
 };
 use jiff::Timestamp;
 use regex::Regex;
@@ -23,6 +24,7 @@ fn line(decision: Option<Decision>, outcome: Outcome) -> Line {
         pins: Vec::new(),
         not_compared: Vec::new(),
         behind: None,
+        urgency: None,
         outcome,
     }
 }
@@ -39,7 +41,7 @@ fn report(findings: Findings) -> Value {
 }
 
 fn report_of(lines: Vec<Line>) -> Value {
-    report(Findings::Pipelines { lines, interrupted: None })
+    report(Findings::Pipelines(Found { lines, ..Found::default() }))
 }
 
 fn every_outcome() -> Vec<Outcome> {
@@ -50,7 +52,7 @@ fn every_outcome() -> Vec<Outcome> {
         Outcome::AlreadyStarted,
         Outcome::InUse,
         Outcome::PipelineDeleted,
-        Outcome::Deferred,
+        Outcome::OutOfTime,
         Outcome::Failed(Failure::permanent("AccessDeniedException")),
     ]
 }
@@ -122,7 +124,7 @@ fn given_every_decision_then_its_json_matches_the_schema() {
 fn given_every_outcome_and_finding_then_its_json_matches_the_schema() {
     let mut lines: Vec<Line> =
         every_outcome().into_iter().map(|it| line(Some(every_decision().remove(1)), it)).collect();
-    lines.push(line(None, Outcome::Deferred));
+    lines.push(line(None, Outcome::OutOfTime));
     lines[0].behind = Some(Behind { since: Timestamp::UNIX_EPOCH, seconds: 3 });
     lines[0].not_compared.push("component agent x.x.x is not compared: no answer".to_owned());
     let report_of_all = report_of(lines);
@@ -135,7 +137,7 @@ fn given_every_outcome_and_finding_then_its_json_matches_the_schema() {
     for findings in [
         Findings::Ignored("no pipeline is built on it".to_owned()),
         Findings::Failed(Failure::permanent("the message is not JSON")),
-        Findings::Pipelines { lines: Vec::new(), interrupted },
+        Findings::Pipelines(Found { interrupted, ..Found::default() }),
     ] {
         report_schema::check(&report(findings)).unwrap();
     }

@@ -1,6 +1,6 @@
 //! What does a response of the API say, in the types of the model?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::str::FromStr;
 
 use aws_sdk_imagebuilder::types;
@@ -12,8 +12,9 @@ use crate::model::image::{Configurations, Image, ImageStatus, ImageSummary, is_s
 use crate::model::newer::NewerBuild;
 use crate::model::parameter::ParameterName;
 use crate::model::parent::{ParentImage, is_ami_id};
-use crate::model::pipeline::{Pipeline, PipelineStatus, RESUME_TAG};
+use crate::model::pipeline::{Pipeline, PipelineStatus};
 use crate::model::recipe::Recipe;
+use crate::model::tags::ControlTags;
 use crate::model::version::{BuildVersion, Version};
 
 /// Those versions that are newer than `since`.
@@ -74,8 +75,8 @@ pub(super) fn read_pipeline(pipeline: &types::ImagePipeline) -> Result<Pipeline,
         created: read_date(pipeline.date_created()),
         updated: read_date(pipeline.date_updated()),
         last_run: read_date(pipeline.date_last_run()),
-        has_resume_tag: pipeline.tags().is_some_and(|tags| tags.contains_key(RESUME_TAG)),
-        last_run_succeeded: pipeline.last_run_status() == Some(&types::ImageStatus::Available),
+        tags: read_tags(pipeline.tags()),
+        last_status: pipeline.last_run_status().map(|status| status.as_str().into()),
     })
 }
 
@@ -99,6 +100,11 @@ pub(super) fn read_summary(image: &types::ImageSummary) -> Result<ImageSummary, 
         status: read_status(image.state()),
         created: read_date(image.date_created()),
     })
+}
+
+/// The tags that are about Image Cascade.
+fn read_tags(tags: Option<&HashMap<String, String>>) -> ControlTags {
+    tags.into_iter().flatten().map(|(key, value)| (&**key, &**value)).collect()
 }
 
 /// A date. An unreadable one counts as absent, which only makes a pause or an age less exact.
@@ -190,6 +196,7 @@ pub(super) fn read_image(image: &types::Image) -> Result<Image, ArnError> {
         },
         outputs: read_outputs(image.output_resources()).collect(),
         ssm_parameters: read_parameters(image.distribution_configuration()),
+        tags: read_tags(image.tags()),
     })
 }
 
@@ -229,6 +236,7 @@ mod tests {
 
     use super::*;
     use crate::decide::fixtures::Fixtures;
+    use crate::model::pipeline::RESUME_TAG;
 
     const HEAD: &str = "arn:aws:imagebuilder:us-east-1:123456789012:";
 
@@ -273,7 +281,7 @@ mod tests {
         assert_eq!(read.created, "2026-11-23T10:00:00Z".parse().ok());
         assert_eq!(read.updated, "2026-11-23T10:00:00.123Z".parse().ok());
         assert_eq!(read.last_run, None, "its date cannot be read");
-        assert!(read.has_resume_tag && read.last_run_succeeded);
+        assert!(read.has_resume_tag() && read.last_run_succeeded());
     }
 
     #[test]
@@ -291,7 +299,7 @@ mod tests {
         for status in [None, Some("ENABLED"), Some("PAUSED")] {
             let read = pipeline(status, types::ImageStatus::Failed);
             assert_eq!(read.status, PipelineStatus::Enabled, "{status:?}");
-            assert!(!read.has_resume_tag && !read.last_run_succeeded);
+            assert!(!read.has_resume_tag() && !read.last_run_succeeded());
             assert_eq!(read.recipe.to_string(), arn("container-recipe/web/1.0.0"));
             assert!(read.image_tags.is_empty());
             assert_eq!(read.configurations, Configurations::default());

@@ -1,0 +1,188 @@
+//! What do a pipeline's tags and the defaults say about its starts?
+
+use serde::Serialize;
+
+use super::calendar::CalendarSet;
+use super::hold::Hold;
+use super::mode::Mode;
+use super::window::Window;
+use crate::model::tags::{ControlTags, PREFIX};
+
+/// What holds for pipelines without tags of their own: the settings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// The mode of a pipeline without one.
+    pub mode: Mode,
+    /// The window of a pipeline without one; it may start at any time, if absent.
+    pub window: Option<Window>,
+    /// Calendars that apply to every pipeline, beside its own.
+    pub calendars: CalendarSet,
+}
+
+/// A tag whose value cannot be read. It holds its own pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnreadableTag {
+    /// The tag's key.
+    pub tag: String,
+    /// Its value.
+    pub value: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// What the tags of one pipeline say, with the defaults.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PipelineControl {
+    /// What is done with it.
+    pub mode: Mode,
+    /// Its hold, whether it is over or not.
+    pub hold: Option<Hold>,
+    /// Its windows: inside one is enough, and none means always.
+    pub windows: Vec<Window>,
+    /// Its calendars: all have to be open.
+    pub calendars: CalendarSet,
+    /// The tags that cannot be read.
+    pub unreadable: Vec<UnreadableTag>,
+}
+
+impl PipelineControl {
+    /// What these tags say. A key that is not known is as bad as a value: it may be a hold that is
+    /// spelt wrongly.
+    pub fn of(tags: &ControlTags, defaults: &Defaults) -> Self {
+        let mut control = Self { mode: defaults.mode, ..Self::default() };
+        let mut own_calendars = CalendarSet::default();
+        for (key, value) in tags.iter() {
+            let read = match key {
+                "continue-here" => Ok(()),
+                "mode" => value.parse().map(|mode| control.mode = mode).map_err(|it: &str| it.to_owned()),
+                "hold" => value.parse().map(|hold| control.hold = Some(hold)),
+                "calendar" => value.parse().map(|calendars| own_calendars = calendars),
+                _ if is_window(key) => value
+                    .parse()
+                    .map(|window| control.windows.push(window))
+                    .map_err(|error: super::window::WindowError| error.to_string()),
+                _ => Err(
+                    "no such tag: a pipeline may have `mode`, `hold`, `window`, `window.2`, `calendar`"
+                        .to_owned(),
+                ),
+            };
+            if let Err(problem) = read {
+                let (tag, value) = (format!("{PREFIX}{key}"), value.to_owned());
+                control.unreadable.push(UnreadableTag { tag, value, problem });
+            }
+        }
+        if !tags.iter().any(|(key, _)| is_window(key)) {
+            control.windows.extend(defaults.window.clone());
+        }
+        if control.unreadable.iter().any(|it| it.tag.ends_with(":mode")) {
+            // It is held by this tag, and has to be shown.
+            control.mode = Mode::Auto;
+        }
+        control.calendars = own_calendars.with(&defaults.calendars);
+        control
+    }
+}
+
+/// `window`, `window.2`, …
+fn is_window(key: &str) -> bool {
+    let Some(rest) = key.strip_prefix("window") else { return false };
+    let is_number =
+        |number: &str| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    rest.is_empty() || rest.strip_prefix('.').is_some_and(is_number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn control(tags: &[(&str, &str)], defaults: &Defaults) -> PipelineControl {
+        let tags: Vec<_> =
+            tags.iter().map(|(key, value)| (format!("{PREFIX}{key}"), *value)).collect();
+        let tags = tags.iter().map(|(key, value)| (&**key, *value)).collect();
+        PipelineControl::of(&tags, defaults)
+    }
+
+    fn unreadable(tags: &[(&str, &str)]) -> String {
+        let control = control(tags, &Defaults { mode: Mode::Ignore, ..Defaults::default() });
+        let said = control
+            .unreadable
+            .iter()
+            .map(|it| format!("{} {:?}: {}", it.tag, it.value, it.problem));
+        said.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn given_no_tags_then_the_defaults_hold() {
+        for mode in [Mode::Auto, Mode::Report, Mode::Ignore] {
+            let defaults = Defaults {
+                mode,
+                window: "daily 20:00+8h UTC".parse().ok(),
+                calendars: "company".parse().unwrap(),
+            };
+            let untagged = control(&[("continue-here", "true")], &defaults);
+            assert_eq!(untagged.mode, mode);
+            assert_eq!(untagged.windows, Vec::from_iter(defaults.window.clone()));
+            assert_eq!(untagged.calendars.to_string(), "company");
+            assert_eq!((untagged.hold, untagged.unreadable), (None, vec![]));
+        }
+    }
+
+    #[test]
+    fn given_tags_then_they_replace_mode_and_window_and_add_calendars() {
+        let defaults = Defaults {
+            mode: Mode::Ignore,
+            window: "daily 20:00+8h UTC".parse().ok(),
+            calendars: "company".parse().unwrap(),
+        };
+        let tags = [
+            ("mode", "auto"),
+            ("hold", "bad openssl"),
+            ("window", "Mon 08:00+1h UTC"),
+            ("window.2", "Sat+Sun 00:00+24h UTC"),
+            ("calendar", "prod-freeze"),
+        ];
+        let tagged = control(&tags, &defaults);
+        assert_eq!(tagged.mode, Mode::Auto);
+        assert_eq!(tagged.hold.unwrap().to_string(), "held without an end: bad openssl");
+        let windows: Vec<String> = tagged.windows.iter().map(ToString::to_string).collect();
+        assert_eq!(windows, ["Mon 08:00+1h UTC", "Sat+Sun 00:00+24h UTC"]);
+        assert_eq!(tagged.calendars.to_string(), "company, prod-freeze");
+        assert_eq!(tagged.unreadable, []);
+    }
+
+    #[test]
+    fn given_a_tag_that_cannot_be_read_then_it_is_kept_with_the_problem() {
+        insta::assert_snapshot!(unreadable(&[
+            ("mode", "off"),
+            ("hold", "until someday"),
+            ("window", "fridayyyy 20:00+8h UTC"),
+            ("window.2", "Mon 20:00+8h Asia"),
+            ("window.x", "daily 20:00+8h UTC"),
+            ("calendar", "a b?"),
+            ("Hold", "bad openssl"),
+        ]), @r#"
+        image-cascade:Hold "bad openssl": no such tag: a pipeline may have `mode`, `hold`, `window`, `window.2`, `calendar`
+        image-cascade:calendar "a b?": `b?` is neither the name of a Change Calendar nor its ARN
+        image-cascade:hold "until someday": `someday` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z
+        image-cascade:mode "off": not one of `auto`, `report`, `ignore`
+        image-cascade:window "fridayyyy 20:00+8h UTC": `fridayyyy` is not `daily`, a day such as `Mon`, days such as `Mon-Fri`, or several joined by `+`
+        image-cascade:window.2 "Mon 20:00+8h Asia": `Asia` is not a time zone such as `Europe/Berlin` or `UTC`
+        image-cascade:window.x "daily 20:00+8h UTC": no such tag: a pipeline may have `mode`, `hold`, `window`, `window.2`, `calendar`
+        "#);
+    }
+
+    #[test]
+    fn given_an_unreadable_mode_then_the_pipeline_is_not_ignored() {
+        let defaults = Defaults { mode: Mode::Ignore, ..Defaults::default() };
+        assert_eq!(control(&[("mode", "Auto")], &defaults).mode, Mode::Auto);
+    }
+
+    #[test]
+    fn given_an_unreadable_window_then_the_default_does_not_stand_in_for_it() {
+        let defaults =
+            Defaults { window: "daily 20:00+8h UTC".parse().ok(), ..Defaults::default() };
+        let control = control(&[("window", "at night")], &defaults);
+        assert_eq!((control.windows.len(), control.unreadable.len()), (0, 1));
+    }
+}

@@ -1,0 +1,146 @@
+//! What has to be read before it is known which starts are held?
+//!
+//! Calendars, and the tags of the images that pipelines would be built on: of the pipelines alone whose
+//! start depends on them.
+
+use super::context::Context;
+use super::observations::Observations;
+use crate::aws::Clients;
+use crate::aws::image_builder::ImageBuilder;
+use crate::decide::control::Unread;
+use crate::decide::gate::calendar::CalendarState;
+use crate::decide::gate::image_control::Urgency;
+use crate::decide::observation::PipelineObservation;
+use crate::decide::plan::plan;
+use crate::error::{Chain, RequestError};
+use crate::model::arn::{ImageArn, PipelineArn};
+use crate::model::image::Image;
+use crate::model::parent::{ParameterValue, ParentImage};
+use crate::model::tags::ControlTags;
+
+/// How many levels up an urgent image is looked for.
+const MAX_LEVELS: usize = 10;
+
+/// Reads what the plan needs to know about its gates.
+pub(super) async fn read(
+    clients: &Clients,
+    context: &Context<'_, impl ImageBuilder>,
+    pipelines: &mut Observations,
+) {
+    if pipelines.observed.is_empty() {
+        return;
+    }
+    pipelines.control.in_progress = in_progress(context, pipelines);
+    let mut is_counted = false;
+    loop {
+        let plan = plan(&pipelines.situation(context.fleet, context.policy));
+        if !is_counted && plan.would_start() {
+            // A check has the list of all builds, which is exacter, and has it once something starts.
+            is_counted = true;
+            if let Some(latest) = context.latest_images().await {
+                pipelines.control.in_progress = latest.in_progress();
+                continue;
+            }
+        }
+        let Unread { calendars, parents, urgency } = plan.unread;
+        if calendars.is_empty() && parents.is_empty() && urgency.is_empty() {
+            return;
+        }
+        for set in calendars {
+            let state = match clients.calendar_state(&set).await {
+                Ok(state) => state,
+                Err(error) => {
+                    let problem = Chain(&error).to_string();
+                    // A calendar that one pipeline names wrongly holds that pipeline alone.
+                    if error.is_retryable() || set == context.defaults.calendars {
+                        pipelines.control_problem.get_or_insert_with(|| problem.clone());
+                    }
+                    CalendarState::Unreadable(problem)
+                }
+            };
+            pipelines.control.calendars.insert(set, state);
+        }
+        for pipeline in parents {
+            let parent = parent(context, pipelines, &pipeline).await;
+            let parent = parent.map_err(|error| {
+                let problem = Chain(&error).to_string();
+                pipelines.control_problem.get_or_insert_with(|| problem.clone());
+                problem
+            });
+            pipelines.control.parents.insert(pipeline, parent);
+        }
+        for pipeline in urgency {
+            let urgency = urgency_of(context, pipelines, &pipeline).await;
+            pipelines.control.urgency.insert(pipeline, urgency);
+        }
+    }
+}
+
+/// How many builds are in progress, by the list of pipelines and by the pipelines that were observed.
+fn in_progress(context: &Context<'_, impl ImageBuilder>, pipelines: &Observations) -> usize {
+    let observed = |pipeline: &PipelineArn| {
+        let mut observed = pipelines.observed.iter();
+        observed.any(|it| it.member.pipeline.arn == *pipeline && it.in_progress().is_some())
+    };
+    let members = context.fleet.members().map(|member| &member.pipeline);
+    members.filter(|pipeline| pipeline.is_building() || observed(&pipeline.arn)).count()
+}
+
+/// The image that a pipeline would be built on, if its observation does not have it: the build of a pin,
+/// and the build that produced the AMI in a parameter.
+///
+/// # Errors
+/// It cannot be read, and a retry may succeed.
+async fn parent(
+    context: &Context<'_, impl ImageBuilder>,
+    pipelines: &Observations,
+    pipeline: &PipelineArn,
+) -> Result<Option<(ImageArn, ControlTags)>, RequestError> {
+    let Some(member) = context.fleet.member(pipeline) else { return Ok(None) };
+    let of_image = |image: &Image| (image.arn.clone(), image.tags.clone());
+    let Some(reference) = member.reference().cloned() else {
+        let Some(ParameterValue::Ami(ami)) = member.parameter_value() else { return Ok(None) };
+        let built = pipelines.observed.iter().filter_map(PipelineObservation::built);
+        let mut producers = built.filter(|image| image.outputs.contains(&**ami));
+        return Ok(producers.next().map(|image| of_image(image)));
+    };
+    match context.cache.image(&reference).await {
+        Ok(image) => Ok(Some(of_image(&image))),
+        Err(error) if error.is_retryable() => Err(error),
+        // No pipeline can be started onto it either.
+        Err(_) => Ok(None),
+    }
+}
+
+/// The nearest urgent image that a pipeline would be built on, directly or not.
+async fn urgency_of(
+    context: &Context<'_, impl ImageBuilder>,
+    pipelines: &Observations,
+    pipeline: &PipelineArn,
+) -> Option<Urgency> {
+    let observed = pipelines.observed.iter().find(|it| it.member.pipeline.arn == *pipeline)?;
+    let (image, tags) = pipelines.control.parent_of(observed)?;
+    if let Some(urgency) = Urgency::of(image, tags) {
+        return Some(urgency);
+    }
+    let mut next = Some(image.clone());
+    for _ in 0..MAX_LEVELS {
+        let image = next.filter(|image| image.family().owner() == pipeline.owner())?;
+        let image = match context.cache.image(&image.clone().into()).await {
+            Ok(image) => image,
+            Err(error) => {
+                let error = Chain(&error);
+                tracing::warn!("whether {} is urgent is not known: {error}", image.short());
+                return None;
+            }
+        };
+        if let Some(urgency) = Urgency::of(&image.arn, &image.tags) {
+            return Some(urgency);
+        }
+        next = match &image.parent {
+            Some(ParentImage::Image(parent)) => parent.clone().pinned(),
+            _ => None,
+        };
+    }
+    None
+}

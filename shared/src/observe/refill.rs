@@ -1,0 +1,174 @@
+//! Which pipelines outside the scope start when a build has ended?
+//!
+//! A build that ends leaves a place in the budget, and its notification fills it: also with pipelines
+//! that are not children of its image. Lists that are read anyway show which pipelines have probably
+//! waited. These are read, as a check would read them, until the free places are taken and no further: so
+//! an ended build costs calls for the free places, not for the fleet.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::context::Context;
+use super::gates;
+use super::observations::Observations;
+use super::read_all::{Read, read_all};
+use super::targets::{Planner, Targets};
+use crate::aws::Clients;
+use crate::aws::image_builder::ImageBuilder;
+use crate::deadline::Deadline;
+use crate::decide::gate::mode::Mode;
+use crate::decide::gate::pipeline_control::PipelineControl;
+use crate::decide::gate::switch::Switch;
+use crate::decide::plan::plan;
+use crate::decide::tracking::ParentTracking;
+use crate::error::RequestError;
+use crate::model::arn::PipelineArn;
+use crate::model::fleet::{Fleet, Member};
+use crate::model::outputs::Outputs;
+use crate::model::pipeline::PipelineStatus;
+use crate::scope::{Scope, Selection};
+
+/// How many more pipelines are read than twice the free places: of those that lists show as waiting, some
+/// are not behind.
+const EXTRA_READS: usize = 8;
+
+/// A pipeline that ran within this time does not wait for a place that was not free before.
+const RECENT: SignedDuration = SignedDuration::from_hours(3);
+
+/// The reads that fill free places.
+pub(super) struct Refill<'a, 'b, I> {
+    pub(super) clients: &'a Clients,
+    pub(super) context: &'a Context<'b, I>,
+    pub(super) outputs: &'a Outputs,
+    /// The error that kept parameters from being read.
+    pub(super) unread: Option<&'a RequestError>,
+    pub(super) deadline: Deadline,
+}
+
+impl<I: ImageBuilder> Refill<'_, '_, I> {
+    /// Adds to what was observed, until the free places are taken.
+    pub(super) async fn read(&self, pipelines: &mut Observations) {
+        let control = &pipelines.control;
+        let free = control.budget().free();
+        let Some(limit) = control.budget().limit else { return };
+        if free == 0 || matches!(control.switch, Switch::Off(_)) {
+            return;
+        }
+        let Context { fleet, defaults, policy, now, .. } = *self.context;
+        let waiting = Waiting { fleet, defaults, now, limit }.in_order();
+        let mut waiting = waiting.into_iter();
+        let mut reads = free.saturating_mul(2).saturating_add(EXTRA_READS);
+        loop {
+            let planned = plan(&pipelines.situation(fleet, policy)).starts();
+            let places = free.saturating_sub(planned).min(reads);
+            let known: BTreeSet<&PipelineArn> =
+                pipelines.observed.iter().map(|it| &it.member.pipeline.arn).collect();
+            let failed: BTreeSet<&PipelineArn> =
+                pipelines.failures.iter().map(|(pipeline, _)| pipeline).collect();
+            let is_new = |it: &&PipelineArn| !known.contains(*it) && !failed.contains(*it);
+            let next: Vec<PipelineArn> =
+                waiting.by_ref().filter(is_new).take(places).cloned().collect();
+            if next.is_empty() {
+                return;
+            }
+            reads -= next.len();
+            let selection = Selection::of(next);
+            let scope = Scope::Fleet(&selection);
+            let context = self.context.within(scope);
+            let (outputs, producing_pipeline) = (self.outputs, None);
+            let planner = Planner { fleet, scope, outputs, producing_pipeline, defaults };
+            let Targets { mut plans, .. } = planner.targets();
+            plans.retain(|plan| is_new(&&plan.member.pipeline.arn));
+            let Read { order, read } = read_all(&context, plans, self.unread, self.deadline).await;
+            let is_over = read.len() < order.len();
+            for (pipeline, result) in read {
+                match result {
+                    Ok(observed) => pipelines.observed.push(observed),
+                    Err(error) => pipelines.failures.push((pipeline.clone(), error)),
+                }
+                pipelines.refill.insert(pipeline);
+            }
+            gates::read(self.clients, &context, pipelines).await;
+            if is_over {
+                return;
+            }
+        }
+    }
+}
+
+/// What says which pipelines wait, as far as lists show it.
+struct Waiting<'a> {
+    fleet: &'a Fleet,
+    defaults: &'a crate::decide::gate::pipeline_control::Defaults,
+    now: Timestamp,
+    /// How many builds may be in progress.
+    limit: usize,
+}
+
+impl<'a> Waiting<'a> {
+    /// Pipelines that have probably not run since their parent came out, then, if the limit was reached
+    /// of late, those that have not run for longest: what they wait for, such as a component, no list
+    /// shows.
+    fn in_order(&self) -> Vec<&'a PipelineArn> {
+        let members: Vec<&Member> = self.fleet.members().filter(|it| self.may_start(it)).collect();
+        let mut first: Vec<_> = members
+            .iter()
+            .filter_map(|member| {
+                let since = self.parent_ran(member)?;
+                Some((!self.is_open(member), since, &member.pipeline.arn))
+            })
+            .collect();
+        first.sort();
+        let is_recent = |it: &Member| {
+            it.pipeline.last_run.is_some_and(|at| self.now.duration_since(at) < RECENT)
+        };
+        let was_full = self.fleet.members().filter(|it| is_recent(it)).count() >= self.limit;
+        let others = members.iter().filter(|it| {
+            was_full
+                && !is_recent(it)
+                && it.own_container_image().is_none()
+                && self.parent_ran(it).is_none()
+        });
+        let mut others: Vec<_> = others
+            .map(|member| (!self.is_open(member), member.pipeline.last_run, &member.pipeline.arn))
+            .collect();
+        others.sort();
+        let first = first.into_iter().map(|(_, _, pipeline)| pipeline);
+        first.chain(others.into_iter().map(|(_, _, pipeline)| pipeline)).collect()
+    }
+
+    fn may_start(&self, member: &Member) -> bool {
+        let PipelineControl { mode, hold, unreadable, .. } = self.control(member);
+        member.pipeline.status == PipelineStatus::Enabled
+            && !member.pipeline.is_building()
+            && mode == Mode::Auto
+            && unreadable.is_empty()
+            && !hold.is_some_and(|hold| hold.holds_at(self.now))
+            && self.fleet.cycle_of(&member.pipeline.arn).is_none()
+    }
+
+    /// Whether a window is open. An urgent image opens all of them, which no list shows.
+    fn is_open(&self, member: &Member) -> bool {
+        let windows = self.control(member).windows;
+        windows.is_empty() || windows.iter().any(|window| window.is_open_at(self.now))
+    }
+
+    fn control(&self, member: &Member) -> PipelineControl {
+        PipelineControl::of(&member.pipeline.tags, self.defaults)
+    }
+
+    /// When a parent of it last ran, if that was successful and later than its own last run.
+    fn parent_ran(&self, member: &Member) -> Option<Timestamp> {
+        let pipeline = &member.pipeline;
+        let is_tracked = matches!(
+            ParentTracking::of(member, None),
+            ParentTracking::Image(_) | ParentTracking::Parameter(_)
+        );
+        let parents = self.fleet.parents_of(&pipeline.arn).filter_map(|it| self.fleet.member(it));
+        let came_out = parents
+            .filter(|parent| is_tracked && parent.pipeline.last_run_succeeded())
+            .filter_map(|parent| parent.pipeline.last_run);
+        came_out.filter(|at| pipeline.last_run.is_none_or(|own| own < *at)).max()
+    }
+}
