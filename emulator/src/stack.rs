@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 use crate::account::{ACCOUNT, REGION};
 use crate::cloud::{Cloud, Failure};
 use crate::image_builder::{Doc, Model};
-use crate::template::{Template, TemplateError};
+use crate::ssm;
+use crate::template::{Template, TemplateError, as_text};
 
 /// How often the status of a build is polled that the stack waits for.
 const POLL: Duration = Duration::from_secs(1);
@@ -155,11 +156,19 @@ async fn make(
 /// # Errors
 /// What the Parameter Store said: it has one of this name, or the value is missing.
 pub(crate) fn put_parameter(cloud: &Cloud, properties: &Value) -> Result<String, String> {
-    let (parameters, now) = (cloud.state().parameters.clone(), cloud.now());
-    let put = parameters.perform("PutParameter", properties, now);
+    let (body, now) = (properties.to_string(), cloud.now());
+    let (status, answer) = {
+        let state = &mut *cloud.state();
+        let parameters = state.parameters.clone();
+        let documents = &mut state.documents;
+        ssm::answer(&parameters, documents, "PutParameter", body.as_bytes(), now)
+    };
     cloud.wake();
-    put.map_err(|(code, message)| format!("{code}: {message}"))?;
-    Ok(properties["Name"].as_str().unwrap_or_default().to_owned())
+    let name = properties["Name"].as_str().unwrap_or_default();
+    match status {
+        200 => Ok(name.to_owned()),
+        _ => Err(format!("{}: {}", as_text(&answer["__type"]), as_text(&answer["message"]))),
+    }
 }
 
 /// The properties of a resource as the members of the API's request.

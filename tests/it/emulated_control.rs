@@ -124,17 +124,17 @@ async fn given_tags_then_lists_show_them_and_each_change_sends_an_event() {
         (tags["owner"].as_str(), tags["image-cascade:mode"].as_str()),
         ("platform", "report")
     );
-    let held = |tags: &std::collections::HashMap<String, String>| {
+    let is_on_hold = |tags: &std::collections::HashMap<String, String>| {
         assert_eq!(tags["image-cascade:hold"], "until 2027-01-07 bad openssl");
     };
     let shown = client.get_image().image_build_version_arn(&image).send().await.unwrap();
-    held(shown.image.unwrap().tags().unwrap());
+    is_on_hold(shown.image.unwrap().tags().unwrap());
     let builds = client.list_image_build_versions().send().await.unwrap();
-    held(builds.image_summary_list()[0].tags().unwrap());
+    is_on_hold(builds.image_summary_list()[0].tags().unwrap());
     let builds = client.list_image_pipeline_images().image_pipeline_arn(&gold).send().await;
-    held(builds.unwrap().image_summary_list()[0].tags().unwrap());
+    is_on_hold(builds.unwrap().image_summary_list()[0].tags().unwrap());
     let tags = client.list_tags_for_resource().resource_arn(&image).send().await.unwrap();
-    held(tags.tags().unwrap());
+    is_on_hold(tags.tags().unwrap());
     client
         .untag_resource()
         .resource_arn(&gold)

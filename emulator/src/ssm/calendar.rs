@@ -150,7 +150,7 @@ impl Moment {
 
     /// The values of a property, which may have several.
     fn all(property: &Property, usual: &TimeZone) -> Result<Vec<Self>, String> {
-        let zone = property.params().get("TZID").map(|zone| zone.value());
+        let zone = property.params().get("TZID").map(icalendar::Parameter::value);
         property.value().split(',').map(|text| Self::read(text, zone, usual)).collect()
     }
 
@@ -194,11 +194,11 @@ fn expand(
             continue;
         }
         // An event with a recurrence id stands for that occurrence of the one with the same UID.
-        let replaces = |other: &&Written| {
+        let stands_for_one = |other: &&Written| {
             event.property_value("RECURRENCE-ID").is_none() && other.get_uid() == event.get_uid()
         };
         let mut replaced = Vec::new();
-        for other in calendar.events().filter(replaces) {
+        for other in calendar.events().filter(stands_for_one) {
             if let Some(id) = other.properties().get("RECURRENCE-ID") {
                 replaced.extend(Moment::all(id, &zone)?);
             }
@@ -225,21 +225,21 @@ fn occurrences(
     // Civil times are given to the expansion as if they were in UTC, where no clock changes.
     let line =
         |name: &str, civil: DateTime| format!("{name}:{}\n", civil.strftime("%Y%m%dT%H%M%SZ"));
-    let mut rules = line("DTSTART", start.civil);
-    match event.property_value("RRULE") {
-        Some(rule) => rules.push_str(&format!("RRULE:{}\n", in_civil_time(rule, &start)?)),
-        None => rules.push_str(&line("RDATE", start.civil)),
-    }
+    let mut lines = vec![line("DTSTART", start.civil)];
+    lines.push(match event.property_value("RRULE") {
+        Some(rule) => format!("RRULE:{}\n", in_civil_time(rule, &start)?),
+        None => line("RDATE", start.civil),
+    });
     for (name, more) in [("RDATE", Vec::new()), ("EXDATE", replaced)] {
         let mut moments = more;
         for property in event.multi_properties().get(name).into_iter().flatten() {
             moments.extend(Moment::all(property, usual)?);
         }
         for moment in moments {
-            rules.push_str(&line(name, moment.civil_in(&start.zone)?));
+            lines.push(line(name, moment.civil_in(&start.zone)?));
         }
     }
-    let rules: RRuleSet = rules.parse().map_err(|error| format!("{error}"))?;
+    let rules: RRuleSet = lines.concat().parse().map_err(|error| format!("{error}"))?;
     let until = now.checked_add(AHEAD).map_err(|error| error.to_string())?.as_second();
     let mut spans = Vec::new();
     for civil in &rules.limit() {
@@ -297,8 +297,9 @@ mod tests {
 
     /// A calendar that is open but for these events.
     fn calendar(events: &[&str]) -> Result<Calendar, NoCalendar> {
-        let events: String =
+        let events: Vec<String> =
             events.iter().map(|it| format!("BEGIN:VEVENT\r\n{it}\r\nEND:VEVENT\r\n")).collect();
+        let events = events.concat();
         let text = format!(
             "BEGIN:VCALENDAR\r\nPRODID:-//AWS//Change Calendar 1.0//EN\r\nVERSION:2.0\r\nX-CALENDAR-TYPE:DEFAULT_OPEN\r\n{events}END:VCALENDAR\r\n"
         );

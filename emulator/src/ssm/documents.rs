@@ -22,7 +22,7 @@ const NAME: &str = r"^[a-zA-Z0-9_.-]{3,128}$";
 pub struct Documents {
     /// The beginning of their ARNs.
     prefix: String,
-    documents: BTreeMap<String, Document>,
+    by_name: BTreeMap<String, Document>,
     bus: EventBus,
 }
 
@@ -66,7 +66,7 @@ impl Documents {
     /// None, whose changes of state are sent to the bus.
     pub fn new(account: &str, region: &str, bus: EventBus) -> Self {
         let prefix = format!("arn:aws:ssm:{region}:{account}:document/");
-        Self { prefix, documents: BTreeMap::new(), bus }
+        Self { prefix, by_name: BTreeMap::new(), bus }
     }
 
     /// The ARN of a document; an ARN stays as it is.
@@ -84,7 +84,7 @@ impl Documents {
             "Name": name, "Content": text, "DocumentType": CALENDAR, "DocumentFormat": "TEXT",
         });
         let operation =
-            if self.documents.contains_key(name) { "UpdateDocument" } else { "CreateDocument" };
+            if self.by_name.contains_key(name) { "UpdateDocument" } else { "CreateDocument" };
         match self.perform(operation, &input, now) {
             // The same text once more changes nothing.
             Ok(_) | Err(("DuplicateDocumentContent", _)) => Ok(()),
@@ -92,9 +92,10 @@ impl Documents {
         }
     }
 
-    /// Deletes a document. Whether there was one.
+    /// Deletes a document, by name or ARN. Whether there was one.
     pub fn delete(&mut self, name: &str) -> bool {
-        self.documents.remove(name).is_some()
+        let name = self.name(name).to_owned();
+        self.by_name.remove(&name).is_some()
     }
 
     /// The state of calendars together, by name or ARN, and when it changes next.
@@ -111,13 +112,13 @@ impl Documents {
 
     /// When the state of a calendar changes next.
     pub(crate) fn next_event(&self) -> Option<Timestamp> {
-        self.documents.values().filter_map(Document::next_transition).min()
+        self.by_name.values().filter_map(Document::next_transition).min()
     }
 
     /// Sends the changes of state that have happened by `now`.
     pub(crate) fn advance(&mut self, now: Timestamp) {
         while let Some((at, name)) = self.next_due(now) {
-            if let Some(document) = self.documents.get_mut(&name) {
+            if let Some(document) = self.by_name.get_mut(&name) {
                 document.told = at;
             }
             self.tell_bus(&name, at);
@@ -125,14 +126,14 @@ impl Documents {
     }
 
     fn next_due(&self, now: Timestamp) -> Option<(Timestamp, String)> {
-        let due = self.documents.iter().filter_map(|(name, document)| {
+        let due = self.by_name.iter().filter_map(|(name, document)| {
             Some((document.next_transition().filter(|at| *at <= now)?, name))
         });
         due.min().map(|(at, name)| (at, name.clone()))
     }
 
     fn tell_bus(&self, name: &str, at: Timestamp) {
-        let Some(calendar) = self.documents.get(name).and_then(Document::calendar) else { return };
+        let Some(calendar) = self.by_name.get(name).and_then(Document::calendar) else { return };
         let mut detail = json!({ "state": calendar.state(at).name(), "atTime": iso(at) });
         if let Some(next) = calendar.next_transition(at) {
             detail["nextTransitionTime"] = iso(next).into();
@@ -141,7 +142,7 @@ impl Documents {
     }
 
     /// Whether an operation is about documents.
-    pub(super) fn performs(&self, operation: &str) -> bool {
+    pub(super) fn performs(operation: &str) -> bool {
         matches!(
             operation,
             "CreateDocument" | "UpdateDocument" | "DeleteDocument" | "GetCalendarState"
@@ -162,9 +163,7 @@ impl Documents {
         match operation {
             "CreateDocument" => self.create(input, now),
             "UpdateDocument" => self.update(text("Name"), text("Content"), now),
-            "DeleteDocument" if self.delete(self.name(text("Name")).to_owned().as_str()) => {
-                Ok(json!({}))
-            }
+            "DeleteDocument" if self.delete(text("Name")) => Ok(json!({})),
             "DeleteDocument" => Err(missing(text("Name"))),
             _ => self.get_calendar_state(input, now),
         }
@@ -178,7 +177,7 @@ impl Documents {
         if !Regex::new(NAME).is_ok_and(|pattern| pattern.is_match(name)) {
             return Err(invalid(&format!("'{name}' does not match {NAME}.")));
         }
-        if self.documents.contains_key(name) {
+        if self.by_name.contains_key(name) {
             let message = format!("Document with same name {name} already exists");
             return Err(("DocumentAlreadyExists", message));
         }
@@ -198,7 +197,7 @@ impl Documents {
             told: now,
         };
         let description = document.describe(name);
-        self.documents.insert(name.to_owned(), document);
+        self.by_name.insert(name.to_owned(), document);
         Ok(json!({ "DocumentDescription": description }))
     }
 
@@ -206,7 +205,7 @@ impl Documents {
     /// instead is unknown.
     fn update(&mut self, name: &str, content: &str, now: Timestamp) -> Result<Value, Refusal> {
         let name = self.name(name).to_owned();
-        let document = self.documents.get_mut(&name).ok_or_else(|| missing(&name))?;
+        let document = self.by_name.get_mut(&name).ok_or_else(|| missing(&name))?;
         if document.content == content {
             let message = "The content of the document is that of its newest version.".to_owned();
             return Err(("DuplicateDocumentContent", message));
@@ -252,7 +251,7 @@ impl Documents {
         at: Timestamp,
     ) -> Result<(CalendarState, Option<Timestamp>), Refusal> {
         let calendar = |name: &&str| {
-            let document = self.documents.get(self.name(name)).ok_or_else(|| missing(name))?;
+            let document = self.by_name.get(self.name(name)).ok_or_else(|| missing(name))?;
             match &document.calendar {
                 Some(Ok(calendar)) => Ok(calendar),
                 Some(Err(problem)) => {

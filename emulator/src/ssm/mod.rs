@@ -24,7 +24,7 @@ pub fn resources(
     let several = ["Names", "CalendarNames"].into_iter().filter_map(|it| input.get(it)?.as_array());
     let names = several.flatten().chain(input.get("Name")).filter_map(Value::as_str);
     let arn = |name: &str| {
-        if documents.performs(operation) { documents.arn(name) } else { parameters.arn(name) }
+        if Documents::performs(operation) { documents.arn(name) } else { parameters.arn(name) }
     };
     names.map(arn).collect()
 }
@@ -38,7 +38,7 @@ pub fn answer(
     now: Timestamp,
 ) -> (u16, Value) {
     let answer = match serde_json::from_slice::<Value>(body) {
-        Ok(input) if documents.performs(operation) => documents.perform(operation, &input, now),
+        Ok(input) if Documents::performs(operation) => documents.perform(operation, &input, now),
         Ok(input) => parameters.perform(operation, &input, now),
         Err(problem) => Err(("SerializationException", problem.to_string())),
     };

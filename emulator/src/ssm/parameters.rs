@@ -109,7 +109,7 @@ impl ParameterStore {
     ///
     /// # Errors
     /// As the service refuses.
-    pub(crate) fn perform(
+    pub(super) fn perform(
         &self,
         operation: &str,
         input: &Value,
