@@ -11,6 +11,7 @@ use crate::cloud::Cloud;
 use crate::functions::{FUNCTIONS, Function};
 use crate::iam::Role;
 use crate::lambda::{Code, Deployment};
+use crate::stack::{StackError, put_parameter};
 use crate::template::{Template, TemplateError, as_text};
 
 /// The timeout of an invocation, unless another one is asked for.
@@ -29,16 +30,16 @@ pub struct Wiring {
     pub settings: BTreeMap<String, String>,
 }
 
-/// Creates the topics and the queue, deploys the functions with the template's rights and environment,
-/// and returns the gold-image topic's ARN. `code` is the program of each function.
+/// Creates the topics, the queue and the control parameter, deploys the functions with the template's
+/// rights and environment, and returns the gold-image topic's ARN. `code` is the program of each function.
 ///
 /// # Errors
-/// The template's rights cannot be read.
+/// The template's rights cannot be read, or the account has a control parameter already.
 pub fn deploy(
     cloud: &Cloud,
     wiring: &Wiring,
     code: impl Fn(Function) -> Code,
-) -> Result<String, TemplateError> {
+) -> Result<String, StackError> {
     cloud.state().roles = Role::of_the_template()?;
     let (gold, reports) = {
         let mut state = cloud.state();
@@ -51,6 +52,11 @@ pub fn deploy(
     let mut template = Template::ours()?;
     template.set("GoldTopic", &gold);
     template.set("ReportTopic", &reports);
+    for (logical_id, properties) in parameters(&template)? {
+        let name = put_parameter(cloud, &properties)
+            .map_err(|problem| StackError::Refused { resource: logical_id.clone(), problem })?;
+        template.set(&logical_id, &name);
+    }
     // The template's own default is a dry run, which would start no build.
     template.set("DryRun", "false");
     let environment = template.at("/Globals/Function/Environment/Variables")?;
@@ -73,6 +79,15 @@ pub fn deploy(
         });
     }
     Ok(gold)
+}
+
+/// The template's parameters of the Parameter Store, by logical id, with their properties.
+fn parameters(template: &Template) -> Result<Vec<(String, Value)>, TemplateError> {
+    let resources = template.resources()?.into_iter();
+    resources
+        .filter(|(_, resource)| resource["Type"] == "AWS::SSM::Parameter")
+        .map(|(name, resource)| Ok((name.to_owned(), template.resolve(&resource["Properties"])?)))
+        .collect()
 }
 
 /// A tick of the schedule that invokes `dependency-check`, as EventBridge Scheduler sends it.
@@ -114,14 +129,27 @@ pub fn subscribe(cloud: &Cloud, topic: &str) -> Result<(), TemplateError> {
     subscribed.map(drop).map_err(|(_, why)| unknown(format!("the subscription ({why})")))
 }
 
-/// Creates the template's EventBridge rules, as if the stack had been deployed with them.
+/// Creates the template's EventBridge rules, as if the stack had been deployed with those of images and
+/// of all parameters.
 ///
 /// # Errors
 /// The rules have another shape than is understood here.
 pub fn listen(cloud: &Cloud) -> Result<(), TemplateError> {
+    listen_with(cloud, &[("ListenToImageEvents", "true"), ("ParameterPrefixes", "/")])
+}
+
+/// Creates the EventBridge rules that the template has with these values of its parameters.
+///
+/// # Errors
+/// The rules have another shape than is understood here.
+pub fn listen_with(cloud: &Cloud, values: &[(&str, &str)]) -> Result<(), TemplateError> {
     let mut template = Template::ours()?;
-    template.set("ListenToImageEvents", "true");
-    template.set("ParameterPrefixes", "/");
+    for (logical_id, properties) in parameters(&template)? {
+        template.set(&logical_id, &as_text(&properties["Name"]));
+    }
+    for (parameter, value) in values {
+        template.set(parameter, value);
+    }
     let resources = template.resources()?;
     for (_, rule) in resources.iter().filter(|(_, it)| it["Type"] == "AWS::Events::Rule") {
         let target = rule.pointer("/Properties/Targets/0/Arn/Fn::GetAtt/0").and_then(Value::as_str);

@@ -49,7 +49,7 @@ pub const FUNCTIONS: [Function; 2] = [
         logical_id: "DependencyCheck",
         role: "DependencyCheckRole",
         log_group: "DependencyCheckLogs",
-        events: &["narrowed", "parameter", "rule", "scheduler"],
+        events: &["calendar", "narrowed", "parameter", "rule", "scheduler"],
     },
 ];
 

@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 use crate::account::{ACCOUNT, REGION};
 use crate::cloud::{Cloud, Failure};
 use crate::image_builder::{Doc, Model};
-use crate::template::{Template, TemplateError};
+use crate::ssm;
+use crate::template::{Template, TemplateError, as_text};
 
 /// How often the status of a build is polled that the stack waits for.
 const POLL: Duration = Duration::from_secs(1);
@@ -115,6 +116,10 @@ async fn make(
             let arn = cloud.state().sns.create_topic(ACCOUNT, REGION, name);
             return Ok(vec![("", arn)]);
         }
+        "AWS::SSM::Parameter" => {
+            let parameter = put_parameter(cloud, properties).map_err(refused)?;
+            return Ok(vec![("", parameter)]);
+        }
         "AWS::ImageBuilder::Image" => {
             let pipeline = properties.pointer("/ImagePipelineExecutionSettings/DeploymentId");
             let pipeline = pipeline.and_then(Value::as_str).ok_or_else(|| {
@@ -144,6 +149,26 @@ async fn make(
     let arn = answer.get(arn).and_then(Value::as_str).unwrap_or_default().to_owned();
     // A pipeline's deployment id only has to lead back to it.
     Ok(vec![("", arn.clone()), (".DeploymentId", arn.clone()), (".Arn", arn)])
+}
+
+/// Creates a parameter of the Parameter Store, and gives its name.
+///
+/// # Errors
+/// What the Parameter Store said: it has one of this name, or the value is missing.
+pub(crate) fn put_parameter(cloud: &Cloud, properties: &Value) -> Result<String, String> {
+    let (body, now) = (properties.to_string(), cloud.now());
+    let (status, answer) = {
+        let state = &mut *cloud.state();
+        let parameters = state.parameters.clone();
+        let documents = &mut state.documents;
+        ssm::answer(&parameters, documents, "PutParameter", body.as_bytes(), now)
+    };
+    cloud.wake();
+    let name = properties["Name"].as_str().unwrap_or_default();
+    match status {
+        200 => Ok(name.to_owned()),
+        _ => Err(format!("{}: {}", as_text(&answer["__type"]), as_text(&answer["message"]))),
+    }
 }
 
 /// The properties of a resource as the members of the API's request.

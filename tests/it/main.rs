@@ -6,6 +6,7 @@ mod bad_input;
 mod binaries;
 mod check;
 mod command_line;
+mod control;
 mod conventions;
 mod emulated;
 mod emulated_control;

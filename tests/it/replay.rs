@@ -83,8 +83,14 @@ async fn given_each_sample_event_then_it_does_what_its_readme_says() {
     several: starts ["java-21"]; fails, is retried, then kept: 1 not finished: message 95df01b4-ee98-5cb9-9903-000000000013: the message is not JSON: expected value at line 1 column 1
     state-change: starts ["java-21"]; done
     "#);
-    let of_a_check =
-        ["scheduler.json", "rule.json", "narrowed.json", "parameter.json", "README.md"];
+    let of_a_check = [
+        "scheduler.json",
+        "rule.json",
+        "narrowed.json",
+        "parameter.json",
+        "calendar.json",
+        "README.md",
+    ];
     let files = std::fs::read_dir(format!("{}/../events", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let samples = files
         .map(|file| file.unwrap().file_name().into_string().unwrap())
@@ -99,6 +105,7 @@ async fn given_each_sample_of_a_check_then_it_finds_the_children() {
         ("scheduler", vec!["java-21", "web-proxy"]),
         ("rule", vec!["java-21", "web-proxy"]),
         ("parameter", vec!["java-21", "web-proxy"]),
+        ("calendar", vec!["java-21", "web-proxy"]),
         ("narrowed", vec![]),
     ] {
         let lab = fleet().await;

@@ -21,7 +21,9 @@ pub(crate) enum EventError {
     #[error(r#"the event is neither a tick of a schedule nor `{{"pipelines": ["web-*"], "dryRun": true}}`"#)]
     Unknown(#[source] serde_json::Error),
     /// An event of something else than a schedule.
-    #[error("the event is `{0}`, neither a tick of a schedule nor a change of a parameter")]
+    #[error(
+        "the event is `{0}`, neither a tick of a schedule nor a change of a parameter or calendar"
+    )]
     NotATick(String),
     /// A pipeline that is none.
     #[error("`pipelines` of the event cannot be read")]
@@ -36,15 +38,16 @@ struct Narrow {
 }
 
 impl Request {
-    /// Reads an event: a tick of EventBridge Scheduler or of an EventBridge rule, or the news that a
-    /// parameter has changed, which all ask for the whole fleet; or an object that narrows it.
+    /// Reads an event: a tick of EventBridge Scheduler or of an EventBridge rule, or that a parameter has
+    /// changed or a Change Calendar has opened or closed, which all ask for the whole fleet; or an object
+    /// that narrows it.
     ///
     /// # Errors
     /// Says what was not understood, and what would be.
     pub(crate) fn parse(event: Value) -> Result<Self, EventError> {
         if let Some(kind) = event.get("detail-type").and_then(Value::as_str) {
             return match kind {
-                "Scheduled Event" | "Parameter Store Change" => {
+                "Scheduled Event" | "Parameter Store Change" | "Calendar State Change" => {
                     Ok(Self { selection: Selection::default(), dry_run: false })
                 }
                 other => Err(EventError::NotATick(other.to_owned())),
@@ -64,11 +67,12 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn given_a_tick_a_changed_parameter_or_no_selection_then_the_whole_fleet_is_checked() {
+    fn given_a_tick_a_change_or_no_selection_then_the_whole_fleet_is_checked() {
         for event in [
             json!({ "detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": "{}" }),
             json!({ "detail-type": "Scheduled Event", "source": "aws.events", "detail": {} }),
             json!({ "detail-type": "Parameter Store Change", "source": "aws.ssm", "detail": { "name": "/golden/ami", "operation": "Update" } }),
+            json!({ "detail-type": "Calendar State Change", "source": "aws.ssm", "detail": { "state": "OPEN", "atTime": "2026-11-23T12:00:00Z" } }),
             json!({}),
         ] {
             let request = Request::parse(event).unwrap();
@@ -94,7 +98,7 @@ mod tests {
         `pipelines` of the event cannot be read: `Web/Server` is neither a pipeline's ARN nor a name such as `web-*`: letters, digits, spaces, `-`, `_` and `*`
         the event is neither a tick of a schedule nor `{"pipelines": ["web-*"], "dryRun": true}`: invalid type: string "yes", expected a boolean
         the event is neither a tick of a schedule nor `{"pipelines": ["web-*"], "dryRun": true}`: invalid type: integer `1`, expected a sequence
-        the event is `EC2 Image Builder CVE Detected`, neither a tick of a schedule nor a change of a parameter
+        the event is `EC2 Image Builder CVE Detected`, neither a tick of a schedule nor a change of a parameter or calendar
         "#);
     }
 }

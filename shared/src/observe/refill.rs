@@ -18,7 +18,7 @@ use crate::aws::Clients;
 use crate::aws::image_builder::ImageBuilder;
 use crate::deadline::Deadline;
 use crate::decide::gate::mode::Mode;
-use crate::decide::gate::pipeline_control::PipelineControl;
+use crate::decide::gate::pipeline_control::{Defaults, PipelineControl};
 use crate::decide::gate::switch::Switch;
 use crate::decide::plan::plan;
 use crate::decide::tracking::ParentTracking;
@@ -33,7 +33,11 @@ use crate::scope::{Scope, Selection};
 /// are not behind.
 const EXTRA_READS: usize = 8;
 
-/// A pipeline that ran within this time does not wait for a place that was not free before.
+/// How many pipelines are read at once of which lists do not show that they are behind. If none of them
+/// is, no more are.
+const BLIND_READS: usize = 4;
+
+/// If as many pipelines as may build ran within this time, others may have had to wait.
 const RECENT: SignedDuration = SignedDuration::from_hours(3);
 
 /// The reads that fill free places.
@@ -55,87 +59,112 @@ impl<I: ImageBuilder> Refill<'_, '_, I> {
         if free == 0 || matches!(control.switch, Switch::Off(_)) {
             return;
         }
-        let Context { fleet, defaults, policy, now, .. } = *self.context;
-        let waiting = Waiting { fleet, defaults, now, limit }.in_order();
-        let mut waiting = waiting.into_iter();
+        let Context { fleet, defaults, now, .. } = *self.context;
+        let waiting = Waiting { fleet, defaults, now, limit };
+        let behind = waiting.probably_behind();
         let mut reads = free.saturating_mul(2).saturating_add(EXTRA_READS);
-        loop {
-            let planned = plan(&pipelines.situation(fleet, policy)).starts();
-            let places = free.saturating_sub(planned).min(reads);
-            let known: BTreeSet<&PipelineArn> =
-                pipelines.observed.iter().map(|it| &it.member.pipeline.arn).collect();
-            let failed: BTreeSet<&PipelineArn> =
-                pipelines.failures.iter().map(|(pipeline, _)| pipeline).collect();
-            let is_new = |it: &&PipelineArn| !known.contains(*it) && !failed.contains(*it);
-            let next: Vec<PipelineArn> =
-                waiting.by_ref().filter(is_new).take(places).cloned().collect();
-            if next.is_empty() {
-                return;
+        let mut next = behind.into_iter();
+        while let places @ 1.. = self.places(free, pipelines).min(reads) {
+            let read = self.read_some(&mut next, places, pipelines).await;
+            if read == 0 {
+                break;
             }
-            reads -= next.len();
-            let selection = Selection::of(next);
-            let scope = Scope::Fleet(&selection);
-            let context = self.context.within(scope);
-            let (outputs, producing_pipeline) = (self.outputs, None);
-            let planner = Planner { fleet, scope, outputs, producing_pipeline, defaults };
-            let Targets { mut plans, .. } = planner.targets();
-            plans.retain(|plan| is_new(&&plan.member.pipeline.arn));
-            let Read { order, read } = read_all(&context, plans, self.unread, self.deadline).await;
-            let is_over = read.len() < order.len();
-            for (pipeline, result) in read {
-                match result {
-                    Ok(observed) => pipelines.observed.push(observed),
-                    Err(error) => pipelines.failures.push((pipeline.clone(), error)),
-                }
-                pipelines.refill.insert(pipeline);
-            }
-            gates::read(self.clients, &context, pipelines).await;
-            if is_over {
-                return;
+            reads -= read;
+        }
+        let mut next = waiting.without_recent_run().into_iter();
+        while let places @ 1.. = self.places(free, pipelines) {
+            let read = self.read_some(&mut next, places.min(BLIND_READS), pipelines).await;
+            if read == 0 || self.places(free, pipelines) == places {
+                break;
             }
         }
+    }
+
+    /// How many places are left by what is planned to start.
+    fn places(&self, free: usize, pipelines: &Observations) -> usize {
+        let Context { fleet, policy, .. } = *self.context;
+        free.saturating_sub(plan(&pipelines.situation(fleet, policy)).starts())
+    }
+
+    /// Reads the next pipelines that are not known, as a check would; returns how many.
+    async fn read_some<'a>(
+        &self,
+        pipelines: &mut impl Iterator<Item = &'a PipelineArn>,
+        count: usize,
+        observations: &mut Observations,
+    ) -> usize {
+        let observed = observations.observed.iter().map(|it| &it.member.pipeline.arn);
+        let failed = observations.failures.iter().map(|(pipeline, _)| pipeline);
+        let known: BTreeSet<PipelineArn> = observed.chain(failed).cloned().collect();
+        let is_new = |it: &PipelineArn| !known.contains(it);
+        let next: Vec<PipelineArn> =
+            pipelines.filter(|it| is_new(it)).take(count).cloned().collect();
+        if next.is_empty() {
+            return 0;
+        }
+        let count = next.len();
+        let selection = Selection::of(next);
+        let scope = Scope::Fleet(&selection);
+        let context = self.context.within(scope);
+        let Context { fleet, defaults, .. } = context;
+        let (outputs, producing_pipeline) = (self.outputs, None);
+        let planner = Planner { fleet, scope, outputs, producing_pipeline, defaults };
+        let Targets { mut plans, .. } = planner.targets();
+        plans.retain(|plan| is_new(&plan.member.pipeline.arn));
+        let Read { order, read } = read_all(&context, plans, self.unread, self.deadline).await;
+        let is_over = read.len() < order.len();
+        for (pipeline, result) in read {
+            match result {
+                Ok(observed) => observations.observed.push(observed),
+                Err(error) => observations.failures.push((pipeline.clone(), error)),
+            }
+            observations.refill.insert(pipeline);
+        }
+        gates::read(self.clients, &context, observations).await;
+        if is_over { 0 } else { count }
     }
 }
 
 /// What says which pipelines wait, as far as lists show it.
 struct Waiting<'a> {
     fleet: &'a Fleet,
-    defaults: &'a crate::decide::gate::pipeline_control::Defaults,
+    defaults: &'a Defaults,
     now: Timestamp,
     /// How many builds may be in progress.
     limit: usize,
 }
 
 impl<'a> Waiting<'a> {
-    /// Pipelines that have probably not run since their parent came out, then, if the limit was reached
-    /// of late, those that have not run for longest: what they wait for, such as a component, no list
-    /// shows.
-    fn in_order(&self) -> Vec<&'a PipelineArn> {
-        let members: Vec<&Member> = self.fleet.members().filter(|it| self.may_start(it)).collect();
-        let mut first: Vec<_> = members
-            .iter()
+    /// Pipelines that have probably not run since their parent came out: those first whose parent came
+    /// out first.
+    fn probably_behind(&self) -> Vec<&'a PipelineArn> {
+        let members = self.fleet.members().filter(|it| self.may_start(it));
+        let mut behind: Vec<_> = members
             .filter_map(|member| {
                 let since = self.parent_ran(member)?;
                 Some((!self.is_open(member), since, &member.pipeline.arn))
             })
             .collect();
-        first.sort();
-        let is_recent = |it: &Member| {
+        behind.sort();
+        behind.into_iter().map(|(_, _, pipeline)| pipeline).collect()
+    }
+
+    /// If the limit was reached of late, the pipelines that have not run for longest: what they wait
+    /// for, such as a component or an image of Amazon's, no list shows.
+    fn without_recent_run(&self) -> Vec<&'a PipelineArn> {
+        let is_recent = |it: &&Member| {
             it.pipeline.last_run.is_some_and(|at| self.now.duration_since(at) < RECENT)
         };
-        let was_full = self.fleet.members().filter(|it| is_recent(it)).count() >= self.limit;
-        let others = members.iter().filter(|it| {
-            was_full
-                && !is_recent(it)
-                && it.own_container_image().is_none()
-                && self.parent_ran(it).is_none()
-        });
-        let mut others: Vec<_> = others
+        if self.fleet.members().filter(is_recent).count() < self.limit {
+            return Vec::new();
+        }
+        let members = self.fleet.members().filter(|it| self.may_start(it));
+        let members = members.filter(|member| member.own_container_image().is_none());
+        let mut oldest: Vec<_> = members
             .map(|member| (!self.is_open(member), member.pipeline.last_run, &member.pipeline.arn))
             .collect();
-        others.sort();
-        let first = first.into_iter().map(|(_, _, pipeline)| pipeline);
-        first.chain(others.into_iter().map(|(_, _, pipeline)| pipeline)).collect()
+        oldest.sort();
+        oldest.into_iter().map(|(_, _, pipeline)| pipeline).collect()
     }
 
     fn may_start(&self, member: &Member) -> bool {

@@ -58,8 +58,23 @@ fn given_a_value_that_the_template_accepts_then_the_functions_accept_it() {
     let template = Template::ours().unwrap();
     let probes = "0 1 10 11 1000 1001 true false yes info warn fatal never 0h 1h 24h 999999h 0m 30m \
                   59m 60m 90m 0s 3599s 3600s 24 1d -1h \
+                  9999 10000 10001 none auto report ignore year-end year,end \
+                  arn:aws:ssm:eu-west-1:210987654321:document/prod-freeze arn:aws:ssm:::document/x \
                   arn:aws:sns:us-east-1:123456789012:gold arn:aws:sns:us-east-1:1:gold";
-    let probes: Vec<&str> = std::iter::once("").chain(probes.split_whitespace()).collect();
+    let windows = [
+        "daily 00:00+1m UTC",
+        "Mon-Thu 20:00+8h Europe/Berlin",
+        "Sat+Sun 23:59+9999m Asia/Kathmandu",
+        "Mon-Tue+Fri 05:30+168h America/Argentina/Buenos_Aires",
+        "Mon 20:00+169h UTC",
+        "Mon 20:00+0h UTC",
+        "Mon 24:00+8h UTC",
+        "Mon-Tue-Wed 20:00+8h UTC",
+        "weekend 20:00+8h UTC",
+        "Mon 20:00+8h",
+    ];
+    let probes = std::iter::once("").chain(probes.split_whitespace()).chain(windows);
+    let probes: Vec<&str> = probes.collect();
     let settings = [
         ("DRY_RUN", "DryRun"),
         ("GOLD_TOPIC_ARN", "GoldTopicArn"),
@@ -69,6 +84,10 @@ fn given_a_value_that_the_template_accepts_then_the_functions_accept_it() {
         ("FAILED_BUILD_RETRY", "FailedBuildRetry"),
         ("RESUME_TAG", "ResumeTag"),
         ("CALLS_PER_SECOND", "CallsPerSecond"),
+        ("MAX_BUILDS", "MaxBuilds"),
+        ("DEFAULT_MODE", "DefaultMode"),
+        ("DEFAULT_WINDOW", "DefaultWindow"),
+        ("CHANGE_CALENDARS", "ChangeCalendars"),
     ];
     for (setting, parameter) in settings {
         let declared = template.at(&format!("/Parameters/{parameter}")).unwrap();

@@ -1,6 +1,11 @@
 //! One decision for each sentence that a report can have.
 
 use image_cascade::decide::decision::{Decision, Skip, UpToDate, Wait};
+use image_cascade::decide::gate::Gate;
+use image_cascade::decide::gate::hold::Hold;
+use image_cascade::decide::gate::mode::Mode;
+use image_cascade::decide::gate::pipeline_control::UnreadableTag;
+use image_cascade::decide::gate::switch::Off;
 use image_cascade::decide::pin::{Newest, Pin, PinStatus};
 use image_cascade::decide::reason::{Reason, Tries};
 use image_cascade::model::arn::{ComponentArn, ImageArn, ImageReference, PipelineArn, RecipeArn};
@@ -159,6 +164,72 @@ fn every_wait() -> Vec<Wait> {
             resolved: image("gold/1.0.0/3"),
             announced: image("gold/1.0.0/4"),
         },
+        deferred(vec![Gate::Hold(hold(None)), budget(0)]),
+    ]
+    .into_iter()
+    .chain(every_gate().into_iter().map(|gate| deferred(vec![gate])))
+    .collect()
+}
+
+fn deferred(gates: Vec<Gate>) -> Wait {
+    let not_before = gates.iter().filter_map(Gate::opens).max();
+    Wait::Deferred { reasons: vec![parent_updated()], gates, not_before }
+}
+
+fn hold(until: Option<Timestamp>) -> Hold {
+    Hold { until, text: "year-end freeze".to_owned() }
+}
+
+fn budget(ahead: usize) -> Gate {
+    Gate::Budget { limit: 20, in_progress: 20, ahead }
+}
+
+/// Each form of each gate.
+pub(super) fn every_gate() -> Vec<Gate> {
+    let off = |until: Option<Timestamp>, why: Option<&str>, problem: Option<&str>| {
+        let text = |it: Option<&str>| it.map(str::to_owned);
+        let parameter = "/image-cascade/image-cascade/control".into();
+        Gate::Switch(Off { parameter, until, why: text(why), problem: text(problem) })
+    };
+    let unreadable = |tag: &str, value: &str, problem: &str| {
+        let text = str::to_owned;
+        let (tag, value, problem) = (text(tag), text(value), text(problem));
+        Gate::UnreadableTag(UnreadableTag { tag, value, problem })
+    };
+    let calendars = || "prod-freeze year-end".parse().unwrap();
+    let closed = |opens: Option<Timestamp>, problem: Option<&str>| Gate::Calendar {
+        calendars: calendars(),
+        opens,
+        problem: problem.map(str::to_owned),
+    };
+    let windows = |texts: &[&str]| Gate::Window {
+        windows: texts.iter().map(|text| text.parse().unwrap()).collect(),
+        opens: Some(at()),
+    };
+    let until = Some(at());
+    vec![
+        off(None, None, None),
+        off(until, Some("year-end freeze"), None),
+        off(None, Some("year-end freeze"), None),
+        off(until, None, None),
+        off(None, None, Some("it does not exist")),
+        Gate::Mode { mode: Mode::Report },
+        Gate::Mode { mode: Mode::Ignore },
+        unreadable("image-cascade:window", "Mon 20:00+8h Asia", "`Asia` is not a time zone"),
+        unreadable("image-cascade:hold of gold 1.0.0/4", "until friday", "`friday` is no date"),
+        Gate::Hold(hold(None)),
+        Gate::Hold(hold(until)),
+        Gate::ImageHold { image: image("gold/1.0.0/4"), hold: hold(None) },
+        Gate::ImageHold { image: image("gold/1.0.0/4"), hold: hold(until) },
+        Gate::ParentUnread { problem: "ServiceUnavailableException".to_owned() },
+        windows(&["Mon-Thu 20:00+8h Europe/Berlin"]),
+        windows(&["Mon-Thu 20:00+8h Europe/Berlin", "Sat+Sun 00:00+24h UTC"]),
+        Gate::Window { windows: vec!["daily 20:00+8h UTC".parse().unwrap()], opens: None },
+        closed(until, None),
+        closed(None, None),
+        closed(None, Some("InvalidDocument: it does not exist")),
+        budget(0),
+        budget(3),
     ]
 }
 

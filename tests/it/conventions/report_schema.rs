@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use image_cascade::decide::decision::Decision;
+use image_cascade::decide::gate::image_control::Urgency;
 use image_cascade::report::{
     Behind, Cause, CauseReport, Failure, Findings, Found, Interrupted, Line, Outcome, Report,
     Trigger,
@@ -13,7 +14,7 @@ use regex::Regex;
 use serde_json::Value;
 use tests::report_schema;
 
-use super::decisions::{every_decision, image, pipeline};
+use super::decisions::{every_decision, every_gate, image, pipeline};
 use crate::sources::{below, root};
 
 fn line(decision: Option<Decision>, outcome: Outcome) -> Line {
@@ -99,6 +100,7 @@ fn given_the_schema_then_it_has_exactly_the_codes_of_the_code() {
         ("skipReason", "code", "Skip"),
         ("outcome", "result", "Outcome"),
         ("pin", "status", "PinStatus"),
+        ("gate", "gate", "Gate"),
     ] {
         assert_eq!(in_schema(definition, key), variants(name), "{definition} and {name}");
     }
@@ -121,10 +123,22 @@ fn given_every_decision_then_its_json_matches_the_schema() {
 }
 
 #[test]
+fn given_every_gate_then_the_schema_has_it_and_its_json_has_its_code() {
+    let mut codes = BTreeSet::new();
+    for gate in every_gate() {
+        let json = serde_json::json!(gate);
+        assert_eq!(json["gate"], gate.code(), "{gate}");
+        codes.insert(gate.code().to_owned());
+    }
+    assert_eq!(codes, in_schema("gate", "gate"), "each gate is in decisions.rs");
+}
+
+#[test]
 fn given_every_outcome_and_finding_then_its_json_matches_the_schema() {
     let mut lines: Vec<Line> =
         every_outcome().into_iter().map(|it| line(Some(every_decision().remove(1)), it)).collect();
     lines.push(line(None, Outcome::OutOfTime));
+    lines[0].urgency = Some(Urgency { image: image("gold/1.0.0/4"), why: "CVE-2026-1".to_owned() });
     lines[0].behind = Some(Behind { since: Timestamp::UNIX_EPOCH, seconds: 3 });
     lines[0].not_compared.push("component agent x.x.x is not compared: no answer".to_owned());
     let report_of_all = report_of(lines);
@@ -138,6 +152,12 @@ fn given_every_outcome_and_finding_then_its_json_matches_the_schema() {
         Findings::Ignored("no pipeline is built on it".to_owned()),
         Findings::Failed(Failure::permanent("the message is not JSON")),
         Findings::Pipelines(Found { interrupted, ..Found::default() }),
+        Findings::Pipelines(Found {
+            ignored: 3,
+            control_problem: Some(Failure::of_control("the calendar year-end cannot be read")),
+            warnings: vec!["the window daily 20:00+1m UTC of web is short".to_owned()],
+            ..Found::default()
+        }),
     ] {
         report_schema::check(&report(findings)).unwrap();
     }
@@ -152,8 +172,13 @@ fn given_the_documents_example_then_it_matches_the_schema() {
 
 #[test]
 fn given_a_report_that_differs_then_the_schema_refuses_it() {
-    let good = report_of(vec![line(Some(every_decision().remove(1)), Outcome::None)]);
+    let deferred = every_decision().into_iter().find(|it| it.code() == "deferred");
+    let good = report_of(vec![
+        line(Some(every_decision().remove(1)), Outcome::None),
+        line(deferred, Outcome::None),
+    ]);
     report_schema::check(&good).unwrap();
+    let gates = "/events/0/pipelines/1/reasons/0/gates";
     let pipeline = "/events/0/pipelines/0";
     for (place, value) in [
         ("/totals/left", Value::from(1)),
@@ -164,6 +189,9 @@ fn given_a_report_that_differs_then_the_schema_refuses_it() {
         (&format!("{pipeline}/outcome/result"), "put-off".into()),
         (&format!("{pipeline}/behindSince"), "2026-11-23T12:00:00Z".into()),
         (&format!("{pipeline}/pins"), Value::Array(Vec::new())),
+        (gates, Value::Array(Vec::new())),
+        (&format!("{gates}/0/gate"), "wall".into()),
+        (&format!("{gates}/0/until"), "tomorrow".into()),
     ] {
         let mut bad = good.clone();
         let (parent, member) = place.rsplit_once('/').unwrap();

@@ -43,6 +43,11 @@ impl Lab {
         image
     }
 
+    /// Gives a pipeline or an image a tag.
+    pub(crate) fn tag(&self, arn: &str, key: &str, value: &str) {
+        self.fleet.tag(arn, key, value).unwrap();
+    }
+
     /// Builds an image of a recipe without a pipeline and gives its ARN.
     pub(crate) fn create_image(&self, recipe: &str) -> String {
         let members = json!({
