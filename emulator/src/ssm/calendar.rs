@@ -1,7 +1,7 @@
 //! When is a Change Calendar open, and when is it closed?
 //!
 //! Its text is iCalendar (RFC 5545). `X-CALENDAR-TYPE` is its state outside of events; during an
-//! event it has the other one (`docs/image-builder.md`, Change calendars). The `icalendar` crate
+//! event it has the other one (`docs/image-builder.md`, Change Calendars). The `icalendar` crate
 //! reads the text, and `rrule` expands what recurs, in civil time: jiff resolves each occurrence in
 //! its zone, so that one in a gap or a fold of the clock neither vanishes nor doubles.
 
