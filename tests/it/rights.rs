@@ -38,7 +38,7 @@ async fn fleet(lab: &Lab) {
     let freeze = pipeline("by-calendar").on("image/gold/x.x.x").component(AGENT);
     lab.build(freeze.tag("image-cascade:calendar", "freeze")).await;
     lab.build(pipeline("waiting").on(AMAZON).component(AGENT)).await;
-    lab.add(pipeline("waiting-container").on("image/gold/x.x.x").component(AGENT).container());
+    lab.add(pipeline("waiting-container").on("image/waiting/x.x.x").component(AGENT).container());
     lab.release_agent("1.0.0", "name: agent, rebuilt");
     lab.release_agent("1.1.0", "name: agent 1.1");
 }
@@ -54,6 +54,9 @@ async fn refused(function: &str, role: Option<Role>) -> BTreeSet<String> {
     if function == "gold-cascade" {
         let _ = lab.notify(&message("gold/1.0.0/2", "AVAILABLE")).await;
         let _ = lab.notify(&message_of_pipeline("web/1.0.0/2", "AVAILABLE")).await;
+        // Places are free, and other pipelines than children take them.
+        lab.rest().await;
+        let _ = lab.notify(&message("by-pin/1.0.0/1", "AVAILABLE")).await;
     } else {
         let _ = lab.check().await;
         // Out of time, and then not.
