@@ -50,6 +50,24 @@ async fn given_a_new_base_image_then_it_reaches_the_workloads_by_the_gold_schedu
 }
 
 #[tokio::test(start_paused = true)]
+async fn given_a_stack_with_a_parameter_then_it_is_in_the_parameter_store_and_a_reference_is_its_name()
+ {
+    let lab = Lab::silent(&[]);
+    let template = "
+        Resources:
+          Switch:
+            Type: AWS::SSM::Parameter
+            Properties: { Name: /team/switch, Type: String, Value: '{\"starts\": \"off\"}' }
+        Outputs: { Name: { Value: { Ref: Switch } } }";
+    let create = async || stack::create(&lab.cloud, Template::read(template).unwrap()).await;
+    assert_eq!(create().await.unwrap()["Name"], "/team/switch");
+    let value = lab.cloud.state().parameters.value("/team/switch");
+    assert_eq!(value.as_deref(), Some("{\"starts\": \"off\"}"));
+    let again = image_cascade::error::Chain(&create().await.unwrap_err()).to_string();
+    insta::assert_snapshot!(again, @"the resource Switch of the stack cannot be made: ParameterAlreadyExists: The parameter already exists. To overwrite this value, set the overwrite option in the request to true.");
+}
+
+#[tokio::test(start_paused = true)]
 async fn given_a_stack_that_cannot_be_created_then_the_error_names_what_is_missing() {
     let lab = Lab::silent(&[]);
     let error = async |text: &str| {

@@ -23,7 +23,11 @@ async fn fleet(lab: &Lab) {
     lab.add(pipeline("gold").on(AMAZON).runs("gold/x.x.x"));
     lab.run_to_rest("gold").await;
     lab.add(pipeline("web").on("image/gold/x.x.x").image_tag("team", "web"));
-    lab.add(pipeline("web-proxy").on("image/gold/x.x.x").container());
+    lab.cloud
+        .put_calendar("freeze", "BEGIN:VCALENDAR\r\nX-CALENDAR-TYPE:DEFAULT_OPEN\r\nEND:VCALENDAR")
+        .unwrap();
+    let freeze = ("image-cascade:calendar", "freeze");
+    lab.add(pipeline("web-proxy").on("image/gold/x.x.x").container().tag(freeze.0, freeze.1));
     lab.build(pipeline("by-parameter").on("ssm:/golden")).await;
     lab.build(pipeline("by-ami").on("ami-0cd12345db678d90f").component("component/agent/1.0.0/1"))
         .await;
@@ -158,6 +162,9 @@ fn given_parameter_prefixes_then_only_those_parameters_may_be_read() {
     assert!(may_read("", other, "imagebuilder/gold/latest"));
     assert!(!may_read("", own, "golden/linux"));
     assert!(!may_read("", own, "prod/db-password"));
+    assert!(may_read("", own, "image-cascade/stack/control"), "the control parameter");
+    assert!(!may_read("", other, "image-cascade/stack/control"));
+    assert!(!may_read("", own, "image-cascade/other-stack/control"));
     for (account, name) in [(own, "golden/linux"), (other, "golden/linux"), (own, "shared-ami")] {
         assert!(may_read("golden/,shared-", account, name), "{name} of {account}");
     }

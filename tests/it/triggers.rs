@@ -92,6 +92,54 @@ async fn given_a_changed_parameter_then_a_check_runs() {
     assert_eq!(lab.count("web"), 2);
 }
 
+/// The stack's control parameter and a rule for it are always there.
+#[tokio::test(start_paused = true)]
+async fn given_a_control_parameter_that_allows_starts_again_or_is_deleted_then_a_check_runs() {
+    const CONTROL: &str = "/image-cascade/stack/control";
+    let lab = Lab::silent(&[("CONTROL_PARAMETER", CONTROL)]);
+    let put = |value: &str| lab.cloud.state().parameters.put(CONTROL, value, lab.cloud.now());
+    put(r#"{"starts": "off"}"#);
+    emulator::deploy::listen_with(&lab.cloud, &[]).unwrap();
+    lab.add(pipeline("web").on(AMAZON));
+    lab.check().await.unwrap();
+    assert_eq!(lab.count("web"), 0);
+    put(r#"{"starts": "on"}"#);
+    lab.cloud.wake();
+    lab.rest().await;
+    assert_eq!(lab.count("web"), 1);
+    let reports = lab.reports().len();
+    let now = lab.cloud.now();
+    assert!(lab.cloud.state().parameters.delete(CONTROL, now));
+    lab.cloud.wake();
+    lab.rest().await;
+    assert_eq!(lab.dead_letters(), 1, "it is closed and named, and each retry finds it so");
+    assert_eq!(lab.reports().len(), reports, "an invocation that fails has no answer");
+}
+
+/// Of the named calendars alone.
+#[tokio::test(start_paused = true)]
+async fn given_a_calendar_that_opens_then_a_check_runs() {
+    let lab = Lab::silent(&[("CHANGE_CALENDARS", "year-end")]);
+    emulator::deploy::listen_with(&lab.cloud, &[("ChangeCalendars", "year-end,prod-freeze")])
+        .unwrap();
+    let calendar = |kind: &str| {
+        format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nX-CALENDAR-TYPE:{kind}\r\nEND:VCALENDAR\r\n")
+    };
+    let put = |name: &str, kind: &str| lab.cloud.put_calendar(name, &calendar(kind)).unwrap();
+    put("year-end", "DEFAULT_CLOSED");
+    put("another", "DEFAULT_CLOSED");
+    lab.rest().await;
+    lab.add(pipeline("web").on(AMAZON));
+    lab.check().await.unwrap();
+    let checks = lab.reports().len();
+    put("another", "DEFAULT_OPEN");
+    lab.rest().await;
+    assert_eq!((lab.count("web"), lab.reports().len()), (0, checks));
+    put("year-end", "DEFAULT_OPEN");
+    lab.rest().await;
+    assert_eq!(lab.count("web"), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn given_another_event_or_a_malformed_one_then_it_is_ignored_or_a_dead_letter() {
     let lab = lab(false);

@@ -76,7 +76,7 @@ fn unverified() -> Tries {
     }
 }
 
-fn parent_updated() -> Reason {
+pub(super) fn parent_updated() -> Reason {
     Reason::ParentUpdated { old: image("gold/1.0.0/3"), new: image("gold/1.0.0/4") }
 }
 

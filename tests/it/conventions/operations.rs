@@ -6,7 +6,7 @@ use image_cascade::error::{ErrorKind, RequestError, ServiceError};
 use image_cascade::report::Line;
 use regex::Regex;
 
-use super::decisions::{every_decision, pipeline};
+use super::decisions::{every_decision, parent_updated, pipeline};
 use crate::sources::root;
 
 /// The sentences of reports.
@@ -51,7 +51,8 @@ fn given_each_sentence_of_a_report_then_the_operators_table_explains_it() {
 #[test]
 fn given_each_row_of_the_operators_table_then_a_report_can_have_its_sentence() {
     let mut sentences = sentences();
-    // The end of a sentence, in the words of `PipelineObservation::not_compared`.
+    // The ends of sentences, in the words of `PipelineObservation::not_compared` and of `Line`.
+    sentences.push(format!("{}; urgent by gold 1.0.0/5: CVE-2026-12345", parent_updated()));
     sentences.push(format!("{}; component agent x.x.x is not compared: no answer", sentences[0]));
     let unknown: Vec<String> = explained()
         .into_iter()
