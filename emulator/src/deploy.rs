@@ -31,7 +31,8 @@ pub struct Wiring {
 }
 
 /// Creates the topics, the queue and the control parameter, deploys the functions with the template's
-/// rights and environment, and returns the gold-image topic's ARN. `code` is the program of each function.
+/// rights and environment, creates its rules, and returns the gold-image topic's ARN. `code` is the
+/// program of each function.
 ///
 /// # Errors
 /// The template's rights cannot be read, or the account has a control parameter already.
@@ -78,6 +79,11 @@ pub fn deploy(
             dead_letter_queue: Some(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTERS}")),
         });
     }
+    let values = [("CHANGE_CALENDARS", "ChangeCalendars"), ("CONTROL_PARAMETER", "Control")];
+    let values = values.into_iter().filter_map(|(setting, parameter)| {
+        Some((parameter, wiring.settings.get(setting)?.as_str()))
+    });
+    listen_with(cloud, &values.collect::<Vec<_>>())?;
     Ok(gold)
 }
 

@@ -65,6 +65,19 @@ async fn given_more_children_than_builds_may_run_then_each_ended_build_is_follow
 }
 
 #[tokio::test(start_paused = true)]
+async fn given_no_setting_then_twenty_builds_may_be_in_progress() {
+    // An empty value is none.
+    let lab = Lab::with_settings(&[("MAX_BUILDS", "")]);
+    children(&lab, 25).await;
+    let began = lab.cloud.now();
+    lab.run_to_rest("gold").await;
+    assert_eq!(lab.cloud.state().image_builder.most_builds_in_progress(began), 20);
+    for index in 0..25 {
+        assert_eq!(lab.count(&format!("web-{index:02}")), 2, "web-{index:02}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn given_a_build_by_hand_then_it_is_not_held_and_takes_a_place() {
     let lab = Lab::with_settings(&[("MAX_BUILDS", "2")]);
     children(&lab, 3).await;
@@ -83,6 +96,8 @@ async fn given_a_build_by_hand_then_it_is_not_held_and_takes_a_place() {
 #[tokio::test(start_paused = true)]
 async fn given_a_build_that_fails_or_is_cancelled_then_its_place_is_filled_at_once() {
     let lab = Lab::with_settings(&[("MAX_BUILDS", "1")]);
+    // Of a cancelled build only EventBridge tells.
+    emulator::deploy::listen_with(&lab.cloud, &[]).unwrap();
     children(&lab, 3).await;
     lab.run("gold").await;
     lab.pass(BUILD_TIME + Duration::from_secs(10)).await;

@@ -13,6 +13,10 @@ use crate::lab::{AGENT, AMAZON, BUILD_TIME, Lab, message, message_of_pipeline};
 
 const HEAD: &str = "arn:aws:imagebuilder:us-east-1:123456789012";
 
+/// A calendar that is always open.
+const CALENDAR: &str =
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nX-CALENDAR-TYPE:DEFAULT_OPEN\r\nEND:VCALENDAR\r\n";
+
 /// A fleet on which each function has to make every call that it can make.
 async fn fleet(lab: &Lab) {
     lab.put_parameter("/golden", "ami-1");
@@ -33,13 +37,19 @@ async fn fleet(lab: &Lab) {
     lab.run("gold").await;
     lab.pass(BUILD_TIME / 2).await;
     lab.run_to_rest("web").await;
+    // One waits for a calendar, and others for a build to end.
+    lab.cloud.put_calendar("freeze", CALENDAR).unwrap();
+    let freeze = pipeline("by-calendar").on("image/gold/x.x.x").component(AGENT);
+    lab.build(freeze.tag("image-cascade:calendar", "freeze")).await;
+    lab.build(pipeline("waiting").on(AMAZON).component(AGENT)).await;
+    lab.add(pipeline("waiting-container").on("image/waiting/x.x.x").component(AGENT).container());
     lab.release_agent("1.0.0", "name: agent, rebuilt");
     lab.release_agent("1.1.0", "name: agent 1.1");
 }
 
 /// What was refused to `function` when it may do what `role` allows.
 async fn refused(function: &str, role: Option<Role>) -> BTreeSet<String> {
-    let lab = Lab::within(Duration::from_mins(1), &[]);
+    let lab = Lab::within(Duration::from_mins(1), &[("MAX_BUILDS", "2")]);
     if let Some(role) = role {
         lab.cloud.state().roles.insert(function.to_owned(), role);
     }
@@ -48,6 +58,9 @@ async fn refused(function: &str, role: Option<Role>) -> BTreeSet<String> {
     if function == "gold-cascade" {
         let _ = lab.notify(&message("gold/1.0.0/2", "AVAILABLE")).await;
         let _ = lab.notify(&message_of_pipeline("web/1.0.0/2", "AVAILABLE")).await;
+        // Places are free, and other pipelines than children take them.
+        lab.rest().await;
+        let _ = lab.notify(&message("by-pin/1.0.0/1", "AVAILABLE")).await;
     } else {
         let _ = lab.check().await;
         // Out of time, and then not.

@@ -386,7 +386,10 @@ async fn given_every_decision_then_its_sentence_is_the_same_everywhere() {
       "totals": {
         "behind": 1,
         "behindLongestSeconds": 600,
+        "deferred": 0,
+        "deferredLongestSeconds": 0,
         "failed": 0,
+        "ignored": 0,
         "pinned": 1,
         "skipped": 1,
         "started": 1,

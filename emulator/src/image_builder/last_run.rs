@@ -1,7 +1,7 @@
 //! What does a pipeline show of its last run?
 //!
 //! The status of its newest build, from PENDING on and through every later one, CANCELLED included,
-//! and the date at which that build was requested (`docs/image-builder.md`, Last run of a pipeline).
+//! and the date at which that build was requested (`docs/image-builder.md`, Status of the last run).
 
 use jiff::Timestamp;
 

@@ -1,7 +1,7 @@
 //! When is a Change Calendar open, and when is it closed?
 //!
 //! Its text is iCalendar (RFC 5545). `X-CALENDAR-TYPE` is its state outside of events; during an
-//! event it has the other one (`docs/image-builder.md`, Change calendars). The `icalendar` crate
+//! event it has the other one (`docs/image-builder.md`, Change Calendars). The `icalendar` crate
 //! reads the text, and `rrule` expands what recurs, in civil time: jiff resolves each occurrence in
 //! its zone, so that one in a gap or a fold of the clock neither vanishes nor doubles.
 
@@ -70,7 +70,10 @@ impl Calendar {
         if !(text.starts_with("BEGIN:VCALENDAR") && text.ends_with("END:VCALENDAR")) {
             return Err(NoCalendar::Unreadable("it is no VCALENDAR".to_owned()));
         }
-        let written: icalendar::Calendar = text.parse().map_err(NoCalendar::Unreadable)?;
+        // The parser's own message has the whole text.
+        let unreadable =
+            |_| NoCalendar::Unreadable("it has lines that are no iCalendar".to_owned());
+        let written: icalendar::Calendar = text.parse().map_err(unreadable)?;
         let usual = match written.property_value("X-CALENDAR-TYPE") {
             Some("DEFAULT_OPEN") => CalendarState::Open,
             Some("DEFAULT_CLOSED") => CalendarState::Closed,
@@ -408,6 +411,17 @@ mod tests {
         );
     }
 
+    /// As the console writes it, with what it writes besides, and with plain line feeds.
+    #[test]
+    fn given_the_text_of_another_tool_then_its_zone_and_its_events_are_read() {
+        let text = "BEGIN:VCALENDAR\nPRODID:-//AWS//Change Calendar 1.0//EN\nVERSION:2.0\nX-CALENDAR-TYPE:DEFAULT_CLOSED\nX-WR-TIMEZONE:Asia/Tokyo\n\nBEGIN:VTIMEZONE\nTZID:Asia/Tokyo\nBEGIN:STANDARD\nDTSTART:19700101T000000\nTZOFFSETFROM:+0900\nTZOFFSETTO:+0900\nEND:STANDARD\nEND:VTIMEZONE\nBEGIN:VTODO\nUID:todo\nSUMMARY:Add events to this calendar.\nEND:VTODO\nBEGIN:VEVENT\nUID:day\nDTSTART;VALUE=DATE:20260310\nSUMMARY:a text that is fold\n ed\nX-EVENT-TYPE:STANDARD\nEND:VEVENT\nEND:VCALENDAR\n";
+        let calendar = Calendar::read(text, "2026-03-01T00:00Z".parse().unwrap()).unwrap();
+        let state = |at: &str| calendar.state(at.parse().unwrap());
+        assert_eq!(state("2026-03-09T14:59:59Z"), CalendarState::Closed);
+        assert_eq!(state("2026-03-09T15:00:00Z"), CalendarState::Open);
+        assert_eq!(state("2026-03-10T15:00:00Z"), CalendarState::Closed);
+    }
+
     #[test]
     fn given_two_calendars_then_one_that_is_closed_closes_both() {
         let one = calendar(&["DTSTART:20260310T080000Z\r\nDURATION:PT4H"]).unwrap();
@@ -428,8 +442,10 @@ mod tests {
 
     #[test]
     fn given_a_text_that_is_no_calendar_then_it_is_refused() {
-        let unreadable = Calendar::read("{}", Timestamp::UNIX_EPOCH);
-        assert!(matches!(unreadable, Err(NoCalendar::Unreadable(_))), "{unreadable:?}");
+        for text in ["{}", "BEGIN:VCALENDAR\nneither name nor value\nEND:VCALENDAR"] {
+            let unreadable = Calendar::read(text, Timestamp::UNIX_EPOCH);
+            assert!(matches!(unreadable, Err(NoCalendar::Unreadable(_))), "{unreadable:?}");
+        }
         for event in [
             "SUMMARY:never",
             "DTSTART;TZID=Mars/Olympus:20260310T080000\r\nDURATION:PT1H",

@@ -1,5 +1,5 @@
 //! Documents of Systems Manager. Those of type `ChangeCalendar` have a state, and send an event when
-//! it changes (`docs/image-builder.md`, Change calendars); the others are kept as they are.
+//! it changes (`docs/image-builder.md`, Change Calendars); the others are kept as they are.
 
 use std::collections::BTreeMap;
 

@@ -13,7 +13,7 @@ pub use self::documents::Documents;
 pub use self::parameters::ParameterStore;
 
 /// The ARNs of the resources that a request needs a right for: each document or parameter that it
-/// names (`docs/image-builder.md`, Change calendars).
+/// names (`docs/image-builder.md`, Change Calendars).
 pub fn resources(
     parameters: &ParameterStore,
     documents: &Documents,

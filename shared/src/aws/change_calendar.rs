@@ -8,7 +8,7 @@ use crate::decide::gate::calendar::{CalendarSet, CalendarState};
 use crate::error::RequestError;
 
 /// The state of a set of calendars now: open if all of them are (`docs/image-builder.md`, Change
-/// calendars).
+/// Calendars).
 ///
 /// # Errors
 /// One of them cannot be read, or is none.

@@ -44,7 +44,7 @@ pub struct Pipeline {
     /// Its tags that are about Image Cascade.
     pub tags: ControlTags,
     /// The status of the last image that it built, as far as lists show it. How fresh that is, is not
-    /// documented (`docs/image-builder.md`, Last run of a pipeline): no decision depends on it alone.
+    /// documented (`docs/image-builder.md`, Status of the last run): no decision depends on it alone.
     pub last_status: Option<ImageStatus>,
 }
 

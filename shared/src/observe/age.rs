@@ -71,7 +71,7 @@ async fn first_component_after(
 ) -> Option<Timestamp> {
     let mut components = listed.iter().filter_map(|listed| listed.component.as_ref());
     let component = components.find(|component| component.arn == *new)?;
-    let Some(old) = old else { return component.created };
+    let Some(old) = old.filter(|_| context.reads_everything()) else { return component.created };
     let newer = context.cache.newer_components(old.family(), &component.name, old.build()).await;
     counted(newer).and_then(|newer| first(&newer)).or(component.created)
 }

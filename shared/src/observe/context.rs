@@ -12,12 +12,34 @@ use crate::model::fleet::Fleet;
 use crate::model::image::{Image, ImageStatus};
 use crate::scope::Scope;
 
+/// How much is read of a pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Detail {
+    /// Whether its parent has moved.
+    Parent,
+    /// Whether any of its inputs has.
+    Inputs,
+    /// That, what its pins miss, and since when it has been behind.
+    Everything,
+}
+
+impl Detail {
+    /// How much is read in a scope.
+    pub(super) fn of(scope: Scope<'_>) -> Self {
+        match scope {
+            Scope::Image(_) => Self::Parent,
+            Scope::Fleet(_) => Self::Everything,
+        }
+    }
+}
+
 /// The reads of one invocation.
 pub(super) struct Context<'a, I> {
     pub(super) cache: &'a RequestCache<'a, I>,
     pub(super) all_images: &'a AllImages,
     pub(super) fleet: &'a Fleet,
     pub(super) scope: Scope<'a>,
+    pub(super) detail: Detail,
     /// The reference by which some child resolves the announced image.
     pub(super) announced_reference: Option<ImageReference>,
     pub(super) policy: RetryPolicy,
@@ -30,14 +52,28 @@ impl<'a, I: ImageBuilder> Context<'a, I> {
     /// The same reads for another scope, that of no notification.
     pub(super) fn within(&self, scope: Scope<'a>) -> Self {
         let Self { cache, all_images, fleet, policy, defaults, now, .. } = *self;
-        let announced_reference = None;
-        Self { cache, all_images, fleet, scope, announced_reference, policy, defaults, now }
+        Self {
+            cache,
+            all_images,
+            fleet,
+            scope,
+            detail: Detail::Inputs,
+            announced_reference: None,
+            policy,
+            defaults,
+            now,
+        }
     }
 
-    /// Whether components, pins and ages are read. A notification says nothing about them, and the
-    /// check reads them anyway.
+    /// Whether components are read. A notification says nothing about them, and the check reads them
+    /// anyway.
+    pub(super) fn reads_components(&self) -> bool {
+        self.detail >= Detail::Inputs
+    }
+
+    /// Whether pins and ages are read, which decide nothing.
     pub(super) fn reads_everything(&self) -> bool {
-        matches!(self.scope, Scope::Fleet(_))
+        self.detail >= Detail::Everything
     }
 
     /// Whether every pipeline is read, so that a list of all images pays.

@@ -32,10 +32,10 @@ pub(super) async fn fast_path(
         return None;
     }
     // Nearly every recipe has a component: an image that shows none may not show all.
-    if context.reads_everything() && built.components.is_empty() {
+    if context.reads_components() && built.components.is_empty() {
         return None;
     }
-    let components = if context.reads_everything() { built.components.as_slice() } else { &[] };
+    let components = if context.reads_components() { built.components.as_slice() } else { &[] };
     let mut listed = Vec::new();
     for component in components {
         let newest = context.cache.component(&component.family().newest()).await.ok()?;

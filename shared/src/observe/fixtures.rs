@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::cache::RequestCache;
-use super::context::Context;
+use super::context::{Context, Detail};
 use super::latest_images::AllImages;
 use super::pipeline::observe_pipeline;
 use super::targets::{Planner, ReadPlan};
@@ -160,6 +160,7 @@ impl World {
             all_images: &all_images,
             fleet: &fleet,
             scope,
+            detail: Detail::of(scope),
             announced_reference: targets
                 .plans
                 .iter()

@@ -43,7 +43,7 @@ use crate::settings::Settings;
 pub use observations::Observations;
 
 use cache::RequestCache;
-use context::Context;
+use context::{Context, Detail};
 use latest_images::AllImages;
 use outputs::{may_be_produced, outputs};
 use parameters::read_parameters;
@@ -93,6 +93,7 @@ pub async fn observe(
         all_images: &all_images,
         fleet: &fleet,
         scope,
+        detail: Detail::of(scope),
         announced_reference: plans
             .iter()
             .find(|plan| plan.tracks_announced)

@@ -46,7 +46,7 @@ pub(super) async fn observe_pipeline(
         }
         // By its components, even if it has none, or by its recipe, where those are read.
         ParentTracking::Untracked(_) => {
-            context.reads_everything() || matches!(parent_now, Some(ResolvedParent::Tagged(_)))
+            context.reads_components() || matches!(parent_now, Some(ResolvedParent::Tagged(_)))
         }
         ParentTracking::Excluded(_) => false,
     };

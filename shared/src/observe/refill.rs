@@ -37,8 +37,8 @@ const EXTRA_READS: usize = 8;
 /// is, no more are.
 const BLIND_READS: usize = 4;
 
-/// If as many pipelines as may build ran within this time, others may have had to wait.
-const RECENT: SignedDuration = SignedDuration::from_hours(3);
+/// If as many pipelines as may build began to within this time, others may have had to wait.
+const RECENT: SignedDuration = SignedDuration::from_hours(12);
 
 /// The reads that fill free places.
 pub(super) struct Refill<'a, 'b, I> {
@@ -60,7 +60,11 @@ impl<I: ImageBuilder> Refill<'_, '_, I> {
             return;
         }
         let Context { fleet, defaults, now, .. } = *self.context;
-        let waiting = Waiting { fleet, defaults, now, limit };
+        let waiting = Waiting { fleet, defaults, now };
+        if waiting.recent_runs() < limit {
+            // No pipeline can have had to wait.
+            return;
+        }
         let behind = waiting.probably_behind();
         let mut reads = free.saturating_mul(2).saturating_add(EXTRA_READS);
         let mut next = behind.into_iter();
@@ -130,8 +134,6 @@ struct Waiting<'a> {
     fleet: &'a Fleet,
     defaults: &'a Defaults,
     now: Timestamp,
-    /// How many builds may be in progress.
-    limit: usize,
 }
 
 impl<'a> Waiting<'a> {
@@ -149,15 +151,17 @@ impl<'a> Waiting<'a> {
         behind.into_iter().map(|(_, _, pipeline)| pipeline).collect()
     }
 
-    /// If the limit was reached of late, the pipelines that have not run for longest: what they wait
-    /// for, such as a component or an image of Amazon's, no list shows.
-    fn without_recent_run(&self) -> Vec<&'a PipelineArn> {
+    /// How many pipelines ran of late.
+    fn recent_runs(&self) -> usize {
         let is_recent = |it: &&Member| {
             it.pipeline.last_run.is_some_and(|at| self.now.duration_since(at) < RECENT)
         };
-        if self.fleet.members().filter(is_recent).count() < self.limit {
-            return Vec::new();
-        }
+        self.fleet.members().filter(is_recent).count()
+    }
+
+    /// The pipelines that have not run for longest: what they wait for, such as a component or an image
+    /// of Amazon's, no list shows.
+    fn without_recent_run(&self) -> Vec<&'a PipelineArn> {
         let members = self.fleet.members().filter(|it| self.may_start(it));
         let members = members.filter(|member| member.own_container_image().is_none());
         let mut oldest: Vec<_> = members

@@ -105,7 +105,7 @@ pub(super) async fn components(
     context: &Context<'_, impl ImageBuilder>,
     plan: &ReadPlan<'_>,
 ) -> Result<Vec<ListedComponent>, RequestError> {
-    let (Some(recipe), true) = (&plan.member.recipe, context.reads_everything()) else {
+    let (Some(recipe), true) = (&plan.member.recipe, context.reads_components()) else {
         return Ok(Vec::new());
     };
     if matches!(plan.tracking, ParentTracking::Excluded(_)) {
