@@ -366,6 +366,14 @@ class Connections(unittest.TestCase):
                 here = {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}
                 self.assertEqual(by_prefix["Condition"], here)
 
+    def test_a_cancelled_build_invokes_gold_cascade_whether_or_not_other_events_do(self):
+        """Image Builder does not notify the topic of it, and it leaves room for another build."""
+        for stack in self.stacks():
+            pattern = stack.of("AWS::Events::Rule")["ImageEvents"]["EventPattern"]
+            listens = stack.parameters["ListenToImageEvents"] == "true"
+            states = ENDED if listens else ["CANCELLED"]
+            self.assertEqual(pattern["detail"]["state"]["status"], states)
+
     def test_a_change_of_a_parameter_or_of_a_calendar_of_the_stack_runs_a_check(self):
         for stack in self.stacks():
             pattern = json.loads(
@@ -472,10 +480,11 @@ class Connections(unittest.TestCase):
         for stack in self.stacks():
             decrypting = [
                 it
-                for it in self.statements(stack, "DependencyCheckRole")
+                for function in FUNCTIONS
+                for it in self.statements(stack, f"{function}Role")
                 if it["Sid"] == "ReadsEncryptedComponents"
             ]
-            self.assertEqual(len(decrypting), stack is WITH_EVERYTHING)
+            self.assertEqual(len(decrypting), len(FUNCTIONS) if stack is WITH_EVERYTHING else 0)
             for it in decrypting:
                 self.assertEqual((it["Action"], it["Resource"]), ("kms:Decrypt", COMPONENT_KEYS))
                 through = {"kms:ViaService": "imagebuilder.us-east-1.amazonaws.com*"}
