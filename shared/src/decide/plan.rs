@@ -124,13 +124,14 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
         .map(|observed| {
             let pipeline = &observed.member.pipeline.arn;
             let decision = match decide(observed, policy) {
-                Decision::Rebuild(reasons) => match lineage.cycle_through(pipeline) {
-                    Some(cycle) => Decision::Skip(Skip::Cycle { path: cycle.to_string() }),
-                    None => {
+                Decision::Rebuild(reasons) => {
+                    if let Some(cycle) = lineage.cycle_through(pipeline) {
+                        Decision::Skip(Skip::Cycle { path: cycle.to_string() })
+                    } else {
                         control.collect_unread(observed, &mut unread);
                         deferred_by(control.gates(observed), reasons)
                     }
-                },
+                }
                 decision => decision,
             };
             (pipeline, decision)

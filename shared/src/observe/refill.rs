@@ -17,10 +17,11 @@ use super::targets::{Planner, Targets};
 use crate::aws::Clients;
 use crate::aws::image_builder::ImageBuilder;
 use crate::deadline::Deadline;
+use crate::decide::gate::Gate;
 use crate::decide::gate::mode::Mode;
 use crate::decide::gate::pipeline_control::{Defaults, PipelineControl};
 use crate::decide::gate::switch::Switch;
-use crate::decide::plan::plan;
+use crate::decide::plan::{Step, plan};
 use crate::decide::tracking::ParentTracking;
 use crate::error::RequestError;
 use crate::model::arn::PipelineArn;
@@ -52,6 +53,9 @@ pub(super) struct Refill<'a, 'b, I> {
 
 impl<I: ImageBuilder> Refill<'_, '_, I> {
     /// Adds to what was observed, until the free places are taken.
+    ///
+    /// Those that wait are read even if the scope's own pipelines can take all places: they may have been
+    /// behind for longer, and invocations for builds that end at once choose the same.
     pub(super) async fn read(&self, pipelines: &mut Observations) {
         let control = &pipelines.control;
         let free = control.budget().free();
@@ -68,7 +72,7 @@ impl<I: ImageBuilder> Refill<'_, '_, I> {
         let behind = waiting.probably_behind();
         let mut reads = free.saturating_mul(2).saturating_add(EXTRA_READS);
         let mut next = behind.into_iter();
-        while let places @ 1.. = self.places(free, pipelines).min(reads) {
+        while let places @ 1.. = free.saturating_sub(self.found(pipelines)).min(reads) {
             let read = self.read_some(&mut next, places, pipelines).await;
             if read == 0 {
                 break;
@@ -82,6 +86,18 @@ impl<I: ImageBuilder> Refill<'_, '_, I> {
                 break;
             }
         }
+    }
+
+    /// How many pipelines outside the scope start, or would if the budget had a place for them.
+    fn found(&self, pipelines: &Observations) -> usize {
+        let Context { fleet, policy, .. } = *self.context;
+        let steps = plan(&pipelines.situation(fleet, policy)).steps.into_iter();
+        let is_candidate = |step: &Step| {
+            pipelines.refill.contains(&step.pipeline)
+                && step.decision.would_start()
+                && step.decision.gates().iter().all(|gate| matches!(gate, Gate::Budget { .. }))
+        };
+        steps.filter(is_candidate).count()
     }
 
     /// How many places are left by what is planned to start.

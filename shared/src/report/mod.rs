@@ -56,7 +56,8 @@ pub struct Totals {
     pub waiting: usize,
     /// Pipelines whose start is deferred.
     pub deferred: usize,
-    /// For how many seconds the pipeline has been behind that is deferred and has been so longest.
+    /// For how many seconds the pipeline has been behind whose start is deferred and that has been so
+    /// longest.
     pub deferred_longest_seconds: i64,
     /// Pipelines that are ignored, by their mode; they have no line.
     pub ignored: usize,
@@ -71,7 +72,8 @@ pub struct Totals {
     pub failed: usize,
     /// Of all these, the pipelines that are behind.
     pub behind: usize,
-    /// For how many seconds the pipeline has been behind that has been so longest.
+    /// For how many seconds the pipeline has been behind that has been so longest, of those whose start
+    /// is not deferred.
     pub behind_longest_seconds: i64,
     /// Of all these, the pipelines whose recipe names an exact version that is outdated.
     pub pinned: usize,
@@ -83,13 +85,14 @@ impl Totals {
         totals.failed += events.iter().filter(|event| event.failed.is_some()).count();
         totals.ignored = events.iter().map(|event| event.ignored_pipelines).sum();
         for line in events.iter().flat_map(|event| &event.pipelines) {
-            if let Some(behind) = line.behind {
+            if let Some(Behind { seconds, .. }) = line.behind {
                 totals.behind += 1;
-                totals.behind_longest_seconds = totals.behind_longest_seconds.max(behind.seconds);
-            }
-            if let (Some(behind), [_, ..]) = (line.behind, line.gates()) {
-                let longest = totals.deferred_longest_seconds.max(behind.seconds);
-                totals.deferred_longest_seconds = longest;
+                let longest = if line.gates().is_empty() {
+                    &mut totals.behind_longest_seconds
+                } else {
+                    &mut totals.deferred_longest_seconds
+                };
+                *longest = seconds.max(*longest);
             }
             totals.pinned += usize::from(line.is_pinned());
             totals.unverified += usize::from(line.is_unverified());
