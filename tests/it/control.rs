@@ -77,6 +77,7 @@ async fn given_no_setting_then_twenty_builds_may_be_in_progress() {
     }
 }
 
+/// > Only starts by the functions are held: a build that an operator or a schedule starts is not, and takes a place in the budget.
 #[tokio::test(start_paused = true)]
 async fn given_a_build_by_hand_then_it_is_not_held_and_takes_a_place() {
     let lab = Lab::with_settings(&[("MAX_BUILDS", "2")]);
