@@ -6,6 +6,8 @@ use emulator::faults::{Fault, Kind, LIES};
 use emulator::image_builder::ScriptedBuild;
 use fastrand::Rng;
 
+use super::gates::{Gates, gates};
+
 /// How long the world moves.
 pub const HORIZON: Duration = Duration::from_hours(7);
 
@@ -40,6 +42,8 @@ pub struct Play {
     pub numbers_again: bool,
     /// For how long the runs of workflows are kept.
     pub keeps_runs: Option<Duration>,
+    /// What holds starts.
+    pub gates: Gates,
 }
 
 /// Which triggers are on.
@@ -143,6 +147,8 @@ pub enum Step {
     Garbage,
     /// An old notification comes once more.
     Replay(usize),
+    /// One of the changes of gates.
+    Gate(usize),
 }
 
 /// Whether a component's new version installs.
@@ -168,7 +174,9 @@ const FORMS: [&str; 9] =
 pub fn play(seed: u64) -> Play {
     let mut rng = Rng::with_seed(seed);
     let size = choose(&mut rng, &[2, 2, 2, 2, 3, 3, 4]);
-    let pipelines: Vec<Drawn> = (0..size).map(|index| pipeline(&mut rng, index, size)).collect();
+    let mut pipelines: Vec<Drawn> = (0..size).map(|index| pipeline(&mut rng, index, size)).collect();
+    let gates = gates(seed, size);
+    pipelines.extend((0..gates.children).map(|_| child()));
     let mut steps: Vec<(Duration, Step)> =
         (0..rng.usize(1..=5)).map(|_| (moment(&mut rng), step(&mut rng, size))).collect();
     if rng.u8(0..4) == 0 {
@@ -189,6 +197,7 @@ pub fn play(seed: u64) -> Play {
     let checks = (0..7_u32.div_ceil(every)).map(|round| (round * every * 60 + minute) * 60);
     steps.extend(checks.map(|second| (Duration::from_secs(second.into()), Step::Check)));
     let standing = lies(&mut rng, &mut steps);
+    steps.extend(gates.changes.iter().enumerate().map(|(index, (at, _))| (*at, Step::Gate(index))));
     steps.sort_by_key(|(at, _)| *at);
     let faults = match rng.u8(0..10) {
         0 => Vec::new(),
@@ -216,6 +225,20 @@ pub fn play(seed: u64) -> Play {
         standing,
         numbers_again: rng.bool(),
         keeps_runs: (rng.u8(0..6) == 0).then(|| Duration::from_mins(rng.u64(1..=600))),
+        gates,
+    }
+}
+
+/// One of many children of the first pipeline, for which a limit of builds is too low.
+fn child() -> Drawn {
+    Drawn {
+        parent: Parent::Pipeline(0, "x.x.x"),
+        components: Vec::new(),
+        container: false,
+        enabled: true,
+        recipe: "1.0.0",
+        schedule: None,
+        begins: Begins::Built,
     }
 }
 

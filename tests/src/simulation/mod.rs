@@ -7,8 +7,11 @@
 //! The same seed is the same run, to the byte.
 
 pub mod draw;
+pub mod gate_oracle;
+pub mod gates;
 pub mod logs;
 pub mod oracle;
+mod quiet;
 pub mod watch;
 pub mod world;
 
@@ -27,12 +30,13 @@ use emulator::iam::Role;
 use emulator::lambda::{Code, Deployment, Handler};
 use emulator::latency::Latency;
 use emulator::rate_limit::RateLimit;
-use image_cascade::settings::Settings;
+use image_cascade::settings::{SettingError, Settings};
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use draw::{Play, SHORTAGES, Step, Triggers};
-use oracle::Verdict;
+use draw::{Play, Step, Triggers};
+use gate_oracle::Rules;
+use oracle::{Verdict, is_shortage};
 use watch::{HIDE_THE_PARENT, Watch};
 use world::{Fleets, World};
 
@@ -101,9 +105,13 @@ fn set_up(
     play: &Play,
     tracing: bool,
 ) -> Result<(Cloud, Watch, Fleets), Box<dyn std::error::Error + Send + Sync>> {
-    let cloud = Cloud::new(Clock::starting_at("2026-11-23T12:00:00Z".parse()?), Duration::ZERO)?;
+    let cloud = Cloud::new(Clock::starting_at(play.gates.began), Duration::ZERO)?;
     let ahead = SignedDuration::from_secs(play.skew_seconds);
-    let watch = Watch::new(cloud.now(), cloud.state().parameters.clone(), ahead, tracing);
+    let rules = Rules {
+        settings: play.gates.settings.iter().cloned().collect(),
+        ..Rules::default()
+    };
+    let watch = Watch::new(cloud.now(), cloud.state().parameters.clone(), ahead, rules, tracing);
     watch.seen().note(cloud.now(), || format!("{play:#?}"));
     {
         let mut state = cloud.state();
@@ -115,11 +123,7 @@ fn set_up(
         state.longest_page = play.longest_page;
         state.latency = Some(Latency::new(play.seed, play.latency));
     }
-    let settings = Settings::from_lookup(|name| match name {
-        "GOLD_TOPIC_ARN" => Some(topic(GOLD_TOPIC)),
-        "REPORT_TOPIC_ARN" => Some(topic(REPORT_TOPIC)),
-        _ => None,
-    })?;
+    let settings = settings(play, false)?;
     for name in functions::names() {
         let handler = wire::handler(name, &cloud, settings.clone(), play.timeout, ahead);
         cloud.lambda().deploy(Deployment {
@@ -137,6 +141,20 @@ fn set_up(
         elsewhere: Fleet::new(&cloud, "elsewhere", Some(&topic))?,
     };
     Ok((cloud, watch, fleets))
+}
+
+/// The settings of both functions.
+fn settings(play: &Play, dry_run: bool) -> Result<Settings, SettingError> {
+    let drawn = |name: &str| {
+        let setting = play.gates.settings.iter().find(|(it, _)| *it == name);
+        setting.map(|(_, value)| value.clone())
+    };
+    Settings::from_lookup(|name| match name {
+        "GOLD_TOPIC_ARN" => Some(topic(GOLD_TOPIC)),
+        "REPORT_TOPIC_ARN" => Some(topic(REPORT_TOPIC)),
+        "DRY_RUN" => Some(dry_run.to_string()),
+        _ => drawn(name),
+    })
 }
 
 /// A handler whose invocations are seen to begin and to end, however they end.
@@ -182,6 +200,7 @@ async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch, fleets: Fleets) -> Out
     {
         let mut state = cloud.state();
         state.image_builder.set_build_time(Duration::from_mins(20));
+        state.image_builder.quotas.concurrent_builds = play.gates.quota;
         state.image_builder.scripted_builds.extend(play.scripted_builds.iter().cloned());
         state.rate_limit = play.pace.map(|(rate, burst)| RateLimit::new(rate, burst));
         state.call_listener = Some(Box::new(watch.clone()));
@@ -200,7 +219,22 @@ async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch, fleets: Fleets) -> Out
     }
     world.end_schedules();
     stand_still(cloud, watch).await;
-    if !play.standing.is_empty() {
+    if play.gates.any() {
+        for kind in &play.standing {
+            world.act(Step::Truth(*kind));
+        }
+        match settings(play, true) {
+            Ok(settings) => {
+                let ahead = SignedDuration::from_secs(play.skew_seconds);
+                let dry =
+                    wire::handler("dependency-check", cloud, settings, play.timeout, ahead);
+                quiet::go_on_until_held(play, cloud, watch, &dry).await;
+            }
+            Err(error) => watch.seen().violation(cloud.now(), error.to_string()),
+        }
+        rest(cloud, watch).await;
+        world.open_gates();
+    } else if !play.standing.is_empty() {
         go_on_under_lies(play, cloud, watch).await;
         for kind in &play.standing {
             world.act(Step::Truth(*kind));
@@ -219,6 +253,7 @@ async fn stand_still(cloud: &Cloud, watch: &Watch) {
         state.faults.keep_lies();
         state.rate_limit = None;
         state.image_builder.scripted_builds.clear();
+        state.image_builder.quotas.concurrent_builds = None;
     }
     rest(cloud, watch).await;
 }
@@ -478,7 +513,7 @@ fn tell(play: &Play, cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcom
     let stopped =
         payloads.clone().filter(|it| it.payload["events"][0].get("interrupted").is_some());
     let shortages = state.image_builder.builds().into_iter().filter_map(|it| it.reason);
-    let shortages = shortages.filter(|reason| SHORTAGES.contains(&&**reason)).count();
+    let shortages = shortages.filter(|reason| is_shortage(reason)).count();
     let components = play.pipelines.iter().map(|it| &it.components);
     let twice = |of: &&Vec<&str>| of.iter().enumerate().any(|(at, it)| of[..at].contains(it));
     let family = |it: &str| it.split('/').nth(1).map(str::to_owned);
@@ -494,6 +529,8 @@ fn tell(play: &Play, cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcom
         ("builds that failed for lack of capacity", shortages as u64),
         ("lies that lasted to the end", play.standing.len() as u64),
         ("seeds", 1),
+        ("seeds with gates", u64::from(play.gates.any())),
+        ("seeds with a quota of builds", u64::from(play.gates.quota.is_some())),
         ("calls", seen.calls),
         ("builds", state.image_builder.executions().len() as u64),
         ("builds by us", ours.len() as u64),

@@ -78,7 +78,7 @@ impl Oracle<'_> {
         self.read(operation, member, value)?.remove(part)
     }
 
-    fn image(&mut self, reference: &str) -> Option<Value> {
+    pub(super) fn image(&mut self, reference: &str) -> Option<Value> {
         self.part("GetImage", "imageBuildVersionArn", reference, "image")
     }
 
@@ -99,7 +99,7 @@ impl Oracle<'_> {
         listed.and_then(|it| it.as_array().cloned()).unwrap_or_default()
     }
 
-    fn pipeline(&mut self, arn: &str) -> Option<Value> {
+    pub(super) fn pipeline(&mut self, arn: &str) -> Option<Value> {
         self.part("GetImagePipeline", "imagePipelineArn", arn, "imagePipeline")
     }
 
@@ -194,7 +194,7 @@ impl Oracle<'_> {
         }
     }
 
-    fn recipe(&mut self, pipeline: &Value) -> Option<Value> {
+    pub(super) fn recipe(&mut self, pipeline: &Value) -> Option<Value> {
         let images = text(pipeline, "imageRecipeArn");
         if images.is_empty() {
             let containers = text(pipeline, "containerRecipeArn");
@@ -244,7 +244,7 @@ impl Oracle<'_> {
     }
 
     /// The newest image that was built: those by the recipe's own version before all others.
-    fn newest_built(&mut self, pipeline: &Value, recipe: &Value) -> Option<Value> {
+    pub(super) fn newest_built(&mut self, pipeline: &Value, recipe: &Value) -> Option<Value> {
         let built = ["AVAILABLE", "DEPRECATED", "DISABLED"];
         let mut images = self.images(pipeline, recipe);
         images.retain(|image| built.contains(&status(image)));
@@ -347,6 +347,11 @@ impl Oracle<'_> {
         false
     }
 
+    /// The same, also through AMIs.
+    pub(super) fn all_parents(&mut self, pipeline: &Value, all: &[Value]) -> Vec<Value> {
+        self.parents(pipeline, all, Through::Amis)
+    }
+
     /// The pipelines that make what a pipeline's recipe follows.
     fn parents(&mut self, pipeline: &Value, all: &[Value], through: Through) -> Vec<Value> {
         let Some(recipe) = self.recipe(pipeline) else { return Vec::new() };
@@ -392,9 +397,9 @@ fn is_made_as_by(image: &Value, pipeline: &Value, recipe: &Value) -> bool {
         && same("distributionConfiguration")
 }
 
-/// Whether a failure's reason is a want of capacity or quota: those that are drawn.
-fn is_shortage(reason: &str) -> bool {
-    super::draw::SHORTAGES.contains(&reason)
+/// Whether a failure's reason is a want of capacity or quota: those that are drawn, and the quota's.
+pub(super) fn is_shortage(reason: &str) -> bool {
+    super::draw::SHORTAGES.iter().any(|shortage| reason.starts_with(shortage))
 }
 
 /// Whether a pattern of three nodes selects a version.
@@ -402,7 +407,7 @@ fn selects(pattern: &str, version: &str) -> bool {
     pattern.split('.').zip(version.split('.')).all(|(asked, is)| asked == "x" || asked == is)
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -434,7 +439,7 @@ fn version(arn: &str) -> &str {
     arn.split('/').nth(2).unwrap_or_default()
 }
 
-fn is_build(arn: &str) -> bool {
+pub(super) fn is_build(arn: &str) -> bool {
     arn.matches('/').count() == 3
 }
 

@@ -11,9 +11,9 @@ use emulator::ssm::ParameterStore;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::draw::SHORTAGES;
+use super::gate_oracle::{Held, Rules, pipelines_at_work};
 use super::logs::LoggedDecision;
-use super::oracle::{Oracle, Part, Verdict};
+use super::oracle::{Oracle, Part, Verdict, is_shortage};
 
 /// The lies that hide what an image was built on.
 pub const HIDE_THE_PARENT: [Kind; 3] =
@@ -64,6 +64,14 @@ pub struct Seen {
     chains: BTreeMap<String, Chain>,
     /// By how much the functions' clock is ahead.
     ahead: SignedDuration,
+    /// What the functions go by, beside tags.
+    pub rules: Rules,
+    /// When what holds starts was last changed.
+    rules_changed: Option<Timestamp>,
+    /// Invocations of which a call was struck by a fault.
+    struck: BTreeSet<String>,
+    /// How many builds each invocation has started.
+    starts: BTreeMap<String, u64>,
     /// When Image Builder began to lie, and when it ended.
     lies: Vec<(Kind, Timestamp, Option<Timestamp>)>,
     /// What has happened, and how often.
@@ -84,6 +92,12 @@ struct Before {
     executions: usize,
     /// Whether it is in a circle, and the parent of some pipeline resolves to nothing.
     some_are_unresolved: bool,
+    /// What holds it, at the time by which the invocation goes.
+    gates: Vec<Held>,
+    /// How many builds may be in progress.
+    limit: Option<u64>,
+    /// How many have been since before the invocation began, as far as lists show it.
+    at_work: u64,
 }
 
 /// Builds of ours of one pipeline while nothing moved that it is built from.
@@ -99,6 +113,7 @@ impl Watch {
         began: Timestamp,
         parameters: ParameterStore,
         ahead: SignedDuration,
+        rules: Rules,
         tracing: bool,
     ) -> Self {
         Self(Arc::new(Mutex::new(Seen {
@@ -118,6 +133,10 @@ impl Watch {
             before: None,
             chains: BTreeMap::new(),
             ahead,
+            rules,
+            rules_changed: None,
+            struck: BTreeSet::new(),
+            starts: BTreeMap::new(),
             lies: Vec::new(),
             happened: BTreeMap::new(),
             calls: 0,
@@ -159,6 +178,11 @@ impl Seen {
         !self.violations.is_empty()
     }
 
+    /// By how much the functions' clock is ahead.
+    pub fn ahead(&self) -> SignedDuration {
+        self.ahead
+    }
+
     /// The world changes something about one pipeline.
     pub fn touch(&mut self, pipeline: &str, at: Timestamp) {
         self.touched.insert(pipeline.to_owned(), at);
@@ -167,6 +191,11 @@ impl Seen {
     /// The world changes something that many may depend on.
     pub fn moves(&mut self, at: Timestamp) {
         self.moved = Some(at);
+    }
+
+    /// The world changes something that holds starts.
+    pub fn rules_change(&mut self, at: Timestamp) {
+        self.rules_changed = Some(at);
     }
 
     /// Something has happened that is worth to be counted.
@@ -222,7 +251,7 @@ impl Seen {
         chain.builds.retain(|build| there(build).is_some());
         let is_shortage = |build: &&(String, Timestamp)| {
             let reason = there(build).and_then(|it| it.reason.as_deref());
-            reason.is_some_and(|it| SHORTAGES.contains(&it))
+            reason.is_some_and(is_shortage)
         };
         let tries: Vec<Timestamp> =
             chain.builds.iter().filter(|it| !is_shortage(it)).map(|(_, at)| *at).collect();
@@ -267,6 +296,9 @@ impl Seen {
             let mut told: Vec<LoggedDecision> = super::lines(report).map(line).collect();
             told.sort();
             said.sort();
+            for gate in super::lines(report).flat_map(gates_of) {
+                self.happens(gate);
+            }
             if said != told {
                 let what = format!("{caller} logs {said:?}, and reports {told:?}");
                 self.violation(at, what);
@@ -305,7 +337,7 @@ impl Seen {
         image_builder: &ImageBuilder,
     ) {
         let Some(before) = self.before.take() else { return };
-        let Before { verdict, parts, running, some_are_unresolved, .. } = before;
+        let Before { verdict, parts, running, some_are_unresolved, gates, limit, at_work, .. } = before;
         // Nothing of it is the doing of others from here on.
         self.ours.insert(image.to_owned(), (call.caller.to_owned(), pipeline.to_owned()));
         let since = self.invocations.get(call.caller).copied().unwrap_or(call.at);
@@ -321,6 +353,25 @@ impl Seen {
                 );
             } else if created < since && !excused {
                 self.violation(call.at, format!("{by}, while {other} was already building"));
+            }
+        }
+        let starts = self.starts.entry(call.caller.to_owned()).or_default();
+        *starts += 1;
+        let starts = *starts;
+        let rules_stand = self.rules_changed.is_none_or(|changed| changed < since);
+        if rules_stand && !self.misled.contains(call.caller) {
+            // Two invocations at once may each take the same places; no invocation takes one that a build
+            // has had since before it began.
+            if let Some(limit) = limit
+                && starts + at_work > limit
+            {
+                let what = format!(
+                    "{by}, is its start number {starts} beside {at_work} builds, of at most {limit}"
+                );
+                self.violation(call.at, what);
+            }
+            if !excused && !gates.is_empty() {
+                self.violation(call.at, format!("{by}, although it is held: {gates:?}"));
             }
         }
         let spaced = self.space(pipeline, image, parts, call.at, image_builder);
@@ -385,6 +436,9 @@ impl CallListener for Watch {
         if call.fault == Some(Kind::Stale) {
             seen.misled.insert(call.caller.to_owned());
         }
+        if call.fault.is_some() {
+            seen.struck.insert(call.caller.to_owned());
+        }
         if call.operation != "StartImagePipelineExecution" {
             return;
         }
@@ -394,6 +448,8 @@ impl CallListener for Watch {
         let pipeline = member(call, "imagePipelineArn");
         let executions = image_builder.executions().len();
         let parameters = seen.parameters.clone();
+        let began = seen.invocations.get(call.caller).copied().unwrap_or(call.at);
+        let now = began + seen.ahead;
         let mut oracle = Oracle { image_builder, parameters: &parameters, now: call.at };
         let verdict = oracle.verdict(pipeline);
         let some_are_unresolved = verdict == Some(Verdict::Cycle)
@@ -402,8 +458,28 @@ impl CallListener for Watch {
                 .iter()
                 .filter_map(|it| it["arn"].as_str())
                 .any(|other| oracle.verdict(other) == Some(Verdict::Unresolved));
+        let mut gates = oracle.gates(pipeline, &seen.rules, now, began);
+        // A calendar is read during the invocation: it may have closed since.
+        let at_call = oracle.gates(pipeline, &seen.rules, call.at, began);
+        let at_begin = oracle.gates(pipeline, &seen.rules, began, began);
+        let is_closed = |gates: &[Held]| gates.iter().any(|it| it.gate == "calendar");
+        if !(is_closed(&at_call) && is_closed(&at_begin)) {
+            gates.retain(|it| it.gate != "calendar");
+        }
+        let limit = seen.rules.limit(&oracle.switch(&seen.rules, now));
+        // A check without faults has the list of all builds; a notification has that of pipelines.
+        let reads_all =
+            call.caller.starts_with("dependency-check") && !seen.struck.contains(call.caller);
+        let at_work = if reads_all {
+            oracle.builds_at_work(began)
+        } else {
+            pipelines_at_work(&oracle.pipelines(), began)
+        };
         seen.before = Some(Before {
             verdict,
+            gates,
+            limit,
+            at_work,
             some_are_unresolved,
             parts: oracle.parts(pipeline),
             running: oracle.running(pipeline),
@@ -445,6 +521,7 @@ impl CallListener for Watch {
     fn prevented(&mut self, call: &Call<'_>) {
         let mut seen = self.seen();
         seen.calls += 1;
+        seen.struck.insert(call.caller.to_owned());
         let fault = call.fault.map_or("the rate limit".to_owned(), |kind| format!("{kind:?}"));
         seen.note(call.at, || {
             format!("{} {} {} [refused by {fault}]", call.caller, call.operation, subject(call))
@@ -471,6 +548,27 @@ pub(super) fn line(line: &Value) -> LoggedDecision {
         reason: text(&line["sentence"]).unwrap_or_default(),
         image: text(&line["outcome"]["image"]),
     }
+}
+
+/// What is counted for the gates of a line of a report.
+fn gates_of(line: &Value) -> Vec<&'static str> {
+    let gates = line.pointer("/reasons/0/gates").and_then(Value::as_array);
+    let counted = gates.into_iter().flatten().filter_map(|gate| {
+        let is_unreadable = gate.get("problem").is_some();
+        Some(match gate["gate"].as_str()? {
+            "switch" => "deferrals by the control parameter",
+            "mode" => "deferrals by a mode",
+            "unreadable-tag" => "deferrals by a tag that cannot be read",
+            "hold" => "deferrals by a hold",
+            "image-hold" => "deferrals by the hold of an image",
+            "window" => "deferrals by a window",
+            "calendar" if is_unreadable => "deferrals by a calendar that cannot be read",
+            "calendar" => "deferrals by a calendar",
+            "budget" => "deferrals by the budget",
+            _ => "deferrals by what could not be read",
+        })
+    });
+    counted.collect()
 }
 
 fn short(arn: &str) -> &str {

@@ -14,11 +14,23 @@ use emulator::sns::Message;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::gates::{CALENDARS, CONTROL, Calendar, Change};
 use super::draw::{Begins, COMPONENTS, Drawn, FOLLOWED, Parent, Play, Quality, Step};
 use super::oracle::{Oracle, Verdict};
 use super::watch::Watch;
 
 const PARAMETER: &str = "/golden/ami";
+
+/// The statuses of images that are there or will be.
+const USABLE: [&str; 7] = [
+    "PENDING",
+    "BUILDING",
+    "TESTING",
+    "DISTRIBUTING",
+    "INTEGRATING",
+    "AVAILABLE",
+    "DEPRECATED",
+];
 
 /// The infrastructures of the world.
 #[derive(Debug)]
@@ -83,6 +95,9 @@ impl<'a> World<'a> {
         }
         world.fleets.fleet.settle();
         world.must_be_there();
+        for change in &play.gates.first {
+            world.change(change);
+        }
         world
     }
 
@@ -98,6 +113,78 @@ impl<'a> World<'a> {
         if there != drawn {
             let what = format!("{drawn} pipelines were drawn, and there are {there}");
             self.watch.seen().violation(now, what);
+        }
+    }
+
+    /// An operator changes what holds starts.
+    fn change(&self, change: &Change) {
+        let now = self.cloud.now();
+        self.watch.seen().note(now, || format!("world: {change:?}"));
+        let key = |key: &str| format!("image-cascade:{key}");
+        let fleet = &self.fleets.fleet;
+        match change {
+            Change::Tag(index, name, value) => {
+                self.done("a tag", fleet.tag(&Self::pipeline(*index), &key(name), value));
+            }
+            Change::Untag(index, name) => {
+                self.done("no tag", fleet.untag(&Self::pipeline(*index), &key(name)));
+            }
+            Change::TagImage(index, name, value) => {
+                if let Some((image, _)) = self.builds(*index, &USABLE).pop() {
+                    self.done("a tag", fleet.tag(&image, &key(name), value));
+                }
+            }
+            Change::UntagImages(index, name) => {
+                for (image, _) in self.builds(*index, &USABLE) {
+                    self.done("no tag", fleet.untag(&image, &key(name)));
+                }
+            }
+            Change::Control(value) => {
+                let parameters = self.cloud.state().parameters.clone();
+                match value {
+                    Some(value) => drop(parameters.put(CONTROL, value, now)),
+                    None => drop(parameters.delete(CONTROL, now)),
+                }
+                self.cloud.wake();
+            }
+            Change::Calendar(name, Some(calendar)) => {
+                if let Err(error) = self.cloud.put_calendar(name, &calendar.text()) {
+                    let what = format!("the calendar {name} is not taken: {error}");
+                    self.watch.seen().violation(now, what);
+                }
+                self.watch.seen().rules.calendars.insert((*name).to_owned(), calendar.clone());
+            }
+            Change::Calendar(name, None) => {
+                self.cloud.state().documents.delete(name);
+                self.watch.seen().rules.calendars.remove(*name);
+            }
+        }
+        self.watch.seen().rules_change(now);
+    }
+
+    /// Takes every gate away, as far as settings allow: then tags stand against them.
+    pub fn open_gates(&self) {
+        const KEYS: [&str; 8] =
+            ["mode", "hold", "window", "window.2", "window.x", "calendar", "Hold", "continue-here"];
+        self.change(&Change::Control(Some("{}".to_owned())));
+        for name in CALENDARS {
+            self.change(&Change::Calendar(name, Some(Calendar::open())));
+        }
+        for index in 0..self.play.pipelines.len() {
+            for key in KEYS {
+                self.change(&Change::Untag(index, key));
+            }
+            for key in ["hold", "urgent"] {
+                self.change(&Change::UntagImages(index, key));
+            }
+            let has = |name: &str| self.play.gates.settings.iter().any(|(it, _)| *it == name);
+            if has("DEFAULT_MODE") {
+                self.change(&Change::Tag(index, "mode", "auto".to_owned()));
+            }
+            if has("DEFAULT_WINDOW") {
+                let always = "daily 00:00+24h UTC".to_owned();
+                self.change(&Change::Tag(index, "window", always));
+            }
         }
     }
 
@@ -356,7 +443,7 @@ impl<'a> World<'a> {
             | Step::Switch(index, _)
             | Step::Create(index)
             | Step::Delete(index) => seen.touch(&Self::pipeline(index), now),
-            Step::Check | Step::Garbage | Step::Replay(_) => {}
+            Step::Check | Step::Garbage | Step::Replay(_) | Step::Gate(_) => {}
             _ => seen.moves(now),
         }
         match step {
@@ -440,6 +527,11 @@ impl<'a> World<'a> {
                     _ => format!("ami-{}", self.count("parameter") + 1),
                 };
                 self.put_parameter(&value);
+            }
+            Step::Gate(index) => {
+                if let Some((_, change)) = self.play.gates.changes.get(index) {
+                    self.change(change);
+                }
             }
             Step::Garbage => {
                 // What is no JSON at all is filtered by SNS already.
