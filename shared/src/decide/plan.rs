@@ -396,6 +396,26 @@ mod tests {
     }
 
     #[test]
+    fn given_a_container_tag_then_the_pipeline_that_produced_it_last_is_an_ancestor() {
+        let tag = "123456789012.dkr.ecr.us-east-1.amazonaws.com/gold:latest";
+        let fleet =
+            Fixtures::new().pipeline("gold", "image/base/x.x.x").pipeline("web", tag).fleet();
+        let mut gold = observed(&fleet, "gold", "base/1.0.0/1", "base/1.1.0/1");
+        Arc::make_mut(&mut gold.history[0]).outputs = BTreeSet::from([tag.to_owned()]);
+        let member = fleet.member(&Fixtures::pipeline_arn("web")).unwrap().clone();
+        let built = Fixtures::built(&member, "web/1.0.0/1", tag);
+        let web = PipelineObservation {
+            parent_now: Some(ResolvedParent::Tagged(Fixtures::image("gold/1.0.0/1"))),
+            parent_created: Fixtures::later(),
+            ..Fixtures::observed(member, built)
+        };
+        insta::assert_snapshot!(planned(&fleet, &[gold, web]), @"
+        gold: rebuild: parent image base 1.0.0/1 -> 1.1.0/1
+        web: wait: waits for gold
+        ");
+    }
+
+    #[test]
     fn given_a_parameter_that_leads_back_to_its_pipeline_then_it_is_refused_and_blocks_no_other() {
         let fleet = Fixtures::new()
             .pipeline("gold", "ssm:/golden/ami")

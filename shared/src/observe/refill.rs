@@ -221,3 +221,105 @@ impl<'a> Waiting<'a> {
         came_out.filter(|at| pipeline.last_run.is_none_or(|own| own < *at)).max()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+    use crate::model::image::ImageStatus;
+    use crate::model::pipeline::Pipeline;
+
+    const NOW: i64 = 1_000_000;
+
+    /// A fleet on `gold`, which ran ten hours ago; `change` gets each pipeline by its name.
+    fn fleet(names: &[&str], change: impl Fn(&str, &mut Pipeline)) -> Fleet {
+        let gold = Fixtures::new().pipeline("gold", "image/base/x.x.x");
+        let fixtures =
+            names.iter().fold(gold, |fixtures, name| fixtures.pipeline(name, "image/gold/x.x.x"));
+        let (mut pipelines, recipes) = fixtures.lists();
+        for pipeline in &mut pipelines {
+            let hours = if pipeline.arn.name() == "gold" { 10 } else { 20 };
+            pipeline.last_run = ran(hours);
+            pipeline.last_status = Some(ImageStatus::Available);
+            let name = pipeline.arn.name().to_owned();
+            change(&name, pipeline);
+        }
+        Fleet::new(pipelines, recipes)
+    }
+
+    fn ran(hours_ago: i64) -> Option<Timestamp> {
+        Timestamp::from_second(NOW - hours_ago * 3_600).ok()
+    }
+
+    fn tag(pipeline: &mut Pipeline, key: &str, value: &str) {
+        pipeline.tags = [(format!("image-cascade:{key}").as_str(), value)].into_iter().collect();
+    }
+
+    fn names(pipelines: Vec<&PipelineArn>) -> String {
+        pipelines.into_iter().map(PipelineArn::name).collect::<Vec<_>>().join(" ")
+    }
+
+    fn waiting(fleet: &Fleet) -> (String, String, usize) {
+        let (defaults, now) = (Defaults::default(), Timestamp::from_second(NOW).unwrap());
+        let waiting = Waiting { fleet, defaults: &defaults, now };
+        let behind = names(waiting.probably_behind());
+        (behind, names(waiting.without_recent_run()), waiting.recent_runs())
+    }
+
+    #[test]
+    fn given_a_parent_that_ran_later_and_succeeded_then_its_children_are_probably_behind() {
+        let all = ["later", "never", "same", "waits"];
+        let with = |status: ImageStatus| {
+            fleet(&all, move |name, pipeline| match name {
+                "gold" => pipeline.last_status = Some(status.clone()),
+                "later" => pipeline.last_run = ran(9),
+                "same" => pipeline.last_run = ran(10),
+                "never" => pipeline.last_run = None,
+                _ => {}
+            })
+        };
+        assert_eq!(waiting(&with(ImageStatus::Available)).0, "never waits");
+        assert_eq!(waiting(&with(ImageStatus::Failed)).0, "");
+        assert_eq!(waiting(&with(ImageStatus::Building)).0, "");
+    }
+
+    #[test]
+    fn given_pipelines_that_may_not_start_then_none_of_them_is_read() {
+        let all = [
+            "building",
+            "disabled",
+            "held",
+            "ignored",
+            "report",
+            "unreadable",
+            "z-closed",
+            "z-over",
+        ];
+        let fleet = fleet(&all, |name, pipeline| match name {
+            "building" => pipeline.last_status = Some(ImageStatus::Testing),
+            "disabled" => pipeline.status = PipelineStatus::Disabled,
+            "held" => tag(pipeline, "hold", "x"),
+            "ignored" => tag(pipeline, "mode", "ignore"),
+            "report" => tag(pipeline, "mode", "report"),
+            "unreadable" => tag(pipeline, "window", "x"),
+            "z-closed" => tag(pipeline, "window", "Fri 00:00+1h UTC"),
+            "z-over" => tag(pipeline, "hold", "until 1970-01-02 x"),
+            _ => {}
+        });
+        // An urgent image may open a window, so that it comes last.
+        assert_eq!(waiting(&fleet).0, "z-over z-closed");
+    }
+
+    #[test]
+    fn given_runs_of_late_then_the_pipelines_without_one_for_longest_come_first() {
+        let fleet = fleet(&["a", "b", "c"], |name, pipeline| match name {
+            "a" => pipeline.last_run = ran(1),
+            "b" => pipeline.last_run = ran(30),
+            "c" => pipeline.last_run = None,
+            _ => {}
+        });
+        let (_, oldest, recent) = waiting(&fleet);
+        assert_eq!(oldest, "c b gold a");
+        assert_eq!(recent, 2, "gold and a");
+    }
+}
