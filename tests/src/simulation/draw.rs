@@ -197,6 +197,7 @@ pub fn play(seed: u64) -> Play {
     let checks = (0..7_u32.div_ceil(every)).map(|round| (round * every * 60 + minute) * 60);
     steps.extend(checks.map(|second| (Duration::from_secs(second.into()), Step::Check)));
     let standing = lies(&mut rng, &mut steps);
+    steps.extend(gates.work.iter().copied());
     steps.extend(gates.changes.iter().enumerate().map(|(index, (at, _))| (*at, Step::Gate(index))));
     steps.sort_by_key(|(at, _)| *at);
     let faults = match rng.u8(0..10) {

@@ -10,7 +10,7 @@ use fastrand::Rng;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Unit};
 
-use super::draw::HORIZON;
+use super::draw::{COMPONENTS, HORIZON, Quality, Step};
 
 /// The name of the control parameter, where one is named.
 pub const CONTROL: &str = "/image-cascade/control";
@@ -58,6 +58,8 @@ pub struct Gates {
     pub first: Vec<Change>,
     /// What changes, and when after the beginning.
     pub changes: Vec<(Duration, Change)>,
+    /// What makes pipelines fall behind, beside what is drawn without gates.
+    pub work: Vec<(Duration, Step)>,
 }
 
 /// Something about gates that an operator changes.
@@ -132,6 +134,7 @@ pub fn gates(seed: u64, size: usize) -> Gates {
         quota: None,
         first: Vec::new(),
         changes: Vec::new(),
+        work: Vec::new(),
     };
     if rng.bool() {
         return drawn;
@@ -139,7 +142,7 @@ pub fn gates(seed: u64, size: usize) -> Gates {
     let (zone, change) = CHANGES[rng.usize(0..CHANGES.len())];
     let before = SignedDuration::from_mins(rng.i64(0..60 * 8));
     drawn.began = change.parse().unwrap_or(drawn.began) - before;
-    if rng.u8(0..3) == 0 {
+    if rng.bool() {
         drawn.children = rng.usize(1..=4);
     }
     drawn.quota = (rng.u8(0..8) == 0).then(|| rng.usize(1..=3));
@@ -160,9 +163,17 @@ pub fn gates(seed: u64, size: usize) -> Gates {
         }
     }
     for _ in 0..draw.rng.usize(0..=5) {
-        let at = Duration::from_millis(draw.rng.u64(0..HORIZON.as_secs() * 1_000));
-        let change = draw.change();
+        let (at, change) = (draw.when(), draw.change());
         drawn.changes.push((at, change));
+    }
+    for _ in 0..draw.rng.usize(0..=3) {
+        let work = match draw.rng.u8(0..6) {
+            0 => Step::MoveBase,
+            1 => Step::Release(draw.one(&COMPONENTS), Quality::Good),
+            2 => Step::Recipe(draw.rng.usize(0..size), None),
+            _ => Step::RunGolds,
+        };
+        drawn.work.push((draw.when(), work));
     }
     drawn
 }
@@ -177,6 +188,10 @@ struct Draw {
 impl Draw {
     fn one<T: Copy>(&mut self, among: &[T]) -> T {
         among[self.rng.usize(0..among.len())]
+    }
+
+    fn when(&mut self) -> Duration {
+        Duration::from_millis(self.rng.u64(0..HORIZON.as_secs() * 1_000))
     }
 
     fn settings(&mut self, drawn: &mut Gates) {
@@ -224,8 +239,12 @@ impl Draw {
                 let key = self.one(&["mode", "hold", "window", "window.2", "calendar"]);
                 Change::Untag(pipeline, key)
             }
-            6..=7 => Change::TagImage(pipeline, "hold", self.hold()),
-            8..=9 => Change::TagImage(pipeline, "urgent", "CVE-2026-12345".to_owned()),
+            // Of parents, most of all.
+            6..=7 => Change::TagImage(self.rng.usize(0..=pipeline), "hold", self.hold()),
+            8..=9 => {
+                let why = "CVE-2026-12345".to_owned();
+                Change::TagImage(self.rng.usize(0..=pipeline), "urgent", why)
+            }
             10 => Change::UntagImages(pipeline, self.one(&["hold", "urgent"])),
             11..=14 => Change::Control(self.control()),
             _ => {

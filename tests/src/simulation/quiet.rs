@@ -189,8 +189,13 @@ fn hold_to(cloud: &Cloud, watch: &Watch, all: &[Line], would_start: Option<BTree
                 "deferred" => same(line),
                 _ => false,
             },
-            // A cycle through an AMI is looked for where a build would start.
-            Verdict::Cycle => tells(verdict, said) || (line.pauses && WAITS_OR_TRIES.contains(&said.as_str())),
+            // A cycle through an AMI is seen where the pipeline that produced it is read: a start that the
+            // watch has allowed is no wrong one.
+            Verdict::Cycle => {
+                tells(verdict, said)
+                    || WAITS_OR_TRIES.contains(&said.as_str())
+                    || (said == "deferred" && same(line))
+            }
             _ => tells(verdict, said),
         };
         if !fits {
@@ -249,10 +254,8 @@ fn is_settled(line: &Line, round: usize) -> bool {
     let said = line.said.as_str();
     match &line.verdict {
         _ if line.is_ignored => true,
-        Verdict::Behind(_) if said == "for-ancestor" => {
-            // The ancestor is one of the others, and is judged for itself.
-            true
-        }
+        // The ancestor is one of the others, and is judged for itself.
+        Verdict::Behind(_) if said == "for-ancestor" => true,
         // What fails is tried for ever.
         Verdict::Behind(_) if PAUSES.contains(&said) || (said == "rebuild" && line.has_tries) => {
             round >= FEWEST_CHECKS

@@ -70,6 +70,8 @@ pub struct Seen {
     rules_changed: Option<Timestamp>,
     /// Invocations of which a call was struck by a fault.
     struck: BTreeSet<String>,
+    /// The pipelines that a report has deferred since their last start.
+    deferred: BTreeSet<String>,
     /// How many builds each invocation has started.
     starts: BTreeMap<String, u64>,
     /// When Image Builder began to lie, and when it ended.
@@ -94,6 +96,8 @@ struct Before {
     some_are_unresolved: bool,
     /// What holds it, at the time by which the invocation goes.
     gates: Vec<Held>,
+    /// Whether an urgent image is above it.
+    is_urgent: bool,
     /// How many builds may be in progress.
     limit: Option<u64>,
     /// How many have been since before the invocation began, as far as lists show it.
@@ -136,6 +140,7 @@ impl Watch {
             rules,
             rules_changed: None,
             struck: BTreeSet::new(),
+            deferred: BTreeSet::new(),
             starts: BTreeMap::new(),
             lies: Vec::new(),
             happened: BTreeMap::new(),
@@ -296,8 +301,12 @@ impl Seen {
             let mut told: Vec<LoggedDecision> = super::lines(report).map(line).collect();
             told.sort();
             said.sort();
-            for gate in super::lines(report).flat_map(gates_of) {
-                self.happens(gate);
+            for line in super::lines(report) {
+                let gates = gates_of(line);
+                if !gates.is_empty() {
+                    self.deferred.extend(line["pipeline"].as_str().map(str::to_owned));
+                }
+                gates.into_iter().for_each(|gate| self.happens(gate));
             }
             if said != told {
                 let what = format!("{caller} logs {said:?}, and reports {told:?}");
@@ -337,7 +346,7 @@ impl Seen {
         image_builder: &ImageBuilder,
     ) {
         let Some(before) = self.before.take() else { return };
-        let Before { verdict, parts, running, some_are_unresolved, gates, limit, at_work, .. } = before;
+        let Before { verdict, parts, running, some_are_unresolved, gates, is_urgent, limit, at_work, .. } = before;
         // Nothing of it is the doing of others from here on.
         self.ours.insert(image.to_owned(), (call.caller.to_owned(), pipeline.to_owned()));
         let since = self.invocations.get(call.caller).copied().unwrap_or(call.at);
@@ -354,6 +363,12 @@ impl Seen {
             } else if created < since && !excused {
                 self.violation(call.at, format!("{by}, while {other} was already building"));
             }
+        }
+        if is_urgent {
+            self.happens("starts onto an urgent image");
+        }
+        if self.deferred.remove(pipeline) {
+            self.happens("starts of what was deferred");
         }
         let starts = self.starts.entry(call.caller.to_owned()).or_default();
         *starts += 1;
@@ -475,9 +490,11 @@ impl CallListener for Watch {
         } else {
             pipelines_at_work(&oracle.pipelines(), began)
         };
+        let is_urgent = oracle.has_urgent_parent(pipeline);
         seen.before = Some(Before {
             verdict,
             gates,
+            is_urgent,
             limit,
             at_work,
             some_are_unresolved,
