@@ -147,6 +147,9 @@ impl Invocation<'_> {
             let next = interrupted.as_ref().map(|it| &it.next);
             save_resume_point(image_builder, &fleet, next).boxed().await;
         }
+        // Of an image that concerns no pipeline, it holds nothing.
+        let concerns = |_: &String| !lines.is_empty() || matches!(scope, Scope::Fleet(_));
+        let control_problem = control_problem.filter(concerns);
         let control_problem = control_problem.as_deref().map(Failure::of_control);
         if lines.is_empty() && interrupted.is_none() && control_problem.is_none() && ignored == 0 {
             return Findings::Ignored(scope.why_empty().to_owned());

@@ -55,7 +55,7 @@ use jiff::Timestamp;
 use super::control::{Control, Unread};
 use super::decision::{Decision, Skip, Wait};
 use super::gate::Gate;
-use super::gate::budget::Place;
+use super::gate::budget::{Place, was_reached};
 use super::gate::image_control::Urgency;
 use super::lineage::Lineage;
 use super::observation::PipelineObservation;
@@ -90,6 +90,9 @@ pub struct Step {
     pub not_compared: Vec<String>,
     /// Since when it has been behind.
     pub behind_since: Option<Timestamp>,
+    /// Whether a gate may have held its start before, so that a check starts it although its
+    /// notification arrived.
+    pub may_have_been_deferred: bool,
     /// The urgent image because of which it does not wait for windows and calendars.
     pub urgency: Option<Urgency>,
     /// The request that starts it, if the decision is [`Decision::Rebuild`].
@@ -149,6 +152,9 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     decisions.retain(|pipeline, _| !bystanders.contains(*pipeline));
     defer_beyond_budget(&mut decisions, observed, control);
     unread.urgency = unknown_urgency(&decisions, control);
+    let now = observed.first().map(|observed| observed.now);
+    let was_full = control.budget().limit.zip(now);
+    let was_full = was_full.is_some_and(|(limit, now)| was_reached(fleet, limit, now));
     let levels = fleet.levels();
     let mut steps: Vec<Step> = observed
         .iter()
@@ -162,6 +168,7 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
                 pins: observed.pins.clone(),
                 not_compared: observed.not_compared(),
                 behind_since: observed.behind_since,
+                may_have_been_deferred: was_full || control.of(observed).may_defer(),
                 urgency: urgency.cloned(),
                 decision,
                 start,

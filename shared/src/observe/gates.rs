@@ -3,6 +3,8 @@
 //! Calendars, and the tags of the images that pipelines would be built on: of the pipelines alone whose
 //! start depends on them.
 
+use std::collections::BTreeSet;
+
 use super::context::Context;
 use super::observations::Observations;
 use crate::aws::Clients;
@@ -78,12 +80,10 @@ pub(super) async fn read(
 
 /// How many builds are in progress, by the list of pipelines and by the pipelines that were observed.
 fn in_progress(context: &Context<'_, impl ImageBuilder>, pipelines: &Observations) -> usize {
-    let observed = |pipeline: &PipelineArn| {
-        let mut observed = pipelines.observed.iter();
-        observed.any(|it| it.member.pipeline.arn == *pipeline && it.in_progress().is_some())
-    };
+    let observed = pipelines.observed.iter().filter(|it| it.in_progress().is_some());
+    let observed: BTreeSet<&PipelineArn> = observed.map(|it| &it.member.pipeline.arn).collect();
     let members = context.fleet.members().map(|member| &member.pipeline);
-    members.filter(|pipeline| pipeline.is_building() || observed(&pipeline.arn)).count()
+    members.filter(|it| it.is_building() || observed.contains(&it.arn)).count()
 }
 
 /// The image that a pipeline would be built on, if its observation does not have it: the build of a pin,

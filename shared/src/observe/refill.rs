@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::context::Context;
 use super::gates;
@@ -18,6 +18,7 @@ use crate::aws::Clients;
 use crate::aws::image_builder::ImageBuilder;
 use crate::deadline::Deadline;
 use crate::decide::gate::Gate;
+use crate::decide::gate::budget::was_reached;
 use crate::decide::gate::mode::Mode;
 use crate::decide::gate::pipeline_control::{Defaults, PipelineControl};
 use crate::decide::gate::switch::Switch;
@@ -37,9 +38,6 @@ const EXTRA_READS: usize = 8;
 /// How many pipelines are read at once of which lists do not show that they are behind. If none of them
 /// is, no more are.
 const BLIND_READS: usize = 4;
-
-/// If as many pipelines as may build began to within this time, others may have had to wait.
-const RECENT: SignedDuration = SignedDuration::from_hours(12);
 
 /// The reads that fill free places.
 pub(super) struct Refill<'a, 'b, I> {
@@ -65,8 +63,7 @@ impl<I: ImageBuilder> Refill<'_, '_, I> {
         }
         let Context { fleet, defaults, now, .. } = *self.context;
         let waiting = Waiting { fleet, defaults, now };
-        if waiting.recent_runs() < limit {
-            // No pipeline can have had to wait.
+        if !was_reached(fleet, limit, now) {
             return;
         }
         let behind = waiting.probably_behind();
@@ -167,14 +164,6 @@ impl<'a> Waiting<'a> {
         behind.into_iter().map(|(_, _, pipeline)| pipeline).collect()
     }
 
-    /// How many pipelines ran of late.
-    fn recent_runs(&self) -> usize {
-        let is_recent = |it: &&Member| {
-            it.pipeline.last_run.is_some_and(|at| self.now.duration_since(at) < RECENT)
-        };
-        self.fleet.members().filter(is_recent).count()
-    }
-
     /// The pipelines that have not run for longest: what they wait for, such as a component or an image
     /// of Amazon's, no list shows.
     fn without_recent_run(&self) -> Vec<&'a PipelineArn> {
@@ -259,11 +248,11 @@ mod tests {
         pipelines.into_iter().map(PipelineArn::name).collect::<Vec<_>>().join(" ")
     }
 
-    fn waiting(fleet: &Fleet) -> (String, String, usize) {
+    fn waiting(fleet: &Fleet) -> (String, String) {
         let (defaults, now) = (Defaults::default(), Timestamp::from_second(NOW).unwrap());
         let waiting = Waiting { fleet, defaults: &defaults, now };
         let behind = names(waiting.probably_behind());
-        (behind, names(waiting.without_recent_run()), waiting.recent_runs())
+        (behind, names(waiting.without_recent_run()))
     }
 
     #[test]
@@ -318,8 +307,6 @@ mod tests {
             "c" => pipeline.last_run = None,
             _ => {}
         });
-        let (_, oldest, recent) = waiting(&fleet);
-        assert_eq!(oldest, "c b gold a");
-        assert_eq!(recent, 2, "gold and a");
+        assert_eq!(waiting(&fleet).1, "c b gold a");
     }
 }

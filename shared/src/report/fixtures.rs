@@ -19,6 +19,7 @@ pub(super) fn line(name: &str, decision: Decision, outcome: Outcome) -> Line {
         pins: Vec::new(),
         not_compared: Vec::new(),
         behind: None,
+        may_have_been_deferred: false,
         urgency: None,
         outcome,
     }
