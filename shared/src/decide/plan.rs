@@ -140,11 +140,15 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
             (pipeline, decision)
         })
         .collect();
+    let now = observed.first().map(|observed| observed.now);
+    let is_held = |pipeline: &PipelineArn| {
+        fleet.member(pipeline).zip(now).is_some_and(|(member, now)| control.is_held(member, now))
+    };
     let blocked: Vec<_> = decisions
         .iter()
         .filter(|(_, decision)| decision.would_start())
         .filter_map(|(pipeline, _)| {
-            let ancestor = lineage.blocked_by(pipeline, &decisions, unknown)?;
+            let ancestor = lineage.blocked_by(pipeline, &decisions, unknown, is_held)?;
             Some((*pipeline, Decision::Wait(ancestor)))
         })
         .collect();
