@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn given_a_text_then_it_is_a_mode_or_refused() {
-        let modes = ["auto", "report", "ignore"].map(|text| text.parse());
+        let modes = ["auto", "report", "ignore"].map(str::parse);
         assert_eq!(modes, [Ok(Mode::Auto), Ok(Mode::Report), Ok(Mode::Ignore)]);
         for text in ["", "Auto", "off", " auto"] {
             assert_eq!(text.parse::<Mode>(), Err(EXPECTED), "{text}");
