@@ -44,6 +44,14 @@
 //! **AVAILABLE is announced before patterns resolve to the image.** Starting would build the child on
 //! the old parent once more. It waits, and the invocation is retried.
 //!
+//! **Two builds end in the same second, and pipelines wait for their places.** Both notifications see the
+//! same free places and the same waiting pipelines. The order of starts is a function of that state alone,
+//! so both request the same builds, and the client tokens make one of each. If what they see differs, each
+//! may start as many builds as were free: the budget is soft by one batch, and nothing is locked.
+//!
+//! **A gate changes between observing and starting.** The time of the invocation and the tags that it read
+//! count. A build that has started is never cancelled.
+//!
 //! **An operator starts the same pipeline between observing and starting.** Image Builder either
 //! refuses (in use: retried, then it waits) or builds twice; no client can prevent the latter, and the
 //! image says `USER_INITIATED` for both.

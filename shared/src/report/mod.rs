@@ -209,8 +209,8 @@ mod tests {
     use crate::decide::pin::{Newest, Pin, PinStatus};
     use crate::decide::reason::Reason;
     use crate::report::fixtures::{
-        MESSAGE, at, cause, check, disabled, event, failed, for_gold, parent_updated, rebuild,
-        started, tries, up_to_date,
+        MESSAGE, at, cause, check, deferred, disabled, event, failed, for_gold, parent_updated,
+        rebuild, started, tries, up_to_date,
     };
 
     /// What an answer shows, omits and counts, of so many pipelines of which every `nth` is skipped.
@@ -347,6 +347,42 @@ mod tests {
         let selection = by(check(false, at(0)));
         assert_eq!((selection.found_by_check(), selection.is_of_whole_fleet()), (0, false));
         assert_eq!((by(MESSAGE).found_by_check(), by(MESSAGE).is_of_whole_fleet()), (0, false));
+    }
+
+    #[test]
+    fn given_a_start_that_a_gate_may_have_held_then_no_notification_is_missed() {
+        let mut line = fixtures::line("web", rebuild(), started());
+        line.may_have_been_deferred = true;
+        assert_eq!(report(vec![event(check(true, at(0)), vec![line])]).found_by_check(), 0);
+    }
+
+    #[test]
+    fn given_deferrals_then_they_are_counted_apart_and_are_news_once_a_day() {
+        let deferred = |name: &str, seconds: i64| {
+            let since = at(10_000 - seconds);
+            let behind = Some(Behind { since, seconds });
+            Line { behind, ..fixtures::line(name, deferred(), Outcome::None) }
+        };
+        let waits = Line {
+            behind: Some(Behind { since: at(9_000), seconds: 1_000 }),
+            ..fixtures::line("c", for_gold(), Outcome::None)
+        };
+        let of = |trigger, lines| report(vec![event(trigger, lines)]);
+        let both = of(MESSAGE, vec![deferred("a", 5_000), deferred("b", 7_000), waits]);
+        let totals = both.totals;
+        assert_eq!((totals.deferred, totals.waiting, totals.behind), (2, 1, 3));
+        assert_eq!(
+            (totals.deferred_longest_seconds, totals.behind_longest_seconds),
+            (7_000, 1_000)
+        );
+        let gates: Vec<_> = both.gate_codes().collect();
+        assert_eq!(gates, ["hold", "budget", "hold", "budget"]);
+        insta::assert_snapshot!(both.subject(), @"Image Cascade: 0 started, 2 deferred, 1 waiting, 0 skipped");
+        assert!(both.should_publish());
+        let line = || vec![deferred("a", 5_000)];
+        assert!(of(check(true, at(6_000)), line()).should_publish(), "the first check since");
+        assert!(!of(check(true, at(10_000)), line()).should_publish(), "the next one");
+        assert!(of(check(true, at(5_000 + 86_400)), line()).should_publish(), "a day later");
     }
 
     #[test]
