@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use emulator::faults::{Fault, Kind};
 use emulator::fleet::{pipeline, pipeline_arn};
 use serde_json::{Value, json};
 
@@ -75,6 +76,17 @@ async fn given_no_setting_then_twenty_builds_may_be_in_progress() {
     for index in 0..25 {
         assert_eq!(lab.count(&format!("web-{index:02}")), 2, "web-{index:02}");
     }
+}
+
+/// > When a build ends, its notification fills the place that it leaves, also with pipelines that are not its children.
+#[tokio::test(start_paused = true)]
+async fn regression_given_a_list_that_lags_then_the_build_that_ended_takes_no_place() {
+    let lab = Lab::with_settings(&[("MAX_BUILDS", "1")]);
+    children(&lab, 1).await;
+    lab.run("gold").await;
+    lab.cloud.state().faults.add(Fault::new("ListImagePipelines", Kind::Stale, 1));
+    lab.rest().await;
+    assert_eq!(lab.count("web-00"), 2);
 }
 
 /// > Only starts by the functions are held: a build that an operator or a schedule starts is not, and takes a place in the budget.

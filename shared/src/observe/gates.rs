@@ -21,6 +21,7 @@ use crate::model::fleet::Member;
 use crate::model::image::ImageSummary;
 use crate::model::outputs::{Outputs, Producer};
 use crate::model::parent::{ParameterValue, ParentImage};
+use crate::model::pipeline::Pipeline;
 use crate::model::tags::ControlTags;
 
 /// How many levels up an urgent image is looked for.
@@ -86,11 +87,15 @@ pub(super) async fn read(
 }
 
 /// How many builds are in progress, by the list of pipelines and by the pipelines that were observed.
+///
+/// The list may still show the build whose end was announced. If that took a place, no ended build would
+/// be followed by another where lists lag.
 fn in_progress(context: &Context<'_, impl ImageBuilder>, pipelines: &Observations) -> usize {
     let observed = pipelines.observed.iter().filter(|it| it.in_progress().is_some());
     let observed: BTreeSet<&PipelineArn> = observed.map(|it| &it.member.pipeline.arn).collect();
     let members = context.fleet.members().map(|member| &member.pipeline);
-    members.filter(|it| it.is_building() || observed.contains(&it.arn)).count()
+    let is_shown = |it: &Pipeline| it.is_building() && context.ended != Some(&it.arn);
+    members.filter(|it| is_shown(it) || observed.contains(&it.arn)).count()
 }
 
 /// The builds that produced the AMIs in the parameters of these pipelines. The newest images of
