@@ -174,7 +174,8 @@ const FORMS: [&str; 9] =
 pub fn play(seed: u64) -> Play {
     let mut rng = Rng::with_seed(seed);
     let size = choose(&mut rng, &[2, 2, 2, 2, 3, 3, 4]);
-    let mut pipelines: Vec<Drawn> = (0..size).map(|index| pipeline(&mut rng, index, size)).collect();
+    let mut pipelines: Vec<Drawn> =
+        (0..size).map(|index| pipeline(&mut rng, index, size)).collect();
     let gates = gates(seed, size);
     pipelines.extend((0..gates.children).map(|_| child()));
     let mut steps: Vec<(Duration, Step)> =

@@ -468,7 +468,9 @@ impl Window {
         let dates = (-9..=9).map(|days| TimeZone::UTC.to_datetime(at + day * days).date());
         let begins =
             dates.filter(|date| self.days.contains(&date.weekday().to_monday_zero_offset()));
-        begins.filter_map(|date| first_at(&self.zone, date.at(self.hour, self.minute, 0, 0))).collect()
+        begins
+            .filter_map(|date| first_at(&self.zone, date.at(self.hour, self.minute, 0, 0)))
+            .collect()
     }
 
     fn is_open(&self, at: Timestamp) -> bool {
@@ -483,9 +485,8 @@ fn first_at(zone: &TimeZone, civil: DateTime) -> Option<Timestamp> {
     let offset = |at: Timestamp| zone.to_offset(at);
     // No zone changes twice within this time.
     let (before, after) = (as_if_utc - 26.hours(), as_if_utc + 26.hours());
-    let with = |offset: jiff::tz::Offset| {
-        as_if_utc - SignedDuration::from_secs(offset.seconds().into())
-    };
+    let with =
+        |offset: jiff::tz::Offset| as_if_utc - SignedDuration::from_secs(offset.seconds().into());
     let (early, late) = (with(offset(before)), with(offset(after)));
     let shows = |at: &Timestamp| offset(*at).to_datetime(*at) == civil;
     [early, late].into_iter().filter(shows).min().or(Some(early))

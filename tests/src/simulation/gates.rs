@@ -353,4 +353,3 @@ impl Draw {
         Calendar { is_usually_open: self.rng.u8(0..5) > 0, events }
     }
 }
-

@@ -107,10 +107,8 @@ fn set_up(
 ) -> Result<(Cloud, Watch, Fleets), Box<dyn std::error::Error + Send + Sync>> {
     let cloud = Cloud::new(Clock::starting_at(play.gates.began), Duration::ZERO)?;
     let ahead = SignedDuration::from_secs(play.skew_seconds);
-    let rules = Rules {
-        settings: play.gates.settings.iter().cloned().collect(),
-        ..Rules::default()
-    };
+    let rules =
+        Rules { settings: play.gates.settings.iter().cloned().collect(), ..Rules::default() };
     let watch = Watch::new(cloud.now(), cloud.state().parameters.clone(), ahead, rules, tracing);
     watch.seen().note(cloud.now(), || format!("{play:#?}"));
     {
@@ -226,8 +224,7 @@ async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch, fleets: Fleets) -> Out
         match settings(play, true) {
             Ok(settings) => {
                 let ahead = SignedDuration::from_secs(play.skew_seconds);
-                let dry =
-                    wire::handler("dependency-check", cloud, settings, play.timeout, ahead);
+                let dry = wire::handler("dependency-check", cloud, settings, play.timeout, ahead);
                 quiet::go_on_until_held(play, cloud, watch, &dry).await;
             }
             Err(error) => watch.seen().violation(cloud.now(), error.to_string()),

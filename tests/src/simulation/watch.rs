@@ -346,7 +346,17 @@ impl Seen {
         image_builder: &ImageBuilder,
     ) {
         let Some(before) = self.before.take() else { return };
-        let Before { verdict, parts, running, some_are_unresolved, gates, is_urgent, limit, at_work, .. } = before;
+        let Before {
+            verdict,
+            parts,
+            running,
+            some_are_unresolved,
+            gates,
+            is_urgent,
+            limit,
+            at_work,
+            ..
+        } = before;
         // Nothing of it is the doing of others from here on.
         self.ours.insert(image.to_owned(), (call.caller.to_owned(), pipeline.to_owned()));
         let since = self.invocations.get(call.caller).copied().unwrap_or(call.at);

@@ -14,23 +14,16 @@ use emulator::sns::Message;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::gates::{CALENDARS, CONTROL, Calendar, Change};
 use super::draw::{Begins, COMPONENTS, Drawn, FOLLOWED, Parent, Play, Quality, Step};
+use super::gates::{CALENDARS, CONTROL, Calendar, Change};
 use super::oracle::{Oracle, Verdict};
 use super::watch::Watch;
 
 const PARAMETER: &str = "/golden/ami";
 
 /// The statuses of images that are there or will be.
-const USABLE: [&str; 7] = [
-    "PENDING",
-    "BUILDING",
-    "TESTING",
-    "DISTRIBUTING",
-    "INTEGRATING",
-    "AVAILABLE",
-    "DEPRECATED",
-];
+const USABLE: [&str; 7] =
+    ["PENDING", "BUILDING", "TESTING", "DISTRIBUTING", "INTEGRATING", "AVAILABLE", "DEPRECATED"];
 
 /// The infrastructures of the world.
 #[derive(Debug)]
