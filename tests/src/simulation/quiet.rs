@@ -34,7 +34,10 @@ struct Line {
     verdict: Verdict,
     /// Whether its next start may have to wait, after a try or after many images of one day.
     pauses: bool,
+    /// What holds it as the check begins.
     gates: Vec<Held>,
+    /// What holds it as the check ends: a calendar is read in between.
+    gates_after: Vec<Held>,
     is_urgent: bool,
     is_ignored: bool,
     has_tries: bool,
@@ -120,7 +123,7 @@ fn look(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value, began: Timest
     let (rules, slack) = (&seen.rules, seen.ahead().abs());
     let mut oracle =
         Oracle { image_builder: &mut state.image_builder, parameters: &parameters, now: began };
-    let at = began + seen.ahead();
+    let (at, ended) = (began + seen.ahead(), cloud.now());
     let pipelines = oracle.pipelines();
     let mut all = Vec::new();
     for shown in &pipelines {
@@ -150,6 +153,7 @@ fn look(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value, began: Timest
                 || keeps_runs
                 || oracle.good_of_the_day(arn) >= MOST_BY_DATE,
             gates: oracle.gates(arn, rules, at, began),
+            gates_after: oracle.gates(arn, rules, at, ended),
             is_urgent: oracle.has_urgent_parent(arn),
             is_ignored: oracle.mode(shown, rules) == "ignore",
             has_tries: !oracle.tries(arn).is_empty(),
@@ -210,7 +214,7 @@ fn hold_to(cloud: &Cloud, watch: &Watch, all: &[Line], would_start: Option<BTree
             Verdict::Behind(_) => match said.as_str() {
                 "retry-pause" | "shortage" => line.pauses,
                 "for-ancestor" => line.waits,
-                "rebuild" => gates.is_empty(),
+                "rebuild" => gates.is_empty() || line.gates_after.is_empty(),
                 "deferred" => same(line),
                 _ => false,
             },
@@ -264,14 +268,13 @@ fn hold_to(cloud: &Cloud, watch: &Watch, all: &[Line], would_start: Option<BTree
 /// Whether a deferral is true with all its gates. Windows and calendars of a pipeline that another gate
 /// holds too are listed whether or not an urgent image would open them: that is not looked for then.
 fn same(line: &Line) -> bool {
-    if !line.is_urgent {
-        return line.gates == line.reported && (!line.gates.is_empty() || line.budget.is_some());
-    }
-    let others = |gates: &[Held]| -> Vec<Held> {
-        gates.iter().filter(|gate| !gate.passes_urgent()).cloned().collect()
+    let all = |gates: &[Held]| -> Vec<Held> {
+        let listed = gates.iter().filter(|gate| !(line.is_urgent && gate.passes_urgent()));
+        listed.cloned().collect()
     };
-    let has_other = !others(&line.reported).is_empty() || line.budget.is_some();
-    has_other && others(&line.gates) == others(&line.reported)
+    let reported = all(&line.reported);
+    let is_held = !reported.is_empty() || line.budget.is_some();
+    is_held && [&line.gates, &line.gates_after].iter().any(|gates| all(gates) == reported)
 }
 
 /// Whether nothing will happen to a pipeline any more while the world stands still.
