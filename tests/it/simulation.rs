@@ -19,8 +19,19 @@ fn given_the_same_seed_then_the_run_is_the_same_to_the_byte() {
 #[test]
 fn given_every_kind_of_fault_then_every_promise_is_kept() {
     const KINDS: usize = 26;
-    const SHAPES: [&str; 8] = [
+    const SHAPES: [&str; 21] = [
         "builds that failed for lack of capacity",
+        "deferrals by a calendar",
+        "deferrals by a calendar that cannot be read",
+        "deferrals by a hold",
+        "deferrals by a mode",
+        "deferrals by a tag that cannot be read",
+        "deferrals by a window",
+        "deferrals by the budget",
+        "deferrals by the budget while the world stands still",
+        "deferrals by the control parameter",
+        "deferrals by the hold of an image",
+        "fleets that are held in the end by what cannot be read",
         "images made without their pipeline, by its configurations",
         "images made without their pipeline, by others",
         "lies that lasted to the end",
@@ -28,6 +39,8 @@ fn given_every_kind_of_fault_then_every_promise_is_kept() {
         "recipes deleted and made again",
         "recipes with one component twice",
         "recipes with two versions of a component",
+        "starts of what was deferred",
+        "starts onto an urgent image",
     ];
     let mut kinds = std::collections::BTreeSet::new();
     let mut shapes = std::collections::BTreeSet::new();

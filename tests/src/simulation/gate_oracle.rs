@@ -152,8 +152,9 @@ impl Oracle<'_> {
         value.and_then(|text| read_switch(&text, at)).unwrap_or(Switch::Unreadable)
     }
 
-    /// Everything that holds the start of a pipeline at a moment, but for the budget. What depends on
-    /// its parent is left out if that became available after `known`.
+    /// Everything that holds the start of a pipeline, but for the budget: at a moment by the functions'
+    /// clock, which is `known` by that of calendars. What depends on its parent is left out if that became
+    /// available later.
     pub fn gates(
         &mut self,
         pipeline: &str,
@@ -213,7 +214,7 @@ impl Oracle<'_> {
         }
         gates.extend(outside(&windows, at));
         if !calendars.is_empty() {
-            gates.extend(rules.calendars(&calendars, at));
+            gates.extend(rules.calendars(&calendars, known));
         }
         let parent = self.target_image(&shown);
         if let Some(image) = &parent {

@@ -17,7 +17,7 @@ use super::draw::Play;
 use super::gate_oracle::{Held, Switch};
 use super::oracle::{Oracle, Verdict};
 use super::watch::Watch;
-use super::{PAUSES, WAITS_OR_TRIES, code, lines, rest, tells};
+use super::{MOST_BY_DATE, PAUSES, WAITS_OR_TRIES, code, lines, rest, tells};
 
 /// How many checks bring the fleet as far as its gates allow.
 const CHECKS: usize = 90;
@@ -32,9 +32,12 @@ const LATER: SignedDuration = SignedDuration::from_secs(330);
 struct Line {
     pipeline: String,
     verdict: Verdict,
-    /// Whether its next start may have to wait after a try.
+    /// Whether its next start may have to wait, after a try or after many images of one day.
     pauses: bool,
+    /// What holds it as the check begins.
     gates: Vec<Held>,
+    /// What holds it as the check ends: a calendar is read in between.
+    gates_after: Vec<Held>,
     is_urgent: bool,
     is_ignored: bool,
     has_tries: bool,
@@ -56,18 +59,21 @@ pub(super) async fn go_on_until_held(play: &Play, cloud: &Cloud, watch: &Watch, 
         let at = cloud.now();
         let event = deploy::tick(at);
         let Some(invoked) = cloud.lambda().invoke("dependency-check", &event).await else { return };
-        let all = look(cloud, watch, &invoked.payload, at);
-        if is_unreadable(cloud, watch, at, &all) {
-            if !invoked.failed {
+        let all = look(play, cloud, watch, &invoked.payload, at);
+        let control = control(cloud, watch, at, &all);
+        match (control, invoked.failed) {
+            (Control::Unreadable, false) => {
                 let what = "a check succeeds although what holds starts cannot be read";
                 watch.seen().violation(cloud.now(), what.to_owned());
             }
-            watch.seen().happens("fleets that are held in the end by what cannot be read");
-            return;
+            (Control::Readable, true) => {
+                let what = format!("a check fails although nothing is wrong: {}", invoked.payload);
+                watch.seen().violation(cloud.now(), what);
+            }
+            _ => {}
         }
-        if invoked.failed {
-            let what = format!("a check fails although nothing is wrong: {}", invoked.payload);
-            watch.seen().violation(cloud.now(), what);
+        if invoked.failed || watch.seen().is_lost() {
+            watch.seen().happens("fleets that are held in the end by what cannot be read");
             return;
         }
         hold_to(cloud, watch, &all, would_start);
@@ -75,7 +81,8 @@ pub(super) async fn go_on_until_held(play: &Play, cloud: &Cloud, watch: &Watch, 
             return;
         }
         let open: Vec<&Line> = all.iter().filter(|line| !is_settled(line, round)).collect();
-        if invoked.payload["totals"]["started"] == 0 && open.is_empty() {
+        let is_at_rest = invoked.payload["totals"]["started"] == 0 || round >= FEWEST_CHECKS;
+        if is_at_rest && open.is_empty() {
             return;
         }
         if round == CHECKS {
@@ -108,14 +115,15 @@ async fn would_start(
 }
 
 /// What is true of each pipeline, and what a check that began at a moment says of it.
-fn look(cloud: &Cloud, watch: &Watch, report: &Value, began: Timestamp) -> Vec<Line> {
+fn look(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value, began: Timestamp) -> Vec<Line> {
+    let keeps_runs = play.keeps_runs.is_some();
     let mut state = cloud.state();
     let seen = watch.seen();
     let parameters = state.parameters.clone();
     let (rules, slack) = (&seen.rules, seen.ahead().abs());
     let mut oracle =
         Oracle { image_builder: &mut state.image_builder, parameters: &parameters, now: began };
-    let at = began + seen.ahead();
+    let (at, ended) = (began + seen.ahead(), cloud.now());
     let pipelines = oracle.pipelines();
     let mut all = Vec::new();
     for shown in &pipelines {
@@ -139,8 +147,13 @@ fn look(cloud: &Cloud, watch: &Watch, report: &Value, began: Timestamp) -> Vec<L
         all.push(Line {
             pipeline: arn.to_owned(),
             verdict,
-            pauses: oracle.is_within_a_pause(arn, slack),
+            // As in the check without gates: dates alone may be the reason, or the record of the parent's
+            // workflows is gone.
+            pauses: oracle.is_within_a_pause(arn, slack)
+                || keeps_runs
+                || oracle.good_of_the_day(arn) >= MOST_BY_DATE,
             gates: oracle.gates(arn, rules, at, began),
+            gates_after: oracle.gates(arn, rules, at, ended),
             is_urgent: oracle.has_urgent_parent(arn),
             is_ignored: oracle.mode(shown, rules) == "ignore",
             has_tries: !oracle.tries(arn).is_empty(),
@@ -153,24 +166,40 @@ fn look(cloud: &Cloud, watch: &Watch, report: &Value, began: Timestamp) -> Vec<L
     all
 }
 
-/// Whether a check has to fail, because the control parameter or a calendar of the settings cannot be
-/// read.
-fn is_unreadable(cloud: &Cloud, watch: &Watch, at: Timestamp, all: &[Line]) -> bool {
+/// Whether the control parameter and the calendars of the settings can be read.
+enum Control {
+    Readable,
+    /// A check has to fail.
+    Unreadable,
+    /// A calendar of the settings is not there, and each pipeline that is behind has others beside it, or
+    /// waits for another reason: a check may fail.
+    Partly,
+}
+
+fn control(cloud: &Cloud, watch: &Watch, at: Timestamp, all: &[Line]) -> Control {
     let mut state = cloud.state();
     let seen = watch.seen();
     let parameters = state.parameters.clone();
     let oracle =
         Oracle { image_builder: &mut state.image_builder, parameters: &parameters, now: at };
     if oracle.switch(&seen.rules, at + seen.ahead()) == Switch::Unreadable {
-        return true;
+        return Control::Unreadable;
     }
-    // Only where a start depends on them are calendars read.
-    let Some(names) = seen.rules.settings.get("CHANGE_CALENDARS") else { return false };
-    let is_missing = |name: &str| !seen.rules.calendars.contains_key(name);
-    let is_unreadable =
-        |line: &Line| line.gates.iter().any(|gate| gate.about.starts_with("unreadable "));
-    let goes_by = |line: &Line| is_unreadable(line) && matches!(line.verdict, Verdict::Behind(_));
-    names.split(',').any(is_missing) && all.iter().any(goes_by)
+    let Some(setting) = seen.rules.settings.get("CHANGE_CALENDARS") else {
+        return Control::Readable;
+    };
+    let names: BTreeSet<&str> = setting.split(',').collect();
+    if names.iter().all(|name| seen.rules.calendars.contains_key(*name)) {
+        return Control::Readable;
+    }
+    let about = format!("unreadable {}", names.into_iter().collect::<Vec<_>>().join(", "));
+    let goes_by_them = all.iter().any(|line| {
+        matches!(line.verdict, Verdict::Behind(_))
+            && !line.is_ignored
+            && !line.pauses
+            && line.gates.iter().any(|gate| gate.about == about)
+    });
+    if goes_by_them { Control::Unreadable } else { Control::Partly }
 }
 
 /// Whether everything that a check says is true.
@@ -185,7 +214,7 @@ fn hold_to(cloud: &Cloud, watch: &Watch, all: &[Line], would_start: Option<BTree
             Verdict::Behind(_) => match said.as_str() {
                 "retry-pause" | "shortage" => line.pauses,
                 "for-ancestor" => line.waits,
-                "rebuild" => gates.is_empty(),
+                "rebuild" => gates.is_empty() || line.gates_after.is_empty(),
                 "deferred" => same(line),
                 _ => false,
             },
@@ -239,14 +268,13 @@ fn hold_to(cloud: &Cloud, watch: &Watch, all: &[Line], would_start: Option<BTree
 /// Whether a deferral is true with all its gates. Windows and calendars of a pipeline that another gate
 /// holds too are listed whether or not an urgent image would open them: that is not looked for then.
 fn same(line: &Line) -> bool {
-    if !line.is_urgent {
-        return line.gates == line.reported && (!line.gates.is_empty() || line.budget.is_some());
-    }
-    let others = |gates: &[Held]| -> Vec<Held> {
-        gates.iter().filter(|gate| !gate.passes_urgent()).cloned().collect()
+    let all = |gates: &[Held]| -> Vec<Held> {
+        let listed = gates.iter().filter(|gate| !(line.is_urgent && gate.passes_urgent()));
+        listed.cloned().collect()
     };
-    let has_other = !others(&line.reported).is_empty() || line.budget.is_some();
-    has_other && others(&line.gates) == others(&line.reported)
+    let reported = all(&line.reported);
+    let is_held = !reported.is_empty() || line.budget.is_some();
+    is_held && [&line.gates, &line.gates_after].iter().any(|gates| all(gates) == reported)
 }
 
 /// Whether nothing will happen to a pipeline any more while the world stands still.

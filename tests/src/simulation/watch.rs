@@ -484,11 +484,9 @@ impl CallListener for Watch {
                 .filter_map(|it| it["arn"].as_str())
                 .any(|other| oracle.verdict(other) == Some(Verdict::Unresolved));
         let mut gates = oracle.gates(pipeline, &seen.rules, now, began);
-        // A calendar is read during the invocation: it may have closed since.
-        let at_call = oracle.gates(pipeline, &seen.rules, call.at, began);
-        let at_begin = oracle.gates(pipeline, &seen.rules, began, began);
-        let is_closed = |gates: &[Held]| gates.iter().any(|it| it.gate == "calendar");
-        if !(is_closed(&at_call) && is_closed(&at_begin)) {
+        // A calendar is read at some moment of the invocation.
+        let at_call = oracle.gates(pipeline, &seen.rules, call.at, call.at);
+        if !at_call.iter().any(|it| it.gate == "calendar") {
             gates.retain(|it| it.gate != "calendar");
         }
         let limit = seen.rules.limit(&oracle.switch(&seen.rules, now));
