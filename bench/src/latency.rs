@@ -11,16 +11,14 @@ use emulator::clock::Clock;
 use emulator::cloud::Cloud;
 use emulator::deploy;
 use emulator::fleet::{Fleet, StartCondition, pipeline, pipeline_arn};
-use emulator::functions;
-use emulator::iam::Role;
-use emulator::lambda::{Code, Deployment, Handler};
-use image_cascade::settings::Settings;
+use emulator::lambda::Handler;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::Failure;
 use crate::fleet::{self, BASE};
+use crate::paused;
 use crate::table;
 
 /// How a fleet is kept current.
@@ -94,17 +92,7 @@ pub(crate) fn measure() -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     for (name, fleet) in &fleets {
         for strategy in STRATEGIES {
-            // The clock is paused for its runtime alone, which must not be within another.
-            let played = std::thread::scope(|scope| {
-                let playing = scope.spawn(|| {
-                    tokio::runtime::Builder::new_current_thread()
-                        .enable_time()
-                        .start_paused(true)
-                        .build()?
-                        .block_on(play(fleet, strategy))
-                });
-                playing.join().map_err(|_| "a play has panicked")?
-            });
+            let played = paused::play(|| play(fleet, strategy));
             let (hours, builds) =
                 played.map_err(|error| format!("{}: {error}", strategy.label()))?;
             eprintln!("played {name}, {}", strategy.label());
@@ -139,7 +127,7 @@ async fn play(members: &[Member], strategy: Strategy) -> Result<(Vec<f64>, usize
     let fleet = create(&cloud, members, strategy, &topic)?;
     cloud.state().image_builder.set_build_time(BUILD);
     match strategy {
-        Strategy::Ours => deploy_ours(&cloud, &topic)?,
+        Strategy::Ours => paused::deploy_ours(&cloud, &topic, &[("MAX_BUILDS", "none")])?,
         Strategy::Rules => deploy_rules(&cloud, &fleet, members, &topic)?,
         Strategy::NativeHourly | Strategy::NativeDaily => {}
     }
@@ -203,29 +191,6 @@ fn create(
     Ok(fleet)
 }
 
-fn function(name: &str, code: Handler) -> Deployment {
-    Deployment {
-        name: name.to_owned(),
-        code: Code::Handler(code),
-        variables: BTreeMap::new(),
-        timeout: deploy::TIMEOUT,
-        retry_pause: Duration::from_mins(1),
-        dead_letter_queue: None,
-    }
-}
-
-/// The real handlers, with the template's rights.
-fn deploy_ours(cloud: &Cloud, topic: &str) -> Result<(), Failure> {
-    cloud.state().roles = Role::of_the_template()?;
-    let settings = Settings::from_lookup(|_| None)?;
-    for name in functions::names() {
-        let (settings, skew) = (settings.clone(), SignedDuration::ZERO);
-        let handler = tests::wire::handler(name, cloud, settings, deploy::TIMEOUT, skew);
-        cloud.lambda().deploy(function(name, handler));
-    }
-    Ok(deploy::subscribe(cloud, topic)?)
-}
-
 /// For each image a rule with the pipelines that are listed for it by hand.
 fn deploy_rules(
     cloud: &Cloud,
@@ -244,7 +209,7 @@ fn deploy_rules(
         let started = start_by_rules(&in_rules, &rules, &event).map_err(|error| error.to_string());
         Box::pin(async move { started.map(|()| Value::Null) })
     });
-    cloud.lambda().deploy(function("rules", handler));
+    cloud.lambda().deploy(paused::function("rules", handler));
     let target = cloud.lambda().arn("rules");
     let subscribed = cloud.state().sns.subscribe(topic, "lambda", &target, BTreeMap::new());
     subscribed.map(drop).map_err(|(_, why)| why.clone().into())

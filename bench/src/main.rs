@@ -3,6 +3,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is what the program is for")]
 
+mod budget;
 mod calls;
 mod cascade;
 mod chart;
@@ -13,6 +14,7 @@ mod fleet;
 mod latency;
 mod machine;
 mod package;
+mod paused;
 mod scale;
 mod service;
 mod share;
@@ -43,6 +45,8 @@ enum Measurement {
     Scale,
     /// From a new base version to the last level current, in the emulator's clock.
     Latency,
+    /// A cascade that may have few builds at once, in the emulator's clock.
+    Budget,
 }
 
 /// Measures the functions against what a user would pick instead.
@@ -90,7 +94,12 @@ async fn main() -> Result<(), Failure> {
         chart::draw(&random, &root.join("docs/latency.svg"))?;
         keep("latency", json!(rows));
     }
-    if arguments.measurements != [Measurement::Latency] {
+    if is_wanted(Measurement::Budget) {
+        keep("budget", json!(budget::measure()?));
+    }
+    let in_the_emulators_clock = [Measurement::Latency, Measurement::Budget];
+    let needs_builds = |it: &Measurement| !in_the_emulators_clock.contains(it);
+    if arguments.measurements.is_empty() || arguments.measurements.iter().any(needs_builds) {
         let mut contestants = Contestants::new(root);
         contestants.with_peer = !arguments.without_peer;
         if let Some(other) = &arguments.beside {

@@ -38,6 +38,9 @@ pub(crate) struct Run {
     /// How long each build takes
     #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = duration)]
     pub(crate) build_time: Duration,
+    /// A setting of the functions, such as `MAX_BUILDS=2`
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub(crate) settings: Vec<(String, String)>,
 }
 
 /// Options of `invoke`.

@@ -1,5 +1,6 @@
 //! What does the local run show?
 
+mod control;
 mod progress;
 mod tree;
 
@@ -19,11 +20,13 @@ use crate::Error;
 use crate::account::{Account, Options};
 use crate::command_line::Run;
 
-/// Plays three acts on a fleet: a new base image, a new component, and a notification that is lost.
+/// Plays four acts on a fleet: a new base image, a new component, a notification that is lost, and an
+/// operator who holds starts.
 pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
     let mut out = std::io::stdout();
     writeln!(out, "{}", style("Image Cascade").bold())?;
-    let account = Account::new(Options::default()).await?;
+    let options_of_account = Options { settings: &options.settings, ..Options::default() };
+    let account = Account::new(options_of_account).await?;
     let (address, topic) = (account.address, account.topic.clone());
     demo_fleet::build(&account.cloud, &topic)?;
     let cloud = account.answer();
@@ -64,7 +67,9 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
     cloud.state().faults.add(Fault::new("Notification", Kind::Drop, 1));
     let healed = release_and_check(&cloud, "1.2.0", 2, &mut out).await?;
 
-    if !(cascaded && found && healed) {
+    let held = control::play(&cloud, &mut out).await?;
+
+    if !(cascaded && found && healed && held) {
         return Ok(ExitCode::FAILURE);
     }
     writeln!(
@@ -112,11 +117,12 @@ fn conclude(
     if ending.broken.is_empty() {
         writeln!(
             out,
-            "{} Every pipeline ended as promised: {} started by {}, each once, {} skipped with a reason, in {took:.1} s.\n",
+            "{} Every pipeline ended as promised: {} started by {}, each once, {} not started with a reason, at most {} builds at once, in {took:.1} s.\n",
             style("✓").green().bold(),
             ending.started,
             act.by(),
-            ending.skipped
+            ending.skipped,
+            ending.most
         )?;
     }
     Ok(ending.broken.is_empty())

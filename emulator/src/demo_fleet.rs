@@ -107,7 +107,9 @@ pub struct FleetError {
 
 fn call(cloud: &Cloud, operation: &'static str, mut members: Value) -> Result<Doc, FleetError> {
     static TOKENS: AtomicU64 = AtomicU64::new(0);
-    members["clientToken"] = format!("fleet-{}", TOKENS.fetch_add(1, Ordering::Relaxed)).into();
+    if operation != "TagResource" {
+        members["clientToken"] = format!("fleet-{}", TOKENS.fetch_add(1, Ordering::Relaxed)).into();
+    }
     let now = cloud.now();
     let answer = cloud.state().image_builder.call_unfaulted(operation, &members, now);
     cloud.wake();
@@ -270,6 +272,19 @@ pub fn run_golds(cloud: &Cloud) -> Result<(), FleetError> {
 pub fn run(cloud: &Cloud, name: &str) -> Result<(), FleetError> {
     let members = json!({ "imagePipelineArn": pipeline_arn(name) });
     call(cloud, "StartImagePipelineExecution", members)?;
+    Ok(())
+}
+
+/// Gives a pipeline a tag.
+///
+/// # Errors
+/// A refusal of the emulator.
+pub fn tag(cloud: &Cloud, name: &str, key: &str, value: &str) -> Result<(), FleetError> {
+    call(
+        cloud,
+        "TagResource",
+        json!({ "resourceArn": pipeline_arn(name), "tags": { key: value } }),
+    )?;
     Ok(())
 }
 

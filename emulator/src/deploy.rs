@@ -87,6 +87,17 @@ pub fn deploy(
     Ok(gold)
 }
 
+/// The name of the control parameter that the template creates.
+///
+/// # Errors
+/// The template has none, or has another shape than is understood here.
+pub fn control_parameter() -> Result<String, TemplateError> {
+    let parameters = parameters(&Template::ours()?)?;
+    let name = parameters.first().and_then(|(_, properties)| properties["Name"].as_str());
+    name.map(str::to_owned)
+        .ok_or_else(|| TemplateError::NotEmulated("a template without a parameter".to_owned()))
+}
+
 /// The template's parameters of the Parameter Store, by logical id, with their properties.
 fn parameters(template: &Template) -> Result<Vec<(String, Value)>, TemplateError> {
     let resources = template.resources()?.into_iter();

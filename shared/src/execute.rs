@@ -59,6 +59,7 @@ mod tests {
                 pins: Vec::new(),
                 not_compared: Vec::new(),
                 behind_since: None,
+                may_have_been_deferred: false,
                 urgency: None,
                 start: is_start.then_some(start),
             }

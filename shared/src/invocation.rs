@@ -147,6 +147,9 @@ impl Invocation<'_> {
             let next = interrupted.as_ref().map(|it| &it.next);
             save_resume_point(image_builder, &fleet, next).boxed().await;
         }
+        // Of an image that concerns no pipeline, it holds nothing.
+        let concerns = |_: &String| !lines.is_empty() || matches!(scope, Scope::Fleet(_));
+        let control_problem = control_problem.filter(concerns);
         let control_problem = control_problem.as_deref().map(Failure::of_control);
         if lines.is_empty() && interrupted.is_none() && control_problem.is_none() && ignored == 0 {
             return Findings::Ignored(scope.why_empty().to_owned());
@@ -506,5 +509,27 @@ mod tests {
         assert_eq!(outcome(true, &web, None), Outcome::WouldStart);
         assert_eq!(outcome(true, &web, Some(&mut starts)), Outcome::InUse);
         assert_eq!(outcome(true, &web, Some(&mut starts)), Outcome::OutOfTime);
+    }
+
+    #[test]
+    fn given_windows_shorter_than_the_time_between_checks_then_each_is_warned_of_once() {
+        let fixtures = ["a", "b", "c", "d", "e", "f", "g"]
+            .iter()
+            .fold(Fixtures::new(), |fixtures, name| fixtures.pipeline(name, "ami-1"));
+        let (mut pipelines, recipes) = fixtures.lists();
+        let window = |pipeline: &mut Pipeline, text| {
+            pipeline.tags = [("image-cascade:window", text)].into_iter().collect();
+        };
+        window(&mut pipelines[0], "daily 03:00+59m UTC");
+        window(&mut pipelines[1], "daily 03:00+1h UTC");
+        let fleet = Fleet::new(pipelines, recipes);
+        let settings = settings(&[("DEFAULT_WINDOW", "Mon 03:00+10m UTC")]);
+        let everything = Selection::default();
+        insta::assert_snapshot!(short_windows(&fleet, Scope::Fleet(&everything), &settings).join("\n"), @"
+        the window Mon 03:00+10m UTC of c, d, e, f, g is shorter than the time between two checks: none may find it open
+        the window daily 03:00+59m UTC of a is shorter than the time between two checks: none may find it open
+        ");
+        let some = Selection::parse(&["a".to_owned()]).unwrap();
+        assert_eq!(short_windows(&fleet, Scope::Fleet(&some), &settings), [""; 0]);
     }
 }

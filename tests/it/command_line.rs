@@ -33,11 +33,15 @@ fn given_the_local_run_then_it_succeeds_and_shows_the_fleet() {
         "started: parent image gold-linux 1.0.0/1 -> 1.0.0/2",
         "skipped: pinned to gold-linux 1.0.0/1, misses gold-linux 1.0.0/2",
         "skipped: the pipeline is disabled",
-        "Every pipeline ended as promised: 8 started by the cascade, each once, 2 skipped with a reason",
+        "Every pipeline ended as promised: 8 started by the cascade, each once, 2 not started with a reason",
         "started: parameter /imagebuilder/gold-linux/latest ami-",
         "started: component stig-build-linux 1.0.0/1 -> 1.1.0/1",
         "started: component stig-build-linux 1.1.0/1 -> 1.2.0/1",
-        "Every pipeline ended as promised: 8 started by the check and the cascade after it, each once, 2 skipped",
+        "Every pipeline ended as promised: 8 started by the check and the cascade after it, each once, 2 not started",
+        "gold-linux  component stig-build-linux 1.2.0/1 -> 1.3.0/1; deferred: starts are switched off by the parameter",
+        "deferred: held until 2099-01-01T00:00:00Z: waits for its owner",
+        "deferred: outside daily ",
+        "each once, 4 not started with a reason, at most 2 builds at once",
     ] {
         assert!(out.contains(line), "{line}\n{out}");
     }

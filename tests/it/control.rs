@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use emulator::faults::{Fault, Kind};
 use emulator::fleet::{pipeline, pipeline_arn};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::lab::{AGENT, AMAZON, BUILD_TIME, Lab, said_of};
 
@@ -77,6 +78,18 @@ async fn given_no_setting_then_twenty_builds_may_be_in_progress() {
     }
 }
 
+/// > When a build ends, its notification fills the place that it leaves, also with pipelines that are not its children.
+#[tokio::test(start_paused = true)]
+async fn regression_given_a_list_that_lags_then_the_build_that_ended_takes_no_place() {
+    let lab = Lab::with_settings(&[("MAX_BUILDS", "1")]);
+    children(&lab, 1).await;
+    lab.run("gold").await;
+    lab.cloud.state().faults.add(Fault::new("ListImagePipelines", Kind::Stale, 1));
+    lab.rest().await;
+    assert_eq!(lab.count("web-00"), 2);
+}
+
+/// > Only starts by the functions are held: a build that an operator or a schedule starts is not, and takes a place in the budget.
 #[tokio::test(start_paused = true)]
 async fn given_a_build_by_hand_then_it_is_not_held_and_takes_a_place() {
     let lab = Lab::with_settings(&[("MAX_BUILDS", "2")]);
@@ -361,6 +374,34 @@ async fn given_a_held_image_behind_a_pin_or_a_parameter_then_nothing_starts_onto
     for pipeline in ["pinned", "parameter"] {
         let said = said_of(&report, pipeline);
         assert!(said.ends_with("gold 1.0.0/1 is held without an end: bad openssl"), "{said}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn regression_given_a_held_image_behind_a_parameter_then_no_scope_starts_onto_it() {
+    for (gold_mode, is_newest, selection) in [
+        ("auto", true, json!({ "pipelines": ["web"] })),
+        ("auto", false, json!({ "pipelines": ["web"] })),
+        ("auto", false, json!({})),
+        ("ignore", true, json!({})),
+        ("ignore", false, json!({})),
+    ] {
+        let lab = Lab::silent(&[]);
+        lab.add(pipeline("gold").on(AMAZON).tag("image-cascade:mode", gold_mode));
+        let image = lab.run_to_rest("gold").await;
+        let ami = lab.cloud.state().image_builder.builds()[0].ami.clone();
+        lab.put_parameter("/golden/ami", &ami);
+        lab.build(pipeline("web").on("ssm:/golden/ami").component(AGENT)).await;
+        if !is_newest {
+            lab.run_to_rest("gold").await;
+        }
+        lab.tag(&image, "image-cascade:hold", "bad openssl");
+        lab.release_agent("1.1.0", "name: agent 1.1");
+        let report = lab.check_by(&selection).await.unwrap();
+        let said = said_of(&report, "web");
+        let held = said.ends_with("gold 1.0.0/1 is held without an end: bad openssl");
+        assert!(held, "{gold_mode}, {is_newest}, {selection}: {said}");
+        assert_eq!(lab.count("web"), 1);
     }
 }
 

@@ -174,10 +174,8 @@ class Connections(unittest.TestCase):
         self.assertEqual(
             targets,
             {
-                "CalendarEvents": ("DependencyCheck", ["aws.ssm"]),
-                "ControlEvents": ("DependencyCheck", ["aws.ssm"]),
                 "ImageEvents": ("GoldCascade", ["aws.imagebuilder"]),
-                "ParameterEvents": ("DependencyCheck", ["aws.ssm"]),
+                "SystemsManagerEvents": ("DependencyCheck", ["aws.ssm"]),
             },
         )
 
@@ -368,22 +366,38 @@ class Connections(unittest.TestCase):
                 here = {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}
                 self.assertEqual(by_prefix["Condition"], here)
 
-    def test_a_change_of_a_parameter_of_a_prefix_runs_a_check(self):
-        self.assertNotIn("ParameterEvents", WITH_DEFAULTS.of("AWS::Events::Rule"))
-        pattern = json.loads(WITH_EVERYTHING.of("AWS::Events::Rule")["ParameterEvents"]["EventPattern"])
-        self.assertEqual(
-            pattern,
-            {
-                "source": ["aws.ssm"],
-                "detail-type": ["Parameter Store Change"],
-                "detail": {
-                    "operation": ["Create", "Update"],
-                    "name": [
-                        {"prefix": it} for it in ["golden/", "shared-", "/golden/", "/shared-"]
+    def test_a_cancelled_build_invokes_gold_cascade_whether_or_not_other_events_do(self):
+        """Image Builder does not notify the topic of it, and it leaves room for another build."""
+        for stack in self.stacks():
+            pattern = stack.of("AWS::Events::Rule")["ImageEvents"]["EventPattern"]
+            listens = stack.parameters["ListenToImageEvents"] == "true"
+            states = ENDED if listens else ["CANCELLED"]
+            self.assertEqual(pattern["detail"]["state"]["status"], states)
+
+    def test_a_change_of_a_parameter_or_of_a_calendar_of_the_stack_runs_a_check(self):
+        for stack in self.stacks():
+            pattern = json.loads(
+                stack.of("AWS::Events::Rule")["SystemsManagerEvents"]["EventPattern"]
+            )
+            prefixes, calendars = [], ["none"]
+            if stack is WITH_EVERYTHING:
+                prefixes = ["golden/", "shared-", "/golden/", "/shared-"]
+                calendars = CALENDARS
+            parameters = {
+                "operation": ["Create", "Update", "Delete"],
+                "name": ["Control", *({"prefix": it} for it in prefixes)],
+            }
+            resources = [{"suffix": it} for it in calendars]
+            self.assertEqual(
+                pattern,
+                {
+                    "source": ["aws.ssm"],
+                    "$or": [
+                        {"detail-type": ["Parameter Store Change"], "detail": parameters},
+                        {"detail-type": ["Calendar State Change"], "resources": resources},
                     ],
                 },
-            },
-        )
+            )
 
     def test_the_control_parameter_allows_starts_and_is_the_one_that_the_functions_read(self):
         for stack in self.stacks():
@@ -401,18 +415,6 @@ class Connections(unittest.TestCase):
         parameters = {json.dumps(stack.resources["Control"]) for stack in self.stacks()}
         self.assertEqual(len(parameters), 1)
 
-    def test_a_change_of_the_control_parameter_or_its_deletion_runs_a_check(self):
-        for stack in self.stacks():
-            detail = {"operation": ["Create", "Update", "Delete"], "name": ["Control"]}
-            self.assertEqual(
-                stack.of("AWS::Events::Rule")["ControlEvents"]["EventPattern"],
-                {
-                    "source": ["aws.ssm"],
-                    "detail-type": ["Parameter Store Change"],
-                    "detail": detail,
-                },
-            )
-
     def test_the_command_that_stops_starts_writes_the_control_parameter(self):
         command = WITH_DEFAULTS.resolve(TEMPLATE["Outputs"]["StopStarts"]["Value"])
         self.assertRegex(command, "^aws ssm put-parameter --name Control --type String ")
@@ -429,18 +431,6 @@ class Connections(unittest.TestCase):
                 ]
                 documents = "arn:aws:ssm:us-east-1:*:document/*"
                 self.assertEqual(reading, [("ssm:GetCalendarState", documents)])
-
-    def test_a_named_calendar_that_opens_or_closes_runs_a_check(self):
-        self.assertNotIn("CalendarEvents", WITH_DEFAULTS.of("AWS::Events::Rule"))
-        pattern = WITH_EVERYTHING.of("AWS::Events::Rule")["CalendarEvents"]["EventPattern"]
-        self.assertEqual(
-            json.loads(pattern),
-            {
-                "source": ["aws.ssm"],
-                "detail-type": ["Calendar State Change"],
-                "resources": [{"suffix": it} for it in CALENDARS],
-            },
-        )
 
     def test_the_functions_get_the_parameters_of_control(self):
         def control(stack):
@@ -490,10 +480,11 @@ class Connections(unittest.TestCase):
         for stack in self.stacks():
             decrypting = [
                 it
-                for it in self.statements(stack, "DependencyCheckRole")
+                for function in FUNCTIONS
+                for it in self.statements(stack, f"{function}Role")
                 if it["Sid"] == "ReadsEncryptedComponents"
             ]
-            self.assertEqual(len(decrypting), stack is WITH_EVERYTHING)
+            self.assertEqual(len(decrypting), len(FUNCTIONS) if stack is WITH_EVERYTHING else 0)
             for it in decrypting:
                 self.assertEqual((it["Action"], it["Resource"]), ("kms:Decrypt", COMPONENT_KEYS))
                 through = {"kms:ViaService": "imagebuilder.us-east-1.amazonaws.com*"}

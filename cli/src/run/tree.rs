@@ -19,14 +19,19 @@ pub(super) enum Act {
     Cascade,
     /// A check starts a gold pipeline; the cascade or another check starts the rest.
     Check,
+    /// The same, but for the pipelines of [`HELD`].
+    Control,
 }
+
+/// The pipelines that tags hold in [`Act::Control`].
+pub(super) const HELD: [&str; 2] = ["billing", "storefront"];
 
 impl Act {
     /// What starts the pipelines, in words.
     pub(super) fn by(self) -> &'static str {
         match self {
             Self::Cascade => "the cascade",
-            Self::Check => "the check and the cascade after it",
+            Self::Check | Self::Control => "the check and the cascade after it",
         }
     }
 
@@ -34,9 +39,15 @@ impl Act {
     fn concerns(self, member: Member) -> bool {
         match (self, parent_in_fleet(member)) {
             (Self::Cascade, _) => true,
-            (Self::Check, Some(parent)) => self.concerns(parent),
-            (Self::Check, None) => member.name == "gold-linux",
+            (Self::Check | Self::Control, Some(parent)) => self.concerns(parent),
+            (Self::Check | Self::Control, None) => member.name == "gold-linux",
         }
+    }
+
+    /// The pipeline with what is promised of it in this act.
+    fn promised(self, member: Member) -> Member {
+        let is_held = self == Self::Control && HELD.contains(&member.name);
+        if is_held { Member { promise: Promise::Skipped, ..member } } else { member }
     }
 }
 
@@ -49,8 +60,10 @@ pub(super) struct Ending {
     pub(super) broken: Vec<String>,
     /// How many builds the functions started.
     pub(super) started: usize,
-    /// How many pipelines they skipped.
+    /// How many pipelines they skipped or deferred.
     pub(super) skipped: usize,
+    /// The most builds that were in progress at once.
+    pub(super) most: usize,
 }
 
 /// Compares the builds since `since`, and the functions' reports, with what is promised.
@@ -59,8 +72,15 @@ pub(super) fn look(cloud: &Cloud, since: Timestamp, act: Act) -> Ending {
     let state = cloud.state();
     let builds = state.image_builder.builds();
     let mut rows = Vec::new();
-    let mut ending = Ending { tree: String::new(), broken: Vec::new(), started: 0, skipped: 0 };
+    let mut ending = Ending {
+        tree: String::new(),
+        broken: Vec::new(),
+        started: 0,
+        skipped: 0,
+        most: state.image_builder.most_builds_in_progress(since),
+    };
     for member in FLEET.into_iter().filter(|member| act.concerns(*member)) {
+        let member = act.promised(member);
         let pipeline = pipeline_arn(member.name);
         let mut own: Vec<&BuildView> =
             builds.iter().filter(|build| build.pipeline.as_deref() == Some(&*pipeline)).collect();
@@ -111,7 +131,8 @@ fn is_start((decision, _): &(String, String)) -> bool {
     decision == "started"
 }
 
-/// The decision and the sentence that were reported last of each pipeline that was started or skipped.
+/// The decision and the sentence that were reported last of each pipeline that was started, skipped or
+/// deferred.
 fn last_reports(cloud: &Cloud) -> BTreeMap<String, (String, String)> {
     let mut reported = BTreeMap::new();
     for (_, result) in &cloud.state().invocations {
@@ -122,8 +143,14 @@ fn last_reports(cloud: &Cloud) -> BTreeMap<String, (String, String)> {
                 |name: &str| line.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
             let started =
                 line.pointer("/outcome/result").and_then(Value::as_str) == Some("started");
-            let decision = if started { "started".to_owned() } else { text("decision") };
-            if started || decision == "skip" {
+            let is_deferred =
+                line.pointer("/reasons/0/code").and_then(Value::as_str) == Some("deferred");
+            let decision = match (started, is_deferred) {
+                (true, _) => "started".to_owned(),
+                (_, true) => "deferred".to_owned(),
+                _ => text("decision"),
+            };
+            if started || is_deferred || decision == "skip" {
                 reported.insert(text("pipeline"), (decision, text("sentence")));
             }
         }
@@ -219,6 +246,10 @@ fn row(
                 Some(reason) => format!("{} {sentence}; {reason}", style("started:").cyan()),
                 None => format!("{} {sentence}", style("started:").cyan()),
             }
+        }
+        (_, Some((decision, sentence))) if decision == "deferred" => {
+            // The sentence itself says what it is deferred by.
+            style(sentence).yellow().to_string()
         }
         (_, Some((_, sentence))) => format!("{} {sentence}", style("skipped:").yellow()),
         (_, None) => "no report has the reason".to_owned(),

@@ -15,6 +15,7 @@ use super::gate::window::Window;
 use super::observation::{PipelineObservation, ResolvedParent};
 use super::tracking::ParentTracking;
 use crate::model::arn::{ImageArn, PipelineArn};
+use crate::model::fleet::Member;
 use crate::model::tags::ControlTags;
 
 /// Everything that decides whether starts are held, beside the pipelines' own tags.
@@ -69,6 +70,14 @@ impl Control {
     /// What a pipeline's tags say, with the defaults.
     pub fn of(&self, observed: &PipelineObservation) -> PipelineControl {
         PipelineControl::of(&observed.member.pipeline.tags, &self.defaults)
+    }
+
+    /// Whether a person holds a pipeline, by its tags or the default mode: it is not started, whatever it
+    /// lacks.
+    pub(super) fn is_held(&self, member: &Member, now: Timestamp) -> bool {
+        let PipelineControl { mode, hold, unreadable, .. } =
+            PipelineControl::of(&member.pipeline.tags, &self.defaults);
+        mode != Mode::Auto || !unreadable.is_empty() || hold.is_some_and(|hold| hold.holds_at(now))
     }
 
     /// The urgent image that a pipeline is to be built on, directly or not.
@@ -409,6 +418,35 @@ mod tests {
             };
             assert_eq!(kind("gold"), "deferred");
             assert_eq!(kind("web"), if waits { "for-ancestor" } else { "rebuild" }, "{tags:?}");
+        }
+    }
+
+    #[test]
+    fn regression_given_a_held_pipeline_in_between_then_what_is_above_it_holds_up_nothing_below() {
+        for (tags, waits) in [
+            (("hold", "x"), false),
+            (("hold", "until 2026-11-28T03:30Z x"), true),
+            (("mode", "report"), false),
+            (("mode", "ignore"), false),
+            (("mode", "auto"), true),
+            (("window", "at night"), false),
+        ] {
+            let fixtures = Fixtures::new()
+                .pipeline("gold", "image/base/x.x.x")
+                .pipeline("java", "image/gold/x.x.x")
+                .pipeline("billing", "image/java/x.x.x");
+            let (mut pipelines, recipes) = fixtures.lists();
+            let java = pipelines.iter_mut().find(|it| it.arn.name() == "java").unwrap();
+            java.tags = control_tags(&[tags]);
+            let fleet = Fleet::new(pipelines, recipes);
+            // Not yet behind, or not even observed, as a pipeline that is ignored.
+            let observed = [
+                observed(&fleet, "gold", &[("window", "Sat 20:00+8h UTC")], 2),
+                observed(&fleet, "billing", &[], 2),
+            ];
+            let said = planned(&fleet, &observed, &Control::default());
+            let expected = if waits { "billing: wait: waits for gold" } else { "billing: rebuild" };
+            assert!(said.contains(expected), "{tags:?}: {said}");
         }
     }
 

@@ -52,12 +52,13 @@ impl<'a> Lineage<'a> {
     }
 
     /// What blocks a pipeline that is behind: the nearest ancestor that is behind itself, or of which
-    /// nothing is known.
+    /// nothing is known. A pipeline that a person holds passes nothing on.
     pub(super) fn blocked_by(
         &self,
         pipeline: &'a PipelineArn,
         decisions: &BTreeMap<&PipelineArn, Decision>,
         unknown: &BTreeSet<PipelineArn>,
+        is_held: impl Fn(&PipelineArn) -> bool,
     ) -> Option<Wait> {
         let mut seen = vec![pipeline];
         let mut level = self.parents(pipeline);
@@ -74,10 +75,11 @@ impl<'a> Lineage<'a> {
                 return Some(Wait::AncestorUnknown { pipeline: (*first).clone() });
             }
             seen.extend(&level);
-            // What is above a pipeline that is held does not reach those below it.
+            // What is above a pipeline that is held does not reach those below it, whether it is behind
+            // itself or would be after its own ancestors.
             let is_held = |parent: &&&PipelineArn| {
                 let gates = decisions.get(*parent).map(Decision::gates).unwrap_or_default();
-                gates.iter().any(Gate::is_of_one_pipeline)
+                gates.iter().any(Gate::is_of_one_pipeline) || is_held(parent)
             };
             let open = level.iter().filter(|parent| !is_held(parent));
             level = open.flat_map(|parent| self.parents(parent)).collect();

@@ -44,6 +44,14 @@
 //! **AVAILABLE is announced before patterns resolve to the image.** Starting would build the child on
 //! the old parent once more. It waits, and the invocation is retried.
 //!
+//! **Two builds end in the same second, and pipelines wait for their places.** Both notifications see the
+//! same free places and the same waiting pipelines. The order of starts is a function of that state alone,
+//! so both request the same builds, and the client tokens make one of each. If what they see differs, each
+//! may start as many builds as were free: the budget is soft by one batch, and nothing is locked.
+//!
+//! **A gate changes between observing and starting.** The time of the invocation and the tags that it read
+//! count. A build that has started is never cancelled.
+//!
 //! **An operator starts the same pipeline between observing and starting.** Image Builder either
 //! refuses (in use: retried, then it waits) or builds twice; no client can prevent the latter, and the
 //! image says `USER_INITIATED` for both.
@@ -55,7 +63,7 @@ use jiff::Timestamp;
 use super::control::{Control, Unread};
 use super::decision::{Decision, Skip, Wait};
 use super::gate::Gate;
-use super::gate::budget::Place;
+use super::gate::budget::{Place, was_reached};
 use super::gate::image_control::Urgency;
 use super::lineage::Lineage;
 use super::observation::PipelineObservation;
@@ -90,6 +98,9 @@ pub struct Step {
     pub not_compared: Vec<String>,
     /// Since when it has been behind.
     pub behind_since: Option<Timestamp>,
+    /// Whether a gate may have held its start before, so that a check starts it although its
+    /// notification arrived.
+    pub may_have_been_deferred: bool,
     /// The urgent image because of which it does not wait for windows and calendars.
     pub urgency: Option<Urgency>,
     /// The request that starts it, if the decision is [`Decision::Rebuild`].
@@ -124,23 +135,28 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
         .map(|observed| {
             let pipeline = &observed.member.pipeline.arn;
             let decision = match decide(observed, policy) {
-                Decision::Rebuild(reasons) => match lineage.cycle_through(pipeline) {
-                    Some(cycle) => Decision::Skip(Skip::Cycle { path: cycle.to_string() }),
-                    None => {
+                Decision::Rebuild(reasons) => {
+                    if let Some(cycle) = lineage.cycle_through(pipeline) {
+                        Decision::Skip(Skip::Cycle { path: cycle.to_string() })
+                    } else {
                         control.collect_unread(observed, &mut unread);
                         deferred_by(control.gates(observed), reasons)
                     }
-                },
+                }
                 decision => decision,
             };
             (pipeline, decision)
         })
         .collect();
+    let now = observed.first().map(|observed| observed.now);
+    let is_held = |pipeline: &PipelineArn| {
+        fleet.member(pipeline).zip(now).is_some_and(|(member, now)| control.is_held(member, now))
+    };
     let blocked: Vec<_> = decisions
         .iter()
         .filter(|(_, decision)| decision.would_start())
         .filter_map(|(pipeline, _)| {
-            let ancestor = lineage.blocked_by(pipeline, &decisions, unknown)?;
+            let ancestor = lineage.blocked_by(pipeline, &decisions, unknown, is_held)?;
             Some((*pipeline, Decision::Wait(ancestor)))
         })
         .collect();
@@ -148,6 +164,9 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     decisions.retain(|pipeline, _| !bystanders.contains(*pipeline));
     defer_beyond_budget(&mut decisions, observed, control);
     unread.urgency = unknown_urgency(&decisions, control);
+    let now = observed.first().map(|observed| observed.now);
+    let was_full = control.budget().limit.zip(now);
+    let was_full = was_full.is_some_and(|(limit, now)| was_reached(fleet, limit, now));
     let levels = fleet.levels();
     let mut steps: Vec<Step> = observed
         .iter()
@@ -161,6 +180,7 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
                 pins: observed.pins.clone(),
                 not_compared: observed.not_compared(),
                 behind_since: observed.behind_since,
+                may_have_been_deferred: was_full || control.of(observed).may_defer(),
                 urgency: urgency.cloned(),
                 decision,
                 start,
@@ -392,6 +412,26 @@ mod tests {
         web: wait: waits for gold
         ");
         insta::assert_snapshot!(planned(&fleet, &[web]), @"web: rebuild: parameter /golden/ami ami-1 -> ami-2");
+    }
+
+    #[test]
+    fn given_a_container_tag_then_the_pipeline_that_produced_it_last_is_an_ancestor() {
+        let tag = "123456789012.dkr.ecr.us-east-1.amazonaws.com/gold:latest";
+        let fleet =
+            Fixtures::new().pipeline("gold", "image/base/x.x.x").pipeline("web", tag).fleet();
+        let mut gold = observed(&fleet, "gold", "base/1.0.0/1", "base/1.1.0/1");
+        Arc::make_mut(&mut gold.history[0]).outputs = BTreeSet::from([tag.to_owned()]);
+        let member = fleet.member(&Fixtures::pipeline_arn("web")).unwrap().clone();
+        let built = Fixtures::built(&member, "web/1.0.0/1", tag);
+        let web = PipelineObservation {
+            parent_now: Some(ResolvedParent::Tagged(Fixtures::image("gold/1.0.0/1"))),
+            parent_created: Fixtures::later(),
+            ..Fixtures::observed(member, built)
+        };
+        insta::assert_snapshot!(planned(&fleet, &[gold, web]), @"
+        gold: rebuild: parent image base 1.0.0/1 -> 1.1.0/1
+        web: wait: waits for gold
+        ");
     }
 
     #[test]

@@ -299,6 +299,16 @@ mod tests {
         insta::assert_snapshot!(decided(&observed), @"rebuild: parent image gold 1.0.0/3 -> platinum 1.0.0/1; recipe web 0.9.0 -> 1.0.0");
         observed.history = vec![by_older("ami-0cd12345db678d90f").into()];
         insta::assert_snapshot!(decided(&observed), @"rebuild: parent image ami-0cd12345db678d90f -> platinum 1.0.0/1; recipe web 0.9.0 -> 1.0.0");
+        // Without the build and without dates, another family shows it, and the same one does not.
+        let decided_on = |parent: &str, now_at: &str| {
+            let mut observed = follows(parent);
+            observed.parent_now = Some(at(now_at));
+            observed.member.recipe.as_mut().unwrap().created = None;
+            observed.history = vec![by_older("image/gold/x.x.x").into()];
+            decided(&observed)
+        };
+        insta::assert_snapshot!(decided_on("image/gold/x.x.x", "gold/1.0.0/3"), @"rebuild: recipe web 0.9.0 -> 1.0.0; built once for this, and still shows recipe web 0.9.0");
+        insta::assert_snapshot!(decided_on("image/platinum/x.x.x", "platinum/1.0.0/1"), @"rebuild: parent image gold x.x.x -> platinum 1.0.0/1; recipe web 0.9.0 -> 1.0.0; built once for this, and still shows gold x.x.x, recipe web 0.9.0");
     }
 
     #[test]
@@ -427,6 +437,27 @@ mod tests {
             assert_eq!(decide(&observed, RetryPolicy::default()).kind(), kind, "{builds}");
         }
         insta::assert_snapshot!(decided(&observed), @"wait: parent image gold 1.0.0/3 was recreated at 2026-11-23T12:00:00Z; 4 builds of one day show the same inputs, and dates alone ask for another one; next try not before 2026-11-24T11:01:00Z");
+        // A notification, or a build that lacks more than dates show, is not limited by the day.
+        let announced = PipelineObservation { parent_announced: Some(now()), ..observed.clone() };
+        assert_eq!(decide(&announced, RetryPolicy::default()).kind(), "rebuild");
+        let mut newer = PipelineObservation { parent_now: Some(at("gold/1.0.0/4")), ..observed };
+        newer.parent_created = Some(now());
+        assert_eq!(decide(&newer, RetryPolicy::default()).kind(), "rebuild");
+    }
+
+    #[test]
+    fn given_good_builds_that_cannot_be_read_then_the_pause_ends_at_its_very_end() {
+        let unread = |minutes: i64| {
+            let mut observed = up_to_date();
+            let built = Image {
+                created: now().checked_sub(SignedDuration::from_mins(minutes)).ok(),
+                ..image("web/1.0.0/1", "AVAILABLE", "image/gold/1.0.0/3")
+            };
+            observed.images = vec![built.summary()];
+            observed.history = Vec::new();
+            decide(&observed, RetryPolicy::default()).kind()
+        };
+        assert_eq!([59, 60, 61].map(unread), ["wait", "rebuild", "rebuild"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::model::arn::ImageArn;
-use crate::model::image::{BuildPhase, ImageStatus};
+use crate::model::image::{BuildPhase, ImageStatus, ImageSummary};
 
 /// One build that lists an output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,14 @@ pub struct Producer {
     pub status: ImageStatus,
     /// When it was requested, if Image Builder shows it.
     pub created: Option<Timestamp>,
+}
+
+impl Producer {
+    /// A build as lists show it.
+    pub fn of(image: ImageSummary) -> Self {
+        let ImageSummary { arn: image, status, created } = image;
+        Self { image, status, created }
+    }
 }
 
 /// AMI ids and container images' names, with the builds that list each.

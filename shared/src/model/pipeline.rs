@@ -62,6 +62,6 @@ impl Pipeline {
 
     /// Whether its last run produced an image, as far as lists show it.
     pub fn last_run_succeeded(&self) -> bool {
-        self.last_status == Some(ImageStatus::Available)
+        self.last_status.as_ref().is_some_and(|it| it.phase() == BuildPhase::Succeeded)
     }
 }

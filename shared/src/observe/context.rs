@@ -7,7 +7,7 @@ use super::latest_images::{AllImages, LatestImages};
 use crate::aws::image_builder::ImageBuilder;
 use crate::decide::gate::pipeline_control::Defaults;
 use crate::decide::tries::RetryPolicy;
-use crate::model::arn::{ImageArn, ImageReference};
+use crate::model::arn::{ImageArn, ImageReference, PipelineArn};
 use crate::model::fleet::Fleet;
 use crate::model::image::{Image, ImageStatus};
 use crate::scope::Scope;
@@ -42,6 +42,8 @@ pub(super) struct Context<'a, I> {
     pub(super) detail: Detail,
     /// The reference by which some child resolves the announced image.
     pub(super) announced_reference: Option<ImageReference>,
+    /// The pipeline that built the image of a notification, if that build has ended.
+    pub(super) ended: Option<&'a PipelineArn>,
     pub(super) policy: RetryPolicy,
     /// What holds for pipelines without tags.
     pub(super) defaults: &'a Defaults,
@@ -51,7 +53,7 @@ pub(super) struct Context<'a, I> {
 impl<'a, I: ImageBuilder> Context<'a, I> {
     /// The same reads for another scope, that of no notification.
     pub(super) fn within(&self, scope: Scope<'a>) -> Self {
-        let Self { cache, all_images, fleet, policy, defaults, now, .. } = *self;
+        let Self { cache, all_images, fleet, ended, policy, defaults, now, .. } = *self;
         Self {
             cache,
             all_images,
@@ -59,6 +61,7 @@ impl<'a, I: ImageBuilder> Context<'a, I> {
             scope,
             detail: Detail::Inputs,
             announced_reference: None,
+            ended,
             policy,
             defaults,
             now,

@@ -166,6 +166,7 @@ impl World {
                 .iter()
                 .find(|plan| plan.tracks_announced)
                 .and_then(|plan| plan.reference.clone()),
+            ended: None,
             policy: RetryPolicy::default(),
             defaults: &defaults,
             now: at(100 * HOUR).unwrap(),

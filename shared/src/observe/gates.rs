@@ -3,6 +3,9 @@
 //! Calendars, and the tags of the images that pipelines would be built on: of the pipelines alone whose
 //! start depends on them.
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
 use super::context::Context;
 use super::observations::Observations;
 use crate::aws::Clients;
@@ -14,8 +17,11 @@ use crate::decide::observation::PipelineObservation;
 use crate::decide::plan::plan;
 use crate::error::{Chain, RequestError};
 use crate::model::arn::{ImageArn, PipelineArn};
-use crate::model::image::Image;
+use crate::model::fleet::Member;
+use crate::model::image::ImageSummary;
+use crate::model::outputs::{Outputs, Producer};
 use crate::model::parent::{ParameterValue, ParentImage};
+use crate::model::pipeline::Pipeline;
 use crate::model::tags::ControlTags;
 
 /// How many levels up an urgent image is looked for.
@@ -60,8 +66,12 @@ pub(super) async fn read(
             };
             pipelines.control.calendars.insert(set, state);
         }
+        let producers = producers(context, pipelines, &parents).await;
         for pipeline in parents {
-            let parent = parent(context, pipelines, &pipeline).await;
+            let parent = match &producers {
+                Ok(producers) => parent(context, producers, &pipeline).await,
+                Err(error) => Err(error.clone()),
+            };
             let parent = parent.map_err(|error| {
                 let problem = Chain(&error).to_string();
                 pipelines.control_problem.get_or_insert_with(|| problem.clone());
@@ -77,13 +87,67 @@ pub(super) async fn read(
 }
 
 /// How many builds are in progress, by the list of pipelines and by the pipelines that were observed.
+///
+/// The list may still show the build whose end was announced. If that took a place, no ended build would
+/// be followed by another where lists lag.
 fn in_progress(context: &Context<'_, impl ImageBuilder>, pipelines: &Observations) -> usize {
-    let observed = |pipeline: &PipelineArn| {
-        let mut observed = pipelines.observed.iter();
-        observed.any(|it| it.member.pipeline.arn == *pipeline && it.in_progress().is_some())
-    };
+    let observed = pipelines.observed.iter().filter(|it| it.in_progress().is_some());
+    let observed: BTreeSet<&PipelineArn> = observed.map(|it| &it.member.pipeline.arn).collect();
     let members = context.fleet.members().map(|member| &member.pipeline);
-    members.filter(|pipeline| pipeline.is_building() || observed(&pipeline.arn)).count()
+    let is_shown = |it: &Pipeline| it.is_building() && context.ended != Some(&it.arn);
+    members.filter(|it| is_shown(it) || observed.contains(&it.arn)).count()
+}
+
+/// The builds that produced the AMIs in the parameters of these pipelines. The newest images of
+/// pipelines were read; only the list of all images shows an older one, or one of a pipeline that was
+/// not observed.
+///
+/// # Errors
+/// The list cannot be read, and a retry may succeed.
+async fn producers(
+    context: &Context<'_, impl ImageBuilder>,
+    pipelines: &Observations,
+    children: &BTreeSet<PipelineArn>,
+) -> Result<Outputs, RequestError> {
+    let amis = children.iter().filter_map(|child| own_ami(context.fleet.member(child)?));
+    let mut missing: BTreeSet<&str> = amis.collect();
+    let mut found = Outputs::default();
+    for image in pipelines.observed.iter().filter_map(PipelineObservation::built) {
+        for output in image.outputs.iter().filter(|it| missing.contains(&***it)) {
+            found.insert(output.clone(), Producer::of(image.summary()));
+        }
+    }
+    missing.retain(|ami| !found.has(ami));
+    if missing.is_empty() {
+        return Ok(found);
+    }
+    let visit = |image: ImageSummary, outputs: Vec<String>| {
+        for output in outputs {
+            if missing.remove(&*output) {
+                found.insert(output, Producer::of(image.clone()));
+            }
+        }
+        if missing.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    match context.cache.image_builder.all_images(visit).await {
+        Err(error) if error.is_retryable() => Err(error),
+        // Without the right to list images, their holds cannot be read.
+        Err(error) => {
+            tracing::warn!("whether AMIs in parameters are held is not known: {}", Chain(&error));
+            Ok(found)
+        }
+        Ok(_) => Ok(found),
+    }
+}
+
+/// The AMI in a pipeline's parameter, unless AWS publishes that parameter: no build of this account has
+/// produced it then.
+fn own_ami(member: &Member) -> Option<&str> {
+    let name = member.parameter_name()?;
+    match member.parameter_value()? {
+        ParameterValue::Ami(ami) if !name.as_str().starts_with("/aws/") => Some(ami),
+        _ => None,
+    }
 }
 
 /// The image that a pipeline would be built on, if its observation does not have it: the build of a pin,
@@ -93,19 +157,14 @@ fn in_progress(context: &Context<'_, impl ImageBuilder>, pipelines: &Observation
 /// It cannot be read, and a retry may succeed.
 async fn parent(
     context: &Context<'_, impl ImageBuilder>,
-    pipelines: &Observations,
+    producers: &Outputs,
     pipeline: &PipelineArn,
 ) -> Result<Option<(ImageArn, ControlTags)>, RequestError> {
     let Some(member) = context.fleet.member(pipeline) else { return Ok(None) };
-    let of_image = |image: &Image| (image.arn.clone(), image.tags.clone());
-    let Some(reference) = member.reference().cloned() else {
-        let Some(ParameterValue::Ami(ami)) = member.parameter_value() else { return Ok(None) };
-        let built = pipelines.observed.iter().filter_map(PipelineObservation::built);
-        let mut producers = built.filter(|image| image.outputs.contains(&**ami));
-        return Ok(producers.next().map(|image| of_image(image)));
-    };
+    let produced = || Some(producers.only_producer(own_ami(member)?)?.clone().into());
+    let Some(reference) = member.reference().cloned().or_else(produced) else { return Ok(None) };
     match context.cache.image(&reference).await {
-        Ok(image) => Ok(Some(of_image(&image))),
+        Ok(image) => Ok(Some((image.arn.clone(), image.tags.clone()))),
         Err(error) if error.is_retryable() => Err(error),
         // No pipeline can be started onto it either.
         Err(_) => Ok(None),

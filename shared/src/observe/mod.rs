@@ -88,6 +88,8 @@ pub async fn observe(
     let defaults = &settings.defaults;
     let planner = Planner { fleet: &fleet, scope, outputs: &outputs, producing_pipeline, defaults };
     let Targets { plans, bystanders, ignored } = planner.targets();
+    let is_end = |it: &Notification| it.status.phase() != BuildPhase::InProgress;
+    let is_end = scope.notification().is_some_and(is_end);
     let context = Context {
         cache: &cache,
         all_images: &all_images,
@@ -98,6 +100,7 @@ pub async fn observe(
             .iter()
             .find(|plan| plan.tracks_announced)
             .and_then(|plan| plan.reference.clone()),
+        ended: producing_pipeline.filter(|_| is_end),
         policy: settings.retry,
         defaults,
         now: deadline.now(),
@@ -143,8 +146,7 @@ pub async fn observe(
         control_problem: parameters.control_problem,
     };
     gates::read(clients, &context, &mut pipelines).boxed().await;
-    let is_end = |it: &Notification| it.status.phase() != BuildPhase::InProgress;
-    if scope.notification().is_some_and(is_end) {
+    if is_end {
         let refill = Refill { clients, context: &context, outputs: &outputs, unread, deadline };
         refill.read(&mut pipelines).boxed().await;
     }

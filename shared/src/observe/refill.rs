@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::context::Context;
 use super::gates;
@@ -17,10 +17,12 @@ use super::targets::{Planner, Targets};
 use crate::aws::Clients;
 use crate::aws::image_builder::ImageBuilder;
 use crate::deadline::Deadline;
+use crate::decide::gate::Gate;
+use crate::decide::gate::budget::was_reached;
 use crate::decide::gate::mode::Mode;
 use crate::decide::gate::pipeline_control::{Defaults, PipelineControl};
 use crate::decide::gate::switch::Switch;
-use crate::decide::plan::plan;
+use crate::decide::plan::{Step, plan};
 use crate::decide::tracking::ParentTracking;
 use crate::error::RequestError;
 use crate::model::arn::PipelineArn;
@@ -37,9 +39,6 @@ const EXTRA_READS: usize = 8;
 /// is, no more are.
 const BLIND_READS: usize = 4;
 
-/// If as many pipelines as may build began to within this time, others may have had to wait.
-const RECENT: SignedDuration = SignedDuration::from_hours(12);
-
 /// The reads that fill free places.
 pub(super) struct Refill<'a, 'b, I> {
     pub(super) clients: &'a Clients,
@@ -52,6 +51,9 @@ pub(super) struct Refill<'a, 'b, I> {
 
 impl<I: ImageBuilder> Refill<'_, '_, I> {
     /// Adds to what was observed, until the free places are taken.
+    ///
+    /// Those that wait are read even if the scope's own pipelines can take all places: they may have been
+    /// behind for longer, and invocations for builds that end at once choose the same.
     pub(super) async fn read(&self, pipelines: &mut Observations) {
         let control = &pipelines.control;
         let free = control.budget().free();
@@ -61,14 +63,13 @@ impl<I: ImageBuilder> Refill<'_, '_, I> {
         }
         let Context { fleet, defaults, now, .. } = *self.context;
         let waiting = Waiting { fleet, defaults, now };
-        if waiting.recent_runs() < limit {
-            // No pipeline can have had to wait.
+        if !was_reached(fleet, limit, now) {
             return;
         }
         let behind = waiting.probably_behind();
         let mut reads = free.saturating_mul(2).saturating_add(EXTRA_READS);
         let mut next = behind.into_iter();
-        while let places @ 1.. = self.places(free, pipelines).min(reads) {
+        while let places @ 1.. = free.saturating_sub(self.found(pipelines)).min(reads) {
             let read = self.read_some(&mut next, places, pipelines).await;
             if read == 0 {
                 break;
@@ -82,6 +83,18 @@ impl<I: ImageBuilder> Refill<'_, '_, I> {
                 break;
             }
         }
+    }
+
+    /// How many pipelines outside the scope start, or would if the budget had a place for them.
+    fn found(&self, pipelines: &Observations) -> usize {
+        let Context { fleet, policy, .. } = *self.context;
+        let steps = plan(&pipelines.situation(fleet, policy)).steps.into_iter();
+        let is_candidate = |step: &Step| {
+            pipelines.refill.contains(&step.pipeline)
+                && step.decision.would_start()
+                && step.decision.gates().iter().all(|gate| matches!(gate, Gate::Budget { .. }))
+        };
+        steps.filter(is_candidate).count()
     }
 
     /// How many places are left by what is planned to start.
@@ -151,14 +164,6 @@ impl<'a> Waiting<'a> {
         behind.into_iter().map(|(_, _, pipeline)| pipeline).collect()
     }
 
-    /// How many pipelines ran of late.
-    fn recent_runs(&self) -> usize {
-        let is_recent = |it: &&Member| {
-            it.pipeline.last_run.is_some_and(|at| self.now.duration_since(at) < RECENT)
-        };
-        self.fleet.members().filter(is_recent).count()
-    }
-
     /// The pipelines that have not run for longest: what they wait for, such as a component or an image
     /// of Amazon's, no list shows.
     fn without_recent_run(&self) -> Vec<&'a PipelineArn> {
@@ -203,5 +208,105 @@ impl<'a> Waiting<'a> {
             .filter(|parent| is_tracked && parent.pipeline.last_run_succeeded())
             .filter_map(|parent| parent.pipeline.last_run);
         came_out.filter(|at| pipeline.last_run.is_none_or(|own| own < *at)).max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+    use crate::model::image::ImageStatus;
+    use crate::model::pipeline::Pipeline;
+
+    const NOW: i64 = 1_000_000;
+
+    /// A fleet on `gold`, which ran ten hours ago; `change` gets each pipeline by its name.
+    fn fleet(names: &[&str], change: impl Fn(&str, &mut Pipeline)) -> Fleet {
+        let gold = Fixtures::new().pipeline("gold", "image/base/x.x.x");
+        let fixtures =
+            names.iter().fold(gold, |fixtures, name| fixtures.pipeline(name, "image/gold/x.x.x"));
+        let (mut pipelines, recipes) = fixtures.lists();
+        for pipeline in &mut pipelines {
+            let hours = if pipeline.arn.name() == "gold" { 10 } else { 20 };
+            pipeline.last_run = ran(hours);
+            pipeline.last_status = Some(ImageStatus::Available);
+            let name = pipeline.arn.name().to_owned();
+            change(&name, pipeline);
+        }
+        Fleet::new(pipelines, recipes)
+    }
+
+    fn ran(hours_ago: i64) -> Option<Timestamp> {
+        Timestamp::from_second(NOW - hours_ago * 3_600).ok()
+    }
+
+    fn tag(pipeline: &mut Pipeline, key: &str, value: &str) {
+        pipeline.tags = [(format!("image-cascade:{key}").as_str(), value)].into_iter().collect();
+    }
+
+    fn names(pipelines: Vec<&PipelineArn>) -> String {
+        pipelines.into_iter().map(PipelineArn::name).collect::<Vec<_>>().join(" ")
+    }
+
+    fn waiting(fleet: &Fleet) -> (String, String) {
+        let (defaults, now) = (Defaults::default(), Timestamp::from_second(NOW).unwrap());
+        let waiting = Waiting { fleet, defaults: &defaults, now };
+        let behind = names(waiting.probably_behind());
+        (behind, names(waiting.without_recent_run()))
+    }
+
+    #[test]
+    fn given_a_parent_that_ran_later_and_succeeded_then_its_children_are_probably_behind() {
+        let all = ["later", "never", "same", "waits"];
+        let with = |status: ImageStatus| {
+            fleet(&all, move |name, pipeline| match name {
+                "gold" => pipeline.last_status = Some(status.clone()),
+                "later" => pipeline.last_run = ran(9),
+                "same" => pipeline.last_run = ran(10),
+                "never" => pipeline.last_run = None,
+                _ => {}
+            })
+        };
+        assert_eq!(waiting(&with(ImageStatus::Available)).0, "never waits");
+        assert_eq!(waiting(&with(ImageStatus::Failed)).0, "");
+        assert_eq!(waiting(&with(ImageStatus::Building)).0, "");
+    }
+
+    #[test]
+    fn given_pipelines_that_may_not_start_then_none_of_them_is_read() {
+        let all = [
+            "building",
+            "disabled",
+            "held",
+            "ignored",
+            "report",
+            "unreadable",
+            "z-closed",
+            "z-over",
+        ];
+        let fleet = fleet(&all, |name, pipeline| match name {
+            "building" => pipeline.last_status = Some(ImageStatus::Testing),
+            "disabled" => pipeline.status = PipelineStatus::Disabled,
+            "held" => tag(pipeline, "hold", "x"),
+            "ignored" => tag(pipeline, "mode", "ignore"),
+            "report" => tag(pipeline, "mode", "report"),
+            "unreadable" => tag(pipeline, "window", "x"),
+            "z-closed" => tag(pipeline, "window", "Fri 00:00+1h UTC"),
+            "z-over" => tag(pipeline, "hold", "until 1970-01-02 x"),
+            _ => {}
+        });
+        // An urgent image may open a window, so that it comes last.
+        assert_eq!(waiting(&fleet).0, "z-over z-closed");
+    }
+
+    #[test]
+    fn given_runs_of_late_then_the_pipelines_without_one_for_longest_come_first() {
+        let fleet = fleet(&["a", "b", "c"], |name, pipeline| match name {
+            "a" => pipeline.last_run = ran(1),
+            "b" => pipeline.last_run = ran(30),
+            "c" => pipeline.last_run = None,
+            _ => {}
+        });
+        assert_eq!(waiting(&fleet).1, "c b gold a");
     }
 }

@@ -5,6 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Cause, CauseReport, Failure, Findings, Found, Line, Outcome, Tick, Trigger};
 use crate::decide::decision::{Decision, Skip, UpToDate, Wait};
 use crate::decide::fixtures::Fixtures;
+use crate::decide::gate::Gate;
+use crate::decide::gate::hold::Hold;
 use crate::decide::reason::{Reason, Tries};
 
 pub(super) fn at(second: i64) -> Timestamp {
@@ -19,6 +21,7 @@ pub(super) fn line(name: &str, decision: Decision, outcome: Outcome) -> Line {
         pins: Vec::new(),
         not_compared: Vec::new(),
         behind: None,
+        may_have_been_deferred: false,
         urgency: None,
         outcome,
     }
@@ -63,6 +66,13 @@ pub(super) fn for_gold() -> Decision {
 
 pub(super) fn disabled() -> Decision {
     Decision::Skip(Skip::Disabled)
+}
+
+/// Held by a tag, and by the budget.
+pub(super) fn deferred() -> Decision {
+    let hold = Hold { until: None, text: "year-end freeze".to_owned() };
+    let gates = vec![Gate::Hold(hold), Gate::Budget { limit: 20, in_progress: 20, ahead: 0 }];
+    Decision::Wait(Wait::Deferred { reasons: vec![parent_updated()], gates, not_before: None })
 }
 
 pub(super) fn started() -> Outcome {

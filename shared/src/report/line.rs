@@ -38,6 +38,9 @@ pub struct Line {
     /// Since when and for how long the pipeline has been behind.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub behind: Option<Behind>,
+    /// Whether a gate may have held its start before.
+    #[serde(skip)]
+    pub may_have_been_deferred: bool,
     /// The urgent image because of which it does not wait for windows and calendars.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub urgency: Option<Urgency>,
@@ -162,6 +165,7 @@ impl Line {
             outcome,
             pins: step.pins,
             not_compared: step.not_compared,
+            may_have_been_deferred: step.may_have_been_deferred,
             urgency: step.urgency,
             behind: step.behind_since.map(|since| Behind::at(now, since)),
             pipeline: step.pipeline,
@@ -186,6 +190,7 @@ impl Line {
             sentence: why.to_owned(),
             pins: Vec::new(),
             not_compared: Vec::new(),
+            may_have_been_deferred: false,
             urgency: None,
             behind: None,
             outcome,
@@ -249,8 +254,11 @@ impl Line {
     }
 
     /// Whether it was, or would be, started for a build of this account, of which a notification
-    /// tells: by a check only if that notification was lost.
+    /// tells: by a check only if that notification was lost, or if a gate held the start at that time.
     pub(super) fn should_have_come_by_notification(&self) -> bool {
+        if self.may_have_been_deferred {
+            return false;
+        }
         let is_start = matches!(self.outcome, Outcome::Started { .. } | Outcome::WouldStart);
         let Some(Decision::Rebuild(reasons)) = self.decision.as_ref().filter(|_| is_start) else {
             return false;
@@ -446,6 +454,7 @@ mod tests {
             pins: vec![outdated()],
             not_compared: vec!["component secret x.x.x is not compared:\ndenied".to_owned()],
             behind_since: Some(at(40)),
+            may_have_been_deferred: false,
             urgency: None,
             start: None,
         };

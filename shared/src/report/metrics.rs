@@ -157,7 +157,7 @@ mod tests {
     use crate::decide::decision::{Decision, Wait};
     use crate::decide::fixtures::Fixtures;
     use crate::report::fixtures::{self, at, check, disabled, line, started};
-    use crate::report::{Behind, CauseReport, Failure, Outcome, Trigger};
+    use crate::report::{Behind, CauseReport, Failure, Line, Outcome, Trigger};
 
     /// One started, one failed, and three skipped for two reasons.
     fn event(trigger: Trigger) -> CauseReport {
@@ -197,6 +197,22 @@ mod tests {
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"WouldStart","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"FoundByCheck","Unit":"Count"},{"Name":"OldestStalenessHours"},{"Name":"OldestDeferredHours"}]}],"Timestamp":0},"WouldStart":1,"Failures":1,"PipelinesBehind":1,"PipelinesPinned":0,"Unverified":0,"FoundByCheck":0,"OldestStalenessHours":2,"OldestDeferredHours":0,"FunctionName":"stack-GoldCascade-1"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
         {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-ancestor"}
+        "#);
+    }
+
+    #[test]
+    fn given_deferrals_then_each_gate_that_holds_one_is_a_metric() {
+        let behind = |seconds| Some(Behind { since: Timestamp::UNIX_EPOCH, seconds });
+        let lines = [("web", 3_600), ("api", 9_000)].map(|(name, seconds)| Line {
+            behind: behind(seconds),
+            ..line(name, fixtures::deferred(), Outcome::None)
+        });
+        let event = fixtures::event(check(true, at(0)), lines.into());
+        insta::assert_snapshot!(metrics(event, false), @r#"
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Starts","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"FoundByCheck","Unit":"Count"},{"Name":"OldestStalenessHours"},{"Name":"OldestDeferredHours"}]}],"Timestamp":0},"Starts":0,"Failures":0,"PipelinesBehind":2,"PipelinesPinned":0,"Unverified":0,"FoundByCheck":0,"OldestStalenessHours":0,"OldestDeferredHours":2.5,"FunctionName":"stack-GoldCascade-1"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"deferred"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Gate"]],"Metrics":[{"Name":"Deferred","Unit":"Count"}]}],"Timestamp":0},"Deferred":2,"FunctionName":"stack-GoldCascade-1","Gate":"budget"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Gate"]],"Metrics":[{"Name":"Deferred","Unit":"Count"}]}],"Timestamp":0},"Deferred":2,"FunctionName":"stack-GoldCascade-1","Gate":"hold"}
         "#);
     }
 

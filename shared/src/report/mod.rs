@@ -56,7 +56,8 @@ pub struct Totals {
     pub waiting: usize,
     /// Pipelines whose start is deferred.
     pub deferred: usize,
-    /// For how many seconds the pipeline has been behind that is deferred and has been so longest.
+    /// For how many seconds the pipeline has been behind whose start is deferred and that has been so
+    /// longest.
     pub deferred_longest_seconds: i64,
     /// Pipelines that are ignored, by their mode; they have no line.
     pub ignored: usize,
@@ -71,7 +72,8 @@ pub struct Totals {
     pub failed: usize,
     /// Of all these, the pipelines that are behind.
     pub behind: usize,
-    /// For how many seconds the pipeline has been behind that has been so longest.
+    /// For how many seconds the pipeline has been behind that has been so longest, of those whose start
+    /// is not deferred.
     pub behind_longest_seconds: i64,
     /// Of all these, the pipelines whose recipe names an exact version that is outdated.
     pub pinned: usize,
@@ -83,13 +85,14 @@ impl Totals {
         totals.failed += events.iter().filter(|event| event.failed.is_some()).count();
         totals.ignored = events.iter().map(|event| event.ignored_pipelines).sum();
         for line in events.iter().flat_map(|event| &event.pipelines) {
-            if let Some(behind) = line.behind {
+            if let Some(Behind { seconds, .. }) = line.behind {
                 totals.behind += 1;
-                totals.behind_longest_seconds = totals.behind_longest_seconds.max(behind.seconds);
-            }
-            if let (Some(behind), [_, ..]) = (line.behind, line.gates()) {
-                let longest = totals.deferred_longest_seconds.max(behind.seconds);
-                totals.deferred_longest_seconds = longest;
+                let longest = if line.gates().is_empty() {
+                    &mut totals.behind_longest_seconds
+                } else {
+                    &mut totals.deferred_longest_seconds
+                };
+                *longest = seconds.max(*longest);
             }
             totals.pinned += usize::from(line.is_pinned());
             totals.unverified += usize::from(line.is_unverified());
@@ -206,8 +209,8 @@ mod tests {
     use crate::decide::pin::{Newest, Pin, PinStatus};
     use crate::decide::reason::Reason;
     use crate::report::fixtures::{
-        MESSAGE, at, cause, check, disabled, event, failed, for_gold, parent_updated, rebuild,
-        started, tries, up_to_date,
+        MESSAGE, at, cause, check, deferred, disabled, event, failed, for_gold, parent_updated,
+        rebuild, started, tries, up_to_date,
     };
 
     /// What an answer shows, omits and counts, of so many pipelines of which every `nth` is skipped.
@@ -344,6 +347,42 @@ mod tests {
         let selection = by(check(false, at(0)));
         assert_eq!((selection.found_by_check(), selection.is_of_whole_fleet()), (0, false));
         assert_eq!((by(MESSAGE).found_by_check(), by(MESSAGE).is_of_whole_fleet()), (0, false));
+    }
+
+    #[test]
+    fn given_a_start_that_a_gate_may_have_held_then_no_notification_is_missed() {
+        let mut line = fixtures::line("web", rebuild(), started());
+        line.may_have_been_deferred = true;
+        assert_eq!(report(vec![event(check(true, at(0)), vec![line])]).found_by_check(), 0);
+    }
+
+    #[test]
+    fn given_deferrals_then_they_are_counted_apart_and_are_news_once_a_day() {
+        let deferred = |name: &str, seconds: i64| {
+            let since = at(10_000 - seconds);
+            let behind = Some(Behind { since, seconds });
+            Line { behind, ..fixtures::line(name, deferred(), Outcome::None) }
+        };
+        let waits = Line {
+            behind: Some(Behind { since: at(9_000), seconds: 1_000 }),
+            ..fixtures::line("c", for_gold(), Outcome::None)
+        };
+        let of = |trigger, lines| report(vec![event(trigger, lines)]);
+        let both = of(MESSAGE, vec![deferred("a", 5_000), deferred("b", 7_000), waits]);
+        let totals = both.totals;
+        assert_eq!((totals.deferred, totals.waiting, totals.behind), (2, 1, 3));
+        assert_eq!(
+            (totals.deferred_longest_seconds, totals.behind_longest_seconds),
+            (7_000, 1_000)
+        );
+        let gates: Vec<_> = both.gate_codes().collect();
+        assert_eq!(gates, ["hold", "budget", "hold", "budget"]);
+        insta::assert_snapshot!(both.subject(), @"Image Cascade: 0 started, 2 deferred, 1 waiting, 0 skipped");
+        assert!(both.should_publish());
+        let line = || vec![deferred("a", 5_000)];
+        assert!(of(check(true, at(6_000)), line()).should_publish(), "the first check since");
+        assert!(!of(check(true, at(10_000)), line()).should_publish(), "the next one");
+        assert!(of(check(true, at(5_000 + 86_400)), line()).should_publish(), "a day later");
     }
 
     #[test]

@@ -25,6 +25,7 @@ fn line(decision: Option<Decision>, outcome: Outcome) -> Line {
         pins: Vec::new(),
         not_compared: Vec::new(),
         behind: None,
+        may_have_been_deferred: false,
         urgency: None,
         outcome,
     }

@@ -118,7 +118,7 @@ fn folded(arn: &str) -> Box<str> {
 }
 
 /// The container images that a build has produced.
-pub(super) fn read_container_images(
+fn read_container_images(
     resources: Option<&types::OutputResources>,
 ) -> impl Iterator<Item = String> {
     let containers = resources.map(types::OutputResources::containers).unwrap_or_default();

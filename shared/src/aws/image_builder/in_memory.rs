@@ -194,8 +194,7 @@ impl ImageBuilder for InMemory {
     ) -> Result<ControlFlow<()>, RequestError> {
         self.call("all_images", String::new()).await?;
         for image in &self.images {
-            let containers = image.outputs.iter().filter(|it| !it.starts_with("ami-"));
-            if visit(image.summary(), containers.cloned().collect()).is_break() {
+            if visit(image.summary(), image.outputs.iter().cloned().collect()).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }

@@ -49,8 +49,8 @@ pub trait ImageBuilder: Sync {
         pipeline: &PipelineArn,
     ) -> impl Future<Output = Result<Vec<ImageSummary>, RequestError>> + Send;
 
-    /// Visits every image of this account with the container images that it produced, in no order,
-    /// until `visit` breaks. So not all images are in memory at once.
+    /// Visits every image of this account with the AMIs and container images that it produced, in no
+    /// order, until `visit` breaks. So not all images are in memory at once.
     fn all_images(
         &self,
         visit: impl FnMut(ImageSummary, Vec<String>) -> ControlFlow<()> + Send,

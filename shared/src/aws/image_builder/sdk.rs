@@ -12,8 +12,8 @@ use aws_sdk_imagebuilder::types;
 use jiff::Timestamp;
 
 use super::convert::{
-    component_arns, newer_build, newer_versions, read, read_container_images, read_date,
-    read_image, read_outputs, read_pipeline, read_recipe, read_status, read_summary, readable,
+    component_arns, newer_build, newer_versions, read, read_date, read_image, read_outputs,
+    read_pipeline, read_recipe, read_status, read_summary, readable,
 };
 use super::{Filter, ImageBuilder, Page, PageRequest, RecipeList, Started};
 use crate::aws::rate_limited::SIGNATURE_LIFETIME;
@@ -131,8 +131,7 @@ impl ImageBuilder for Client {
                 image.map_err(|error| request_error(OPERATION, "of this account", &error))?;
             let summary = read_summary(&image)
                 .map_err(|error| unreadable(OPERATION, "of this account", &error))?;
-            if visit(summary, read_container_images(image.output_resources()).collect()).is_break()
-            {
+            if visit(summary, read_outputs(image.output_resources()).collect()).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }

@@ -1,8 +1,9 @@
 //! How many builds may start now, and which come first?
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::model::arn::PipelineArn;
+use crate::model::fleet::{Fleet, Member};
 
 /// How many builds may be in progress at once, and how many are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,16 @@ impl Budget {
     pub fn free(self) -> usize {
         self.limit.map_or(usize::MAX, |limit| limit.saturating_sub(self.in_progress))
     }
+}
+
+/// If as many pipelines as may build began to within this time, others may have had to wait.
+const RECENT: SignedDuration = SignedDuration::from_hours(12);
+
+/// Whether pipelines may have had to wait for a build to end: as many as may build ran of late.
+pub fn was_reached(fleet: &Fleet, limit: usize, now: Timestamp) -> bool {
+    let is_recent =
+        |it: &&Member| it.pipeline.last_run.is_some_and(|at| now.duration_since(at) < RECENT);
+    fleet.members().filter(is_recent).count() >= limit
 }
 
 /// What the order of starts depends on: a function of state alone, so that invocations that see the
@@ -67,6 +78,18 @@ mod tests {
         assert_eq!(free(Some(20), 20), 0);
         assert_eq!(free(Some(2), 20), 0, "the limit was lowered");
         assert_eq!(free(None, 20), usize::MAX);
+    }
+
+    #[test]
+    fn given_as_many_runs_of_late_as_may_be_then_others_may_have_had_to_wait() {
+        let (mut pipelines, recipes) =
+            Fixtures::new().pipeline("a", "ami-1").pipeline("b", "ami-1").lists();
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        pipelines[0].last_run = now.checked_sub(SignedDuration::from_hours(11)).ok();
+        pipelines[1].last_run = now.checked_sub(RECENT).ok();
+        let fleet = Fleet::new(pipelines, recipes);
+        assert!(was_reached(&fleet, 1, now));
+        assert!(!was_reached(&fleet, 2, now));
     }
 
     #[test]

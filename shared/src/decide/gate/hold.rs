@@ -45,8 +45,24 @@ impl FromStr for Hold {
                 one_line(date)
             )
         })?;
-        Ok(Self { until: Some(until), text: why.trim().to_owned() })
+        let why = why.trim();
+        if let Some(time) = why.split(' ').next().filter(|word| is_time(word)) {
+            // Without it, the hold would end hours before the time that was meant.
+            return Err(format!(
+                "`{}` after the date is a time; write both as one, such as 2027-01-07T06:00Z",
+                one_line(time)
+            ));
+        }
+        Ok(Self { until: Some(until), text: why.to_owned() })
     }
+}
+
+/// Whether a word begins as a time of day, such as `6:00` or `T06:00Z`.
+fn is_time(word: &str) -> bool {
+    let word = word.trim_start_matches(['T', 't']);
+    let Some((hour, minute)) = word.split_once(':') else { return false };
+    let is_number = |it: &str| it.bytes().all(|byte| byte.is_ascii_digit());
+    matches!(hour.len(), 1 | 2) && is_number(hour) && minute.get(..2).is_some_and(is_number)
 }
 
 /// The beginning of a day in UTC, or a time in UTC.
@@ -102,6 +118,7 @@ mod tests {
             "",
             "untilled field",
             "UNTIL 2026-11-28T06:00:30Z  x",
+            "until 2026-11-28 OPS-1234: rollout",
         ];
         insta::assert_snapshot!(texts.map(said).join("\n"), @"
         holds (held until 2026-11-28T00:00:00Z: year-end freeze)
@@ -112,6 +129,7 @@ mod tests {
         holds (held without an end)
         holds (held without an end: untilled field)
         holds (held until 2026-11-28T06:00:30Z: x)
+        holds (held until 2026-11-28T00:00:00Z: OPS-1234: rollout)
         ");
     }
 
@@ -124,6 +142,9 @@ mod tests {
             "until 2026-11-28T06:00+01:00 x",
             "until 20261128 x",
             "until",
+            "until 2026-11-27 23:59Z x",
+            "until 2026-11-28 6:00 Europe/Berlin",
+            "until 2026-11-28 T06:00Z",
         ];
         insta::assert_snapshot!(texts.map(said).join("\n"), @"
         `further` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z
@@ -132,6 +153,9 @@ mod tests {
         `2026-11-28T06:00+01:00` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z
         `20261128` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z
         `` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z
+        `23:59Z` after the date is a time; write both as one, such as 2027-01-07T06:00Z
+        `6:00` after the date is a time; write both as one, such as 2027-01-07T06:00Z
+        `T06:00Z` after the date is a time; write both as one, such as 2027-01-07T06:00Z
         ");
     }
 }

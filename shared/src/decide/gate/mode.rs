@@ -17,7 +17,7 @@ pub enum Mode {
     Ignore,
 }
 
-/// A text that is no mode.
+/// What is wrong with any other text.
 pub const EXPECTED: &str = "not one of `auto`, `report`, `ignore`";
 
 impl FromStr for Mode {
@@ -30,5 +30,20 @@ impl FromStr for Mode {
             "ignore" => Ok(Self::Ignore),
             _ => Err(EXPECTED),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn given_a_text_then_it_is_a_mode_or_refused() {
+        let modes = ["auto", "report", "ignore"].map(str::parse);
+        assert_eq!(modes, [Ok(Mode::Auto), Ok(Mode::Report), Ok(Mode::Ignore)]);
+        for text in ["", "Auto", "off", " auto"] {
+            assert_eq!(text.parse::<Mode>(), Err(EXPECTED), "{text}");
+        }
+        assert_eq!(Mode::default(), Mode::Auto);
     }
 }

@@ -82,6 +82,11 @@ impl PipelineControl {
         control.calendars = own_calendars.with(&defaults.calendars);
         control
     }
+
+    /// Whether these tags hold starts at some times, if not now.
+    pub fn may_defer(&self) -> bool {
+        self.hold.is_some() || !self.windows.is_empty() || !self.calendars.is_empty()
+    }
 }
 
 /// `window`, `window.2`, …

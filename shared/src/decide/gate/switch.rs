@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn given_a_value_then_it_says_whether_anything_may_start() {
         let values = [
-            r#"{}"#,
+            "{}",
             r#"{"starts": "on"}"#,
             r#"{"starts": "on", "maxBuilds": 10, "why": "quota"}"#,
             r#"{"starts": "off"}"#,
