@@ -126,6 +126,28 @@ async fn given_a_build_that_fails_or_is_cancelled_then_its_place_is_filled_at_on
 }
 
 #[tokio::test(start_paused = true)]
+async fn given_two_pipelines_that_wait_then_the_one_whose_parent_came_out_first_fills_the_place() {
+    let lab = Lab::with_settings(&[("MAX_BUILDS", "1")]);
+    for (parent, child) in [("first", "web-z"), ("second", "web-a")] {
+        lab.build(pipeline(parent).on(AMAZON)).await;
+        lab.build(pipeline(child).on(format!("image/{parent}/x.x.x"))).await;
+    }
+    lab.build(pipeline("other").on(AMAZON)).await;
+    lab.run("first").await;
+    lab.pass(BUILD_TIME / 10).await;
+    lab.run("second").await;
+    lab.pass(BUILD_TIME / 2).await;
+    // It is in progress when the children of the others fall behind.
+    lab.run("other").await;
+    lab.pass(BUILD_TIME * 9 / 10).await;
+    assert_eq!((lab.count("web-z"), lab.count("web-a")), (1, 1), "no place is free");
+    lab.pass(BUILD_TIME / 10 + Duration::from_secs(30)).await;
+    assert_eq!(lab.executions().last().unwrap().pipeline, Some(pipeline_arn("web-z")));
+    lab.rest().await;
+    assert_eq!((lab.count("web-z"), lab.count("web-a")), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn given_a_limit_that_is_lowered_then_nothing_starts_and_nothing_is_cancelled() {
     let lab = Lab::with_settings(&[("MAX_BUILDS", "20"), ("CONTROL_PARAMETER", CONTROL)]);
     lab.cloud.state().parameters.put(CONTROL, r#"{"starts": "on"}"#, lab.cloud.now());
