@@ -131,7 +131,7 @@ async fn producers(
     };
     match context.cache.image_builder.all_images(visit).await {
         Err(error) if error.is_retryable() => Err(error),
-        // Whoever may not list images cannot know of their holds.
+        // A role that is not allowed to list images knows of no hold of theirs.
         Err(error) => {
             tracing::warn!("whether AMIs in parameters are held is not known: {}", Chain(&error));
             Ok(found)
