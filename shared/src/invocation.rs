@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::aws::Clients;
 use crate::aws::image_builder::Started;
 use crate::deadline::Deadline;
+use crate::decide::gate::mode::Mode;
 use crate::decide::gate::pipeline_control::PipelineControl;
 use crate::decide::plan::{Plan, plan};
 use crate::error::{Chain, RequestError};
@@ -205,7 +206,8 @@ fn short_windows(fleet: &Fleet, scope: Scope<'_>, settings: &Settings) -> Vec<St
         return Vec::new();
     }
     let of_member = |member: &Member| {
-        let windows = PipelineControl::of(&member.pipeline.tags, &settings.defaults).windows;
+        let control = PipelineControl::of(&member.pipeline.tags, &settings.defaults);
+        let windows = Some(control.windows).filter(|_| control.mode != Mode::Ignore)?;
         let short = windows.into_iter().find(|window| window.length() < settings.check_period)?;
         Some((short.to_string(), member.pipeline.arn.name().to_owned()))
     };
@@ -513,7 +515,7 @@ mod tests {
 
     #[test]
     fn given_windows_shorter_than_the_time_between_checks_then_each_is_warned_of_once() {
-        let fixtures = ["a", "b", "c", "d", "e", "f", "g"]
+        let fixtures = ["a", "b", "c", "d", "e", "f", "g", "ignored"]
             .iter()
             .fold(Fixtures::new(), |fixtures, name| fixtures.pipeline(name, "ami-1"));
         let (mut pipelines, recipes) = fixtures.lists();
@@ -522,6 +524,7 @@ mod tests {
         };
         window(&mut pipelines[0], "daily 03:00+59m UTC");
         window(&mut pipelines[1], "daily 03:00+1h UTC");
+        pipelines[7].tags = [("image-cascade:mode", "ignore")].into_iter().collect();
         let fleet = Fleet::new(pipelines, recipes);
         let settings = settings(&[("DEFAULT_WINDOW", "Mon 03:00+10m UTC")]);
         let everything = Selection::default();

@@ -89,6 +89,31 @@ async fn regression_given_a_list_that_lags_then_the_build_that_ended_takes_no_pl
     assert_eq!(lab.count("web-00"), 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn regression_given_many_pipelines_that_are_held_first_then_places_are_filled_all_the_same() {
+    for calendar in [None, Some("freeze")] {
+        let lab = Lab::with_settings(&[("MAX_BUILDS", "1")]);
+        lab.cloud.put_calendar("freeze", CLOSED).unwrap();
+        children(&lab, 3).await;
+        lab.add(pipeline("bad").on(AMAZON));
+        let image = lab.run_to_rest("bad").await;
+        if calendar.is_none() {
+            lab.tag(&image, "image-cascade:hold", "bad openssl");
+        }
+        for index in 0..12 {
+            let held = pipeline(format!("held-{index:02}")).on("image/bad/x.x.x");
+            lab.add(match calendar {
+                Some(calendar) => held.tag("image-cascade:calendar", calendar),
+                None => held,
+            });
+        }
+        lab.run_to_rest("gold").await;
+        let builds: Vec<_> = (0..3).map(|index| lab.count(&format!("web-{index:02}"))).collect();
+        assert_eq!(builds, [2, 2, 2], "{calendar:?}");
+        assert_eq!(lab.count("held-00"), 0);
+    }
+}
+
 /// > Only starts by the functions are held: a build that an operator or a schedule starts is not, and takes a place in the budget.
 #[tokio::test(start_paused = true)]
 async fn given_a_build_by_hand_then_it_is_not_held_and_takes_a_place() {

@@ -23,11 +23,22 @@ impl ControlTags {
     }
 }
 
-/// Keeps the tags with the prefix, of all tags of a resource.
+/// The key of a tag as it was written.
+pub fn full_key(key: &str) -> String {
+    if has_prefix(key) { key.to_owned() } else { format!("{PREFIX}{key}") }
+}
+
+/// Whether a key begins with [`PREFIX`], in whatever case.
+fn has_prefix(key: &str) -> bool {
+    key.get(..PREFIX.len()).is_some_and(|it| it.eq_ignore_ascii_case(PREFIX))
+}
+
+/// Keeps the tags with the prefix, of all tags of a resource. A key whose prefix is in another case stays
+/// whole: it is none that is known, and a misspelt hold must not pass as no hold.
 impl<'a> FromIterator<(&'a str, &'a str)> for ControlTags {
     fn from_iter<T: IntoIterator<Item = (&'a str, &'a str)>>(tags: T) -> Self {
-        let own =
-            tags.into_iter().filter_map(|(key, value)| Some((key.strip_prefix(PREFIX)?, value)));
+        let own = tags.into_iter().filter(|(key, _)| has_prefix(key));
+        let own = own.map(|(key, value)| (key.strip_prefix(PREFIX).unwrap_or(key), value));
         Self(own.map(|(key, value)| (key.into(), value.into())).collect())
     }
 }
@@ -43,5 +54,14 @@ mod tests {
         let tags: ControlTags = tags.into_iter().collect();
         assert_eq!(tags.iter().collect::<Vec<_>>(), [("mode", "report")]);
         assert_eq!(tags.get("hold"), None);
+    }
+
+    #[test]
+    fn given_the_prefix_in_another_case_then_the_tag_is_kept_under_its_whole_key() {
+        let tags = [("Image-Cascade:hold", "x"), ("image-cascade:Hold", "y")];
+        let tags: ControlTags = tags.into_iter().collect();
+        assert_eq!(tags.get("hold"), None);
+        let keys: Vec<String> = tags.iter().map(|(key, _)| full_key(key)).collect();
+        assert_eq!(keys, ["image-cascade:Hold", "Image-Cascade:hold"]);
     }
 }

@@ -161,8 +161,8 @@ async fn parent(
     pipeline: &PipelineArn,
 ) -> Result<Option<(ImageArn, ControlTags)>, RequestError> {
     let Some(member) = context.fleet.member(pipeline) else { return Ok(None) };
-    let producer = |ami| producers.only_producer(ami).or(context.outputs.only_producer(ami));
-    let produced = || Some(producer(own_ami(member)?)?.clone().into());
+    let build_of = |ami| producers.only_producer(ami).or(context.outputs.only_producer(ami));
+    let produced = || Some(build_of(own_ami(member)?)?.clone().into());
     let Some(reference) = member.reference().cloned().or_else(produced) else { return Ok(None) };
     match context.cache.image(&reference).await {
         Ok(image) => Ok(Some((image.arn.clone(), image.tags.clone()))),

@@ -5,7 +5,7 @@
 //! waited. These are read, as a check would read them, until the free places are taken and no further: so
 //! an ended build costs calls for the free places, not for the fleet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 
@@ -19,6 +19,8 @@ use crate::aws::image_builder::ImageBuilder;
 use crate::deadline::Deadline;
 use crate::decide::gate::Gate;
 use crate::decide::gate::budget::was_reached;
+use crate::decide::gate::calendar::CalendarState;
+use crate::decide::gate::image_control::image_gates;
 use crate::decide::gate::mode::Mode;
 use crate::decide::gate::pipeline_control::{Defaults, PipelineControl};
 use crate::decide::gate::switch::Switch;
@@ -64,19 +66,20 @@ impl<I: ImageBuilder> Refill<'_, '_, I> {
         if !was_reached(fleet, limit, now) {
             return;
         }
-        let behind = waiting.probably_behind();
         let mut reads = free.saturating_mul(2).saturating_add(EXTRA_READS);
-        let mut next = behind.into_iter();
+        let mut queue = Queue::of(waiting.probably_behind());
         while let places @ 1.. = free.saturating_sub(self.found(pipelines)).min(reads) {
-            let read = self.read_some(&mut next, places, pipelines).await;
+            let next = self.next(&mut queue, places, pipelines).await;
+            let read = self.read_some(next, pipelines).await;
             if read == 0 {
                 break;
             }
             reads -= read;
         }
-        let mut next = waiting.without_recent_run().into_iter();
+        let mut queue = Queue::of(waiting.without_recent_run());
         while let places @ 1.. = self.places(free, pipelines) {
-            let read = self.read_some(&mut next, places.min(BLIND_READS), pipelines).await;
+            let next = self.next(&mut queue, places.min(BLIND_READS), pipelines).await;
+            let read = self.read_some(next, pipelines).await;
             if read == 0 || self.places(free, pipelines) == places {
                 break;
             }
@@ -101,19 +104,57 @@ impl<I: ImageBuilder> Refill<'_, '_, I> {
         free.saturating_sub(plan(&pipelines.situation(fleet, policy)).starts())
     }
 
-    /// Reads the next pipelines that are not known, as a check would; returns how many.
-    async fn read_some<'a>(
+    /// The next pipelines that are not known. Those below an image that is held are left out, and those
+    /// of a calendar that is known to be closed come last: many of them, for weeks, would otherwise use
+    /// up the reads of each ended build.
+    async fn next(
         &self,
-        pipelines: &mut impl Iterator<Item = &'a PipelineArn>,
+        queue: &mut Queue<'_>,
         count: usize,
-        observations: &mut Observations,
-    ) -> usize {
+        observations: &Observations,
+    ) -> Vec<PipelineArn> {
+        let observed = observations.observed.iter().map(|it| &it.member.pipeline.arn);
+        let failed = observations.failures.iter().map(|(pipeline, _)| pipeline);
+        let known: BTreeSet<&PipelineArn> = observed.chain(failed).collect();
+        let mut next = Vec::new();
+        while next.len() < count
+            && let Some(pipeline) = queue.open.pop_front()
+        {
+            let Some(member) = self.context.fleet.member(pipeline) else { continue };
+            if known.contains(pipeline) || self.is_below_held_image(member).await {
+                continue;
+            }
+            if self.is_closed(member, observations) {
+                queue.closed.push_back(pipeline);
+            } else {
+                next.push(pipeline.clone());
+            }
+        }
+        let rest = queue.closed.len().min(count - next.len());
+        next.extend(queue.closed.drain(..rest).cloned());
+        next
+    }
+
+    /// Whether the image that a pipeline would be built on is held: one call for each parent, which its
+    /// pipelines share.
+    async fn is_below_held_image(&self, member: &Member) -> bool {
+        let Some(reference) = member.reference() else { return false };
+        let Ok(image) = self.context.cache.image(reference).await else { return false };
+        !image_gates(&image.arn, &image.tags, self.context.now).is_empty()
+    }
+
+    fn is_closed(&self, member: &Member, observations: &Observations) -> bool {
+        let calendars = PipelineControl::of(&member.pipeline.tags, self.context.defaults).calendars;
+        let state = observations.control.calendars.get(&calendars);
+        state.is_some_and(|state| !matches!(state, CalendarState::Open))
+    }
+
+    /// Reads pipelines as a check would; returns how many.
+    async fn read_some(&self, next: Vec<PipelineArn>, observations: &mut Observations) -> usize {
         let observed = observations.observed.iter().map(|it| &it.member.pipeline.arn);
         let failed = observations.failures.iter().map(|(pipeline, _)| pipeline);
         let known: BTreeSet<PipelineArn> = observed.chain(failed).cloned().collect();
         let is_new = |it: &PipelineArn| !known.contains(it);
-        let next: Vec<PipelineArn> =
-            pipelines.filter(|it| is_new(it)).take(count).cloned().collect();
         if next.is_empty() {
             return 0;
         }
@@ -137,6 +178,18 @@ impl<I: ImageBuilder> Refill<'_, '_, I> {
         }
         gates::read(self.clients, &context, observations).await;
         if is_over { 0 } else { count }
+    }
+}
+
+/// Pipelines that may take a free place, in the order in which they are read.
+struct Queue<'a> {
+    open: VecDeque<&'a PipelineArn>,
+    closed: VecDeque<&'a PipelineArn>,
+}
+
+impl<'a> Queue<'a> {
+    fn of(pipelines: Vec<&'a PipelineArn>) -> Self {
+        Self { open: pipelines.into(), closed: VecDeque::new() }
     }
 }
 

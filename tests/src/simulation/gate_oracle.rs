@@ -249,7 +249,11 @@ impl Oracle<'_> {
         let mode = match tags.get("mode").map(String::as_str) {
             Some(mode @ ("auto" | "report" | "ignore")) => mode,
             Some(_) => "auto",
-            None => rules.setting("DEFAULT_MODE").unwrap_or("auto"),
+            None => match rules.setting("DEFAULT_MODE").unwrap_or("auto") {
+                // What was meant is not known, so it is shown.
+                "ignore" if tags.iter().any(|(key, value)| !can_be_read(key, value)) => "auto",
+                mode => mode,
+            },
         };
         mode.to_owned()
     }
@@ -537,4 +541,15 @@ fn outside(windows: &[Window], at: Timestamp) -> Option<Held> {
     let about = windows.iter().map(|window| window.text.as_str()).collect::<Vec<_>>().join(", ");
     let openings = windows.iter().flat_map(|window| window.openings(at));
     Some(Held::new("window", about, openings.filter(|start| *start > at).min()))
+}
+
+/// Whether a tag of a pipeline says anything.
+fn can_be_read(key: &str, value: &str) -> bool {
+    match key {
+        "mode" => ["auto", "report", "ignore"].contains(&value),
+        "continue-here" => true,
+        "hold" => read_hold(value).is_some(),
+        "calendar" => !names(value).iter().any(|name| name.contains('?')),
+        _ => (key == "window" || is_numbered_window(key)) && Window::read(value).is_some(),
+    }
 }

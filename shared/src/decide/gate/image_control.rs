@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Gate;
 use super::pipeline_control::UnreadableTag;
 use crate::model::arn::ImageArn;
-use crate::model::tags::{ControlTags, PREFIX};
+use crate::model::tags::{ControlTags, full_key};
 
 /// An image whose descendants do not wait for windows and calendars, and start first: the tag
 /// `image-cascade:urgent`.
@@ -45,7 +45,7 @@ pub fn image_gates(image: &ImageArn, tags: &ControlTags, hold_at: jiff::Timestam
             _ if key.starts_with("window") => continue,
             _ => "no such tag: an image may have `hold` and `urgent`".to_owned(),
         };
-        let tag = format!("{PREFIX}{key} of {}", image.short());
+        let tag = format!("{} of {}", full_key(key), image.short());
         gates.push(Gate::UnreadableTag(UnreadableTag { tag, value: value.to_owned(), problem }));
     }
     gates

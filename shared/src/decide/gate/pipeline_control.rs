@@ -6,7 +6,7 @@ use super::calendar::CalendarSet;
 use super::hold::Hold;
 use super::mode::Mode;
 use super::window::Window;
-use crate::model::tags::{ControlTags, PREFIX};
+use crate::model::tags::{ControlTags, full_key};
 
 /// What holds for pipelines without tags of their own: the settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,15 +68,16 @@ impl PipelineControl {
                 ),
             };
             if let Err(problem) = read {
-                let (tag, value) = (format!("{PREFIX}{key}"), value.to_owned());
+                let (tag, value) = (full_key(key), value.to_owned());
                 control.unreadable.push(UnreadableTag { tag, value, problem });
             }
         }
         if !tags.iter().any(|(key, _)| is_window(key)) {
             control.windows.extend(defaults.window.clone());
         }
-        if control.unreadable.iter().any(|it| it.tag.ends_with(":mode")) {
-            // It is held by this tag, and has to be shown.
+        let has_mode = tags.get("mode").is_some_and(|mode| mode.parse::<Mode>().is_ok());
+        if control.mode == Mode::Ignore && !has_mode && !control.unreadable.is_empty() {
+            // It is held by what someone meant to say, and has to be shown.
             control.mode = Mode::Auto;
         }
         control.calendars = own_calendars.with(&defaults.calendars);
@@ -100,6 +101,7 @@ fn is_window(key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::tags::PREFIX;
 
     fn control(tags: &[(&str, &str)], defaults: &Defaults) -> PipelineControl {
         let tags: Vec<_> =
@@ -178,9 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn given_an_unreadable_mode_then_the_pipeline_is_not_ignored() {
+    fn given_an_unreadable_tag_then_the_pipeline_is_ignored_by_its_own_tag_alone() {
         let defaults = Defaults { mode: Mode::Ignore, ..Defaults::default() };
         assert_eq!(control(&[("mode", "Auto")], &defaults).mode, Mode::Auto);
+        assert_eq!(control(&[("Mode", "auto")], &defaults).mode, Mode::Auto);
+        assert_eq!(control(&[("window", "at night")], &defaults).mode, Mode::Auto);
+        assert_eq!(control(&[("mode", "ignore"), ("window", "x")], &defaults).mode, Mode::Ignore);
+        assert_eq!(control(&[("window", "daily 20:00+8h UTC")], &defaults).mode, Mode::Ignore);
     }
 
     #[test]
