@@ -317,3 +317,45 @@ pub(super) fn join(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+
+    #[test]
+    fn given_two_reasons_then_they_have_the_same_cause_if_they_ask_for_the_same_input() {
+        let parent = |old: &str, new: &str| Reason::ParentUpdated {
+            old: Fixtures::image(old),
+            new: Fixtures::image(new),
+        };
+        let changed = |new: &str| Reason::ParentChanged { old: None, new: Fixtures::image(new) };
+        let component = |new: u32| {
+            let arn =
+                format!("arn:aws:imagebuilder:us-east-1:123456789012:component/agent/1.0.0/{new}");
+            Reason::ComponentUpdated { old: None, new: arn.parse().unwrap() }
+        };
+        let recipe = |old: &str, new: &str| Reason::RecipeUpdated {
+            old: Fixtures::recipe_arn(old),
+            new: Fixtures::recipe_arn(new),
+        };
+        for (one, same, other) in [
+            (
+                parent("gold/1.0.0/1", "gold/1.0.0/3"),
+                parent("gold/1.0.0/2", "gold/1.0.0/3"),
+                parent("gold/1.0.0/1", "gold/1.0.0/4"),
+            ),
+            (changed("gold/1.0.0/3"), changed("gold/1.0.0/3"), changed("gold/1.0.0/4")),
+            (component(1), component(1), component(2)),
+            (
+                recipe("web/1.0.0", "web/1.2.0"),
+                recipe("web/1.1.0", "web/1.2.0"),
+                recipe("web/1.0.0", "web/1.3.0"),
+            ),
+        ] {
+            assert!(one.has_same_cause_as(&same), "{one} and {same}");
+            assert!(!one.has_same_cause_as(&other), "{one} and {other}");
+        }
+        assert!(!component(1).has_same_cause_as(&changed("gold/1.0.0/3")));
+    }
+}

@@ -29,6 +29,7 @@ const FEWEST_CHECKS: usize = 12;
 const LATER: SignedDuration = SignedDuration::from_secs(330);
 
 /// What the oracle says of one pipeline, and what a check says.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent observations")]
 struct Line {
     pipeline: String,
     verdict: Verdict,
@@ -139,10 +140,8 @@ fn look(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value, began: Timest
         let waits = oracle.has_ancestor_to_wait_for(arn, |oracle, ancestor| {
             let is_behind = matches!(oracle.verdict(ancestor), Some(Verdict::Behind(_)));
             let gates = oracle.gates(ancestor, rules, at, began);
-            match gates.iter().any(Held::is_of_one_pipeline) {
-                true if is_behind => None,
-                _ => Some(is_behind),
-            }
+            let is_held = is_behind && gates.iter().any(Held::is_of_one_pipeline);
+            (!is_held).then_some(is_behind)
         });
         all.push(Line {
             pipeline: arn.to_owned(),
@@ -284,7 +283,7 @@ fn is_settled(line: &Line, round: usize) -> bool {
         _ if line.is_ignored => true,
         // The ancestor is one of the others, and is judged for itself.
         Verdict::Behind(_) if said == "for-ancestor" => true,
-        // What fails is tried for ever.
+        // What fails is tried without end.
         Verdict::Behind(_) if PAUSES.contains(&said) || (said == "rebuild" && line.has_tries) => {
             round >= FEWEST_CHECKS
         }
