@@ -10,6 +10,7 @@ use crate::decide::tries::RetryPolicy;
 use crate::model::arn::{ImageArn, ImageReference, PipelineArn};
 use crate::model::fleet::Fleet;
 use crate::model::image::{Image, ImageStatus};
+use crate::model::outputs::Outputs;
 use crate::scope::Scope;
 
 /// How much is read of a pipeline.
@@ -40,6 +41,8 @@ pub(super) struct Context<'a, I> {
     pub(super) fleet: &'a Fleet,
     pub(super) scope: Scope<'a>,
     pub(super) detail: Detail,
+    /// Which builds have produced the AMIs and container images that matter in the scope.
+    pub(super) outputs: &'a Outputs,
     /// The reference by which some child resolves the announced image.
     pub(super) announced_reference: Option<ImageReference>,
     /// The pipeline that built the image of a notification, if that build has ended.
@@ -53,13 +56,14 @@ pub(super) struct Context<'a, I> {
 impl<'a, I: ImageBuilder> Context<'a, I> {
     /// The same reads for another scope, that of no notification.
     pub(super) fn within(&self, scope: Scope<'a>) -> Self {
-        let Self { cache, all_images, fleet, ended, policy, defaults, now, .. } = *self;
+        let Self { cache, all_images, fleet, outputs, ended, policy, defaults, now, .. } = *self;
         Self {
             cache,
             all_images,
             fleet,
             scope,
             detail: Detail::Inputs,
+            outputs,
             announced_reference: None,
             ended,
             policy,

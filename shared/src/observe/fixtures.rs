@@ -161,6 +161,7 @@ impl World {
             fleet: &fleet,
             scope,
             detail: Detail::of(scope),
+            outputs: &self.outputs,
             announced_reference: targets
                 .plans
                 .iter()

@@ -98,9 +98,9 @@ fn in_progress(context: &Context<'_, impl ImageBuilder>, pipelines: &Observation
     members.filter(|it| is_shown(it) || observed.contains(&it.arn)).count()
 }
 
-/// The builds that produced the AMIs in the parameters of these pipelines. The newest images of
-/// pipelines were read; only the list of all images shows an older one, or one of a pipeline that was
-/// not observed.
+/// The builds that produced the AMIs in the parameters of these pipelines. A notification has read the
+/// outputs of its image's family; the newest images of pipelines were read, too. Only the list of all
+/// images shows an older one, or one of a pipeline that was not observed: a check reads it.
 ///
 /// # Errors
 /// The list cannot be read, and a retry may succeed.
@@ -117,8 +117,8 @@ async fn producers(
             found.insert(output.clone(), Producer::of(image.summary()));
         }
     }
-    missing.retain(|ami| !found.has(ami));
-    if missing.is_empty() {
+    missing.retain(|ami| !found.has(ami) && !context.outputs.has(ami));
+    if missing.is_empty() || !context.reads_everything() {
         return Ok(found);
     }
     let visit = |image: ImageSummary, outputs: Vec<String>| {
@@ -161,7 +161,8 @@ async fn parent(
     pipeline: &PipelineArn,
 ) -> Result<Option<(ImageArn, ControlTags)>, RequestError> {
     let Some(member) = context.fleet.member(pipeline) else { return Ok(None) };
-    let produced = || Some(producers.only_producer(own_ami(member)?)?.clone().into());
+    let producer = |ami| producers.only_producer(ami).or(context.outputs.only_producer(ami));
+    let produced = || Some(producer(own_ami(member)?)?.clone().into());
     let Some(reference) = member.reference().cloned().or_else(produced) else { return Ok(None) };
     match context.cache.image(&reference).await {
         Ok(image) => Ok(Some((image.arn.clone(), image.tags.clone()))),

@@ -96,6 +96,7 @@ pub async fn observe(
         fleet: &fleet,
         scope,
         detail: Detail::of(scope),
+        outputs: &outputs,
         announced_reference: plans
             .iter()
             .find(|plan| plan.tracks_announced)
@@ -147,7 +148,7 @@ pub async fn observe(
     };
     gates::read(clients, &context, &mut pipelines).boxed().await;
     if is_end {
-        let refill = Refill { clients, context: &context, outputs: &outputs, unread, deadline };
+        let refill = Refill { clients, context: &context, unread, deadline };
         refill.read(&mut pipelines).boxed().await;
     }
     Ok(FleetObservation { fleet, pipelines })

@@ -27,7 +27,6 @@ use crate::decide::tracking::ParentTracking;
 use crate::error::RequestError;
 use crate::model::arn::PipelineArn;
 use crate::model::fleet::{Fleet, Member};
-use crate::model::outputs::Outputs;
 use crate::model::pipeline::PipelineStatus;
 use crate::scope::{Scope, Selection};
 
@@ -43,7 +42,6 @@ const BLIND_READS: usize = 4;
 pub(super) struct Refill<'a, 'b, I> {
     pub(super) clients: &'a Clients,
     pub(super) context: &'a Context<'b, I>,
-    pub(super) outputs: &'a Outputs,
     /// The error that kept parameters from being read.
     pub(super) unread: Option<&'a RequestError>,
     pub(super) deadline: Deadline,
@@ -124,7 +122,7 @@ impl<I: ImageBuilder> Refill<'_, '_, I> {
         let scope = Scope::Fleet(&selection);
         let context = self.context.within(scope);
         let Context { fleet, defaults, .. } = context;
-        let (outputs, producing_pipeline) = (self.outputs, None);
+        let (outputs, producing_pipeline) = (context.outputs, None);
         let planner = Planner { fleet, scope, outputs, producing_pipeline, defaults };
         let Targets { mut plans, .. } = planner.targets();
         plans.retain(|plan| is_new(&plan.member.pipeline.arn));

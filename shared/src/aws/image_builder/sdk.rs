@@ -614,13 +614,13 @@ mod tests {
         };
         let (client, scripted) = answered([page(Some("2")), page(None)]);
         let mut seen = Vec::new();
-        let end = client.all_images(|image, containers| {
-            seen.push(format!("{} {containers:?}", image.arn.short()));
+        let end = client.all_images(|image, outputs| {
+            seen.push(format!("{} {outputs:?}", image.arn.short()));
             ControlFlow::Continue(())
         });
         assert_eq!(end.await.unwrap(), ControlFlow::Continue(()));
         assert_eq!(seen.len(), 4);
-        assert_eq!(seen[1], r#"web 1.0.0/2 ["registry/gold:latest"]"#);
+        assert_eq!(seen[1], r#"web 1.0.0/2 ["ami-of-image/web/1.0.0/2", "registry/gold:latest"]"#);
         insta::assert_snapshot!(scripted.requests(), @r#"
         POST /ListImageBuildVersions {"maxResults":100}
         POST /ListImageBuildVersions {"maxResults":100,"nextToken":"2"}
