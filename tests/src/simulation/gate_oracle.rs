@@ -280,16 +280,9 @@ impl Oracle<'_> {
         if !text(&recipe, "parentImage").starts_with("ssm:") {
             return None;
         }
-        for maker in self.pipelines() {
-            let Some(recipe) = self.recipe(&maker) else { continue };
-            let newest = self.newest_built(&maker, &recipe);
-            let whole = format!("\"{parent}\"");
-            let produced = |image: &Value| image["outputResources"].to_string().contains(&whole);
-            if let Some(image) = newest.filter(produced) {
-                return Some(image);
-            }
-        }
-        None
+        let builds = self.image_builder.builds();
+        let maker = builds.into_iter().find(|build| build.ami == parent)?;
+        self.image(&maker.arn)
     }
 
     fn is_urgent(&mut self, image: &Value) -> bool {
@@ -349,12 +342,16 @@ impl Oracle<'_> {
     }
 }
 
-/// The builds that are in progress, as the pipelines say, and that began before a moment.
-pub fn pipelines_at_work(pipelines: &[Value], before: Timestamp) -> u64 {
+/// The builds that are in progress, as the pipelines say, and that began before a moment. What the
+/// pipeline of an ended build says is not gone by.
+pub fn pipelines_at_work(pipelines: &[Value], before: Timestamp, ended: Option<&str>) -> u64 {
     let running = ["PENDING", "CREATING", "BUILDING", "TESTING", "DISTRIBUTING", "INTEGRATING"];
     let at_work = pipelines.iter().filter(|pipeline| {
         let began: Option<Timestamp> = text(pipeline, "dateLastRun").parse().ok();
-        running.contains(&text(pipeline, "lastRunStatus")) && began.is_some_and(|at| at < before)
+        let is_ended = ended == Some(text(pipeline, "name"));
+        running.contains(&text(pipeline, "lastRunStatus"))
+            && !is_ended
+            && began.is_some_and(|at| at < before)
     });
     at_work.count() as u64
 }

@@ -72,6 +72,8 @@ pub struct Seen {
     struck: BTreeSet<String>,
     /// The pipelines that a report has deferred since their last start.
     deferred: BTreeSet<String>,
+    /// The pipeline whose build an invocation is told of; it is named like its images.
+    announced: BTreeMap<String, String>,
     /// How many builds each invocation has started.
     starts: BTreeMap<String, u64>,
     /// When Image Builder began to lie, and when it ended.
@@ -141,6 +143,7 @@ impl Watch {
             rules_changed: None,
             struck: BTreeSet::new(),
             deferred: BTreeSet::new(),
+            announced: BTreeMap::new(),
             starts: BTreeMap::new(),
             lies: Vec::new(),
             happened: BTreeMap::new(),
@@ -283,6 +286,9 @@ impl Seen {
     /// An invocation begins.
     pub fn begins(&mut self, caller: &str, at: Timestamp, event: &Value) {
         self.invocations.insert(caller.to_owned(), at);
+        if let Some(name) = about(event).split(['/', ' ']).find(|part| part.starts_with("image-")) {
+            self.announced.insert(caller.to_owned(), name.to_owned());
+        }
         self.overlapping += u64::from(self.running > 0);
         self.running += 1;
         self.note(at, || format!("{caller} begins: {}", about(event)));
@@ -491,6 +497,7 @@ impl CallListener for Watch {
         if !at_call.iter().any(|it| it.gate == "calendar") {
             gates.retain(|it| it.gate != "calendar");
         }
+        let ended = seen.announced.get(call.caller).cloned();
         let limit = seen.rules.limit(&oracle.switch(&seen.rules, now));
         // A check without faults has the list of all builds; a notification has that of pipelines.
         let reads_all =
@@ -498,7 +505,7 @@ impl CallListener for Watch {
         let at_work = if reads_all {
             oracle.builds_at_work(began)
         } else {
-            pipelines_at_work(&oracle.pipelines(), began)
+            pipelines_at_work(&oracle.pipelines(), began, ended.as_deref())
         };
         let is_urgent = oracle.has_urgent_parent(pipeline);
         seen.before = Some(Before {
