@@ -29,6 +29,7 @@ const FEWEST_CHECKS: usize = 12;
 const LATER: SignedDuration = SignedDuration::from_secs(330);
 
 /// What the oracle says of one pipeline, and what a check says.
+#[expect(clippy::struct_excessive_bools, reason = "each is one answer of the oracle")]
 struct Line {
     pipeline: String,
     verdict: Verdict,
@@ -139,10 +140,8 @@ fn look(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value, began: Timest
         let waits = oracle.has_ancestor_to_wait_for(arn, |oracle, ancestor| {
             let is_behind = matches!(oracle.verdict(ancestor), Some(Verdict::Behind(_)));
             let gates = oracle.gates(ancestor, rules, at, began);
-            match gates.iter().any(Held::is_of_one_pipeline) {
-                true if is_behind => None,
-                _ => Some(is_behind),
-            }
+            let is_held = is_behind && gates.iter().any(Held::is_of_one_pipeline);
+            (!is_held).then_some(is_behind)
         });
         all.push(Line {
             pipeline: arn.to_owned(),

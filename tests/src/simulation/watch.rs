@@ -312,7 +312,9 @@ impl Seen {
                 if !gates.is_empty() {
                     self.deferred.extend(line["pipeline"].as_str().map(str::to_owned));
                 }
-                gates.into_iter().for_each(|gate| self.happens(gate));
+                for gate in gates {
+                    self.happens(gate);
+                }
             }
             if said != told {
                 let what = format!("{caller} logs {said:?}, and reports {told:?}");
