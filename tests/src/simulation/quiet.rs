@@ -283,7 +283,7 @@ fn is_settled(line: &Line, round: usize) -> bool {
         _ if line.is_ignored => true,
         // The ancestor is one of the others, and is judged for itself.
         Verdict::Behind(_) if said == "for-ancestor" => true,
-        // What fails is tried for ever.
+        // A build that fails is tried again each day.
         Verdict::Behind(_) if PAUSES.contains(&said) || (said == "rebuild" && line.has_tries) => {
             round >= FEWEST_CHECKS
         }
