@@ -29,7 +29,7 @@ const FEWEST_CHECKS: usize = 12;
 const LATER: SignedDuration = SignedDuration::from_secs(330);
 
 /// What the oracle says of one pipeline, and what a check says.
-#[expect(clippy::struct_excessive_bools, reason = "they are independent observations")]
+#[expect(clippy::struct_excessive_bools, reason = "each is one answer of the oracle")]
 struct Line {
     pipeline: String,
     verdict: Verdict,
@@ -283,7 +283,7 @@ fn is_settled(line: &Line, round: usize) -> bool {
         _ if line.is_ignored => true,
         // The ancestor is one of the others, and is judged for itself.
         Verdict::Behind(_) if said == "for-ancestor" => true,
-        // What fails is tried without end.
+        // A build that fails is tried again each day.
         Verdict::Behind(_) if PAUSES.contains(&said) || (said == "rebuild" && line.has_tries) => {
             round >= FEWEST_CHECKS
         }
