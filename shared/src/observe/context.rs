@@ -45,8 +45,8 @@ pub(super) struct Context<'a, I> {
     pub(super) outputs: &'a Outputs,
     /// The reference by which some child resolves the announced image.
     pub(super) announced_reference: Option<ImageReference>,
-    /// The pipeline that built the image of a notification, if that build has ended.
-    pub(super) ended: Option<&'a PipelineArn>,
+    /// The image of a notification whose build has ended, and the pipeline that built it.
+    pub(super) ended: Option<(&'a PipelineArn, &'a ImageArn)>,
     pub(super) policy: RetryPolicy,
     /// What holds for pipelines without tags.
     pub(super) defaults: &'a Defaults,

@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use jiff::SignedDuration;
+
 use super::context::Context;
 use super::observations::Observations;
 use crate::aws::Clients;
@@ -27,6 +29,9 @@ use crate::model::tags::ControlTags;
 /// How many levels up an urgent image is looked for.
 const MAX_LEVELS: usize = 10;
 
+/// A pipeline's last run began no later than this after its image was created, if that is of this run.
+const SAME_RUN: SignedDuration = SignedDuration::from_mins(1);
+
 /// Reads what the plan needs to know about its gates.
 pub(super) async fn read(
     clients: &Clients,
@@ -36,7 +41,7 @@ pub(super) async fn read(
     if pipelines.observed.is_empty() {
         return;
     }
-    pipelines.control.in_progress = in_progress(context, pipelines);
+    pipelines.control.in_progress = in_progress(context, pipelines).await;
     let mut is_counted = false;
     loop {
         let plan = plan(&pipelines.situation(context.fleet, context.policy));
@@ -90,12 +95,29 @@ pub(super) async fn read(
 ///
 /// The list may still show the build whose end was announced. If that took a place, no ended build would
 /// be followed by another where lists lag.
-fn in_progress(context: &Context<'_, impl ImageBuilder>, pipelines: &Observations) -> usize {
+async fn in_progress(context: &Context<'_, impl ImageBuilder>, pipelines: &Observations) -> usize {
     let observed = pipelines.observed.iter().filter(|it| it.in_progress().is_some());
     let observed: BTreeSet<&PipelineArn> = observed.map(|it| &it.member.pipeline.arn).collect();
     let members = context.fleet.members().map(|member| &member.pipeline);
-    let is_shown = |it: &Pipeline| it.is_building() && context.ended != Some(&it.arn);
-    members.filter(|it| is_shown(it) || observed.contains(&it.arn)).count()
+    let is_building = |it: &&Pipeline| it.is_building() || observed.contains(&it.arn);
+    let count = members.filter(is_building).count();
+    if shows_ended_build(context, &observed).await { count - 1 } else { count }
+}
+
+/// Whether the list of pipelines shows the build whose end was announced as one in progress. A run that
+/// began later is another build.
+async fn shows_ended_build(
+    context: &Context<'_, impl ImageBuilder>,
+    building: &BTreeSet<&PipelineArn>,
+) -> bool {
+    let Some((pipeline, image)) = context.ended else { return false };
+    let Some(member) = context.fleet.member(pipeline) else { return false };
+    if !member.pipeline.is_building() || building.contains(pipeline) {
+        return false;
+    }
+    let Ok(image) = context.cache.image(&image.clone().into()).await else { return false };
+    let began = image.created.zip(member.pipeline.last_run);
+    began.is_some_and(|(created, last_run)| last_run.duration_since(created) < SAME_RUN)
 }
 
 /// The builds that produced the AMIs in the parameters of these pipelines. A notification has read the

@@ -101,7 +101,10 @@ pub async fn observe(
             .iter()
             .find(|plan| plan.tracks_announced)
             .and_then(|plan| plan.reference.clone()),
-        ended: producing_pipeline.filter(|_| is_end),
+        ended: scope
+            .notification()
+            .filter(|_| is_end)
+            .and_then(|it| Some((producing_pipeline?, &it.image))),
         policy: settings.retry,
         defaults,
         now: deadline.now(),
