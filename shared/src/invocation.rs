@@ -217,7 +217,7 @@ fn short_windows(fleet: &Fleet, scope: Scope<'_>, settings: &Settings) -> Vec<St
     }
     let warning = |(window, pipelines): (String, Vec<String>)| {
         format!(
-            "the window {window} of {} is shorter than the time between two checks: none may find it open",
+            "the window {window} of {} is shorter than the time between two checks: checks may never find it open",
             some_of(&pipelines)
         )
     };
@@ -529,8 +529,8 @@ mod tests {
         let settings = settings(&[("DEFAULT_WINDOW", "Mon 03:00+10m UTC")]);
         let everything = Selection::default();
         insta::assert_snapshot!(short_windows(&fleet, Scope::Fleet(&everything), &settings).join("\n"), @"
-        the window Mon 03:00+10m UTC of c, d, e, f, g is shorter than the time between two checks: none may find it open
-        the window daily 03:00+59m UTC of a is shorter than the time between two checks: none may find it open
+        the window Mon 03:00+10m UTC of c, d, e, f, g is shorter than the time between two checks: checks may never find it open
+        the window daily 03:00+59m UTC of a is shorter than the time between two checks: checks may never find it open
         ");
         let some = Selection::parse(&["a".to_owned()]).unwrap();
         assert_eq!(short_windows(&fleet, Scope::Fleet(&some), &settings), [""; 0]);

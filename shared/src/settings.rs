@@ -79,7 +79,10 @@ pub struct Settings {
 
 /// A setting whose value cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the setting {name} is `{value}`, which is not {expected}")]
+#[error(
+    "the setting {name} is `{value}`, which is not {expected}{}",
+    .cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default()
+)]
 pub struct SettingError {
     name: &'static str,
     value: String,
@@ -284,6 +287,8 @@ mod tests {
     #[test]
     fn given_a_bad_value_then_the_error_names_it() {
         let error = |name, value| from(&[(name, value)]).unwrap_err().to_string();
+        insta::assert_snapshot!(error("DEFAULT_WINDOW", "Mon 20:00+8h Asia"), @"the setting DEFAULT_WINDOW is `Mon 20:00+8h Asia`, which is not a window: `Asia` is not a time zone such as `Europe/Berlin` or `UTC`");
+        insta::assert_snapshot!(error("MAX_BUILDS", "0"), @"the setting MAX_BUILDS is `0`, which is not a number from 1 to 10000, or `none`; to stop all starts, use the control parameter");
         insta::assert_snapshot!(
             [
                 error("DRY_RUN", "yes"),

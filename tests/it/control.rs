@@ -479,6 +479,6 @@ async fn given_a_short_window_then_the_check_warns_of_it() {
     let report = check(&lab).await;
     assert_eq!(
         report["events"][0]["warnings"][0],
-        "the window daily 03:00+30m UTC of web is shorter than the time between two checks: none may find it open"
+        "the window daily 03:00+30m UTC of web is shorter than the time between two checks: checks may never find it open"
     );
 }

@@ -492,7 +492,7 @@ mod tests {
         insta::assert_snapshot!(with(2, 1, &[]), @"
         gold: up-to-date: gold 1.0.0/1 was built on base 1.0.0/1, which base x.x.x resolves to
         java: rebuild: parent image gold 1.0.0/1 -> 1.0.0/2
-        web: wait: parent image gold 1.0.0/1 -> 1.0.0/2; deferred: 1 builds in progress and one that starts first, of at most 2
+        web: wait: parent image gold 1.0.0/1 -> 1.0.0/2; deferred: 1 build in progress and one that starts first, of at most 2
         ");
         insta::assert_snapshot!(with(2, 2, &held), @"
         gold: up-to-date: gold 1.0.0/1 was built on base 1.0.0/1, which base x.x.x resolves to

@@ -164,7 +164,8 @@ impl fmt::Display for Gate {
                 opens.map_or(Ok(()), |opens| write!(f, " until {opens:.0}"))
             }
             Self::Budget { limit, in_progress, ahead } => {
-                write!(f, "{in_progress} builds in progress")?;
+                let builds = if *in_progress == 1 { "build" } else { "builds" };
+                write!(f, "{in_progress} {builds} in progress")?;
                 match ahead {
                     0 => {}
                     1 => f.write_str(" and one that starts first")?,

@@ -81,6 +81,10 @@ impl Switch {
     }
 
     fn parse(parameter: &ParameterName, text: &str, now: Timestamp) -> Result<Self, String> {
+        // A list of values would be read as the members in their order.
+        if text.trim_start().starts_with('[') {
+            return Err("it is not JSON such as {\"starts\": \"off\"}: it is a list".to_owned());
+        }
         let Written { starts, until, why, max_builds } =
             serde_json::from_str(text).map_err(|error| match error.classify() {
                 Category::Data => {
@@ -183,6 +187,7 @@ mod tests {
             r#"{"starts": "on", "maxBuilds": 0}"#,
             r#"{"starts": "on", "maxBuilds": -1}"#,
             r#"{"starts": "on", "until": "tomorrow"}"#,
+            r#" ["off", null, null, null]"#,
         ];
         insta::assert_snapshot!(values.map(|value| said(Ok(value))).join("\n"), @r#"
         no start, since the control parameter /image-cascade/control cannot be read: it is not JSON such as {"starts": "off"}: expected value at line 1 column 1
@@ -196,6 +201,7 @@ mod tests {
         no start, since the control parameter /image-cascade/control cannot be read: `maxBuilds` is 0, which is not a number from 1 to 10000; "starts": "off" stops all starts
         no start, since the control parameter /image-cascade/control cannot be read: invalid value: integer `-1`, expected u32 at line 1 column 32; its keys are `starts`, `until`, `why`, `maxBuilds`
         no start, since the control parameter /image-cascade/control cannot be read: `until` is `tomorrow`, which is not a date such as 2027-01-07T06:00Z
+        no start, since the control parameter /image-cascade/control cannot be read: it is not JSON such as {"starts": "off"}: it is a list
         "#);
         insta::assert_snapshot!(said(Err("there is no such parameter")), @"no start, since the control parameter /image-cascade/control cannot be read: there is no such parameter");
     }
