@@ -75,9 +75,12 @@ impl PipelineControl {
         if !tags.iter().any(|(key, _)| is_window(key)) {
             control.windows.extend(defaults.window.clone());
         }
-        let has_mode = tags.get("mode").is_some_and(|mode| mode.parse::<Mode>().is_ok());
-        if control.mode == Mode::Ignore && !has_mode && !control.unreadable.is_empty() {
-            // It is held by what someone meant to say, and has to be shown.
+        // It is held by a tag that cannot be read, and has to be shown: only a mode of its own that can be
+        // read says otherwise.
+        let mode = tags.get("mode").map(str::parse::<Mode>);
+        let is_ignored_by_default = mode.is_none() && control.mode == Mode::Ignore;
+        let is_held = !control.unreadable.is_empty();
+        if matches!(mode, Some(Err(_))) || (is_ignored_by_default && is_held) {
             control.mode = Mode::Auto;
         }
         control.calendars = own_calendars.with(&defaults.calendars);
@@ -184,6 +187,9 @@ mod tests {
         let defaults = Defaults { mode: Mode::Ignore, ..Defaults::default() };
         assert_eq!(control(&[("mode", "Auto")], &defaults).mode, Mode::Auto);
         assert_eq!(control(&[("Mode", "auto")], &defaults).mode, Mode::Auto);
+        let reported = Defaults { mode: Mode::Report, ..Defaults::default() };
+        assert_eq!(control(&[("mode", "off")], &reported).mode, Mode::Auto);
+        assert_eq!(control(&[("window", "x")], &reported).mode, Mode::Report);
         assert_eq!(control(&[("window", "at night")], &defaults).mode, Mode::Auto);
         assert_eq!(control(&[("mode", "ignore"), ("window", "x")], &defaults).mode, Mode::Ignore);
         assert_eq!(control(&[("window", "daily 20:00+8h UTC")], &defaults).mode, Mode::Ignore);
