@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::account::{ACCOUNT, REGION};
 use crate::cloud::Cloud;
+use crate::fleet::takes_a_token;
 use crate::image_builder::{ApiError, Doc};
 
 /// A pipeline of the fleet, and what is promised of it when Amazon publishes a new base image.
@@ -107,7 +108,7 @@ pub struct FleetError {
 
 fn call(cloud: &Cloud, operation: &'static str, mut members: Value) -> Result<Doc, FleetError> {
     static TOKENS: AtomicU64 = AtomicU64::new(0);
-    if operation != "TagResource" {
+    if takes_a_token(operation) {
         members["clientToken"] = format!("fleet-{}", TOKENS.fetch_add(1, Ordering::Relaxed)).into();
     }
     let now = cloud.now();

@@ -149,8 +149,8 @@ impl Invocation<'_> {
             save_resume_point(image_builder, &fleet, next).boxed().await;
         }
         // Of an image that concerns no pipeline, it holds nothing.
-        let concerns = |_: &String| !lines.is_empty() || matches!(scope, Scope::Fleet(_));
-        let control_problem = control_problem.filter(concerns);
+        let is_concerned = !lines.is_empty() || matches!(scope, Scope::Fleet(_));
+        let control_problem = control_problem.filter(|_| is_concerned);
         let control_problem = control_problem.as_deref().map(Failure::of_control);
         if lines.is_empty() && interrupted.is_none() && control_problem.is_none() && ignored == 0 {
             return Findings::Ignored(scope.why_empty().to_owned());

@@ -9,7 +9,7 @@ use emulator::deploy;
 use jiff::tz::TimeZone;
 
 use super::progress::Watch;
-use super::tree::{Act, HELD};
+use super::tree::{Act, HELD, last_reports};
 use crate::Error;
 
 /// How many builds may be in progress in this act.
@@ -42,7 +42,9 @@ pub(super) async fn play(cloud: &Cloud, out: &mut impl Write) -> Result<bool, Er
     cloud.lambda().invoke_later("dependency-check", deploy::tick(cloud.now()));
     watch.until_rest(cloud, out).await?;
     let is_stopped = cloud.state().image_builder.most_builds_in_progress(since) == 0;
-    writeln!(out, "  gold-linux  {}\n", style(said_of(cloud, "gold-linux")).yellow())?;
+    let reported = last_reports(cloud);
+    let sentence = reported.get(&demo_fleet::pipeline_arn("gold-linux")).map(|(_, it)| it.as_str());
+    writeln!(out, "  gold-linux  {}\n", style(sentence.unwrap_or_default()).yellow())?;
     writeln!(
         out,
         "   The control parameter switches starts on again, at most {MAX_BUILDS} builds at once. Its change runs a check, and each build that ends makes room for the next.\n"
@@ -57,18 +59,4 @@ pub(super) async fn play(cloud: &Cloud, out: &mut impl Write) -> Result<bool, Er
         writeln!(out, "  {} {broken}", style("not as promised:").red().bold())?;
     }
     Ok(ended && is_stopped && most <= MAX_BUILDS)
-}
-
-/// The sentence of a pipeline in the last report that has it.
-fn said_of(cloud: &Cloud, pipeline: &str) -> String {
-    let pipeline = demo_fleet::pipeline_arn(pipeline);
-    let state = cloud.state();
-    let reports = state.invocations.iter().rev().map(|(_, result)| &result.payload);
-    let lines = reports
-        .filter_map(|report| report["events"].as_array())
-        .flatten()
-        .filter_map(|event| event["pipelines"].as_array())
-        .flatten();
-    let mut own = lines.filter(|line| line["pipeline"].as_str() == Some(&*pipeline));
-    own.next().and_then(|line| line["sentence"].as_str()).unwrap_or_default().to_owned()
 }

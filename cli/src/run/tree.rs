@@ -133,7 +133,7 @@ fn is_start((decision, _): &(String, String)) -> bool {
 
 /// The decision and the sentence that were reported last of each pipeline that was started, skipped or
 /// deferred.
-fn last_reports(cloud: &Cloud) -> BTreeMap<String, (String, String)> {
+pub(super) fn last_reports(cloud: &Cloud) -> BTreeMap<String, (String, String)> {
     let mut reported = BTreeMap::new();
     for (_, result) in &cloud.state().invocations {
         let events =

@@ -22,6 +22,11 @@ use crate::image_builder::{ApiError, Doc};
 /// The operations that take a client token begin with one of these.
 const TAKE_A_TOKEN: [&str; 4] = ["Cancel", "Create", "Start", "Update"];
 
+/// Whether an operation takes a client token.
+pub(crate) fn takes_a_token(operation: &str) -> bool {
+    TAKE_A_TOKEN.iter().any(|verb| operation.starts_with(verb))
+}
+
 /// The pipelines that build in one infrastructure. Cloning gives another handle to the same.
 #[derive(Debug, Clone)]
 pub struct Fleet {
@@ -138,7 +143,7 @@ impl Fleet {
     /// # Errors
     /// As Image Builder refuses it.
     pub fn call(&self, operation: &str, mut members: Value) -> Result<Doc, ApiError> {
-        if TAKE_A_TOKEN.iter().any(|verb| operation.starts_with(verb)) {
+        if takes_a_token(operation) {
             let number = self.tokens.fetch_add(1, Ordering::Relaxed);
             members["clientToken"] = format!("{}-{number}", self.name).into();
         }

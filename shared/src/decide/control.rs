@@ -11,7 +11,6 @@ use super::gate::image_control::{Urgency, image_gates};
 use super::gate::mode::Mode;
 use super::gate::pipeline_control::{Defaults, PipelineControl};
 use super::gate::switch::Switch;
-use super::gate::window::Window;
 use super::observation::{PipelineObservation, ResolvedParent};
 use super::tracking::ParentTracking;
 use crate::model::arn::{ImageArn, PipelineArn};
@@ -75,9 +74,7 @@ impl Control {
     /// Whether a person holds a pipeline, by its tags or the default mode: it is not started, whatever it
     /// lacks.
     pub(super) fn is_held(&self, member: &Member, now: Timestamp) -> bool {
-        let PipelineControl { mode, hold, unreadable, .. } =
-            PipelineControl::of(&member.pipeline.tags, &self.defaults);
-        mode != Mode::Auto || !unreadable.is_empty() || hold.is_some_and(|hold| hold.holds_at(now))
+        PipelineControl::of(&member.pipeline.tags, &self.defaults).is_held_at(now)
     }
 
     /// The urgent image that a pipeline is to be built on, directly or not.
@@ -87,8 +84,10 @@ impl Control {
 
     /// What holds the start of a pipeline that is behind, but for the budget.
     pub fn gates(&self, observed: &PipelineObservation) -> Vec<Gate> {
-        let PipelineControl { mode, hold, windows, calendars, unreadable } = self.of(observed);
+        let control = self.of(observed);
         let now = observed.now;
+        let is_open = control.is_open_at(now);
+        let PipelineControl { mode, hold, windows, calendars, unreadable } = control;
         let mut gates = Vec::new();
         if let Switch::Off(off) = &self.switch {
             gates.push(Gate::Switch(off.clone()));
@@ -104,7 +103,10 @@ impl Control {
         if let Some(Err(problem)) = self.parents.get(&observed.member.pipeline.arn) {
             gates.push(Gate::ParentUnread { problem: problem.clone() });
         }
-        gates.extend(outside(windows, now));
+        if !is_open {
+            let opens = windows.iter().filter_map(|window| window.next_opening_after(now)).min();
+            gates.push(Gate::Window { windows, opens });
+        }
         gates.extend(self.closed(calendars));
         if self.urgency_of(&observed.member.pipeline.arn).is_some() {
             gates.retain(|gate| !gate.opens_for_urgent());
@@ -159,15 +161,6 @@ fn target_image(observed: &PipelineObservation) -> Option<&ImageArn> {
         (Some(ResolvedParent::Image(image)), _) => Some(image),
         _ => None,
     }
-}
-
-/// The gate of a pipeline that has windows, of which none is open.
-fn outside(windows: Vec<Window>, now: Timestamp) -> Option<Gate> {
-    if windows.is_empty() || windows.iter().any(|window| window.is_open_at(now)) {
-        return None;
-    }
-    let opens = windows.iter().filter_map(|window| window.next_opening_after(now)).min();
-    Some(Gate::Window { windows, opens })
 }
 
 #[cfg(test)]

@@ -164,7 +164,6 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     decisions.retain(|pipeline, _| !bystanders.contains(*pipeline));
     defer_beyond_budget(&mut decisions, observed, control);
     unread.urgency = unknown_urgency(&decisions, control);
-    let now = observed.first().map(|observed| observed.now);
     let was_full = control.budget().limit.zip(now);
     let was_full = was_full.is_some_and(|(limit, now)| was_reached(fleet, limit, now));
     let levels = fleet.levels();
@@ -180,7 +179,8 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
                 pins: observed.pins.clone(),
                 not_compared: observed.not_compared(),
                 behind_since: observed.behind_since,
-                may_have_been_deferred: was_full || control.of(observed).may_defer(),
+                may_have_been_deferred: start.is_some()
+                    && (was_full || control.of(observed).may_defer()),
                 urgency: urgency.cloned(),
                 decision,
                 start,
@@ -249,12 +249,8 @@ fn unknown_urgency(
     decisions: &BTreeMap<&PipelineArn, Decision>,
     control: &Control,
 ) -> BTreeSet<PipelineArn> {
-    let gates_of = |decision: &Decision| match decision {
-        Decision::Wait(Wait::Deferred { gates, .. }) => gates.clone(),
-        _ => Vec::new(),
-    };
     let is_budget = |gate: &Gate| matches!(gate, Gate::Budget { .. });
-    let is_scarce = decisions.values().any(|it| gates_of(it).iter().any(is_budget));
+    let is_scarce = decisions.values().any(|it| it.gates().iter().any(is_budget));
     let depends = |decision: &Decision| match decision {
         Decision::Rebuild(_) => is_scarce,
         Decision::Wait(Wait::Deferred { gates, .. }) => {

@@ -53,10 +53,10 @@ pub(super) async fn read(
                 continue;
             }
         }
-        let Unread { calendars, parents, urgency } = plan.unread;
-        if calendars.is_empty() && parents.is_empty() && urgency.is_empty() {
+        if plan.unread.is_empty() {
             return;
         }
+        let Unread { calendars, parents, urgency } = plan.unread;
         for set in calendars {
             let state = match clients.calendar_state(&set).await {
                 Ok(state) => state,

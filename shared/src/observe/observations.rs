@@ -36,6 +36,12 @@ pub struct Observations {
 }
 
 impl Observations {
+    /// The pipelines that were read, or could not be.
+    pub(super) fn known(&self) -> BTreeSet<&PipelineArn> {
+        let observed = self.observed.iter().map(|it| &it.member.pipeline.arn);
+        observed.chain(self.failures.iter().map(|(pipeline, _)| pipeline)).collect()
+    }
+
     /// What the plan is made from.
     pub fn situation<'a>(&'a self, fleet: &'a Fleet, policy: RetryPolicy) -> Situation<'a> {
         Situation {

@@ -5,7 +5,7 @@
 //! waited. These are read, as a check would read them, until the free places are taken and no further: so
 //! an ended build costs calls for the free places, not for the fleet.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
@@ -21,15 +21,14 @@ use crate::decide::gate::Gate;
 use crate::decide::gate::budget::was_reached;
 use crate::decide::gate::calendar::CalendarState;
 use crate::decide::gate::image_control::image_gates;
-use crate::decide::gate::mode::Mode;
 use crate::decide::gate::pipeline_control::{Defaults, PipelineControl};
 use crate::decide::gate::switch::Switch;
-use crate::decide::plan::{Step, plan};
+use crate::decide::plan::{Plan, Step, plan};
 use crate::decide::tracking::ParentTracking;
 use crate::error::RequestError;
 use crate::model::arn::PipelineArn;
 use crate::model::fleet::{Fleet, Member};
-use crate::model::pipeline::PipelineStatus;
+use crate::model::pipeline::{Pipeline, PipelineStatus};
 use crate::scope::{Scope, Selection};
 
 /// How many more pipelines are read than twice the free places: of those that lists show as waiting, some
@@ -88,20 +87,21 @@ impl<I: ImageBuilder> Refill<'_, '_, I> {
 
     /// How many pipelines outside the scope start, or would if the budget had a place for them.
     fn found(&self, pipelines: &Observations) -> usize {
-        let Context { fleet, policy, .. } = *self.context;
-        let steps = plan(&pipelines.situation(fleet, policy)).steps.into_iter();
         let is_candidate = |step: &Step| {
             pipelines.refill.contains(&step.pipeline)
                 && step.decision.would_start()
                 && step.decision.gates().iter().all(|gate| matches!(gate, Gate::Budget { .. }))
         };
-        steps.filter(is_candidate).count()
+        self.plan(pipelines).steps.iter().filter(|step| is_candidate(step)).count()
     }
 
     /// How many places are left by what is planned to start.
     fn places(&self, free: usize, pipelines: &Observations) -> usize {
-        let Context { fleet, policy, .. } = *self.context;
-        free.saturating_sub(plan(&pipelines.situation(fleet, policy)).starts())
+        free.saturating_sub(self.plan(pipelines).starts())
+    }
+
+    fn plan(&self, pipelines: &Observations) -> Plan {
+        plan(&pipelines.situation(self.context.fleet, self.context.policy))
     }
 
     /// The next pipelines that are not known. Those below an image that is held are left out, and those
@@ -113,9 +113,7 @@ impl<I: ImageBuilder> Refill<'_, '_, I> {
         count: usize,
         observations: &Observations,
     ) -> Vec<PipelineArn> {
-        let observed = observations.observed.iter().map(|it| &it.member.pipeline.arn);
-        let failed = observations.failures.iter().map(|(pipeline, _)| pipeline);
-        let known: BTreeSet<&PipelineArn> = observed.chain(failed).collect();
+        let known = observations.known();
         let mut next = Vec::new();
         while next.len() < count
             && let Some(pipeline) = queue.open.pop_front()
@@ -151,10 +149,6 @@ impl<I: ImageBuilder> Refill<'_, '_, I> {
 
     /// Reads pipelines as a check would; returns how many.
     async fn read_some(&self, next: Vec<PipelineArn>, observations: &mut Observations) -> usize {
-        let observed = observations.observed.iter().map(|it| &it.member.pipeline.arn);
-        let failed = observations.failures.iter().map(|(pipeline, _)| pipeline);
-        let known: BTreeSet<PipelineArn> = observed.chain(failed).cloned().collect();
-        let is_new = |it: &PipelineArn| !known.contains(it);
         if next.is_empty() {
             return 0;
         }
@@ -166,7 +160,8 @@ impl<I: ImageBuilder> Refill<'_, '_, I> {
         let (outputs, producing_pipeline) = (context.outputs, None);
         let planner = Planner { fleet, scope, outputs, producing_pipeline, defaults };
         let Targets { mut plans, .. } = planner.targets();
-        plans.retain(|plan| is_new(&plan.member.pipeline.arn));
+        let known = observations.known();
+        plans.retain(|plan| !known.contains(&plan.member.pipeline.arn));
         let Read { order, read } = read_all(&context, plans, self.unread, self.deadline).await;
         let is_over = read.len() < order.len();
         for (pipeline, result) in read {
@@ -204,47 +199,33 @@ impl<'a> Waiting<'a> {
     /// Pipelines that have probably not run since their parent came out: those first whose parent came
     /// out first.
     fn probably_behind(&self) -> Vec<&'a PipelineArn> {
-        let members = self.fleet.members().filter(|it| self.may_start(it));
-        let mut behind: Vec<_> = members
-            .filter_map(|member| {
-                let since = self.parent_ran(member)?;
-                Some((!self.is_open(member), since, &member.pipeline.arn))
-            })
-            .collect();
-        behind.sort();
-        behind.into_iter().map(|(_, _, pipeline)| pipeline).collect()
+        self.in_order(|member| self.parent_ran(member))
     }
 
     /// The pipelines that have not run for longest: what they wait for, such as a component or an image
     /// of Amazon's, no list shows.
     fn without_recent_run(&self) -> Vec<&'a PipelineArn> {
-        let members = self.fleet.members().filter(|it| self.may_start(it));
-        let members = members.filter(|member| member.own_container_image().is_none());
-        let mut oldest: Vec<_> = members
-            .map(|member| (!self.is_open(member), member.pipeline.last_run, &member.pipeline.arn))
-            .collect();
-        oldest.sort();
-        oldest.into_iter().map(|(_, _, pipeline)| pipeline).collect()
+        self.in_order(|member| {
+            member.own_container_image().is_none().then_some(member.pipeline.last_run)
+        })
     }
 
-    fn may_start(&self, member: &Member) -> bool {
-        let PipelineControl { mode, hold, unreadable, .. } = self.control(member);
-        member.pipeline.status == PipelineStatus::Enabled
-            && !member.pipeline.is_building()
-            && mode == Mode::Auto
-            && unreadable.is_empty()
-            && !hold.is_some_and(|hold| hold.holds_at(self.now))
-            && self.fleet.cycle_of(&member.pipeline.arn).is_none()
-    }
-
-    /// Whether a window is open. An urgent image opens all of them, which no list shows.
-    fn is_open(&self, member: &Member) -> bool {
-        let windows = self.control(member).windows;
-        windows.is_empty() || windows.iter().any(|window| window.is_open_at(self.now))
-    }
-
-    fn control(&self, member: &Member) -> PipelineControl {
-        PipelineControl::of(&member.pipeline.tags, self.defaults)
+    /// The pipelines that may start and have a key, by that key. Those without an open window come last:
+    /// an urgent image opens all windows, which no list shows.
+    fn in_order<K: Ord>(&self, key: impl Fn(&Member) -> Option<K>) -> Vec<&'a PipelineArn> {
+        let place = |member: &'a Member| {
+            let Pipeline { arn, status, tags, .. } = &member.pipeline;
+            let control = PipelineControl::of(tags, self.defaults);
+            let may_start = *status == PipelineStatus::Enabled
+                && !member.pipeline.is_building()
+                && !control.is_held_at(self.now)
+                && self.fleet.cycle_of(arn).is_none();
+            let key = key(member).filter(|_| may_start)?;
+            Some((!control.is_open_at(self.now), key, arn))
+        };
+        let mut places: Vec<_> = self.fleet.members().filter_map(place).collect();
+        places.sort();
+        places.into_iter().map(|(_, _, pipeline)| pipeline).collect()
     }
 
     /// When a parent of it last ran, if that was successful and later than its own last run.
@@ -267,7 +248,6 @@ mod tests {
     use super::*;
     use crate::decide::fixtures::Fixtures;
     use crate::model::image::ImageStatus;
-    use crate::model::pipeline::Pipeline;
 
     const NOW: i64 = 1_000_000;
 

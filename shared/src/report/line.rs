@@ -229,8 +229,12 @@ impl Line {
 
     /// Whether it is a deferral that was not reported yet, or not for a day.
     pub(super) fn is_deferral_to_report(&self, tick: Option<Tick>) -> bool {
-        !self.gates().is_empty()
-            && tick.is_none_or(|tick| tick.is_due(self.behind.map(|it| it.since)))
+        !self.gates().is_empty() && self.is_due(tick)
+    }
+
+    /// Whether what lasts is reported by this check; a message is no check, and reports it.
+    fn is_due(&self, tick: Option<Tick>) -> bool {
+        tick.is_none_or(|tick| tick.is_due(self.behind.map(|it| it.since)))
     }
 
     /// Whether it lacks nothing and nothing had to be done.
@@ -275,7 +279,7 @@ impl Line {
     /// Whether it is a failure that was not reported yet, or not for a day.
     pub(super) fn is_failure_to_report(&self, tick: Option<Tick>) -> bool {
         let Outcome::Failed(failure) = &self.outcome else { return false };
-        failure.retryable || tick.is_none_or(|tick| tick.is_due(self.behind.map(|it| it.since)))
+        failure.retryable || self.is_due(tick)
     }
 
     /// Whether it is skipped because of what has happened, which a person may want to know. A pipeline

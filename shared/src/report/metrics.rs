@@ -65,37 +65,22 @@ impl Entry for Whole<'_> {
     }
 }
 
-/// How many pipelines were not started for one reason.
-struct Skips<'a> {
+/// How many pipelines have one value of a dimension.
+struct Counted<'a> {
     function: &'a str,
     at: SystemTime,
-    reason: &'static str,
+    metric: &'static str,
+    dimension: &'static str,
+    value: &'static str,
     count: usize,
 }
 
-impl Entry for Skips<'_> {
+impl Entry for Counted<'_> {
     fn write<'a>(&'a self, writer: &mut impl EntryWriter<'a>) {
         writer.timestamp(self.at);
         writer.value(FUNCTION, self.function);
-        writer.value(REASON, self.reason);
-        writer.value("Skips", &count(self.count));
-    }
-}
-
-/// How many pipelines one gate holds. A pipeline that several gates hold counts for each.
-struct Deferred<'a> {
-    function: &'a str,
-    at: SystemTime,
-    gate: &'static str,
-    count: usize,
-}
-
-impl Entry for Deferred<'_> {
-    fn write<'a>(&'a self, writer: &mut impl EntryWriter<'a>) {
-        writer.timestamp(self.at);
-        writer.value(FUNCTION, self.function);
-        writer.value(GATE, self.gate);
-        writer.value("Deferred", &count(self.count));
+        writer.value(self.dimension, self.value);
+        writer.value(self.metric, &count(self.count));
     }
 }
 
@@ -120,27 +105,25 @@ pub fn write(
     let at = SystemTime::UNIX_EPOCH + Duration::try_from(at.as_duration()).unwrap_or_default();
     let dimensions = |names: &[&str]| vec![names.iter().map(ToString::to_string).collect()];
     let mut whole = Emf::all_validations(NAMESPACE.to_owned(), dimensions(&[FUNCTION]));
-    let mut by_reason = Emf::all_validations(NAMESPACE.to_owned(), dimensions(&[FUNCTION, REASON]));
     // Lines are written at once, so that no other output comes in between.
     let mut lines = Vec::new();
     whole.format(&Whole { function, at, report }, &mut lines).map_err(io_error)?;
-    let mut skips: BTreeMap<&'static str, usize> = BTreeMap::new();
-    for reason in report.skip_codes() {
-        *skips.entry(reason).or_default() += 1;
-    }
-    for (reason, count) in skips {
-        let entry = Skips { function, at, reason, count };
-        by_reason.format(&entry, &mut lines).map_err(io_error)?;
-    }
-    let mut by_gate = Emf::all_validations(NAMESPACE.to_owned(), dimensions(&[FUNCTION, GATE]));
-    let mut deferred: BTreeMap<&'static str, usize> = BTreeMap::new();
-    for gate in report.gate_codes() {
-        *deferred.entry(gate).or_default() += 1;
-    }
-    for (gate, count) in deferred {
-        let entry = Deferred { function, at, gate, count };
-        by_gate.format(&entry, &mut lines).map_err(io_error)?;
-    }
+    let mut count_by = |metric, dimension, values: &mut dyn Iterator<Item = &'static str>| {
+        let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+        for value in values {
+            *counts.entry(value).or_default() += 1;
+        }
+        let names = dimensions(&[FUNCTION, dimension]);
+        let mut format = Emf::all_validations(NAMESPACE.to_owned(), names);
+        for (value, count) in counts {
+            let entry = Counted { function, at, metric, dimension, value, count };
+            format.format(&entry, &mut lines).map_err(io_error)?;
+        }
+        Ok::<(), io::Error>(())
+    };
+    count_by("Skips", REASON, &mut report.skip_codes())?;
+    // A pipeline that several gates hold counts for each.
+    count_by("Deferred", GATE, &mut report.gate_codes())?;
     output.write_all(&lines)
 }
 

@@ -1,5 +1,6 @@
 //! What do an image's tags say about the builds onto it?
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Gate;
@@ -26,15 +27,15 @@ impl Urgency {
     }
 }
 
-/// Why no pipeline is started onto an image now, by its tags. `hold_at` is the time.
+/// Why no pipeline is started onto an image now, by its tags.
 ///
 /// A tag that images may have by way of their pipeline's tags says nothing about an image.
-pub fn image_gates(image: &ImageArn, tags: &ControlTags, hold_at: jiff::Timestamp) -> Vec<Gate> {
+pub fn image_gates(image: &ImageArn, tags: &ControlTags, now: Timestamp) -> Vec<Gate> {
     let mut gates = Vec::new();
     for (key, value) in tags.iter() {
         let problem = match key {
             "hold" => match value.parse::<super::hold::Hold>() {
-                Ok(hold) if hold.holds_at(hold_at) => {
+                Ok(hold) if hold.holds_at(now) => {
                     gates.push(Gate::ImageHold { image: image.clone(), hold });
                     continue;
                 }
@@ -53,8 +54,6 @@ pub fn image_gates(image: &ImageArn, tags: &ControlTags, hold_at: jiff::Timestam
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::decide::fixtures::Fixtures;
 

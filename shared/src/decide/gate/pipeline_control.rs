@@ -1,5 +1,6 @@
 //! What do a pipeline's tags and the defaults say about its starts?
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::calendar::CalendarSet;
@@ -85,6 +86,18 @@ impl PipelineControl {
         }
         control.calendars = own_calendars.with(&defaults.calendars);
         control
+    }
+
+    /// Whether a person holds the pipeline: it is not started, whatever it lacks.
+    pub fn is_held_at(&self, now: Timestamp) -> bool {
+        self.mode != Mode::Auto
+            || !self.unreadable.is_empty()
+            || self.hold.as_ref().is_some_and(|hold| hold.holds_at(now))
+    }
+
+    /// Whether a window is open, or none is needed.
+    pub fn is_open_at(&self, now: Timestamp) -> bool {
+        self.windows.is_empty() || self.windows.iter().any(|window| window.is_open_at(now))
     }
 
     /// Whether these tags hold starts at some times, if not now.
