@@ -19,5 +19,6 @@ pub mod report;
 mod resume;
 pub mod scope;
 pub mod settings;
+pub mod view;
 
 pub use aws::Clients;
