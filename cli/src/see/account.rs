@@ -95,7 +95,7 @@ impl Account {
         // No more letters may differ than a slip of the finger or two explains.
         let is_similar =
             |name: &&str| strsim::damerau_levenshtein(name, &wanted) <= 2 || name.contains(&wanted);
-        names.retain(|name| is_similar(&name));
+        names.retain(is_similar);
         names.truncate(3);
         match names.as_slice() {
             [] => format!("there is no pipeline `{wanted}`; `image-cascade plan --all` lists all"),

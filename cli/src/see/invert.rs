@@ -98,8 +98,7 @@ pub(super) async fn invert(
         };
         let pins = survey.fleet.member(pipeline).is_some_and(|member| {
             member.reference().and_then(|it| it.clone().pinned()).is_some_and(|it| is_target(&it))
-                || member
-                    .output()
+                || pinned_output(member)
                     .is_some_and(|output| *target == Target::Output(output.to_owned()))
         });
         let by_output = image.and_then(|image| image.parent.as_ref()).is_some_and(is_output);
