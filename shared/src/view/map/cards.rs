@@ -44,8 +44,8 @@ struct Folding {
 /// A fleet of this size is drawn in full.
 const DRAWN_IN_FULL: usize = 24;
 
-/// More cards than this are folded further.
-const MOST_CARDS: usize = 120;
+/// More rows than this are folded further.
+const MOST_ROWS: usize = 80;
 
 /// The most cards that siblings of one shape are folded into by their names.
 const MOST_NAMES: usize = 6;
@@ -53,13 +53,13 @@ const MOST_NAMES: usize = 6;
 const IN_FULL: Folding =
     Folding { calm: usize::MAX, attention: usize::MAX, likeness: Likeness::Family, by_name: true };
 
-/// From what shows most to what shows least. The first with few enough cards is taken.
+/// From what shows most to what shows least. The first with few enough rows is taken.
 const FOLDINGS: [Folding; 6] = [
     Folding { calm: 3, attention: 12, likeness: Likeness::Family, by_name: true },
     Folding { calm: 3, attention: 5, likeness: Likeness::Family, by_name: true },
     Folding { calm: 2, attention: 3, likeness: Likeness::Family, by_name: false },
-    Folding { calm: 1, attention: 2, likeness: Likeness::Family, by_name: false },
-    Folding { calm: 1, attention: 1, likeness: Likeness::Family, by_name: false },
+    Folding { calm: 2, attention: 8, likeness: Likeness::Leaves, by_name: false },
+    Folding { calm: 1, attention: 2, likeness: Likeness::Leaves, by_name: false },
     Folding { calm: 1, attention: 1, likeness: Likeness::State, by_name: false },
 ];
 
@@ -72,12 +72,17 @@ impl Cards {
         }
         let mut cards = Self::folded(nodes, &lineage, FOLDINGS[0]);
         for folding in &FOLDINGS[1..] {
-            if cards.cards.len() <= MOST_CARDS {
+            if cards.rows() <= MOST_ROWS {
                 break;
             }
             cards = Self::folded(nodes, &lineage, *folding);
         }
         cards
+    }
+
+    /// How many cards stand in the last level of their family.
+    fn rows(&self) -> usize {
+        self.cards.iter().filter(|it| it.children.is_empty()).count()
     }
 
     fn folded(nodes: &[Node], lineage: &Lineage, folding: Folding) -> Self {
@@ -119,13 +124,13 @@ fn bundles(
     }
     let (mut single, mut shared) = (Vec::new(), Vec::new());
     for group in alike.into_values() {
-        let calm = shapes[group[0]].calm;
+        let calm = group.iter().all(|it| shapes[*it].calm);
         let few = if calm { folding.calm } else { folding.attention };
         if group.len() <= few {
             single.extend(group);
         } else if folding.by_name {
             let rest = by_name(nodes, group, few, &mut shared);
-            if rest.len() <= few.max(MOST_NAMES) {
+            if rest.len() <= few {
                 single.extend(rest);
             } else {
                 shared.push(rest);

@@ -77,7 +77,8 @@ fn write_back(path: &mut String, from: Place, to: Place, layout: &Layout) {
     let sizes = layout.sizes;
     let (x, to_x) = (from.x + sizes.card_width / 2, to.x + sizes.card_width / 2);
     let (y, to_y) = (from.y + sizes.card_height, to.y + sizes.card_height);
-    let below = sizes.card_height;
+    // Between two rows.
+    let below = sizes.card_gap + 4;
     let _infallible =
         write!(path, "M{x} {y}C{x} {} {to_x} {} {to_x} {to_y}", y + below, to_y + below);
 }
@@ -102,11 +103,20 @@ impl Text {
     fn of_one(view: &FleetView, node: &Node) -> Self {
         // Of what is up to date and of base images, the summary has the age.
         let says_age = matches!(node.state, State::UpToDate | State::Base);
-        let newest = node.newest.as_ref();
+        let version = node.newest.as_ref().map(|it| shortened(&it.version, 40)).unwrap_or_default();
+        let summary = shortened(&node.summary, 120);
+        // The names and versions of base images are long.
+        let (version, line) = match node.state {
+            State::Base if !version.is_empty() && !summary.contains(&version) => {
+                (String::new(), format!("{version} · {summary}"))
+            }
+            State::Base => (String::new(), summary),
+            _ => (version, summary),
+        };
         Self {
             name: name(node),
-            version: newest.map(|it| shortened(&it.version, 40)).unwrap_or_default(),
-            line: shortened(&node.summary, 120),
+            version,
+            line,
             age: age(node, view.now).filter(|_| !says_age).map(|it| it.to_string()),
             hover: hover(node, view.now),
         }
@@ -119,15 +129,17 @@ impl Text {
         let first = version(&view.nodes[card.members[0]]);
         let common = first.filter(|it| members().all(|node| version(node).as_ref() == Some(it)));
         let names: Vec<String> = members().take(MOST_NAMES).map(name).collect();
-        let summary = folded::summary(&view.nodes, card);
-        let mut hover = format!("{summary}\n{}", names.join(", "));
+        let standing = folded::standing(&view.nodes, card);
+        let standing = standing.iter().map(|(state, count)| format!("{count} {}", state.label()));
+        let standing = standing.collect::<Vec<_>>().join(", ");
+        let mut hover = format!("{standing}\n{}", names.join(", "));
         if card.members.len() > MOST_NAMES {
             let _infallible = write!(hover, " and {} more", card.members.len() - MOST_NAMES);
         }
         Self {
             name: folded::title(&view.nodes, card),
             version: common.map(|it| shortened(&it, 40)).unwrap_or_default(),
-            line: summary,
+            line: folded::summary(&view.nodes, card),
             age: None,
             hover,
         }
@@ -143,7 +155,8 @@ fn drawn_card(
     click: Click<'_>,
 ) -> Markup {
     let node = &view.nodes[card.members[0]];
-    let state = node.state;
+    // Of several, the one that needs attention most.
+    let state = folded::standing(&view.nodes, card)[0].0;
     let text = Text::of(view, card);
     let several = card.members.len() > 1;
     let class = format!(
@@ -157,10 +170,14 @@ fn drawn_card(
     let style = format!("left:{x}px;top:{y}px;width:{width}px;height:{height}px");
     let inside = html! {
         span.mark role="img" aria-label=(state.label()) { (state.mark()) }
-        span.name { (text.name) }
-        span.version { (text.version) }
-        span.line.wide[text.age.is_none()] { (text.line) }
-        @if let Some(age) = &text.age { span.age { (age) } }
+        span.row {
+            span.name { (text.name) }
+            @if !text.version.is_empty() { span.version { (text.version) } }
+        }
+        span.row {
+            span.line { (text.line) }
+            @if let Some(age) = &text.age { span.age { (age) } }
+        }
     };
     let id = (click == Click::Jump).then(|| format!("fleet-card-{index}"));
     let href = (click == Click::Jump).then(|| target(index, card, behind)).flatten();

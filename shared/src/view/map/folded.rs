@@ -6,24 +6,48 @@ use super::cards::{Card, Cards};
 use super::click::{Click, action};
 use super::label;
 use super::text::{name, shortened};
+use crate::view::state::STATES;
 use crate::view::{FleetView, Node, State};
 
-/// The name of a card with several nodes: `web-* (38)`.
+/// The name of a card with several nodes: `web-* (38)`, `57 pipelines`.
 pub(super) fn title(nodes: &[Node], card: &Card) -> String {
-    let names: Vec<&str> = card.members.iter().map(|it| nodes[*it].name.as_str()).collect();
-    match label::common(&names) {
-        Some(label) => format!("{} ({})", shortened(&label, 128), names.len()),
-        None => format!("{} {}", names.len(), things(nodes[card.members[0]].state)),
+    match common(nodes, card) {
+        Some(label) => format!("{} ({})", shortened(&label, 128), card.members.len()),
+        None => format!("{} {}", card.members.len(), things(nodes, card)),
     }
 }
 
-/// What several nodes are, and how they stand: `38 pipelines up to date`.
+/// How the nodes of a card stand: `38 up to date`. Without a name in common, some names follow.
 pub(super) fn summary(nodes: &[Node], card: &Card) -> String {
-    let state = nodes[card.members[0]].state;
-    match state {
-        State::Base => format!("{} base images", card.members.len()),
-        _ => format!("{} pipelines {}", card.members.len(), state.label()),
-    }
+    const MOST_NAMES: usize = 4;
+    let standing = standing(nodes, card);
+    let standing: Vec<String> = match standing[..] {
+        [(state, _)] if common(nodes, card).is_none() => {
+            let names = card.members.iter().take(MOST_NAMES).map(|it| name(&nodes[*it]));
+            let names = names.collect::<Vec<_>>().join(", ");
+            vec![if state == State::Base { names } else { format!("{}: {names}", state.label()) }]
+        }
+        [(State::Base, count)] => vec![format!("{count} base images")],
+        [(state, count)] => vec![format!("{count} {}", state.label())],
+        _ => standing.iter().map(|(state, count)| format!("{} {count}", state.mark())).collect(),
+    };
+    standing.join("   ")
+}
+
+/// How many nodes of a card stand how, those that need attention first.
+pub(super) fn standing(nodes: &[Node], card: &Card) -> Vec<(State, usize)> {
+    let count = |state| card.members.iter().filter(|it| nodes[**it].state == state).count();
+    STATES.map(|state| (state, count(state))).into_iter().filter(|it| it.1 > 0).collect()
+}
+
+fn common(nodes: &[Node], card: &Card) -> Option<String> {
+    let names: Vec<&str> = card.members.iter().map(|it| nodes[*it].name.as_str()).collect();
+    label::common(&names)
+}
+
+fn things(nodes: &[Node], card: &Card) -> &'static str {
+    let base = card.members.iter().all(|it| nodes[*it].state == State::Base);
+    if base { "base images" } else { "pipelines" }
 }
 
 /// What a link to the names of a card points to.
@@ -38,13 +62,14 @@ pub(super) fn list(view: &FleetView, cards: &Cards, click: Click<'_>) -> Markup 
     html! {
         @if count > 0 {
             details.folded {
-                summary { "Names in the cards that hold several (" (count) ")" }
+                summary { "All names in folded cards (" (count) ")" }
                 dl {
                     @for (index, card) in folded {
-                        @let state = view.nodes[card.members[0]].state;
-                        dt.(state.code()) id=[(click == Click::Jump).then(|| anchor(index))] {
-                            b aria-hidden="true" { (state.mark()) }
-                            (title(&view.nodes, card)) ", " (state.label())
+                        @let standing = standing(&view.nodes, card);
+                        dt.(standing[0].0.code()) id=[(click == Click::Jump).then(|| anchor(index))] {
+                            b aria-hidden="true" { (standing[0].0.mark()) }
+                            (title(&view.nodes, card))
+                            @for (state, count) in standing { ", " (count) " " (state.label()) }
                         }
                         dd { (names(&view.nodes, card, click)) }
                     }
@@ -67,8 +92,4 @@ fn names(nodes: &[Node], card: &Card, click: Click<'_>) -> Markup {
             }
         }
     }
-}
-
-fn things(state: State) -> &'static str {
-    if state == State::Base { "base images" } else { "pipelines" }
 }

@@ -57,11 +57,11 @@ impl Sizes {
     /// The sizes for that many cards and levels, in a given width if there is one.
     pub(super) fn of(cards: &Cards, width: Option<u32>) -> Self {
         let dense = cards.cards.len() > MANY_CARDS;
-        let level_gap = if dense { 44 } else { 60 };
-        let card_width = width.map_or(236, |width| {
+        let level_gap = if dense { 40 } else { 48 };
+        let card_width = width.map_or(264, |width| {
             let levels = cards.cards.iter().map(|it| it.depth + 1).max().unwrap_or(1);
             let levels = u32::try_from(levels).unwrap_or(u32::MAX);
-            (width.saturating_add(level_gap) / levels).saturating_sub(level_gap).clamp(184, 264)
+            (width.saturating_add(level_gap) / levels).saturating_sub(level_gap).clamp(190, 300)
         });
         let (card_height, card_gap, family_gap) = if dense { (38, 6, 8) } else { (46, 12, 10) };
         Self { card_width, card_height, level_gap, card_gap, family_gap }

@@ -13,13 +13,13 @@ const RULES: &str = r#"
 .image-fleet a{color:inherit;cursor:pointer}
 .image-fleet a:focus-visible{outline:2px solid var(--focus);outline-offset:2px}
 .image-fleet h2{font-size:15px;line-height:1.4;font-weight:600;margin:26px 0 6px;color:var(--ink)}
-.image-fleet p{margin:0}
+.image-fleet p{margin:0;overflow-wrap:anywhere}
 .image-fleet .about{color:var(--soft);margin:0 0 12px}
 .image-fleet .soft{color:var(--soft);font-size:12px}
 .image-fleet .foot{margin-top:12px}
 .image-fleet .problems{border:1px solid var(--is-failing);border-left-width:5px;border-radius:7px;background:var(--card);padding:8px 14px;margin:0 0 14px;max-width:1150px}
 .image-fleet .problems h2{margin:0;color:var(--is-failing);font-size:13.5px}
-.image-fleet .problems ul{margin:2px 0 0;padding-left:18px}
+.image-fleet .problems ul{margin:2px 0 0;padding-left:18px;overflow-wrap:anywhere}
 .image-fleet .chips{display:flex;flex-wrap:wrap;gap:6px 8px;margin:0 0 18px;padding:0;list-style:none}
 .image-fleet .chips li{border:1px solid var(--line);background:var(--card);border-radius:999px;padding:2px 12px 2px 10px;font-size:12.5px;margin:0;white-space:nowrap}
 .image-fleet .chips b{color:var(--s);display:inline-block;min-width:14px;text-align:center;margin-right:3px}
@@ -29,15 +29,15 @@ const RULES: &str = r#"
 .image-fleet .edges path{fill:none;stroke:var(--edge);stroke-width:1.5}
 .image-fleet .edges .lags{stroke:var(--is-deferred);stroke-width:1.8;stroke-dasharray:5 4}
 .image-fleet .edges .back{stroke:var(--is-failing);stroke-dasharray:2 4}
-.image-fleet .card{position:absolute;display:grid;grid-template-columns:20px minmax(0,1fr) auto;column-gap:8px;align-content:center;padding:0 10px 0 8px;border:1px solid var(--line);border-left:5px solid var(--s);border-radius:7px;background:var(--card);color:var(--ink);text-decoration:none;line-height:1.35}
-.image-fleet .card span{overflow:hidden;text-overflow:ellipsis;white-space:nowrap;unicode-bidi:isolate}
+.image-fleet .card{position:absolute;display:grid;grid-template-columns:20px minmax(0,1fr);column-gap:8px;align-content:center;padding:0 10px 0 8px;border:1px solid var(--line);border-left:5px solid var(--s);border-radius:7px;background:var(--card);color:var(--ink);text-decoration:none;line-height:1.35}
+.image-fleet .card .row{grid-column:2;display:flex;gap:8px;min-width:0;align-items:baseline}
+.image-fleet .row span{overflow:hidden;text-overflow:ellipsis;white-space:pre;unicode-bidi:isolate}
 .image-fleet .card .mark{grid-row:1/3;align-self:center;width:20px;height:20px;line-height:20px;border-radius:5px;text-align:center;font-weight:700;font-size:13px;color:var(--s)}
 .image-fleet .card.attention .mark{background:var(--s);color:var(--card)}
-.image-fleet .card .name{font-weight:600;font-size:13px}
-.image-fleet .card .version{color:var(--soft);font:11.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;max-width:110px}
-.image-fleet .card .line{color:var(--soft);font-size:11.5px}
-.image-fleet .card .line.wide{grid-column:2/4}
-.image-fleet .card .age{color:var(--soft);font-size:11.5px}
+.image-fleet .card .name{flex:1 1 auto;font-weight:600;font-size:13px}
+.image-fleet .card .version{color:var(--soft);font:11.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;flex:0 1 auto;max-width:110px}
+.image-fleet .card .line{flex:1 1 auto;color:var(--soft);font-size:11.5px}
+.image-fleet .card .age{flex:none;color:var(--soft);font-size:11.5px}
 .image-fleet .card.attention{border-color:var(--s)}
 .image-fleet .card.base{border-style:dashed;border-left-style:solid;background:var(--ground)}
 .image-fleet .card.many{box-shadow:2px 2px 0 -1px var(--card),2px 2px 0 0 var(--line)}
