@@ -84,7 +84,7 @@ fn given_wrong_arguments_then_one_line_says_why() {
         @"
     error: events/nothing.json cannot be read: No such file or directory (os error 2); samples are in events/
     error: FILE is not JSON: expected value at line 1 column 14
-    error: there is no function `golden-cascade`; there is gold-cascade, dependency-check
+    error: there is no function `golden-cascade`; there is gold-cascade, dependency-check, fleet-map
     error: port PORT is in use; choose another with --port
     error: invalid value 'soon' for '--build-time <DURATION>': expected number at 0; write it as `200ms`, `10s` or `2m`
     error: unrecognized subcommand 'srve'

@@ -126,8 +126,7 @@ mod tests {
 
     #[test]
     fn given_describe_then_the_documentation_is_asked_for() {
-        for event in
-            [json!({ "describe": true }), json!({ "describe": true, "widgetContext": {} })]
+        for event in [json!({ "describe": true }), json!({ "describe": true, "widgetContext": {} })]
         {
             assert_eq!(Request::parse(event).unwrap(), Request::Describe);
         }
@@ -142,7 +141,9 @@ mod tests {
         };
         assert_eq!(of(json!({})), Widget::default());
         assert_eq!(
-            of(json!({ "theme": "dark", "width": 588, "height": 369, "params": { "pipelines": ["web-*"] } })),
+            of(
+                json!({ "theme": "dark", "width": 588, "height": 369, "params": { "pipelines": ["web-*"] } })
+            ),
             Widget { selection: selection(&["web-*"]), dark: true, width: Some(588) }
         );
         for lenient in [
@@ -156,7 +157,8 @@ mod tests {
 
     #[test]
     fn given_parameters_beside_the_context_then_those_in_it_count() {
-        let event = json!({ "pipelines": 3, "widgetContext": { "params": { "pipelines": ["a"] } } });
+        let event =
+            json!({ "pipelines": 3, "widgetContext": { "params": { "pipelines": ["a"] } } });
         let widget = Widget { selection: selection(&["a"]), ..Widget::default() };
         assert_eq!(Request::parse(event).unwrap(), Request::Map(widget));
     }

@@ -1,6 +1,6 @@
 //! What does an invocation of `fleet-map` do?
 
-use image_cascade::error::Chain;
+use image_cascade::error::{Chain, RequestError};
 use image_cascade::foreign_text::one_line;
 use image_cascade::invocation::Invocation;
 use image_cascade::scope::{Scope, Selection};
@@ -33,4 +33,43 @@ pub async fn handle(invocation: Invocation<'_>, own_arn: &str, event: Value) -> 
         }
     };
     answer.into()
+}
+
+async fn map(invocation: Invocation<'_>, own_arn: &str, asked: &Widget) -> String {
+    let Widget { selection, dark, width } = asked;
+    match survey(invocation, selection).await {
+        Ok(view) => {
+            let pipelines = view.nodes.iter().filter(|node| node.pipeline.is_some()).count();
+            tracing::info!(pipelines, "drew {selection}");
+            let options = WidgetOptions { dark: *dark, width: *width, endpoint: own_arn };
+            widget(&view, options) + &message::footer(view.now, pipelines, own_arn)
+        }
+        Err(error) => not_read(&error),
+    }
+}
+
+async fn why(invocation: Invocation<'_>, selection: &Selection) -> String {
+    match survey(invocation, selection).await {
+        Ok(_) => {
+            tracing::info!("explained {selection}");
+            String::new()
+        }
+        Err(error) => not_read(&error),
+    }
+}
+
+/// Says in the log and in the widget what could not be read.
+fn not_read(error: &RequestError) -> String {
+    let sentence = one_line(&Chain(error).to_string());
+    tracing::error!("the fleet cannot be read: {sentence}");
+    message::problem(&format!("The fleet cannot be read: {sentence}"), message::advice(error))
+}
+
+/// A stand-in.
+async fn survey(
+    invocation: Invocation<'_>,
+    selection: &Selection,
+) -> Result<FleetView, RequestError> {
+    let _ = invocation.assess(Scope::Fleet(selection)).await?;
+    Ok(FleetView { now: invocation.deadline.now(), ..FleetView::default() })
 }

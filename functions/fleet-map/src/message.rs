@@ -1,6 +1,7 @@
 //! How does the widget say something that is no map?
 
 use image_cascade::error::{ErrorKind, RequestError};
+use jiff::Timestamp;
 use maud::html;
 
 /// Why there is no picture, and what to do about it. Both are escaped.
@@ -9,6 +10,20 @@ pub(crate) fn problem(what: &str, advice: &str) -> String {
         div role="alert" {
             p { strong { (what) } }
             p { (advice) }
+        }
+    }
+    .into_string()
+}
+
+/// As of when the map is, what a refresh costs, and a button for it. CloudWatch puts the answer of a call
+/// in place of the widget.
+pub(crate) fn footer(read_at: Timestamp, pipelines: usize, own_arn: &str) -> String {
+    html! {
+        p {
+            "As of " (read_at.strftime("%Y-%m-%d %H:%M:%S UTC")) ". "
+            "A refresh makes about one call to Image Builder for each of the " (pipelines) " pipelines. "
+            a.btn { "Refresh" }
+            cwdb-action action="call" display="widget" endpoint=(own_arn) { "{}" }
         }
     }
     .into_string()
@@ -43,6 +58,11 @@ mod tests {
         insta::assert_snapshot!(
             problem("`<script>alert(1)</script>` & \"more\"", "<b>"),
             @"");
+    }
+
+    #[test]
+    fn given_a_map_then_its_footer_says_how_old_it_is_and_what_a_refresh_costs() {
+        insta::assert_snapshot!(footer(Timestamp::UNIX_EPOCH, 12, "arn:aws:lambda:\"x"), @"");
     }
 
     #[test]
