@@ -18,7 +18,7 @@ pub fn page(_view: &FleetView) -> String {
     String::new()
 }
 
-/// The map as the HTML of a custom widget of CloudWatch.
+/// The map as the HTML of a custom widget of `CloudWatch`.
 pub fn widget(_view: &FleetView, _options: WidgetOptions<'_>) -> String {
     String::new()
 }
