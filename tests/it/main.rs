@@ -34,3 +34,4 @@ mod sources;
 mod time;
 mod tries;
 mod triggers;
+mod widget;

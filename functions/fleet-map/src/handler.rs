@@ -3,9 +3,10 @@
 use image_cascade::error::{Chain, RequestError};
 use image_cascade::foreign_text::one_line;
 use image_cascade::invocation::Invocation;
-use image_cascade::scope::{Scope, Selection};
+use image_cascade::scope::Selection;
 use image_cascade::view::FleetView;
 use image_cascade::view::map::{WidgetOptions, widget};
+use image_cascade::view::why::{self, Why};
 use serde_json::{Value, json};
 
 use crate::event::{Request, Widget};
@@ -37,24 +38,36 @@ pub async fn handle(invocation: Invocation<'_>, own_arn: &str, event: Value) -> 
 
 async fn map(invocation: Invocation<'_>, own_arn: &str, asked: &Widget) -> String {
     let Widget { selection, dark, width } = asked;
-    match survey(invocation, selection).await {
-        Ok(view) => {
-            let pipelines = view.nodes.iter().filter(|node| node.pipeline.is_some()).count();
-            tracing::info!(pipelines, "drew {selection}");
-            let options = WidgetOptions { dark: *dark, width: *width, endpoint: own_arn };
-            widget(&view, options) + &message::footer(view.now, pipelines, own_arn)
-        }
-        Err(error) => not_read(&error),
-    }
+    let view = match invocation.survey(selection).await {
+        Ok(survey) => FleetView::of(&survey),
+        Err(error) => return not_read(&error),
+    };
+    let pipelines = view.nodes.iter().filter(|node| node.pipeline.is_some()).count();
+    let problems = view.problems.len();
+    tracing::info!(pipelines, problems, "drew {selection}");
+    let options = WidgetOptions { dark: *dark, width: *width, endpoint: own_arn };
+    widget(&view, options) + &message::footer(view.now, pipelines, own_arn)
 }
 
 async fn why(invocation: Invocation<'_>, selection: &Selection) -> String {
-    match survey(invocation, selection).await {
-        Ok(_) => {
+    let survey = match invocation.survey(selection).await {
+        Ok(survey) => survey,
+        Err(error) => return not_read(&error),
+    };
+    let mut pipelines = survey.fleet.members().map(|member| &member.pipeline.arn);
+    let asked = pipelines.find(|pipeline| selection.selects(pipeline));
+    match asked.and_then(|pipeline| Why::of(&survey, pipeline)) {
+        Some(why) => {
             tracing::info!("explained {selection}");
-            String::new()
+            why::html(&why)
         }
-        Err(error) => not_read(&error),
+        None => {
+            tracing::warn!("there is no pipeline {selection}");
+            message::problem(
+                &format!("There is no pipeline {selection} in this account and Region."),
+                "It may have been deleted since the map was drawn: refresh the widget.",
+            )
+        }
     }
 }
 
@@ -63,13 +76,4 @@ fn not_read(error: &RequestError) -> String {
     let sentence = one_line(&Chain(error).to_string());
     tracing::error!("the fleet cannot be read: {sentence}");
     message::problem(&format!("The fleet cannot be read: {sentence}"), message::advice(error))
-}
-
-/// A stand-in.
-async fn survey(
-    invocation: Invocation<'_>,
-    selection: &Selection,
-) -> Result<FleetView, RequestError> {
-    let _ = invocation.assess(Scope::Fleet(selection)).await?;
-    Ok(FleetView { now: invocation.deadline.now(), ..FleetView::default() })
 }
