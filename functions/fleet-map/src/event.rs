@@ -64,7 +64,7 @@ struct Event {
 
 /// What `CloudWatch` says about the widget. What only changes how it looks is read leniently.
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 struct WidgetContext {
     theme: Value,
     width: Value,
@@ -72,7 +72,7 @@ struct WidgetContext {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "an object")]
 struct Parameters {
     pipelines: Vec<String>,
 }
@@ -191,6 +191,19 @@ mod tests {
                 error(json!({ "why": "<b>" })),
                 error(json!({ "why": "web-*" })),
             ].join("\n"),
-            @"");
+            @r#"
+        the event is no call of a widget of a CloudWatch dashboard, which has `widgetContext` or `{"describe": true}`
+        the event is no call of a widget of a CloudWatch dashboard, which has `widgetContext` or `{"describe": true}`
+        the event is no call of a widget of a CloudWatch dashboard, which has `widgetContext` or `{"describe": true}`
+        the event cannot be read: invalid type: string "yes", expected a boolean
+        the event cannot be read: invalid type: string "dark", expected an object
+        the widget's parameters can be `{"pipelines": ["web-*"]}` and nothing else: unknown field `pipeline`, expected `pipelines`
+        the widget's parameters can be `{"pipelines": ["web-*"]}` and nothing else: invalid type: string "web", expected a sequence
+        the widget's parameters can be `{"pipelines": ["web-*"]}` and nothing else: invalid type: string "web", expected an object
+        `pipelines` of the widget's parameters cannot be read: `<script>` is neither a pipeline's ARN nor a name such as `web-*`: letters, digits, spaces, `-`, `_` and `*`
+        the event cannot be read: invalid type: integer `1`, expected a string
+        `why` of the event names no pipeline: `<b>` is neither a pipeline's ARN nor a name such as `web-*`: letters, digits, spaces, `-`, `_` and `*`
+        `why` of the event names one pipeline, without `*`: `web-*`
+        "#);
     }
 }

@@ -30,7 +30,7 @@ pub async fn handle(invocation: Invocation<'_>, own_arn: &str, event: Value) -> 
         Err(error) => {
             let error = one_line(&Chain(&error).to_string());
             tracing::error!("{error}");
-            message::problem(&error, "Edit the widget: its action \"Edit\" shows its parameters.")
+            message::problem(&error, "Edit the widget in its dashboard.")
         }
     };
     answer.into()
@@ -46,7 +46,7 @@ async fn map(invocation: Invocation<'_>, own_arn: &str, asked: &Widget) -> Strin
     let problems = view.problems.len();
     tracing::info!(pipelines, problems, "drew {selection}");
     let options = WidgetOptions { dark: *dark, width: *width, endpoint: own_arn };
-    widget(&view, options) + &message::footer(view.now, pipelines, own_arn)
+    widget(&view, options) + &message::refresh(own_arn)
 }
 
 async fn why(invocation: Invocation<'_>, selection: &Selection) -> String {

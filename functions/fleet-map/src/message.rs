@@ -1,7 +1,6 @@
 //! How does the widget say something that is no map?
 
 use image_cascade::error::{ErrorKind, RequestError};
-use jiff::Timestamp;
 use maud::html;
 
 /// Why there is no picture, and what to do about it. Both are escaped.
@@ -15,15 +14,14 @@ pub(crate) fn problem(what: &str, advice: &str) -> String {
     .into_string()
 }
 
-/// As of when the map is, what a refresh costs, and a button for it. CloudWatch puts the answer of a call
-/// in place of the widget.
-pub(crate) fn footer(read_at: Timestamp, pipelines: usize, own_arn: &str) -> String {
+/// What a refresh costs, and a button for it. `CloudWatch` shows the answer of a call in place of the
+/// widget.
+pub(crate) fn refresh(own_arn: &str) -> String {
     html! {
         p {
-            "As of " (read_at.strftime("%Y-%m-%d %H:%M:%S UTC")) ". "
-            "A refresh makes about one call to Image Builder for each of the " (pipelines) " pipelines. "
             a.btn { "Refresh" }
             cwdb-action action="call" display="widget" endpoint=(own_arn) { "{}" }
+            " makes about one call to Image Builder for each pipeline."
         }
     }
     .into_string()
@@ -57,12 +55,12 @@ mod tests {
     fn given_foreign_text_then_it_is_escaped() {
         insta::assert_snapshot!(
             problem("`<script>alert(1)</script>` & \"more\"", "<b>"),
-            @"");
+            @r#"<div role="alert"><p><strong>`&lt;script&gt;alert(1)&lt;/script&gt;` &amp; &quot;more&quot;</strong></p><p>&lt;b&gt;</p></div>"#);
     }
 
     #[test]
-    fn given_a_map_then_its_footer_says_how_old_it_is_and_what_a_refresh_costs() {
-        insta::assert_snapshot!(footer(Timestamp::UNIX_EPOCH, 12, "arn:aws:lambda:\"x"), @"");
+    fn given_a_map_then_it_can_be_refreshed_and_says_what_that_costs() {
+        insta::assert_snapshot!(refresh("arn:aws:lambda:\""), @r#"<p><a class="btn">Refresh</a><cwdb-action action="call" display="widget" endpoint="arn:aws:lambda:&quot;">{}</cwdb-action> makes about one call to Image Builder for each pipeline.</p>"#);
     }
 
     #[test]
