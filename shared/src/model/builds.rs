@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::model::image::{Image, ImageSummary};
 
 /// The builds of a pipeline that were read.
@@ -15,4 +17,13 @@ pub struct Builds {
     pub in_progress: Option<ImageSummary>,
     /// Why they could not be read, if they could not.
     pub problem: Option<String>,
+}
+
+/// One build of the past, or of now.
+#[derive(Debug, Clone)]
+pub struct PastBuild {
+    /// The image.
+    pub image: Arc<Image>,
+    /// When its last workflow ended, if Image Builder shows it.
+    pub ended: Option<Timestamp>,
 }

@@ -1,25 +1,13 @@
 //! What has a pipeline built so far?
 
-use std::sync::Arc;
-
-use jiff::Timestamp;
-
 use super::cache::RequestCache;
 use super::details::newest_first;
 use super::latest_images::unless_deleted;
 use crate::aws::image_builder::ImageBuilder;
 use crate::error::RequestError;
 use crate::model::arn::PipelineArn;
-use crate::model::image::{BuildPhase, Image};
-
-/// One build of the past.
-#[derive(Debug, Clone)]
-pub struct PastBuild {
-    /// The image.
-    pub image: Arc<Image>,
-    /// When its last workflow ended, if Image Builder shows it.
-    pub ended: Option<Timestamp>,
-}
+use crate::model::builds::PastBuild;
+use crate::model::image::BuildPhase;
 
 /// The newest builds of a pipeline, newest first, and how many more there are.
 ///

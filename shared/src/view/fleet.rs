@@ -56,6 +56,14 @@ pub struct Node {
     pub behind: Option<Behind>,
 }
 
+impl Node {
+    /// Whether it is built on an older image than its recipe, or the family that it pins, resolves to.
+    pub fn is_on_older(&self) -> bool {
+        let lacks = self.behind.as_ref().map(|it| it.lacks.as_str()).unwrap_or_default();
+        !lacks.is_empty() && !lacks.starts_with("no image yet")
+    }
+}
+
 /// The newest image of a pipeline, or the build that a base image resolves to.
 #[derive(Debug, Clone)]
 pub struct Newest {
@@ -345,8 +353,7 @@ impl Builder<'_> {
         });
         let age = newest.as_ref().and_then(|it| it.created);
         let age = age.map_or_else(String::new, |at| format!(" · {} old", Span::between(at, now)));
-        let version = newest.as_ref().map_or_else(String::new, |it| format!(" · {}", it.version));
-        let summary = format!("{owner}{version}{age}");
+        let summary = format!("{owner}{age}");
         Node {
             sentence: format!("{name}: {summary}"),
             name,

@@ -20,8 +20,10 @@ pub(super) fn in_short(gate: &Gate, now: Timestamp) -> String {
         Gate::UnreadableTag(UnreadableTag { tag, .. }) => {
             format!("the tag {} cannot be read", one_line(tag))
         }
-        Gate::Hold(hold) => said(hold, now),
-        Gate::ImageHold { image, hold } => format!("{} is {}", image.short(), said(hold, now)),
+        Gate::Hold(hold) => said(hold, now, |_| String::new()),
+        Gate::ImageHold { image, hold } => {
+            format!("{} is {}", image.short(), said(hold, now, |_| String::new()))
+        }
         Gate::ParentUnread { .. } => "its parent could not be read".to_owned(),
         Gate::Window { opens: Some(opens), .. } => {
             format!("window opens {}", moment(*opens, now))
@@ -54,9 +56,9 @@ pub(super) fn in_full(gate: &Gate, now: Timestamp) -> String {
             let ends = |until| format!(" (ends {}{})", moment(until, now), lasts(until));
             format!("{off}{}", off.until.map_or_else(String::new, ends))
         }
-        Gate::Hold(Hold { until: Some(until), .. })
-        | Gate::ImageHold { hold: Hold { until: Some(until), .. }, .. } => {
-            format!("{} (ends {}{})", in_short(gate, now), moment(*until, now), lasts(*until))
+        Gate::Hold(hold) => said(hold, now, lasts),
+        Gate::ImageHold { image, hold } => {
+            format!("{} is {}", image.short(), said(hold, now, lasts))
         }
         Gate::Calendar { opens: Some(opens), problem: None, .. } => {
             format!("{}{}", in_short(gate, now), lasts(*opens))
@@ -65,11 +67,7 @@ pub(super) fn in_full(gate: &Gate, now: Timestamp) -> String {
         | Gate::UnreadableTag(_)
         | Gate::ParentUnread { .. }
         | Gate::Calendar { .. } => gate.to_string(),
-        Gate::Mode { .. }
-        | Gate::Hold(_)
-        | Gate::ImageHold { .. }
-        | Gate::Window { .. }
-        | Gate::Budget { .. } => in_short(gate, now),
+        Gate::Mode { .. } | Gate::Window { .. } | Gate::Budget { .. } => in_short(gate, now),
     }
 }
 
@@ -80,9 +78,14 @@ fn with_end(text: &str, end: Option<Timestamp>, now: Timestamp) -> String {
     }
 }
 
-fn said(Hold { until, text }: &Hold, now: Timestamp) -> String {
+/// A hold with its end, and what `lasts` adds to that.
+fn said(
+    Hold { until, text }: &Hold,
+    now: Timestamp,
+    lasts: impl Fn(Timestamp) -> String,
+) -> String {
     let held = match until {
-        Some(_) => with_end("held", *until, now),
+        Some(end) => format!("held until {}{}", moment(*end, now), lasts(*end)),
         None => "held without an end".to_owned(),
     };
     if text.is_empty() { held } else { format!("{held}: {}", one_line(text)) }

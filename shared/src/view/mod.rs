@@ -4,8 +4,12 @@
 //! the local server and the dashboard's widget show the same values.
 
 mod advice;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod fleet;
 mod gates;
+pub mod graph;
+pub mod history;
 pub mod map;
 mod parents;
 pub mod span;

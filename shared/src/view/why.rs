@@ -232,6 +232,8 @@ impl<'a> Page<'a> {
                 let left = Span::between(now, *at);
                 self.add("next try", &format!("{}, in {left}", moment(*at, now)));
             }
+            // Its own row says all of it.
+            Some(Decision::Wait(Wait::Building { .. })) | None => {}
             Some(Decision::Wait(_)) => {
                 let sentence = self.sentence();
                 self.add("not yet", &sentence);
@@ -240,7 +242,6 @@ impl<'a> Page<'a> {
                 let sentence = self.sentence();
                 self.add("decided", &sentence);
             }
-            None => {}
         }
         if let Some(Line { outcome: Outcome::Failed(failure), .. }) = self.line {
             self.add("error", &failure.error);
