@@ -54,6 +54,9 @@ fn given_invoke_then_it_prints_the_answer_and_the_log() {
     assert_eq!(code, Some(0), "{out}{err}");
     assert!(out.contains("java-21 started: parent image gold-linux 1.0.0/1 -> 1.0.0/2"), "{out}");
     assert!(out.contains("\"result\": \"started\""), "{out}");
+    let (code, out, err) = output(&["invoke", "fleet-map", "events/widget.json"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("drew the whole fleet") && out.contains("java-21"), "{out}");
     let (code, out, _) = output(&["invoke", "gold-cascade", "events/not-json.json"]);
     assert_eq!(code, Some(1));
     assert!(out.contains("the message is not JSON"), "{out}");
