@@ -1,4 +1,4 @@
-//! The map of the fleet, as a CloudWatch dashboard asks for it.
+//! The map of the fleet, as a dashboard of `CloudWatch` asks for it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

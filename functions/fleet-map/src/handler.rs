@@ -69,19 +69,15 @@ async fn why(invocation: Invocation<'_>, selection: &Selection) -> String {
     };
     let mut pipelines = survey.fleet.members().map(|member| &member.pipeline.arn);
     let asked = pipelines.find(|pipeline| selection.selects(pipeline));
-    match asked.and_then(|pipeline| Why::of(&survey, pipeline)) {
-        Some(why) => {
-            tracing::info!("explained {selection}");
-            why::html(&why)
-        }
-        None => {
-            tracing::warn!("there is no pipeline {selection}");
-            message::problem(
-                &format!("There is no pipeline {selection} in this account and Region."),
-                "It may have been deleted since the map was drawn: refresh the widget.",
-            )
-        }
-    }
+    let Some(why) = asked.and_then(|pipeline| Why::of(&survey, pipeline)) else {
+        tracing::warn!("there is no pipeline {selection}");
+        return message::problem(
+            &format!("There is no pipeline {selection} in this account and Region."),
+            "It may have been deleted since the map was drawn: refresh the widget.",
+        );
+    };
+    tracing::info!("explained {selection}");
+    why::html(&why)
 }
 
 /// Says in the log and in the widget what could not be read.
