@@ -1,24 +1,28 @@
 //! How is a fleet drawn?
+//!
+//! Levels from left to right, as cards over the edges between them, and below them the list of what is
+//! behind. The drawing is HTML and CSS without a script, so that the same text serves as a file, in the
+//! page of the local server, and as a custom widget of a CloudWatch dashboard.
 
-use crate::view::FleetView;
+mod behind;
+mod cards;
+mod click;
+mod drawing;
+#[cfg(test)]
+mod fixtures;
+mod folded;
+mod fragment;
+mod label;
+mod layout;
+mod lineage;
+mod page;
+mod palette;
+mod shapes;
+mod style;
+mod text;
+mod widget;
 
-/// How a widget is shown.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct WidgetOptions<'a> {
-    /// Whether the dashboard is dark.
-    pub dark: bool,
-    /// The width of the widget in pixels, if it is known.
-    pub width: Option<u32>,
-    /// The ARN that a click on a node calls, with `{"why": "NAME"}`.
-    pub endpoint: &'a str,
-}
-
-/// A self-contained HTML page with the map.
-pub fn page(_view: &FleetView) -> String {
-    String::new()
-}
-
-/// The map as the HTML of a custom widget of `CloudWatch`.
-pub fn widget(_view: &FleetView, _options: WidgetOptions<'_>) -> String {
-    String::new()
-}
+pub use self::fragment::fragment;
+pub use self::page::page;
+pub use self::style::style;
+pub use self::widget::{WidgetOptions, widget};

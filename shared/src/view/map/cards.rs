@@ -1,0 +1,174 @@
+//! Which cards does a fleet have, and which nodes share one?
+
+use std::collections::BTreeMap;
+
+use super::label;
+use super::lineage::Lineage;
+use super::shapes::{Likeness, Shape, shapes};
+use crate::view::Node;
+
+/// One node, or siblings that look alike.
+#[derive(Debug)]
+pub(super) struct Card {
+    /// The indices of its nodes.
+    pub(super) members: Vec<usize>,
+    /// The cards beside it. Each index is larger than its own.
+    pub(super) children: Vec<usize>,
+    /// Its level, from the left.
+    pub(super) depth: usize,
+}
+
+/// The cards of a fleet. Each node is in exactly one.
+#[derive(Debug)]
+pub(super) struct Cards {
+    /// Each before those beside it.
+    pub(super) cards: Vec<Card>,
+    /// The cards that stand beside no other.
+    pub(super) roots: Vec<usize>,
+    /// The card of each node.
+    pub(super) of: Vec<usize>,
+}
+
+/// Up to how many siblings each have a card of their own.
+#[derive(Debug, Clone, Copy)]
+struct Folding {
+    /// Of those that need no attention.
+    calm: usize,
+    /// Of those that do.
+    attention: usize,
+    likeness: Likeness,
+    /// Whether siblings with names that begin differently have different cards.
+    by_name: bool,
+}
+
+/// A fleet of this size is drawn in full.
+const DRAWN_IN_FULL: usize = 24;
+
+/// More rows than this are folded further.
+const MOST_ROWS: usize = 80;
+
+/// The most cards that siblings of one shape are folded into by their names.
+const MOST_NAMES: usize = 6;
+
+const IN_FULL: Folding =
+    Folding { calm: usize::MAX, attention: usize::MAX, likeness: Likeness::Family, by_name: true };
+
+/// From what shows most to what shows least. The first with few enough rows is taken.
+const FOLDINGS: [Folding; 6] = [
+    Folding { calm: 3, attention: 12, likeness: Likeness::Family, by_name: true },
+    Folding { calm: 3, attention: 5, likeness: Likeness::Family, by_name: true },
+    Folding { calm: 2, attention: 3, likeness: Likeness::Family, by_name: false },
+    Folding { calm: 2, attention: 8, likeness: Likeness::Leaves, by_name: false },
+    Folding { calm: 1, attention: 2, likeness: Likeness::Leaves, by_name: false },
+    Folding { calm: 1, attention: 1, likeness: Likeness::State, by_name: false },
+];
+
+impl Cards {
+    /// The cards of a fleet: in full if it is small, folded until they are few enough otherwise.
+    pub(super) fn of(nodes: &[Node]) -> Self {
+        let lineage = Lineage::of(nodes);
+        if nodes.len() <= DRAWN_IN_FULL {
+            return Self::folded(nodes, &lineage, IN_FULL);
+        }
+        let mut cards = Self::folded(nodes, &lineage, FOLDINGS[0]);
+        for folding in &FOLDINGS[1..] {
+            if cards.rows() <= MOST_ROWS {
+                break;
+            }
+            cards = Self::folded(nodes, &lineage, *folding);
+        }
+        cards
+    }
+
+    /// How many cards stand in the last level of their family.
+    fn rows(&self) -> usize {
+        self.cards.iter().filter(|it| it.children.is_empty()).count()
+    }
+
+    fn folded(nodes: &[Node], lineage: &Lineage, folding: Folding) -> Self {
+        let shapes = shapes(nodes, lineage, folding.likeness);
+        let mut it = Self { cards: Vec::new(), roots: Vec::new(), of: vec![0; nodes.len()] };
+        let mut families = vec![(None::<usize>, lineage.roots.clone())];
+        // A stack instead of recursion: a fleet may be as deep as it is large.
+        while let Some((parent, siblings)) = families.pop() {
+            for members in bundles(nodes, &shapes, &siblings, folding) {
+                let index = it.cards.len();
+                let depth = parent.map_or(0, |parent| it.cards[parent].depth + 1);
+                match parent {
+                    Some(parent) => it.cards[parent].children.push(index),
+                    None => it.roots.push(index),
+                }
+                members.iter().for_each(|node| it.of[*node] = index);
+                let beside = members.iter().flat_map(|node| &lineage.children[*node]);
+                let beside: Vec<usize> = beside.copied().collect();
+                it.cards.push(Card { members, children: Vec::new(), depth });
+                if !beside.is_empty() {
+                    families.push((Some(index), beside));
+                }
+            }
+        }
+        it
+    }
+}
+
+/// The siblings of one family by card: single ones by name, then those that share one.
+fn bundles(
+    nodes: &[Node],
+    shapes: &[Shape],
+    siblings: &[usize],
+    folding: Folding,
+) -> Vec<Vec<usize>> {
+    let mut alike: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for sibling in siblings {
+        alike.entry(shapes[*sibling].id).or_default().push(*sibling);
+    }
+    let (mut single, mut shared) = (Vec::new(), Vec::new());
+    for group in alike.into_values() {
+        let calm = group.iter().all(|it| shapes[*it].calm);
+        let few = if calm { folding.calm } else { folding.attention };
+        if group.len() <= few {
+            single.extend(group);
+        } else if folding.by_name {
+            let rest = by_name(nodes, group, few, &mut shared);
+            if rest.len() <= few {
+                single.extend(rest);
+            } else {
+                shared.push(rest);
+            }
+        } else {
+            shared.push(group);
+        }
+    }
+    let order = |node: &usize| (&nodes[*node].name, *node);
+    single.sort_by(|a, b| order(a).cmp(&order(b)));
+    for members in &mut shared {
+        members.sort_by(|a, b| order(a).cmp(&order(b)));
+    }
+    shared.sort_by(|a, b| order(&a[0]).cmp(&order(&b[0])));
+    single.into_iter().map(|node| vec![node]).chain(shared).collect()
+}
+
+/// Moves those whose names begin alike to `shared`, if they are more than a few, and returns the rest.
+fn by_name(
+    nodes: &[Node],
+    group: Vec<usize>,
+    few: usize,
+    shared: &mut Vec<Vec<usize>>,
+) -> Vec<usize> {
+    let mut begins: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for node in group {
+        begins.entry(label::beginning(&nodes[node].name)).or_default().push(node);
+    }
+    let mut groups: Vec<Vec<usize>> = begins.into_values().collect();
+    // Stable: equal sizes stay in the order of their names.
+    groups.sort_by_key(|it| std::cmp::Reverse(it.len()));
+    let mut rest = Vec::new();
+    for (place, members) in groups.into_iter().enumerate() {
+        if place < MOST_NAMES && members.len() > few {
+            shared.push(members);
+        } else {
+            rest.extend(members);
+        }
+    }
+    rest
+}
