@@ -35,3 +35,4 @@ mod time;
 mod tries;
 mod triggers;
 mod why;
+mod widget;
