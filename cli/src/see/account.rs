@@ -7,7 +7,7 @@ use image_cascade::model::arn::PipelineArn;
 use image_cascade::scope::Selection;
 use image_cascade::settings::{self, Settings};
 use image_cascade::view::Survey;
-use image_cascade::{Clients, User};
+use image_cascade::{Clients, Emulator, User};
 use jiff::{SignedDuration, Timestamp};
 
 use super::progress::Progress;
@@ -38,7 +38,9 @@ impl Account {
                 .region
                 .clone()
                 .or_else(|| options.local.then(|| "us-east-1".to_owned())),
-            emulator: options.local.then(|| LOCAL.to_owned()),
+            emulator: options
+                .local
+                .then(|| Emulator { endpoint: LOCAL.to_owned(), access_key: "local".to_owned() }),
         };
         let clients = Clients::of_user(&user, &settings).await;
         if clients.region().is_none() {
