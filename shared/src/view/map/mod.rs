@@ -2,7 +2,7 @@
 //!
 //! Levels from left to right, as cards over the edges between them, and below them the list of what is
 //! behind. The drawing is HTML and CSS without a script, so that the same text serves as a file, in the
-//! page of the local server, and as a custom widget of a CloudWatch dashboard.
+//! page of the local server, and as a custom widget of a `CloudWatch` dashboard.
 
 mod behind;
 mod cards;

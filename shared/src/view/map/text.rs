@@ -1,5 +1,7 @@
 //! How is foreign text shortened, and how is a node said in a sentence?
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 
 use crate::foreign_text::is_deceptive;
@@ -40,7 +42,7 @@ pub(super) fn hover(node: &Node, now: Timestamp) -> String {
         }
     }
     if let Some(age) = age(node, now) {
-        text += &format!(", {age} old");
+        let _ = write!(text, ", {age} old");
     }
     if !node.sentence.is_empty() {
         text += "\n";

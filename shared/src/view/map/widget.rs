@@ -1,4 +1,4 @@
-//! How is the map a widget of a CloudWatch dashboard?
+//! How is the map a widget of a `CloudWatch` dashboard?
 
 use maud::{PreEscaped, html};
 
@@ -18,12 +18,12 @@ pub struct WidgetOptions<'a> {
     pub endpoint: &'a str,
 }
 
-/// The map as the HTML of a custom widget of CloudWatch.
+/// The map as the HTML of a custom widget of `CloudWatch`.
 ///
-/// CloudWatch documents no limit for what a widget answers; an invocation of Lambda answers with 6 MB at
+/// `CloudWatch` documents no limit for what a widget answers; an invocation of Lambda answers with 6 MB at
 /// most. It removes scripts, `<iframe>` and `<use>`, of which there are none here. The class
 /// `cwdb-no-default-styles` turns its own styles of tables and links off. That it keeps `style` attributes
-/// is documented, and so is `<style>`; that it keeps `position` in them is not.
+/// and `<style>` is documented; that it keeps `position` and `<details>` is not.
 pub fn widget(view: &FleetView, options: WidgetOptions<'_>) -> String {
     let click = match options.endpoint {
         "" => Click::Nothing,
