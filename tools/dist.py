@@ -45,8 +45,8 @@ ARCHITECTURES = {
 
 TEMPLATE = "image-cascade.template.json"
 
-# CloudFormation accepts a template up to this size in the request itself, without a bucket.
-MAX_BYTES = 51_200
+# CloudFormation accepts a template up to this size from a bucket; without one, 51,200 bytes.
+MAX_BYTES = 1_000_000
 
 PARAMETERS = {
     "CodeBucket": {

@@ -11,7 +11,7 @@ use image_cascade::decide::plan::{Situation, plan};
 use image_cascade::decide::tries::RetryPolicy;
 use image_cascade::model::arn::{ImageArn, RecipeArn};
 use image_cascade::model::fleet::{Fleet, Member};
-use image_cascade::model::image::{Configurations, Image, ImageStatus, ImageSummary};
+use image_cascade::model::image::{Configurations, Image, ImageStatus, ImageSummary, Origin};
 use image_cascade::model::parent::ParentImage;
 use image_cascade::model::pipeline::{Pipeline, PipelineStatus};
 use image_cascade::model::recipe::Recipe;
@@ -167,6 +167,8 @@ fn observe(fleet: &Fleet) -> Result<Vec<PipelineObservation>, Failure> {
                 name: name.to_owned(),
                 status: ImageStatus::Available,
                 shortage: None,
+                failure: Vec::new(),
+                origin: Origin::Request,
                 created: Some(Timestamp::UNIX_EPOCH),
                 recipe: Some(member.pipeline.recipe.clone()),
                 parent: Some(ParentImage::parse(&format!("{family}/1.0.0/1"))?),

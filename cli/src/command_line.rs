@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// The whole cascade on this machine: EC2 Image Builder, SNS, SQS and Lambda are emulated, the
-/// functions are real. Without a command it creates a fleet, publishes a new base image, and shows
-/// how every pipeline built on it follows.
+/// Keeps EC2 Image Builder fleets up to date. `plan`, `why`, `tree`, `history` and `map` read a real
+/// account with your own credentials and write nothing. Without a command it shows the whole cascade on
+/// this machine: EC2 Image Builder, SNS, SQS and Lambda are emulated, the functions are real; it creates
+/// a fleet, publishes a new base image, and shows how every pipeline built on it follows.
 #[derive(Debug, Parser)]
 #[command(name = "image-cascade", version, arg_required_else_help = false)]
 pub(crate) struct CommandLine {
@@ -22,6 +23,20 @@ pub(crate) struct CommandLine {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// What a check would do now with each pipeline, and why. Reads the account, and writes nothing.
+    /// Exits with 0 if nothing would start, with 2 if something would, and with 1 for an error
+    Plan(Plan),
+    /// Why a pipeline stands as it does: what it was built from, what it lacks since when, what holds it
+    /// until when, why its builds failed, and what to do
+    Why(Why),
+    /// The family tree: which image is built on which, with versions, ages and states
+    Tree(Tree),
+    /// Each image of a pipeline beside the one before it: what changed, what asked for it, how it ended
+    History(History),
+    /// The fleet map, as one self-contained HTML file
+    Map(Map),
+    /// A completion script for a shell
+    Completions(Completions),
     /// Invoke a function with a sample event, against the same fleet with new gold images that were
     /// not announced yet, and print its log and its answer
     Invoke(Invoke),
@@ -30,6 +45,137 @@ pub(crate) enum Command {
     /// Be a function of Lambda: what the emulator starts as its process
     #[command(hide = true)]
     Function(Function),
+}
+
+/// Which account is read, and by which settings it is decided.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Account {
+    /// The profile of the AWS configuration files [default: that of the environment]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// The Region [default: that of the environment or of the profile]
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    /// The emulator of `image-cascade serve` on its usual port, in place of an account
+    #[arg(long, conflicts_with_all = ["profile", "region"])]
+    pub(crate) local: bool,
+    /// A setting of the functions, such as `MAX_BUILDS=5`, where the deployed stack has another than
+    /// the default
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    pub(crate) settings: Vec<(String, String)>,
+    /// Decide as of another time, such as `2026-11-28T20:00Z` or `+3h`; what is read is as of now
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) at: Option<String>,
+}
+
+/// Options of `plan`.
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// Names or ARNs of pipelines; `*` stands for any text [default: all]
+    #[arg(value_name = "NAME")]
+    pub(crate) pipelines: Vec<String>,
+    /// Show the pipelines that are up to date, too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// How it is shown; JSON has the shape of a report
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: TextOrJson,
+    #[command(flatten)]
+    pub(crate) account: Account,
+}
+
+/// Options of `why`.
+#[derive(Debug, Args)]
+pub(crate) struct Why {
+    /// The pipeline's name or ARN; `*` stands for any text
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) pipelines: Vec<String>,
+    /// How it is shown; JSON has the shape of a report
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: TextOrJson,
+    #[command(flatten)]
+    pub(crate) account: Account,
+}
+
+/// Options of `tree`.
+#[derive(Debug, Args)]
+pub(crate) struct Tree {
+    /// A pipeline: only it, its ancestors and its descendants are shown
+    #[arg(value_name = "NAME", conflicts_with = "invert")]
+    pub(crate) pipeline: Option<String>,
+    /// Show what is built on this image or AMI instead, directly or not: `gold-linux 1.0.0/4`, its ARN,
+    /// or `ami-…`
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) invert: Option<String>,
+    /// How it is shown; JSON has the shape of a report
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) account: Account,
+}
+
+/// Options of `history`.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// The pipeline's name or ARN
+    #[arg(value_name = "NAME")]
+    pub(crate) pipeline: String,
+    /// How many images are shown, the newest first
+    #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) limit: u16,
+    /// How it is shown; JSON has the shape of a report
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: TextOrJson,
+    #[command(flatten)]
+    pub(crate) account: Account,
+}
+
+/// Options of `map`.
+#[derive(Debug, Args)]
+pub(crate) struct Map {
+    /// The file that is written; standard output if it is `-`
+    #[arg(long, value_name = "FILE", default_value = "fleet.html")]
+    pub(crate) out: PathBuf,
+    /// How it is drawn [default: html, or by the name of the file]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Drawing>,
+    #[command(flatten)]
+    pub(crate) account: Account,
+}
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// For a person or for a program.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TextOrJson {
+    #[default]
+    Text,
+    Json,
+}
+
+/// For a person, for a program, or as a graph.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    #[default]
+    Text,
+    Json,
+    Mermaid,
+    Dot,
+}
+
+/// How a map is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Drawing {
+    Html,
+    Json,
+    Mermaid,
+    Dot,
 }
 
 /// Options of the run.

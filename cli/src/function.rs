@@ -16,6 +16,7 @@ pub(crate) fn function(options: &Function) -> Result<ExitCode, Error> {
         match options.name.as_str() {
             "gold-cascade" => gold_cascade::run().await,
             "dependency-check" => dependency_check::run().await,
+            "fleet-map" => fleet_map::run().await,
             other => Err(unknown(other)),
         }
     })?;

@@ -5,24 +5,48 @@ mod command_line;
 mod function;
 mod invoke;
 mod run;
+mod see;
 mod serve;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use command_line::{Command, CommandLine};
+use clap::{CommandFactory as _, Parser as _};
+use command_line::{Command, CommandLine, Completions};
 
 /// An error that ends the program.
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
-    let CommandLine { command, run } = CommandLine::parse();
+    let CommandLine { command, run } = match CommandLine::try_parse() {
+        Ok(parsed) => parsed,
+        // A code of 2 is that of a plan that would start something.
+        Err(error) => {
+            // Without a terminal there is nowhere to write it.
+            let _ = error.print();
+            return ExitCode::from(u8::from(error.use_stderr()));
+        }
+    };
     let ended = match command {
         None => on_all_cores(run::run(&run)),
         Some(Command::Invoke(invoke)) => on_all_cores(invoke::invoke(&invoke)),
         Some(Command::Serve(serve)) => on_all_cores(serve::serve(&serve)),
         Some(Command::Function(function)) => function::function(&function),
+        Some(Command::Plan(plan)) => on_all_cores(see::plan(&plan)),
+        Some(Command::Why(why)) => on_all_cores(see::why(&why)),
+        Some(Command::Tree(tree)) => on_all_cores(see::tree(&tree)),
+        Some(Command::History(history)) => on_all_cores(see::history(&history)),
+        Some(Command::Map(map)) => on_all_cores(see::map(&map)),
+        Some(Command::Completions(Completions { shell })) => {
+            let mut definition = CommandLine::command();
+            clap_complete::generate(
+                shell,
+                &mut definition,
+                "image-cascade",
+                &mut std::io::stdout(),
+            );
+            Ok(ExitCode::SUCCESS)
+        }
     };
     ended.unwrap_or_else(|error| {
         complain(error.as_ref());
@@ -58,6 +82,12 @@ async fn interrupted() {
         _ = tokio::signal::ctrl_c() => {}
         () = terminated => {}
     }
+}
+
+/// Writes a warning to standard error.
+fn warn(text: &str) {
+    // Without a standard error there is nowhere to write it.
+    let _ = writeln!(std::io::stderr(), "warning: {text}");
 }
 
 /// Writes an error and its causes to standard error, in one line.

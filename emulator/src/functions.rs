@@ -16,17 +16,20 @@ pub struct Function {
     pub role: &'static str,
     /// The logical id of its log group, which goes with the stack.
     pub log_group: &'static str,
+    /// Whether its answer is a report.
+    pub reports: bool,
     /// Its sample events: files of `events/`, without `.json`.
     pub events: &'static [&'static str],
 }
 
 /// All functions.
-pub const FUNCTIONS: [Function; 2] = [
+pub const FUNCTIONS: [Function; 3] = [
     Function {
         name: "gold-cascade",
         logical_id: "GoldCascade",
         role: "GoldCascadeRole",
         log_group: "GoldCascadeLogs",
+        reports: true,
         events: &[
             "amazon-parent",
             "ami-parent",
@@ -49,7 +52,16 @@ pub const FUNCTIONS: [Function; 2] = [
         logical_id: "DependencyCheck",
         role: "DependencyCheckRole",
         log_group: "DependencyCheckLogs",
+        reports: true,
         events: &["calendar", "narrowed", "parameter", "rule", "scheduler"],
+    },
+    Function {
+        name: "fleet-map",
+        logical_id: "FleetMap",
+        role: "FleetMapRole",
+        log_group: "FleetMapLogs",
+        reports: false,
+        events: &["widget", "widget-describe", "widget-why"],
     },
 ];
 
@@ -95,7 +107,7 @@ mod tests {
             .collect();
         let table: BTreeSet<_> = FUNCTIONS
             .iter()
-            .map(|Function { name, logical_id, role, log_group, events: _ }| {
+            .map(|Function { name, logical_id, role, log_group, .. }| {
                 [logical_id, name, role, log_group].map(|it| (*it).to_owned()).into()
             })
             .collect();

@@ -13,6 +13,7 @@ use regex_lite::Regex;
 use serde_json::Value;
 
 use crate::account::{ACCOUNT, REGION, REPORT_TOPIC};
+use crate::functions::FUNCTIONS;
 use crate::image_builder::Input;
 use crate::template::{Template, TemplateError};
 use crate::wildcard::pattern;
@@ -79,24 +80,31 @@ impl Role {
         }
         template.set("ReportTopic", &format!("arn:aws:sns:{REGION}:{ACCOUNT}:{REPORT_TOPIC}"));
         // What nothing here asks for.
-        for arn in ["Key.Arn", "DeadLetters.Arn", "GoldCascadeLogs.Arn", "DependencyCheckLogs.Arn"]
+        let log_groups = FUNCTIONS.map(|function| format!("{}.Arn", function.log_group));
+        for arn in
+            ["Key.Arn", "DeadLetters.Arn"].into_iter().chain(log_groups.iter().map(AsRef::as_ref))
         {
             template.set(arn, "a resource of the stack");
         }
         let mut roles = BTreeMap::new();
         let resources = template.resources()?;
+        // Policies of several roles.
+        let shared = resources.iter().filter(|(_, it)| it["Type"] == "AWS::IAM::Policy");
+        let shared: Vec<&Value> = shared.map(|(_, policy)| &policy["Properties"]).collect();
         for (_, function) in &resources {
             let binary = function.pointer("/Metadata/BuildProperties/Binary");
             let Some(binary) = binary.and_then(Value::as_str) else { continue };
             let role = function.pointer("/Properties/Role/Fn::GetAtt/0").and_then(Value::as_str);
             let role = resources.iter().find(|(name, _)| Some(*name) == role);
-            let (_, role) =
+            let (name, role) =
                 role.ok_or_else(|| TemplateError::NotEmulated(format!("{binary} without a role")))?;
-            let policies = template.resolve(&role["Properties"]["Policies"])?;
-            let statements = each(&policies)
-                .flat_map(|policy| each(&policy["PolicyDocument"]["Statement"]))
-                .map(statement)
-                .collect::<Result<_, _>>()?;
+            let within = each(&role["Properties"]["Policies"]);
+            let policies = within.chain(shared.iter().copied().filter(|it| is_of(it, name)));
+            let documents = policies
+                .map(|policy| template.resolve(&policy["PolicyDocument"]["Statement"]))
+                .collect::<Result<Vec<Value>, _>>()?;
+            let statements =
+                documents.iter().flat_map(each).map(statement).collect::<Result<_, _>>()?;
             roles.insert(binary.to_owned(), Self(statements));
         }
         Ok(roles)
@@ -169,6 +177,11 @@ impl Need {
         }
         needs
     }
+}
+
+/// Whether a policy that is declared beside its roles belongs to this one.
+fn is_of(policy: &Value, role: &str) -> bool {
+    each(&policy["Roles"]).any(|named| named["Ref"] == role)
 }
 
 fn statement(statement: &Value) -> Result<Statement, TemplateError> {

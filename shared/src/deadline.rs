@@ -23,6 +23,9 @@ const FOR_STARTS: (Duration, u32) = (Duration::from_mins(1), 40);
 /// The time that is reserved for the report when starts stop, and its largest share in percent.
 const FOR_THE_REPORT: (Duration, u32) = (Duration::from_secs(20), 20);
 
+/// Longer than any program runs.
+const UNLIMITED: Duration = Duration::from_hours(24 * 365);
+
 /// The longest that Lambda lets a function run.
 const LONGEST: Duration = Duration::from_mins(15);
 
@@ -40,6 +43,11 @@ impl Deadline {
             deadline.map(|at| at.duration_since(now)).filter(jiff::SignedDuration::is_positive);
         let left = left.and_then(|left| Duration::try_from(left).ok());
         Self { now, began: Instant::now(), all: left.map_or(LONGEST, |left| left.min(LONGEST)) }
+    }
+
+    /// No deadline: what is decided is decided as of `now`, which need not be the time of the clock.
+    pub fn none(now: Timestamp) -> Self {
+        Self { now, began: Instant::now(), all: UNLIMITED }
     }
 
     /// When the invocation began: all its decisions use this time.

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::aws::Clients;
 use crate::aws::image_builder::Started;
 use crate::deadline::Deadline;
+use crate::decide::control::Control;
 use crate::decide::gate::mode::Mode;
 use crate::decide::gate::pipeline_control::PipelineControl;
+use crate::decide::observation::PipelineObservation;
 use crate::decide::plan::{Plan, plan};
 use crate::error::{Chain, RequestError};
 use crate::execute::execute;
@@ -44,8 +47,12 @@ pub struct Invocation<'a> {
 pub struct Assessment {
     /// The fleet, as far as lists show it; of a large one, what a notification concerns.
     pub fleet: Fleet,
+    /// What was observed of the pipelines in scope and of their ancestors.
+    pub observed: Vec<PipelineObservation>,
     /// What happens to each pipeline in scope.
     pub plan: Plan,
+    /// What holds starts.
+    pub control: Control,
     /// The pipelines in scope that could not be observed.
     pub failures: Vec<(PipelineArn, RequestError)>,
     /// The pipelines in scope in the order in which they were read.
@@ -82,9 +89,29 @@ impl Invocation<'_> {
         // Of the pipelines that were read for free places in the budget, only what happens is news.
         plan.steps
             .retain(|step| step.start.is_some() || !pipelines.refill.contains(&step.pipeline));
-        let Observations { failures, order, reached, ignored, control_problem, .. } = pipelines;
         let warnings = short_windows(&fleet, scope, self.settings);
-        Ok(Assessment { fleet, plan, failures, order, reached, ignored, control_problem, warnings })
+        let Observations {
+            observed,
+            failures,
+            order,
+            reached,
+            ignored,
+            control,
+            control_problem,
+            ..
+        } = pipelines;
+        Ok(Assessment {
+            fleet,
+            observed,
+            plan,
+            control,
+            failures,
+            order,
+            reached,
+            ignored,
+            control_problem,
+            warnings,
+        })
     }
 
     /// Assesses the scope, starts what the plan says unless this is a dry run, and reports.
@@ -108,54 +135,26 @@ impl Invocation<'_> {
         report
     }
 
-    async fn carry_out(self, assessment: Assessment, scope: Scope<'_>) -> Findings {
-        let Assessment {
-            fleet,
-            plan,
-            failures,
-            order,
-            reached,
-            ignored,
-            control_problem,
-            warnings,
-        } = assessment;
+    async fn carry_out(self, mut assessment: Assessment, scope: Scope<'_>) -> Findings {
         let image_builder = &self.clients.image_builder;
         let mut starts = None;
         if !self.settings.dry_run {
             let stop = Box::pin(self.deadline.until_starts_stop());
-            starts = Some(execute(image_builder, &plan, stop).boxed().await);
+            starts = Some(execute(image_builder, &assessment.plan, stop).boxed().await);
         }
-        let now = self.deadline.now();
-        let steps = plan.steps.into_iter();
-        let decided = steps.map(|step| {
-            let outcome = outcome(step.start.is_some(), &step.pipeline, starts.as_mut());
-            Line::decided(step, outcome, now)
-        });
-        let mut lines: Vec<Line> = decided.collect();
-        lines.extend(failures.iter().map(|(pipeline, error)| Line::not_observed(pipeline, error)));
-        let interrupted = match scope {
-            Scope::Image(_) => {
-                lines.extend(order[reached..].iter().map(Line::not_reached));
-                None
-            }
-            Scope::Fleet(_) => interrupted(&order, reached, &lines),
-        };
+        let found = assessment.found(scope, starts, self.deadline.now());
         if let Scope::Fleet(selection) = scope
             && selection.is_everything()
             && !self.settings.dry_run
             && self.settings.resume_tag
         {
-            let next = interrupted.as_ref().map(|it| &it.next);
-            save_resume_point(image_builder, &fleet, next).boxed().await;
+            let next = found.interrupted.as_ref().map(|it| &it.next);
+            save_resume_point(image_builder, &assessment.fleet, next).boxed().await;
         }
-        // Of an image that concerns no pipeline, it holds nothing.
-        let is_concerned = !lines.is_empty() || matches!(scope, Scope::Fleet(_));
-        let control_problem = control_problem.filter(|_| is_concerned);
-        let control_problem = control_problem.as_deref().map(Failure::of_control);
-        if lines.is_empty() && interrupted.is_none() && control_problem.is_none() && ignored == 0 {
+        if found.is_empty() {
             return Findings::Ignored(scope.why_empty().to_owned());
         }
-        Findings::Pipelines(Found { lines, interrupted, ignored, control_problem, warnings })
+        Findings::Pipelines(found)
     }
 
     /// Ends the invocation: logs and publishes its report, writes its metrics if it runs in Lambda, and
@@ -197,6 +196,43 @@ impl Invocation<'_> {
             tracing::error!(topic.arn = topic, "the report was not published: {}", Chain(error));
         }
         published
+    }
+}
+
+impl Assessment {
+    /// What is reported of it. `starts` is what became of each start, absent in a dry run; the steps of
+    /// the plan are used up.
+    pub(crate) fn found(
+        &mut self,
+        scope: Scope<'_>,
+        mut starts: Option<Starts>,
+        now: Timestamp,
+    ) -> Found {
+        let steps = std::mem::take(&mut self.plan.steps).into_iter();
+        let decided = steps.map(|step| {
+            let outcome = outcome(step.start.is_some(), &step.pipeline, starts.as_mut());
+            Line::decided(step, outcome, now)
+        });
+        let mut lines: Vec<Line> = decided.collect();
+        let failures = &self.failures;
+        lines.extend(failures.iter().map(|(pipeline, error)| Line::not_observed(pipeline, error)));
+        let interrupted = match scope {
+            Scope::Image(_) => {
+                lines.extend(self.order[self.reached..].iter().map(Line::not_reached));
+                None
+            }
+            Scope::Fleet(_) => interrupted(&self.order, self.reached, &lines),
+        };
+        // Of an image that concerns no pipeline, it holds nothing.
+        let is_concerned = !lines.is_empty() || matches!(scope, Scope::Fleet(_));
+        let control_problem = self.control_problem.as_deref().filter(|_| is_concerned);
+        Found {
+            control_problem: control_problem.map(Failure::of_control),
+            lines,
+            interrupted,
+            ignored: self.ignored,
+            warnings: std::mem::take(&mut self.warnings),
+        }
     }
 }
 

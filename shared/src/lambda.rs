@@ -19,6 +19,16 @@ use crate::settings::Settings;
 pub async fn run<E: Into<Diagnostic> + Debug>(
     handle: impl AsyncFn(Invocation<'_>, Value) -> Result<Value, E>,
 ) -> Result<(), Error> {
+    run_with_arn(async |invocation, _: &str, event| handle(invocation, event).await).await
+}
+
+/// The same for a function that also needs its own ARN, as it was invoked by.
+///
+/// # Errors
+/// A setting that is not valid, or a failure of the Runtime API.
+pub async fn run_with_arn<E: Into<Diagnostic> + Debug>(
+    handle: impl AsyncFn(Invocation<'_>, &str, Value) -> Result<Value, E>,
+) -> Result<(), Error> {
     let settings = Settings::from_environment();
     log_from(settings.as_ref().map_or(tracing::Level::INFO, |settings| settings.log_level));
     let settings = settings.inspect_err(|error| tracing::error!("{error}"))?;
@@ -29,7 +39,7 @@ pub async fn run<E: Into<Diagnostic> + Debug>(
         let now = jiff::Timestamp::now();
         let deadline = Deadline::until(now, event.context.deadline);
         let invocation = Invocation { clients: &clients, settings: &settings, deadline };
-        handle(invocation, event.payload).await
+        handle(invocation, &event.context.invoked_function_arn, event.payload).await
     }))
     .await
 }

@@ -19,6 +19,7 @@ pub mod report;
 mod resume;
 pub mod scope;
 pub mod settings;
+mod survey;
 pub mod view;
 
-pub use aws::Clients;
+pub use aws::{Clients, User};

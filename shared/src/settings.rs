@@ -45,7 +45,7 @@ const MAX_BUILDS: &str =
 /// The form of a topic in a setting.
 const TOPIC: &str = "an SNS topic's ARN (`arn:aws:sns:REGION:ACCOUNT:NAME`)";
 
-/// The settings of both functions.
+/// The settings of the functions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Make every read and no write.

@@ -90,13 +90,17 @@ async fn is_answered_or_refused(
         prop_assert!(said.len() > 20, "{event} fails, and says {said:?}");
         prop_assert!(!said.contains('\n') && said.len() < 20_000, "{event} fails with {said}");
     } else {
-        prop_assert!(result.payload["totals"].is_object(), "{event}: {}", result.payload);
+        let answer = &result.payload;
+        // A report, the HTML of a widget, or its documentation.
+        let is_answer =
+            answer["totals"].is_object() || answer.is_string() || answer["markdown"].is_string();
+        prop_assert!(is_answer, "{event}: {answer}");
     }
     Ok(())
 }
 
 #[test]
-fn proptest_given_any_json_then_both_functions_answer_or_refuse_it() {
+fn proptest_given_any_json_then_all_functions_answer_or_refuse_it() {
     on(cases(60), any_json(), async |event| {
         let lab = Lab::silent(&[]);
         for function in emulator::functions::names() {

@@ -54,6 +54,9 @@ fn given_invoke_then_it_prints_the_answer_and_the_log() {
     assert_eq!(code, Some(0), "{out}{err}");
     assert!(out.contains("java-21 started: parent image gold-linux 1.0.0/1 -> 1.0.0/2"), "{out}");
     assert!(out.contains("\"result\": \"started\""), "{out}");
+    let (code, out, err) = output(&["invoke", "fleet-map", "events/widget.json"]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("drew the whole fleet") && out.contains("java-21"), "{out}");
     let (code, out, _) = output(&["invoke", "gold-cascade", "events/not-json.json"]);
     assert_eq!(code, Some(1));
     assert!(out.contains("the message is not JSON"), "{out}");
@@ -84,7 +87,7 @@ fn given_wrong_arguments_then_one_line_says_why() {
         @"
     error: events/nothing.json cannot be read: No such file or directory (os error 2); samples are in events/
     error: FILE is not JSON: expected value at line 1 column 14
-    error: there is no function `golden-cascade`; there is gold-cascade, dependency-check
+    error: there is no function `golden-cascade`; there is gold-cascade, dependency-check, fleet-map
     error: port PORT is in use; choose another with --port
     error: invalid value 'soon' for '--build-time <DURATION>': expected number at 0; write it as `200ms`, `10s` or `2m`
     error: unrecognized subcommand 'srve'

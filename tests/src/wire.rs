@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use aws_config::SdkConfig;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
-use emulator::account::REGION;
+use emulator::account::{ACCOUNT, REGION};
 use emulator::cloud::Cloud;
 use emulator::lambda::Handler;
 use image_cascade::Clients;
@@ -71,6 +71,10 @@ pub fn handler(
                 "dependency-check" => dependency_check::handle(invocation, event)
                     .await
                     .map_err(|error| Chain(&error).to_string()),
+                "fleet-map" => {
+                    let own = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}");
+                    Ok(fleet_map::handle(invocation, &own, event).await)
+                }
                 other => Err(format!("{other} has no handler here")),
             }
         })

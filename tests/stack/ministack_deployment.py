@@ -74,7 +74,7 @@ class Deployment(unittest.TestCase):
         for archive in cls.dist.glob("*.zip"):
             key = f"image-cascade/{archive.name}"
             s3.put_object(Bucket="artifacts", Key=key, Body=archive.read_bytes())
-        for name in ["GoldCascade", "DependencyCheck"]:
+        for name in ["GoldCascade", "DependencyCheck", "FleetMap"]:
             # The stack does not contain Image Builder and the Parameter Store.
             variables = template["Resources"][name]["Properties"]["Environment"]["Variables"]
             variables["AWS_ENDPOINT_URL_IMAGEBUILDER"] = cls.ours

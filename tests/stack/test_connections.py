@@ -27,6 +27,9 @@ FUNCTIONS = {
     name for name, it in TEMPLATE["Resources"].items() if it["Type"] == "AWS::Lambda::Function"
 }
 
+# Those that services invoke, and that start builds. The others are invoked by a person's console.
+STARTING = {"GoldCascade", "DependencyCheck"}
+
 # States of a build that end it.
 ENDED = ["AVAILABLE", "FAILED", "CANCELLED"]
 
@@ -82,8 +85,9 @@ class Connections(unittest.TestCase):
         )
 
     def statements(self, stack, role):
-        properties = stack.of("AWS::IAM::Role")[role]
-        for policy in properties.get("Policies", []):
+        within = stack.of("AWS::IAM::Role")[role].get("Policies", [])
+        shared = [it for it in stack.of("AWS::IAM::Policy").values() if role in it["Roles"]]
+        for policy in [*within, *shared]:
             yield from policy["PolicyDocument"]["Statement"]
 
     def role_may(self, stack, role, action, resource):
@@ -185,7 +189,7 @@ class Connections(unittest.TestCase):
                 it["FunctionName"]: it
                 for it in stack.of("AWS::Lambda::EventInvokeConfig").values()
             }
-            self.assertEqual(configs.keys(), FUNCTIONS)
+            self.assertEqual(configs.keys(), STARTING)
             for function, it in configs.items():
                 self.assertEqual(it["MaximumRetryAttempts"], 2)
                 failed = it["DestinationConfig"]["OnFailure"]["Destination"]
@@ -222,7 +226,7 @@ class Connections(unittest.TestCase):
             key = OWN_KEY if stack.parameters["KmsKeyArn"] else "Key.Arn"
             for topic in stack.of("AWS::SNS::Topic").values():
                 self.assertEqual(topic["KmsMasterKeyId"], key)
-            for function in FUNCTIONS:
+            for function in STARTING:
                 role = stack.of("AWS::Lambda::Function")[function]["Role"].removesuffix(".Arn")
                 self.assertTrue(self.role_may(stack, role, "sns:Publish", "ReportTopic"))
                 [use] = [
@@ -304,7 +308,7 @@ class Connections(unittest.TestCase):
         for stack in self.stacks():
             roles = stack.of("AWS::IAM::Role")
             self.assertEqual(
-                roles.keys(), {"GoldCascadeRole", "DependencyCheckRole", "ScheduleRole"}
+                roles.keys(), {*(f"{function}Role" for function in FUNCTIONS), "ScheduleRole"}
             )
             for name, role in roles.items():
                 boundary = stack.parameters["PermissionsBoundary"] or None
@@ -337,7 +341,7 @@ class Connections(unittest.TestCase):
 
     def test_the_permission_to_start_includes_its_dependent_actions(self):
         for stack in self.stacks():
-            for function in FUNCTIONS:
+            for function in STARTING:
                 for action in ["GetImagePipeline", "StartImagePipelineExecution"]:
                     own = "arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/*"
                     self.assertTrue(
@@ -521,13 +525,13 @@ class Connections(unittest.TestCase):
         for stack in self.stacks():
             policy = "Retain" if stack.parameters["KeepOnDelete"] == "true" else "Delete"
             kept = [it for it in stack.resources.values() if it["Type"] in kinds]
-            self.assertEqual(Counter(it["Type"] for it in kept), {kinds[0]: 1, kinds[1]: 2})
+            self.assertEqual(Counter(it["Type"] for it in kept), {kinds[0]: 1, kinds[1]: len(FUNCTIONS)})
             for it in kept:
                 self.assertEqual((it["DeletionPolicy"], it["UpdateReplacePolicy"]), (policy,) * 2)
 
     def test_kept_resources_equal_those_that_are_deleted(self):
         resources = TEMPLATE["Resources"]
-        for name in ["DeadLetters", "GoldCascadeLogs", "DependencyCheckLogs"]:
+        for name in ["DeadLetters", *(f"{function}Logs" for function in FUNCTIONS)]:
             one, other = resources[name], resources[f"Kept{name}"]
             self.assertEqual(one["Properties"], other["Properties"])
 
@@ -623,11 +627,39 @@ class Connections(unittest.TestCase):
             stack = Stack(TEMPLATE, **parameters)
             for name, resource in stack.resources.items():
                 for key, value in resource["Properties"].items():
-                    names_itself = key.endswith("Name") and key not in {"FunctionName", "MetricName"}
+                    # The name of a policy within a role is the role's own.
+                    of_others = {"FunctionName", "MetricName", "PolicyName"}
+                    names_itself = key.endswith("Name") and key not in of_others
                     is_reference = isinstance(value, str) and value in stack.resources
-                    is_of_the_stack = resource["Type"] == "AWS::SSM::Parameter" and "/stack/" in value
+                    kinds = {"AWS::SSM::Parameter": "/stack/", "AWS::Logs::QueryDefinition": "stack/"}
+                    is_of_the_stack = kinds.get(resource["Type"], "\n") in str(value)
                     is_free = is_reference or is_of_the_stack
                     self.assertFalse(names_itself and not is_free, f"{name}.{key}")
+
+    def test_the_functions_that_only_read_may_write_nothing_but_their_log(self):
+        of_lambda = re.compile("logs:|xray:|ec2:")
+        for stack in self.stacks():
+            for function in FUNCTIONS - STARTING:
+                for it in self.statements(stack, f"{function}Role"):
+                    for action in each(it["Action"]):
+                        if not of_lambda.match(action):
+                            self.assertRegex(action, ":(Get|List|Decrypt$)")
+
+    def test_every_function_waits_for_the_permissions_that_all_share(self):
+        """Lambda refuses a function in a VPC whose role may not connect to it."""
+        for stack in self.stacks():
+            for name in FUNCTIONS:
+                waits = each(stack.resources[name]["DependsOn"])
+                shared = [it for it in stack.of("AWS::IAM::Policy") if it in waits]
+                self.assertEqual(shared, ["SharedPermissions"])
+                [policy] = stack.of("AWS::IAM::Policy").values()
+                self.assertIn(f"{name}Role", policy["Roles"])
+
+    def test_no_service_may_invoke_the_map(self):
+        """A console invokes it with the permissions of the person who looks at it."""
+        for stack in self.stacks():
+            for it in stack.of("AWS::Lambda::Permission").values():
+                self.assertNotIn("FleetMap", it["FunctionName"])
 
     def test_the_default_is_a_dry_run(self):
         for function in WITH_DEFAULTS.of("AWS::Lambda::Function").values():

@@ -35,7 +35,7 @@ class Dist(unittest.TestCase):
         for macro in ["Transform", "AWS::Serverless", "AWS::LanguageExtensions", "AWS::Include"]:
             self.assertNotIn(macro, text)
 
-    def test_it_fits_a_request_without_a_bucket(self):
+    def test_it_is_small_enough_for_a_bucket(self):
         self.assertLess(len(dist.written(PLAIN).encode()), dist.MAX_BYTES)
         self.assertEqual(json.loads(dist.written(PLAIN)), PLAIN)
 

@@ -43,6 +43,7 @@ class Policy(unittest.TestCase):
             return changed
 
         role = "GoldCascadeRole/Properties"
+        shared = "SharedPermissions/Properties/PolicyDocument/Statement"
         planted = {
             "topics_are_encrypted_with_a_key_of_the_account": [
                 change("GoldTopic/Properties/KmsMasterKeyId", "alias/aws/sns"),
@@ -69,7 +70,9 @@ class Policy(unittest.TestCase):
             ],
             "permissions_are_named": [
                 change(f"{role}/Policies/0/PolicyDocument/Statement/0/Action", "imagebuilder:*"),
-                change(f"{role}/Policies/0/PolicyDocument/Statement/2/Resource", "*"),
+                change(f"{role}/Policies/0/PolicyDocument/Statement/0/Resource", "*"),
+                change(f"{shared}/0/Action", "imagebuilder:*"),
+                change(f"{shared}/1/Resource", "*"),
                 change(f"{role}/ManagedPolicyArns", ["arn:aws:iam::aws:policy/PowerUserAccess"]),
             ],
             "roles_are_assumed_by_services": [

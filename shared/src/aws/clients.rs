@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_sdk_imagebuilder::config::Credentials;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_types::timeout::TimeoutConfig;
 
@@ -35,6 +36,23 @@ impl Clients {
     /// Clients configured from the environment.
     pub async fn from_environment(settings: &Settings) -> Self {
         Self::new(sdk_config(settings).await, settings)
+    }
+
+    /// Clients with a person's own credentials, as every AWS tool finds them: the environment, profiles,
+    /// single sign-on, assumed roles. `user` says what the command line adds to that.
+    pub async fn of_user(user: &User, settings: &Settings) -> Self {
+        let mut loader = loader();
+        if let Some(profile) = &user.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = &user.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(endpoint) = &user.emulator {
+            let nobody = Credentials::new(LOCAL, LOCAL, None, None, LOCAL);
+            loader = loader.endpoint_url(endpoint).credentials_provider(nobody);
+        }
+        Self::new(loader.load().await, settings)
     }
 
     /// Clients of this configuration.
@@ -99,17 +117,34 @@ impl Clients {
     }
 }
 
-/// Region, credentials and endpoints from the environment, as every AWS client reads them, and the
-/// SDK's own HTTPS client, which verifies against the system's root certificates.
-///
-/// `ring` is the crypto provider: see `docs/decisions/0003`.
-async fn sdk_config(settings: &Settings) -> SdkConfig {
+/// What a person's command line says about the account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct User {
+    /// The profile; that of the environment, or the default one, if absent.
+    pub profile: Option<String>,
+    /// The Region; that of the environment or of the profile, if absent.
+    pub region: Option<String>,
+    /// The address of an emulator, which takes any credentials.
+    pub emulator: Option<String>,
+}
+
+/// What an emulator's caller is called.
+const LOCAL: &str = "local";
+
+/// The SDK's own HTTPS client, which verifies against the system's root certificates.
+fn loader() -> ConfigLoader {
     let https = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
         .build_https();
     let timeouts = TimeoutConfig::builder().read_timeout(RESPONSE_TIMEOUT).build();
-    let mut loader =
-        aws_config::defaults(BehaviorVersion::latest()).http_client(https).timeout_config(timeouts);
+    aws_config::defaults(BehaviorVersion::latest()).http_client(https).timeout_config(timeouts)
+}
+
+/// Region, credentials and endpoints from the environment, as every AWS client reads them.
+///
+/// `ring` is the crypto provider: see `docs/decisions/0003`.
+async fn sdk_config(settings: &Settings) -> SdkConfig {
+    let mut loader = loader();
     if settings.has_credentials {
         // The usual chain reads the environment first; a cold start need not build the rest of it
         // (`docs/decisions/0009`).

@@ -6,10 +6,9 @@ use std::fmt;
 use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use crate::error::{ErrorKind, RequestError, ServiceError};
+use crate::error::{Chain, ErrorKind, RequestError, ServiceError};
 use crate::foreign_text::one_line;
 
 /// The error of a call: the service's own code and message, or what happened on the way to it.
@@ -31,7 +30,7 @@ where
         None => ServiceError {
             kind: ErrorKind::Transient,
             code: None,
-            message: one_line(&DisplayErrorContext(error).to_string()),
+            message: one_line(&Chain(error).to_string()),
         },
     };
     RequestError { operation, subject: subject.to_string(), cause }

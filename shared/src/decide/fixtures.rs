@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::decide::observation::PipelineObservation;
 use crate::model::arn::{ImageArn, PipelineArn, RecipeArn};
 use crate::model::fleet::{Fleet, Member};
-use crate::model::image::{Configurations, Image};
+use crate::model::image::{Configurations, Image, Origin};
 use crate::model::parameter::ParameterName;
 use crate::model::parent::{Parameter, ParameterLookup, ParameterValue, ParentImage};
 use crate::model::pipeline::{Pipeline, PipelineStatus};
@@ -101,6 +101,8 @@ impl Fixtures {
             arn,
             status: status.into(),
             shortage: None,
+            failure: Vec::new(),
+            origin: Origin::Request,
             created: None,
             recipe: Some(recipe),
             parent: None,

@@ -81,6 +81,8 @@ use crate::model::fleet::Fleet;
 pub struct Plan {
     /// One step for each pipeline, parents before children, then by name.
     pub steps: Vec<Step>,
+    /// What is decided of the pipelines that are only ancestors of others: they are never started.
+    pub bystanders: BTreeMap<PipelineArn, Decision>,
     /// What has to be read before this plan is final.
     pub unread: Unread,
 }
@@ -161,7 +163,9 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
         })
         .collect();
     decisions.extend(blocked);
-    decisions.retain(|pipeline, _| !bystanders.contains(*pipeline));
+    let of_bystanders: Vec<_> =
+        decisions.extract_if(.., |pipeline, _| bystanders.contains(*pipeline)).collect();
+    let bystanders = of_bystanders.into_iter().map(|(arn, it)| (arn.clone(), it)).collect();
     defer_beyond_budget(&mut decisions, observed, control);
     unread.urgency = unknown_urgency(&decisions, control);
     let was_full = control.budget().limit.zip(now);
@@ -188,7 +192,7 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
         })
         .collect();
     steps.sort_by_cached_key(|step| (levels.get(&step.pipeline).copied(), step.pipeline.clone()));
-    Plan { steps, unread }
+    Plan { steps, bystanders, unread }
 }
 
 impl Plan {

@@ -186,6 +186,11 @@ impl PipelineArn {
     pub fn owner(&self) -> &str {
         self.0.owner()
     }
+
+    /// The Region of the pipeline.
+    pub fn region(&self) -> &str {
+        self.0.region()
+    }
 }
 
 impl fmt::Display for PipelineArn {
@@ -371,6 +376,11 @@ impl<K: Kind> Family<K> {
     /// The Region that it is registered in.
     pub fn region(&self) -> &str {
         self.head.region()
+    }
+
+    /// Whether it is Amazon's own.
+    pub fn is_amazons(&self) -> bool {
+        self.owner() == AMAZON
     }
 
     /// Whether both are the same family for an account `own`, however Amazon's owner is spelled:

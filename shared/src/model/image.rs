@@ -170,6 +170,30 @@ pub fn is_shortage(reason: &str) -> bool {
     is_short && !NO_SHORTAGES.iter().any(has)
 }
 
+/// What requested a build, as `buildType` of the API has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A call of the API: a person, Image Cascade or another program.
+    Request,
+    /// The pipeline's own schedule.
+    Schedule,
+    /// An import.
+    Import,
+    /// Nothing that Image Builder shows, or that this version knows.
+    Unknown,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Request => "by request",
+            Self::Schedule => "by its own schedule",
+            Self::Import => "by an import",
+            Self::Unknown => "by an unknown cause",
+        })
+    }
+}
+
 /// One line of a pipeline's list of images. It does not say what the image was built from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageSummary {
@@ -192,6 +216,10 @@ pub struct Image {
     pub status: ImageStatus,
     /// Why its build failed for lack of capacity or quota, as Image Builder reports it, if it did.
     pub shortage: Option<String>,
+    /// Why its build failed, as Image Builder reports it: sentences of other authors, on one line each.
+    pub failure: Vec<String>,
+    /// What requested its build.
+    pub origin: Origin,
     /// When its build was requested, if Image Builder shows it.
     pub created: Option<Timestamp>,
     /// The recipe version that it was built by.

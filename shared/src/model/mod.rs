@@ -1,6 +1,7 @@
 //! What Image Builder has, as values: no I/O, no async, no SDK.
 
 pub mod arn;
+pub mod builds;
 pub mod component;
 pub mod fleet;
 pub mod image;

@@ -210,7 +210,7 @@ impl LatestImages {
 }
 
 /// An image's details, unless it has been deleted.
-async fn unless_deleted(
+pub(super) async fn unless_deleted(
     cache: &RequestCache<'_, impl ImageBuilder>,
     image: &ImageArn,
 ) -> Result<Option<Arc<Image>>, RequestError> {

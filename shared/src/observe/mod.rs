@@ -1,8 +1,10 @@
 //! What has to be read of AWS, and what does it say?
 
 mod age;
+pub mod ancestry;
 mod cache;
 mod context;
+pub mod details;
 mod draft;
 mod fast_path;
 #[cfg(test)]
@@ -14,6 +16,7 @@ mod latest_images;
 mod observations;
 mod outputs;
 mod parameters;
+pub mod past_builds;
 mod pins;
 mod pipeline;
 mod read_all;
@@ -41,6 +44,7 @@ use crate::scope::Scope;
 use crate::settings::Settings;
 
 pub use observations::Observations;
+pub use read_all::PROGRESS;
 
 use cache::RequestCache;
 use context::{Context, Detail};

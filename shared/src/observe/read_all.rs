@@ -18,6 +18,9 @@ use crate::model::arn::PipelineArn;
 /// The rate limiter slows down where this is too fast, and the calls under way by then are throttled.
 const READS_AT_ONCE: usize = 16;
 
+/// The target of the events that say, with the field `of`, that one of so many pipelines was read.
+pub const PROGRESS: &str = "image_cascade::progress";
+
 /// The outcome of reading some pipelines.
 pub(super) struct Read {
     /// In which order they are read.
@@ -38,6 +41,7 @@ pub(super) async fn read_all(
     // The futures are made before they are polled: a closure over borrowed members inside the stream
     // would not be general enough for a future that must be `Send`. Each allocates what it needs when
     // its turn comes: for ten thousand at once that would be a hundred megabytes.
+    let of = plans.len();
     let turn = Mutex::new(());
     let mut observing = Vec::new();
     for plan in plans {
@@ -49,6 +53,7 @@ pub(super) async fn read_all(
             yield_now().await;
             drop(turn);
             let observed = observe_pipeline(context, &plan, unread).boxed().await;
+            tracing::trace!(target: PROGRESS, of, "a pipeline was read");
             (plan.member.pipeline.arn.clone(), observed)
         });
     }

@@ -69,6 +69,16 @@ pub struct Found {
     pub warnings: Vec<String>,
 }
 
+impl Found {
+    /// Whether there is nothing to report.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+            && self.interrupted.is_none()
+            && self.control_problem.is_none()
+            && self.ignored == 0
+    }
+}
+
 /// One cause, and what came of it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -121,6 +121,13 @@ impl Report {
         Self { function, dry_run, totals: Totals::of(&events), events }
     }
 
+    /// The report with all its lines, for where nothing limits its size.
+    pub fn complete(self) -> Value {
+        let mut document = serde_json::json!(self);
+        on_one_line(&mut document);
+        document
+    }
+
     /// The report as a function's answer. Lambda takes six megabytes, which some seven thousand lines
     /// may fill: of more than two thousand lines, those that are up to date are left out, and then all
     /// beyond two thousand. The log has all.
@@ -137,9 +144,7 @@ impl Report {
                 event.omitted = (omitted > 0).then_some(omitted);
             }
         }
-        let mut answer = serde_json::json!(self);
-        on_one_line(&mut answer);
-        answer
+        self.complete()
     }
 
     /// Whether a person may want to read this: something was started, failed or interrupted, or

@@ -25,7 +25,7 @@ fn given_the_oracle_then_it_uses_no_code_of_the_product() {
     for file in ["oracle.rs", "gate_oracle.rs", "gates.rs"] {
         let path = root().join("tests/src/simulation").join(file);
         let text = fs::read_to_string(path).unwrap();
-        for crate_name in ["image_cascade", "gold_cascade", "dependency_check"] {
+        for crate_name in ["image_cascade", "gold_cascade", "dependency_check", "fleet_map"] {
             assert!(!text.contains(crate_name), "{file} uses {crate_name}");
         }
     }
@@ -41,7 +41,7 @@ fn given_the_readme_then_it_lists_every_setting() {
     assert_eq!(listed, image_cascade::settings::ALL);
 }
 
-/// The template hands every setting to both functions, and nothing that is none.
+/// The template hands every setting to the functions, and nothing that is none.
 #[test]
 fn given_the_template_then_it_passes_every_setting() {
     let template = fs::read_to_string(root().join("template.yaml")).unwrap();

@@ -29,7 +29,13 @@ impl Lab {
         self.invoke_function("dependency-check", event).await
     }
 
-    async fn invoke_function(&self, name: &str, event: &Value) -> Result<Value, String> {
+    /// Invokes `fleet-map` as a dashboard does, and gives its HTML.
+    pub(crate) async fn widget(&self, event: &Value) -> String {
+        let answer = self.invoke_function("fleet-map", event).await.unwrap();
+        answer.as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn invoke_function(&self, name: &str, event: &Value) -> Result<Value, String> {
         let result = self.cloud.lambda().invoke(name, event).await.unwrap();
         if result.failed {
             Err(result.payload["errorMessage"].as_str().unwrap_or_default().to_owned())

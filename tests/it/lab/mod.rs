@@ -7,6 +7,7 @@
 mod changes;
 mod events;
 mod findings;
+mod looks;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -18,7 +19,7 @@ use emulator::account::{DEAD_LETTERS, GOLD_TOPIC, REPORT_TOPIC};
 use emulator::clock::Clock;
 use emulator::cloud::Cloud;
 use emulator::fleet::Fleet;
-use emulator::functions;
+use emulator::functions::{self, Function};
 use emulator::iam::Role;
 use emulator::lambda::{Code, Deployment, Handler};
 use image_cascade::settings::Settings;
@@ -30,7 +31,7 @@ use tests::wire::client;
 pub(crate) use self::events::{envelope, message, message_of_pipeline};
 pub(crate) use self::findings::said_of;
 
-/// An account with both functions deployed.
+/// An account with all functions deployed.
 pub(crate) struct Lab {
     pub(crate) cloud: Cloud,
     pub(crate) client: Client,
@@ -53,7 +54,7 @@ impl Lab {
         Self::with_settings(&[])
     }
 
-    /// The same, with these settings for both functions.
+    /// The same, with these settings for all functions.
     pub(crate) fn with_settings(settings: &[(&str, &str)]) -> Self {
         let lab = Self::silent(settings);
         emulator::deploy::subscribe(&lab.cloud, &topic(GOLD_TOPIC)).unwrap();
@@ -77,10 +78,10 @@ impl Lab {
             state.sqs.create(DEAD_LETTERS);
         }
         let reports = Arc::default();
-        for name in functions::names() {
+        for function in functions::FUNCTIONS {
             cloud.lambda().deploy(Deployment {
-                name: name.to_owned(),
-                code: Code::Handler(handler(name, &cloud, settings, timeout, &reports)),
+                name: function.name.to_owned(),
+                code: Code::Handler(handler(function, &cloud, settings, timeout, &reports)),
                 variables: BTreeMap::new(),
                 timeout,
                 retry_pause: Duration::from_mins(1),
@@ -129,7 +130,7 @@ pub(crate) fn topic(name: &str) -> String {
 
 /// The real handler, whose reports are kept.
 fn handler(
-    name: &'static str,
+    function: Function,
     cloud: &Cloud,
     settings: &[(&str, &str)],
     timeout: Duration,
@@ -141,14 +142,17 @@ fn handler(
     // What is not about the budget must not depend on it.
     all.entry("MAX_BUILDS".to_owned()).or_insert_with(|| "none".to_owned());
     let settings = Settings::from_lookup(|name| all.get(name).cloned()).unwrap();
-    let handler = tests::wire::handler(name, cloud, settings, timeout, SignedDuration::ZERO);
+    let handler =
+        tests::wire::handler(function.name, cloud, settings, timeout, SignedDuration::ZERO);
     let reports = Arc::clone(reports);
     Arc::new(move |access_key, event| {
         let (work, reports) = (handler(access_key, event), Arc::clone(&reports));
         Box::pin(async move {
-            let report = work.await?;
-            reports.lock().unwrap().push(report.clone());
-            Ok(report)
+            let answer = work.await?;
+            if function.reports {
+                reports.lock().unwrap().push(answer.clone());
+            }
+            Ok(answer)
         })
     })
 }

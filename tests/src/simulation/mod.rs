@@ -141,7 +141,7 @@ fn set_up(
     Ok((cloud, watch, fleets))
 }
 
-/// The settings of both functions.
+/// The settings of the functions.
 fn settings(play: &Play, dry_run: bool) -> Result<Settings, SettingError> {
     let drawn = |name: &str| {
         let setting = play.gates.settings.iter().find(|(it, _)| *it == name);

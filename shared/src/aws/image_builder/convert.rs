@@ -6,9 +6,10 @@ use std::str::FromStr;
 use aws_sdk_imagebuilder::types;
 use jiff::Timestamp;
 
+use super::failure::read_failure;
 use crate::foreign_text::one_line;
 use crate::model::arn::{ArnError, ImageArn};
-use crate::model::image::{Configurations, Image, ImageStatus, ImageSummary, is_shortage};
+use crate::model::image::{Configurations, Image, ImageStatus, ImageSummary, Origin, is_shortage};
 use crate::model::newer::NewerBuild;
 use crate::model::parameter::ParameterName;
 use crate::model::parent::{ParentImage, is_ami_id};
@@ -159,6 +160,15 @@ pub(super) fn read_status(state: Option<&types::ImageState>) -> ImageStatus {
         .map_or_else(|| ImageStatus::Unknown("no status".into()), |status| status.as_str().into())
 }
 
+fn read_origin(build_type: Option<&types::BuildType>) -> Origin {
+    match build_type {
+        Some(types::BuildType::UserInitiated) => Origin::Request,
+        Some(types::BuildType::Scheduled) => Origin::Schedule,
+        Some(types::BuildType::Import | types::BuildType::ImportIso) => Origin::Import,
+        _ => Origin::Unknown,
+    }
+}
+
 pub(super) fn read_image(image: &types::Image) -> Result<Image, ArnError> {
     let recipe = image.image_recipe();
     let container = image.container_recipe();
@@ -184,6 +194,8 @@ pub(super) fn read_image(image: &types::Image) -> Result<Image, ArnError> {
         name: image.name().unwrap_or_default().to_owned(),
         status: read_status(image.state()),
         shortage: read_shortage(image),
+        failure: read_failure(image),
+        origin: read_origin(image.build_type()),
         created: read_date(image.date_created()),
         recipe: recipe_arn.and_then(|arn| arn.parse().ok()),
         parent: parent.and_then(|text| read_parent(text, container.is_some())),

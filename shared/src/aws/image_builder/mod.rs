@@ -5,6 +5,7 @@
 //! pipeline, or save where an interrupted check resumes.
 
 mod convert;
+mod failure;
 #[cfg(test)]
 pub(crate) mod in_memory;
 pub mod sdk;

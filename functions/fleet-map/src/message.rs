@@ -1,0 +1,77 @@
+//! How does the widget say something that is no map?
+
+use image_cascade::error::{ErrorKind, RequestError};
+use maud::html;
+
+/// Why there is no picture, and what to do about it. Both are escaped.
+pub(crate) fn problem(what: &str, advice: &str) -> String {
+    html! {
+        div role="alert" {
+            p { strong { (what) } }
+            p { (advice) }
+        }
+    }
+    .into_string()
+}
+
+/// What a refresh costs, and a button for it. `CloudWatch` shows the answer of a call in place of the
+/// widget.
+pub(crate) fn refresh(own_arn: &str) -> String {
+    html! {
+        p {
+            a.btn { "Refresh" }
+            cwdb-action action="call" display="widget" endpoint=(own_arn) { "{}" }
+            " makes about one call to Image Builder for each pipeline."
+        }
+    }
+    .into_string()
+}
+
+/// What an operator can do about a request that did not succeed.
+pub(crate) fn advice(error: &RequestError) -> &'static str {
+    match error.kind() {
+        ErrorKind::Forbidden => {
+            "The role FleetMapRole of the stack has this permission: look for a permissions boundary, a service control policy or a change that takes it away."
+        }
+        ErrorKind::Throttled => {
+            "Other callers use the account's request rate. Refresh the widget in a minute; CallsPerSecond limits the rate of the stack's functions."
+        }
+        ErrorKind::Transient | ErrorKind::InUse => "Refresh the widget.",
+        ErrorKind::NotFound
+        | ErrorKind::IdempotencyMismatch
+        | ErrorKind::Rejected
+        | ErrorKind::Quota
+        | ErrorKind::Unreadable
+        | ErrorKind::Unknown => "The log of the function fleet-map has this error.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image_cascade::error::ServiceError;
+
+    #[test]
+    fn given_foreign_text_then_it_is_escaped() {
+        insta::assert_snapshot!(
+            problem("`<script>alert(1)</script>` & \"more\"", "<b>"),
+            @r#"<div role="alert"><p><strong>`&lt;script&gt;alert(1)&lt;/script&gt;` &amp; &quot;more&quot;</strong></p><p>&lt;b&gt;</p></div>"#);
+    }
+
+    #[test]
+    fn given_a_map_then_it_can_be_refreshed_and_says_what_that_costs() {
+        insta::assert_snapshot!(refresh("arn:aws:lambda:\""), @r#"<p><a class="btn">Refresh</a><cwdb-action action="call" display="widget" endpoint="arn:aws:lambda:&quot;">{}</cwdb-action> makes about one call to Image Builder for each pipeline.</p>"#);
+    }
+
+    #[test]
+    fn given_an_error_then_the_advice_is_about_its_kind() {
+        let advice = |kind| {
+            let cause = ServiceError { kind, code: None, message: String::new() };
+            advice(&RequestError { operation: "get image", subject: "web".to_owned(), cause })
+        };
+        assert!(advice(ErrorKind::Forbidden).contains("FleetMapRole"));
+        assert!(advice(ErrorKind::Throttled).contains("CallsPerSecond"));
+        assert_eq!(advice(ErrorKind::Transient), "Refresh the widget.");
+        assert!(advice(ErrorKind::Unknown).contains("log"));
+    }
+}
