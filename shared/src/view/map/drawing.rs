@@ -12,7 +12,7 @@ use super::cards::{Card, Cards};
 use super::click::{Click, action};
 use super::folded;
 use super::layout::{Layout, Place};
-use super::text::{age, hover, name, shortened};
+use super::text::{age, hover, name, shortened, with_arrows};
 use crate::view::{FleetView, Node, State};
 
 /// The levels, from left to right.
@@ -112,10 +112,10 @@ impl Text {
     }
 
     fn of_one(view: &FleetView, node: &Node) -> Self {
-        // Of what is up to date and of base images, the summary has the age.
-        let says_age = matches!(node.state, State::UpToDate | State::Base);
+        // Most summaries have the age.
+        let says_age = node.summary.ends_with(" old");
         let version = node.newest.as_ref().map(|it| shortened(&it.version, 40)).unwrap_or_default();
-        let summary = shortened(&node.summary, 120);
+        let summary = with_arrows(&node.summary, 120);
         // The names and versions of base images are long.
         let (version, line) = match node.state {
             State::Base if !version.is_empty() && !summary.contains(&version) => {

@@ -8,7 +8,7 @@ use super::click::Click;
 use super::drawing::drawing;
 use super::folded;
 use super::layout::{Layout, Sizes};
-use super::style::ROOT;
+use super::style::CLASS;
 use super::text::{moment, shortened};
 use crate::view::state::STATES;
 use crate::view::{FleetView, State};
@@ -27,7 +27,7 @@ pub(super) fn map(view: &FleetView, click: Click<'_>, width: Option<u32>) -> Mar
     let layout = Layout::of(&view.nodes, &cards, Sizes::of(&cards, width));
     let behind = Behind::of(view);
     html! {
-        section class=(ROOT) aria-label="Image fleet" {
+        section class=(CLASS) aria-label="Image fleet" {
             p.about { (about(view)) }
             (problems(&view.problems))
             @if view.nodes.is_empty() {
@@ -147,7 +147,7 @@ mod tests {
         <span class="version">1.0.0/4</span>
         </span>
         <span class="row">
-        <span class="line">up to date for a test</span>
+        <span class="line">on amazon-linux 2026.11.2/1 · 20 h old</span>
         </span>
         </div>
         <a id="fleet-card-1" class="card deferred attention" style="left:312px;top:0px;width:264px;height:46px" title="web 1.0.0/4, 20 h old

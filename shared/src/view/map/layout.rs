@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::cards::Cards;
-use super::shapes::lags;
 use crate::view::Node;
 
 /// The sizes of a drawing, in pixels.
@@ -128,7 +127,7 @@ fn edges(nodes: &[Node], cards: &Cards) -> Vec<Edge> {
         let to = cards.of[index];
         for from in node.parents.iter().filter_map(|it| cards.of.get(*it)) {
             if *from != to {
-                *edges.entry((*from, to)).or_default() |= lags(node);
+                *edges.entry((*from, to)).or_default() |= node.is_on_older();
             }
         }
     }
@@ -251,7 +250,7 @@ mod tests {
     #[test]
     fn given_a_pipeline_that_is_pinned_to_an_older_image_then_its_edge_is_dashed() {
         let mut pinned = behind("web", State::Pinned, &[0], 26);
-        pinned.behind.as_mut().unwrap().lacks = "gold 1.0.0/4".to_owned();
+        pinned.behind.as_mut().unwrap().lacks = "parent image gold -> 1.0.0/4".to_owned();
         let mut component = behind("api", State::Deferred, &[0], 26);
         component.behind.as_mut().unwrap().lacks = "component agent 1.0.0/1 -> 1.0.1/1".to_owned();
         let nodes = [node("gold", State::UpToDate, &[]), pinned, component];

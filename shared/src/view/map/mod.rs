@@ -24,5 +24,5 @@ mod widget;
 
 pub use self::fragment::fragment;
 pub use self::page::page;
-pub use self::style::style;
+pub use self::style::{CLASS, style};
 pub use self::widget::{WidgetOptions, widget};

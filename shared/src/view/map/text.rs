@@ -19,6 +19,11 @@ pub(super) fn shortened(text: &str, longest: usize) -> String {
     short
 }
 
+/// The same, of a sentence about versions: an arrow that cannot be torn apart at the end of a line.
+pub(super) fn with_arrows(text: &str, longest: usize) -> String {
+    shortened(text, longest).replace(" -> ", " → ")
+}
+
 /// Names in Image Builder have up to 128 characters.
 pub(super) fn name(node: &Node) -> String {
     shortened(&node.name, 128)
