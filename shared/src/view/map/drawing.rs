@@ -112,10 +112,13 @@ impl Text {
     }
 
     fn of_one(view: &FleetView, node: &Node) -> Self {
-        // Most summaries have the age.
-        let says_age = node.summary.ends_with(" old");
         let version = node.newest.as_ref().map(|it| shortened(&it.version, 40)).unwrap_or_default();
-        let summary = with_arrows(&node.summary, 120);
+        // The age has a place of its own, where it is not cut off.
+        let summary = match node.summary.rsplit_once(" · ") {
+            Some((before, age)) if age.ends_with(" old") => before,
+            _ => &node.summary,
+        };
+        let summary = with_arrows(summary, 120);
         // The names and versions of base images are long.
         let (version, line) = match node.state {
             State::Base if !version.is_empty() && !summary.contains(&version) => {
@@ -128,7 +131,7 @@ impl Text {
             name: name(node),
             version,
             line: html! { (line) },
-            age: age(node, view.now).filter(|_| !says_age).map(|it| it.to_string()),
+            age: age(node, view.now).map(|it| it.to_string()),
             hover: hover(node, view.now),
         }
     }

@@ -106,7 +106,8 @@ mod tests {
         <span class="version">1.0.0/4</span>
         </span>
         <span class="row">
-        <span class="line">on amazon-linux 2026.11.2/1 · 20 h old</span>
+        <span class="line">on amazon-linux 2026.11.2/1</span>
+        <span class="age">20 h</span>
         </span>
         </a>
         <cwdb-action action="call" display="popup" endpoint="arn:aws:lambda:us-east-1:123456789012:function:fleet-map">{"why":"gold"}</cwdb-action>
