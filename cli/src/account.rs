@@ -8,6 +8,7 @@ use emulator::cloud::Cloud;
 use emulator::deploy::{self, Wiring};
 use emulator::http;
 use emulator::lambda::Code;
+use emulator::page::FrontPage;
 use tokio::net::TcpListener;
 
 use crate::Error;
@@ -72,10 +73,15 @@ impl Account {
 
     /// Answers on the port from now on, until the program ends. Gives the account.
     pub(crate) fn answer(self) -> Cloud {
+        self.answer_with(None)
+    }
+
+    /// The same with a page for browsers.
+    pub(crate) fn answer_with(self, front_page: Option<FrontPage>) -> Cloud {
         let Self { cloud, listener, .. } = self;
         let served = cloud.clone();
         tokio::spawn(async move {
-            if let Err(error) = http::serve(served, listener).await {
+            if let Err(error) = http::serve_with(served, listener, front_page).await {
                 crate::complain(&error);
             }
         });

@@ -1,5 +1,7 @@
 //! How does the emulator stay up for a person's own client?
 
+mod page;
+
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,7 +13,7 @@ use emulator::cloud::Cloud;
 use emulator::image_builder::Quotas;
 use emulator::rate_limit::RateLimit;
 use emulator::template::Template;
-use emulator::{demo_fleet, deploy, page, stack};
+use emulator::{demo_fleet, deploy, stack};
 use serde_json::Value;
 
 use crate::Error;
@@ -34,18 +36,20 @@ pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
         None => demo_fleet::build(&account.cloud, &topic)?,
     }
     deploy::subscribe(&account.cloud, &topic)?;
-    let cloud = account.answer();
+    let front_page = page::front_page(&account, &options.settings).await?;
+    let cloud = account.answer_with(Some(front_page));
     cloud.state().image_builder.set_build_time(options.build_time);
     cloud.state().image_builder.quotas =
         Quotas { concurrent_builds: options.concurrent_builds, vcpus: options.vcpus };
     cloud.state().rate_limit =
         options.rate_limit.map(|rate| RateLimit::new(rate, rate.saturating_mul(2)));
     let mut out = std::io::stdout();
-    writeln!(out, "{}", page::describe(&cloud, &address.to_string()))?;
+    writeln!(out, "{}", emulator::page::describe(&cloud, &address.to_string()))?;
     writeln!(
         out,
         "For cargo lambda watch, and then cargo lambda invoke gold-cascade --data-file events/available.json:\n  \
          export AWS_ENDPOINT_URL=http://{address} AWS_DEFAULT_REGION={REGION} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n\n\
+         The fleet map, live: http://{address}\n\n\
          The gold-image topic, which gold-cascade is subscribed to: {topic}\n\
          Ready. Ctrl-C ends it.\n"
     )?;

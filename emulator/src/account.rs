@@ -26,3 +26,7 @@ pub fn short(arn: &str) -> String {
         _ => arn.to_owned(),
     }
 }
+
+/// The access key of a reader that changes nothing about what is watched: its calls are neither counted
+/// nor throttled, and no fault strikes them.
+pub const OBSERVER: &str = "observer";

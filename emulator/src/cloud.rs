@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::account::{ACCOUNT, REGION};
+use crate::account::{ACCOUNT, OBSERVER, REGION};
 use crate::call_listener::{Call, CallListener};
 use crate::clock::Clock;
 use crate::events::EventBus;
@@ -233,6 +233,12 @@ impl Cloud {
         input: &Input,
         caller: &str,
     ) -> Result<Doc, Failure> {
+        if caller == OBSERVER {
+            let now = self.now();
+            let mut state = self.state();
+            let answer = state.image_builder.call(operation, input, ResponseFault::default(), now);
+            return answer.map_err(Failure::Refused);
+        }
         let latency = self.state().latency.as_mut().map(Latency::next_call);
         if let Some(latency) = latency {
             tokio::time::sleep(latency).await;

@@ -11,15 +11,17 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State as Extracted;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::account::{ACCOUNT, REGION};
+use crate::account::{ACCOUNT, OBSERVER, REGION};
 use crate::cloud::{Cloud, Failure, State};
 use crate::faults::{Fault, Kind};
 use crate::iam::Need;
 use crate::image_builder::{ApiError, Model, ScriptedBuild};
+use crate::page::FrontPage;
 use crate::{page, sns, ssm};
 
 /// Serves the cloud on `listener` until the task is dropped.
@@ -27,7 +29,24 @@ use crate::{page, sns, ssm};
 /// # Errors
 /// Those of the listener.
 pub async fn serve(cloud: Cloud, listener: TcpListener) -> std::io::Result<()> {
-    let routes = Router::new().fallback(answer).with_state(cloud);
+    serve_with(cloud, listener, None).await
+}
+
+/// The same with a page for browsers at `/`.
+///
+/// # Errors
+/// Those of the listener.
+pub async fn serve_with(
+    cloud: Cloud,
+    listener: TcpListener,
+    front_page: Option<FrontPage>,
+) -> std::io::Result<()> {
+    let mut routes = Router::new();
+    if let Some(front_page) = front_page {
+        let shown = move |headers: HeaderMap| async move { Html(front_page.draw(&headers).await) };
+        routes = routes.route("/", get(shown).fallback(answer));
+    }
+    let routes = routes.fallback(answer).with_state(cloud);
     axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>()).await
 }
 
@@ -52,7 +71,9 @@ pub async fn answer(
             "UnknownOperationException",
             &format!("The service {other} is not emulated here."),
         ),
-        None if path == "/" && method == Method::GET => page::answer(&cloud, &headers),
+        None if path == "/" && method == Method::GET => {
+            page::describe(&cloud, &page::host(&headers)).into_response()
+        }
         None if path.starts_with("/_emulator/") => control(&cloud, &method, path, &body),
         None if path.starts_with("/2015-03-31/functions") => {
             answer_lambda(&cloud, &method, path, &headers, &body).await
@@ -106,10 +127,11 @@ async fn other_service(
 ) -> Response {
     let Request { method, path, headers, body } = request;
     let operation = request.operation(service);
-    if service == "ssm" {
+    let is_observer = caller == OBSERVER;
+    if service == "ssm" && !is_observer {
         *cloud.state().calls.entry(operation.clone()).or_default() += 1;
     }
-    let fault = cloud.strike(service, &operation);
+    let fault = if is_observer { None } else { cloud.strike(service, &operation) };
     let kind = fault.as_ref().map(|fault| fault.kind);
     let unanswered = |failure: &Failure| {
         let call = (caller.to_owned(), format!("{service}:{operation}"));

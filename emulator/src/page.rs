@@ -1,32 +1,38 @@
 //! What does a browser see at the port?
 
 use std::fmt::Write as _;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
-use axum::response::{Html, IntoResponse, Response};
 
 use crate::account::{ACCOUNT, REGION};
 use crate::cloud::Cloud;
 
-/// A short page: HTML for a browser, text for any other client.
-pub fn answer(cloud: &Cloud, headers: &HeaderMap) -> Response {
-    let text = |name: header::HeaderName| {
-        headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-    };
-    let body = describe(cloud, text(header::HOST));
-    if text(header::ACCEPT).contains("text/html") {
-        let escaped = body.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        Html(format!(
-            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Image Cascade</title><style>\
-             body{{margin:3rem auto;max-width:56rem;padding:0 1rem;background:#fbfaf7;color:#1c2530;\
-             font:15px/1.6 ui-monospace,Menlo,Consolas,monospace}}pre{{font:inherit;white-space:pre-wrap}}\
-             @media(prefers-color-scheme:dark){{body{{background:#12181f;color:#dfe6ee}}}}\
-             </style></head><body><pre>{escaped}</pre></body></html>"
-        ))
-        .into_response()
-    } else {
-        body.into_response()
+/// Draws the page that a browser sees, from the name of the host that it asked.
+type Draw = dyn Fn(String) -> Pin<Box<dyn Future<Output = String> + Send>> + Send + Sync;
+
+/// A page for browsers.
+#[derive(Clone)]
+pub struct FrontPage(Arc<Draw>);
+
+impl FrontPage {
+    /// A page that is drawn anew each time.
+    pub fn new<F: Future<Output = String> + Send + 'static>(
+        draw: impl Fn(String) -> F + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(move |host| Box::pin(draw(host))))
     }
+
+    pub(crate) async fn draw(&self, headers: &HeaderMap) -> String {
+        (self.0)(host(headers)).await
+    }
+}
+
+/// The host that a request names.
+pub(crate) fn host(headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    host.unwrap_or_default().to_owned()
 }
 
 /// The account's functions, topics and queues, and the emulator's own controls.

@@ -34,4 +34,5 @@ mod sources;
 mod time;
 mod tries;
 mod triggers;
+mod why;
 mod widget;

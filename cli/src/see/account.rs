@@ -7,7 +7,7 @@ use image_cascade::model::arn::PipelineArn;
 use image_cascade::scope::Selection;
 use image_cascade::settings::{self, Settings};
 use image_cascade::view::Survey;
-use image_cascade::{Clients, User};
+use image_cascade::{Clients, Emulator, User};
 use jiff::{SignedDuration, Timestamp};
 
 use super::progress::Progress;
@@ -38,7 +38,9 @@ impl Account {
                 .region
                 .clone()
                 .or_else(|| options.local.then(|| "us-east-1".to_owned())),
-            emulator: options.local.then(|| LOCAL.to_owned()),
+            emulator: options
+                .local
+                .then(|| Emulator { endpoint: LOCAL.to_owned(), access_key: "local".to_owned() }),
         };
         let clients = Clients::of_user(&user, &settings).await;
         if clients.region().is_none() {
@@ -200,7 +202,16 @@ mod tests {
         };
         insta::assert_snapshot!(
             ["2026-11-28T20:00Z", "2026-11-28", "+3h", "90m", "-1h", "2026-11-28T20:00+01:00", "soon", "20:00"].map(read).join("\n"),
-            @""
+            @"
+        2026-11-28T20:00:00Z
+        2026-11-28T00:00:00Z
+        2026-11-27T15:00:00Z
+        2026-11-27T13:30:00Z
+        2026-11-27T11:00:00Z
+        2026-11-28T19:00:00Z
+        `soon` is no time; write it as 2026-11-28T20:00Z, 2026-11-28 or +3h
+        `20:00` is no time; write it as 2026-11-28T20:00Z, 2026-11-28 or +3h
+        "
         );
     }
 

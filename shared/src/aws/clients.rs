@@ -48,9 +48,9 @@ impl Clients {
         if let Some(region) = &user.region {
             loader = loader.region(Region::new(region.clone()));
         }
-        if let Some(endpoint) = &user.emulator {
-            let nobody = Credentials::new(LOCAL, LOCAL, None, None, LOCAL);
-            loader = loader.endpoint_url(endpoint).credentials_provider(nobody);
+        if let Some(Emulator { endpoint, access_key }) = &user.emulator {
+            let caller = Credentials::new(access_key, "local", None, None, "local");
+            loader = loader.endpoint_url(endpoint).credentials_provider(caller);
         }
         Self::new(loader.load().await, settings)
     }
@@ -124,12 +124,18 @@ pub struct User {
     pub profile: Option<String>,
     /// The Region; that of the environment or of the profile, if absent.
     pub region: Option<String>,
-    /// The address of an emulator, which takes any credentials.
-    pub emulator: Option<String>,
+    /// An emulator in place of the account.
+    pub emulator: Option<Emulator>,
 }
 
-/// What an emulator's caller is called.
-const LOCAL: &str = "local";
+/// An emulator, which takes any credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Emulator {
+    /// The address at which all its services answer.
+    pub endpoint: String,
+    /// The access key, by which it knows the caller.
+    pub access_key: String,
+}
 
 /// The SDK's own HTTPS client, which verifies against the system's root certificates.
 fn loader() -> ConfigLoader {

@@ -89,7 +89,12 @@ fn of_wait(wait: &Wait, failed: Option<&Image>) -> Vec<String> {
         Wait::Shortage { .. } => {
             vec!["raise the quota or wait for capacity: it is started again by itself".to_owned()]
         }
-        Wait::Deferred { gates, .. } => gates.iter().map(of_gate).collect(),
+        Wait::Deferred { gates, .. } => {
+            let mut advice: Vec<String> = gates.iter().map(of_gate).collect();
+            // A window and a calendar are opened by the same.
+            advice.dedup();
+            advice
+        }
         Wait::InconsistentRead { .. } => nothing("the retry of the invocation decides"),
     }
 }

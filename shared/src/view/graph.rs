@@ -108,8 +108,32 @@ mod tests {
 
     #[test]
     fn given_a_fleet_then_mermaid_and_dot_show_nodes_and_edges() {
-        insta::assert_snapshot!(mermaid(&small()), @"");
-        insta::assert_snapshot!(dot(&small()), @"");
+        insta::assert_snapshot!(mermaid(&small()), @r#"
+        flowchart LR
+          n0["○ <b>amazon-linux-2023-x86</b> 1.0.0/4<br/>Amazon · 2026.11.2/1 · 2 d old"]:::base
+          n1["✓ <b>gold-linux</b> 1.0.0/4<br/>on amazon-linux-2023-x86 2026.11.2/1 · 1 d old"]:::uptodate
+          n2["✓ <b>java-21</b> 1.0.0/4<br/>on gold-linux 1.0.0/4 · 20 h old"]:::uptodate
+          n3["◷ <b>web</b> 1.0.0/4<br/>window opens today 20:00 UTC"]:::deferred
+          n0 --> n1
+          n1 --> n2
+          n1 -.-> n3
+          classDef deferred stroke:#c78410,stroke-width:2px
+          classDef uptodate stroke:#159a75,stroke-width:2px
+          classDef base stroke:#808890,stroke-width:2px
+        "#);
+        insta::assert_snapshot!(dot(&small()), @r##"
+        digraph fleet {
+          rankdir=LR;
+          node [shape=box, style=rounded, fontname="sans-serif"];
+          n0 [label="○ amazon-linux-2023-x86 1.0.0/4\nAmazon · 2026.11.2/1 · 2 d old", color="#808890"];
+          n1 [label="✓ gold-linux 1.0.0/4\non amazon-linux-2023-x86 2026.11.2/1 · 1 d old", color="#159a75"];
+          n2 [label="✓ java-21 1.0.0/4\non gold-linux 1.0.0/4 · 20 h old", color="#159a75"];
+          n3 [label="◷ web 1.0.0/4\nwindow opens today 20:00 UTC", color="#c78410"];
+          n0 -> n1;
+          n1 -> n2;
+          n1 -> n3 [style=dashed];
+        }
+        "##);
     }
 
     #[test]

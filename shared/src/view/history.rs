@@ -171,7 +171,13 @@ mod tests {
                 &["agent/1.0.0/1", "old/1.0.0/1"],
             ),
         ];
-        insta::assert_snapshot!(said(&builds, true), @"");
+        insta::assert_snapshot!(said(&builds, true), @"
+        web 1.1.0/1 AVAILABLE 720 s: recipe web 1.0.0 -> 1.1.0; parent image gold 1.0.0/3 -> silver 1.0.0/1; component b 1.0.0/1 added
+        web 1.0.0/4 AVAILABLE 720 s: parent image gold 1.0.0/2 -> 1.0.0/3; component agent 1.0.0/1 -> 1.1.0/1; component old 1.0.0/1 removed
+        web 1.0.0/3 FAILED 720 s: component agent 1.0.0/1 -> 1.1.0/1; component old 1.0.0/1 removed
+        web 1.0.0/2 AVAILABLE 720 s: the same inputs
+        web 1.0.0/1 DEPRECATED 720 s: no good image before it
+        ");
         assert!(said(&builds, false).ends_with("compared with no earlier image: raise the limit"));
     }
 }

@@ -1,5 +1,7 @@
 //! Why does a pipeline stand as it does, in full?
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use maud::html;
 
@@ -241,6 +243,7 @@ impl<'a> Page<'a> {
             Some(Decision::UpToDate(_) | Decision::Skip(_)) => {
                 let sentence = self.sentence();
                 self.add("decided", &sentence);
+                self.above();
             }
         }
         if let Some(Line { outcome: Outcome::Failed(failure), .. }) = self.line {
@@ -252,6 +255,24 @@ impl<'a> Page<'a> {
 
     fn sentence(&self) -> String {
         self.decision().map_or_else(String::new, ToString::to_string)
+    }
+
+    /// The ancestors that are not up to date: what they lack has not reached this pipeline yet.
+    fn above(&mut self) {
+        let mut seen = BTreeSet::from([self.pipeline]);
+        let mut open = vec![self.pipeline];
+        let mut found = Vec::new();
+        while let Some(next) = open.pop() {
+            for parent in self.survey.fleet.parents_of(next).filter(|it| seen.insert(it)) {
+                open.push(parent);
+                if !matches!(self.survey.decision(parent), Some(Decision::UpToDate(_))) {
+                    found.push(self.ancestor(parent));
+                }
+            }
+        }
+        for text in found {
+            self.add("above it", &text);
+        }
     }
 
     /// `java-21, which is deferred: window Mon-Thu …`

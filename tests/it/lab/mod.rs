@@ -7,6 +7,7 @@
 mod changes;
 mod events;
 mod findings;
+mod looks;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

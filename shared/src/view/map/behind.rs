@@ -10,6 +10,9 @@ use crate::view::{FleetView, Node};
 /// More rows than this are not read.
 const MOST_ROWS: usize = 100;
 
+/// What a link to the list points to.
+pub(super) const LIST: &str = "fleet-behind";
+
 /// The pipelines that are behind, longest first.
 #[derive(Debug)]
 pub(super) struct Behind {
@@ -33,10 +36,15 @@ impl Behind {
         Self { rows, more }
     }
 
+    /// How many pipelines are behind.
+    pub(super) fn count(&self) -> usize {
+        self.rows.len() + self.more
+    }
+
     /// The table.
     pub(super) fn list(&self, view: &FleetView, card_of: &[usize], click: Click<'_>) -> Markup {
         html! {
-            h2 { "Behind, longest first" }
+            h2 id=[(click == Click::Jump).then_some(LIST)] { "Behind, longest first" }
             @if self.rows.is_empty() {
                 p.soft { "Nothing is behind." }
             } @else {
@@ -92,7 +100,7 @@ fn row(view: &FleetView, index: usize, card_of: &[usize], click: Click<'_>) -> M
                     None => "not known",
                 }
             }
-            td { (shortened(lacks, 300)) }
+            td { (shortened(lacks, 300).replace(" -> ", " → ")) }
             td { (shortened(not_yet.unwrap_or("starts now"), 300)) }
         }
     }

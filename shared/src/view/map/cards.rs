@@ -91,6 +91,7 @@ impl Cards {
         let mut families = vec![(None::<usize>, lineage.roots.clone())];
         // A stack instead of recursion: a fleet may be as deep as it is large.
         while let Some((parent, siblings)) = families.pop() {
+            let first = it.cards.len();
             for members in bundles(nodes, &shapes, &siblings, folding) {
                 let index = it.cards.len();
                 let depth = parent.map_or(0, |parent| it.cards[parent].depth + 1);
@@ -99,9 +100,12 @@ impl Cards {
                     None => it.roots.push(index),
                 }
                 members.iter().for_each(|node| it.of[*node] = index);
-                let beside = members.iter().flat_map(|node| &lineage.children[*node]);
-                let beside: Vec<usize> = beside.copied().collect();
                 it.cards.push(Card { members, children: Vec::new(), depth });
+            }
+            // The first of them is the last on the stack.
+            for (index, card) in it.cards.iter().enumerate().skip(first).rev() {
+                let beside = card.members.iter().flat_map(|node| &lineage.children[*node]);
+                let beside: Vec<usize> = beside.copied().collect();
                 if !beside.is_empty() {
                     families.push((Some(index), beside));
                 }
@@ -171,4 +175,120 @@ fn by_name(
         }
     }
     rest
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::view::State;
+    use crate::view::map::fixtures::{behind, node};
+
+    /// The names of each card, by level.
+    fn said(nodes: &[Node]) -> String {
+        let mut said = String::new();
+        for card in Cards::of(nodes).cards {
+            let names: Vec<&str> = card.members.iter().map(|it| &*nodes[*it].name).collect();
+            let names = match names[..] {
+                [first, .., last] if names.len() > 3 => {
+                    format!("{first} .. {last} ({})", names.len())
+                }
+                _ => names.join(", "),
+            };
+            writeln!(said, "{}{names}", "  ".repeat(card.depth)).unwrap();
+        }
+        said
+    }
+
+    fn numbered(name: &str, count: usize, state: State, parent: usize) -> Vec<Node> {
+        (1..=count).map(|it| node(&format!("{name}-{it:02}"), state, &[parent])).collect()
+    }
+
+    #[test]
+    fn given_a_small_fleet_then_each_node_has_a_card() {
+        let mut nodes = vec![node("gold", State::UpToDate, &[])];
+        nodes.extend(numbered("web", DRAWN_IN_FULL - 1, State::UpToDate, 0));
+        assert_eq!(Cards::of(&nodes).cards.len(), DRAWN_IN_FULL);
+    }
+
+    #[test]
+    fn given_a_larger_fleet_then_what_is_up_to_date_folds_and_what_needs_attention_unfolds() {
+        let mut nodes = vec![node("gold", State::UpToDate, &[])];
+        nodes.extend(numbered("web", 38, State::UpToDate, 0));
+        nodes.push(node("kiosk", State::UpToDate, &[0]));
+        nodes.push(behind("web-39", State::Deferred, &[0], 5));
+        nodes.push(node("web-40", State::Failing, &[0]));
+        insta::assert_snapshot!(said(&nodes), @"
+        gold
+          kiosk
+          web-39
+          web-40
+          web-01 .. web-38 (38)
+        ");
+    }
+
+    #[test]
+    fn given_families_that_look_alike_then_they_fold_with_their_children() {
+        let mut nodes = vec![node("gold", State::UpToDate, &[])];
+        for family in 0..20 {
+            let parent = nodes.len();
+            nodes.push(node(&format!("java-{family:02}"), State::UpToDate, &[0]));
+            let state = if family == 7 { State::Failing } else { State::UpToDate };
+            nodes.push(node(&format!("app-{family:02}"), state, &[parent]));
+        }
+        insta::assert_snapshot!(said(&nodes), @"
+        gold
+          java-07
+          java-00 .. java-19 (19)
+            app-07
+            app-00 .. app-19 (19)
+        ");
+    }
+
+    #[test]
+    fn given_names_that_begin_alike_then_each_beginning_has_a_card() {
+        let mut nodes = vec![node("gold", State::UpToDate, &[])];
+        nodes.extend(numbered("web", 12, State::UpToDate, 0));
+        nodes.extend(numbered("api", 9, State::UpToDate, 0));
+        nodes.extend(
+            ["crm", "erp", "shop", "wiki", "mail"].map(|it| node(it, State::UpToDate, &[0])),
+        );
+        insta::assert_snapshot!(said(&nodes), @"
+        gold
+          api-01 .. api-09 (9)
+          crm .. wiki (5)
+          web-01 .. web-12 (12)
+        ");
+    }
+
+    #[test]
+    fn given_a_held_image_then_what_waits_for_it_folds() {
+        let mut nodes = vec![behind("gold", State::Held, &[], 9)];
+        nodes.extend(numbered("web", 30, State::Waiting, 0));
+        insta::assert_snapshot!(said(&nodes), @"
+        gold
+          web-01 .. web-30 (30)
+        ");
+    }
+
+    #[test]
+    fn given_more_families_than_are_readable_then_leaves_fold_but_those_that_fail() {
+        let mut nodes = vec![node("gold", State::UpToDate, &[])];
+        for family in 0..30 {
+            let parent = nodes.len();
+            nodes.push(node(&format!("java-{family:02}"), State::UpToDate, &[0]));
+            nodes.extend(numbered(&format!("t{family}"), 20, State::UpToDate, parent));
+            nodes.push(behind(&format!("deferred-{family:02}"), State::Deferred, &[parent], 3));
+            nodes.push(behind(&format!("start-{family:02}"), State::WouldStart, &[parent], 3));
+            if family == 7 {
+                nodes.push(node("broken", State::Failing, &[parent]));
+            }
+        }
+        let said = said(&nodes);
+        assert!(said.lines().count() <= 2 * MOST_ROWS, "{said}");
+        let of_broken = said.lines().skip_while(|it| !it.contains("java-07")).take(1);
+        assert_eq!(of_broken.collect::<Vec<_>>(), ["  java-07"]);
+        assert!(said.lines().any(|it| it == "    broken"), "{said}");
+    }
 }

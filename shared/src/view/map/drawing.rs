@@ -61,15 +61,26 @@ fn edges(layout: &Layout, cards: &Cards) -> Markup {
 
 /// From the right of a card to the left of one in a later level.
 fn write_forward(path: &mut String, from: Place, to: Place, layout: &Layout) {
-    let (x, half) = (from.x + layout.sizes.card_width, layout.sizes.card_height / 2);
-    let (y, to_y) = (from.y + half, to.y + half);
-    // It bends before the next level, however far it leads: behind the cards between, it is straight.
-    let bend = x + layout.sizes.level_gap;
-    let middle = x.midpoint(bend);
-    let _infallible = write!(path, "M{x} {y}C{middle} {y} {middle} {to_y} {bend} {to_y}");
-    if to.x > bend {
-        let _infallible = write!(path, "H{}", to.x);
+    let sizes = layout.sizes;
+    let half = sizes.card_height / 2;
+    let (x, y, to_y) = (from.x + sizes.card_width, from.y + half, to.y + half);
+    let _infallible = write!(path, "M{x} {y}");
+    let mut bend = |x: u32, y: u32, to_x: u32, to_y: u32| {
+        let middle = x.midpoint(to_x);
+        let _infallible = write!(path, "C{middle} {y} {middle} {to_y} {to_x} {to_y}");
+    };
+    let next = x + sizes.level_gap;
+    if to.x <= next {
+        return bend(x, y, to.x, to_y);
     }
+    // Past the levels between, it runs in the gap beside the row that it leads to: across a card, it
+    // would look as if it ended there.
+    let beside = sizes.card_gap / 2;
+    let lane = if to.y > from.y { to.y - beside } else { to.y + sizes.card_height + beside };
+    let last = to.x - sizes.level_gap;
+    bend(x, y, next, lane);
+    bend(next, lane, last, lane);
+    bend(last, lane, to.x, to_y);
 }
 
 /// What closes a cycle: from below a card to below one that comes no later.
@@ -87,7 +98,7 @@ fn write_back(path: &mut String, from: Place, to: Place, layout: &Layout) {
 struct Text {
     name: String,
     version: String,
-    line: String,
+    line: Markup,
     age: Option<String>,
     hover: String,
 }
@@ -116,7 +127,7 @@ impl Text {
         Self {
             name: name(node),
             version,
-            line,
+            line: html! { (line) },
             age: age(node, view.now).filter(|_| !says_age).map(|it| it.to_string()),
             hover: hover(node, view.now),
         }

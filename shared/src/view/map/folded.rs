@@ -18,20 +18,24 @@ pub(super) fn title(nodes: &[Node], card: &Card) -> String {
 }
 
 /// How the nodes of a card stand: `38 up to date`. Without a name in common, some names follow.
-pub(super) fn summary(nodes: &[Node], card: &Card) -> String {
+pub(super) fn summary(nodes: &[Node], card: &Card) -> Markup {
     const MOST_NAMES: usize = 4;
-    let standing = standing(nodes, card);
-    let standing: Vec<String> = match standing[..] {
-        [(state, _)] if common(nodes, card).is_none() => {
+    let named = common(nodes, card).is_some();
+    match standing(nodes, card)[..] {
+        [(State::Base, count)] if named => html! { (count) " base images" },
+        [(state, count)] if named => html! { (count) " " (state.label()) },
+        [(state, _)] => {
             let names = card.members.iter().take(MOST_NAMES).map(|it| name(&nodes[*it]));
             let names = names.collect::<Vec<_>>().join(", ");
-            vec![if state == State::Base { names } else { format!("{}: {names}", state.label()) }]
+            html! { @if state != State::Base { (state.label()) ": " } (names) }
         }
-        [(State::Base, count)] => vec![format!("{count} base images")],
-        [(state, count)] => vec![format!("{count} {}", state.label())],
-        _ => standing.iter().map(|(state, count)| format!("{} {count}", state.mark())).collect(),
-    };
-    standing.join("   ")
+        ref several => html! {
+            @for (state, count) in several {
+                b.(state.code()) role="img" aria-label=(state.label()) { (state.mark()) }
+                i { (count) }
+            }
+        },
+    }
 }
 
 /// How many nodes of a card stand how, those that need attention first.

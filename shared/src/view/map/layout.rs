@@ -134,3 +134,226 @@ fn edges(nodes: &[Node], cards: &Cards) -> Vec<Edge> {
     }
     edges.into_iter().map(|((from, to), lags)| Edge { from, to, lags }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fmt::Write as _;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::view::State;
+    use crate::view::map::fixtures::{behind, node};
+    use crate::view::state::STATES;
+
+    fn drawn(nodes: &[Node]) -> (Cards, Layout) {
+        let cards = Cards::of(nodes);
+        let layout = Layout::of(nodes, &cards, Sizes::of(&cards, None));
+        (cards, layout)
+    }
+
+    /// The cards where they stand, a row for each height that has one, and the edges.
+    fn said(nodes: &[Node]) -> String {
+        let (cards, layout) = drawn(nodes);
+        let name = |card: usize| nodes[cards.cards[card].members[0]].name.clone();
+        let rows: BTreeSet<u32> = layout.places.iter().map(|it| it.y).collect();
+        let mut said = String::new();
+        for y in rows {
+            let mut row = String::new();
+            let mut there: Vec<usize> = (0..layout.places.len()).collect();
+            there.retain(|it| layout.places[*it].y == y);
+            there.sort_by_key(|it| layout.places[*it].x);
+            for card in there {
+                let column = cards.cards[card].depth * 8;
+                write!(row, "{:width$}{}", "", name(card), width = column - row.len()).unwrap();
+            }
+            writeln!(said, "{y:>4} {row}").unwrap();
+        }
+        for edge in &layout.edges {
+            let line = if edge.lags { "-->" } else { "->" };
+            writeln!(said, "{} {line} {}", name(edge.from), name(edge.to)).unwrap();
+        }
+        said
+    }
+
+    #[test]
+    fn given_a_small_fleet_then_levels_lead_from_left_to_right() {
+        let nodes = [
+            node("amazon", State::Base, &[]),
+            node("gold", State::UpToDate, &[0]),
+            node("java", State::UpToDate, &[1]),
+            behind("node", State::Deferred, &[1], 26),
+            node("bill", State::UpToDate, &[2]),
+            node("pay", State::Building, &[2]),
+            behind("shop", State::Waiting, &[3], 26),
+        ];
+        insta::assert_snapshot!(said(&nodes), @"
+           0                         bill
+          29                 java
+          58                         pay
+          77 amazon  gold
+         126                 node    shop
+        amazon -> gold
+        gold -> java
+        gold --> node
+        java -> bill
+        java -> pay
+        node --> shop
+        ");
+    }
+
+    #[test]
+    fn given_one_node_then_it_stands_alone() {
+        insta::assert_snapshot!(said(&[node("gold", State::UpToDate, &[])]), @"   0 gold");
+    }
+
+    #[test]
+    fn given_no_node_then_there_is_nothing() {
+        let (_, layout) = drawn(&[]);
+        assert_eq!((layout.width, layout.height, layout.edges.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn given_several_parents_then_each_has_an_edge() {
+        let nodes = [
+            node("one", State::UpToDate, &[]),
+            node("two", State::UpToDate, &[]),
+            node("deep", State::UpToDate, &[1]),
+            node("web", State::UpToDate, &[0, 2]),
+        ];
+        insta::assert_snapshot!(said(&nodes), @"
+           0 one
+          58 two     deep    web
+        one -> web
+        two -> deep
+        deep -> web
+        ");
+    }
+
+    #[test]
+    fn given_a_cycle_then_it_is_drawn_once_and_closed() {
+        let nodes = [
+            node("a", State::Failing, &[2]),
+            node("b", State::Failing, &[0]),
+            node("c", State::Failing, &[1]),
+            node("web", State::Failing, &[2, 3]),
+        ];
+        insta::assert_snapshot!(said(&nodes), @"
+           0 a       b       c       web
+        a -> b
+        b -> c
+        c -> a
+        c -> web
+        ");
+    }
+
+    #[test]
+    fn given_a_pipeline_that_is_pinned_to_an_older_image_then_its_edge_is_dashed() {
+        let mut pinned = behind("web", State::Pinned, &[0], 26);
+        pinned.behind.as_mut().unwrap().lacks = "gold 1.0.0/4".to_owned();
+        let mut component = behind("api", State::Deferred, &[0], 26);
+        component.behind.as_mut().unwrap().lacks = "component agent 1.0.0/1 -> 1.0.1/1".to_owned();
+        let nodes = [node("gold", State::UpToDate, &[]), pinned, component];
+        let (cards, layout) = drawn(&nodes);
+        let lags =
+            |node: usize| layout.edges.iter().find(|it| it.to == cards.of[node]).unwrap().lags;
+        assert_eq!((lags(1), lags(2)), (true, false));
+    }
+
+    #[test]
+    fn given_a_widget_then_the_cards_share_its_width() {
+        let nodes = [node("gold", State::UpToDate, &[]), node("web", State::UpToDate, &[0])];
+        let cards = Cards::of(&nodes);
+        let width = |width| Layout::of(&nodes, &cards, Sizes::of(&cards, Some(width))).width;
+        assert_eq!([100, 500, 5_000].map(width), [2 * 190 + 48, 500, 2 * 300 + 48]);
+    }
+
+    prop_compose! {
+        fn any_node()(
+            state in 0..STATES.len(),
+            parents in prop::collection::vec(0..400_usize, 0..3),
+            near in any::<bool>(),
+            lags in any::<bool>(),
+            word in 0..4_usize,
+        ) -> (State, Vec<usize>, bool, bool, usize) {
+            (STATES[state], parents, near, lags, word)
+        }
+    }
+
+    /// Any fleet: with cycles, parents that do not exist, nodes that are their own parents.
+    fn any_fleet() -> impl Strategy<Value = Vec<Node>> {
+        prop::collection::vec(any_node(), 0..300).prop_map(|nodes| {
+            let named = |(index, it): (usize, (State, Vec<usize>, bool, bool, usize))| {
+                let (state, mut parents, near, lags, word) = it;
+                if near {
+                    parents.iter_mut().for_each(|it| *it %= index.min(12) + 1);
+                }
+                let name = format!("{}-{index}", ["web", "api", "core", ""][word]);
+                if lags { behind(&name, state, &parents, 4) } else { node(&name, state, &parents) }
+            };
+            nodes.into_iter().enumerate().map(named).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn proptest_given_any_fleet_then_each_node_is_in_exactly_one_card(nodes in any_fleet()) {
+            let cards = Cards::of(&nodes);
+            let mut members: Vec<usize> =
+                cards.cards.iter().flat_map(|it| it.members.clone()).collect();
+            members.sort_unstable();
+            prop_assert_eq!(members, (0..nodes.len()).collect::<Vec<_>>());
+            for (node, card) in cards.of.iter().enumerate() {
+                prop_assert!(cards.cards[*card].members.contains(&node));
+            }
+        }
+
+        #[test]
+        fn proptest_given_any_fleet_then_no_two_cards_overlap(nodes in any_fleet()) {
+            let (_, layout) = drawn(&nodes);
+            let sizes = layout.sizes;
+            let mut places = layout.places.clone();
+            places.sort_by_key(|it| (it.x, it.y));
+            for pair in places.windows(2) {
+                let (a, b) = (pair[0], pair[1]);
+                let below = b.y >= a.y + sizes.card_height + sizes.card_gap;
+                let right = b.x >= a.x + sizes.card_width + sizes.level_gap;
+                prop_assert!(below || right, "{a:?} and {b:?}");
+            }
+            for place in places {
+                prop_assert!(place.x + sizes.card_width <= layout.width);
+                prop_assert!(place.y + sizes.card_height <= layout.height);
+            }
+        }
+
+        #[test]
+        fn proptest_given_any_fleet_then_each_edge_joins_the_cards_of_a_parent_and_a_child(
+            nodes in any_fleet()
+        ) {
+            let (cards, layout) = drawn(&nodes);
+            let mut expected = BTreeSet::new();
+            for (index, node) in nodes.iter().enumerate() {
+                let parents = node.parents.iter().filter(|it| **it < nodes.len());
+                expected.extend(parents.map(|it| (cards.of[*it], cards.of[index])));
+            }
+            expected.retain(|(from, to)| from != to);
+            let found: BTreeSet<_> = layout.edges.iter().map(|it| (it.from, it.to)).collect();
+            prop_assert_eq!(found.len(), layout.edges.len());
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn proptest_given_any_fleet_then_what_comes_after_its_parents_stands_right_of_them(
+            nodes in any_fleet()
+        ) {
+            let (cards, layout) = drawn(&nodes);
+            for (index, node) in nodes.iter().enumerate() {
+                for parent in node.parents.iter().filter(|it| **it < index) {
+                    let (from, to) = (cards.of[*parent], cards.of[index]);
+                    prop_assert!(layout.places[from].x < layout.places[to].x);
+                }
+            }
+        }
+    }
+}

@@ -37,3 +37,75 @@ pub fn page(view: &FleetView) -> String {
     };
     page.into_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::foreign_text::is_deceptive;
+    use crate::view::State;
+    use crate::view::map::fixtures::{HOSTILE, fleet_of_texts, skeleton, thousand};
+    use crate::view::state::STATES;
+
+    const MIB: usize = 1_024 * 1_024;
+
+    #[test]
+    fn given_hostile_texts_then_the_page_has_the_same_elements_as_with_harmless_ones() {
+        let hostile = page(&fleet_of_texts(|it| HOSTILE[it].to_owned()));
+        let harmless = page(&fleet_of_texts(|it| format!("text {it}")));
+        assert_eq!(skeleton(&hostile), skeleton(&harmless));
+        assert!(skeleton(&hostile).iter().any(|it| it.contains("title=")));
+        assert!(hostile.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+        let deceptive = hostile.chars().find(|it| is_deceptive(*it) && *it != '\n');
+        assert_eq!(deceptive, None);
+    }
+
+    #[test]
+    fn given_a_page_then_it_has_no_script_and_loads_nothing() {
+        let page = page(&fleet_of_texts(|it| format!("text {it}")));
+        for tag in skeleton(&page) {
+            let name = tag.split([' ', '/']).find(|it| !it.is_empty()).unwrap_or_default();
+            let loads = ["script", "iframe", "use", "img", "link", "object", "image", "form"];
+            assert!(!loads.contains(&name), "{tag}");
+            assert!(!tag.contains(" on") && !tag.contains("src="), "{tag}");
+        }
+        let links = page.split("href=\"").skip(1);
+        assert!(links.clone().count() > 10);
+        assert!(links.into_iter().all(|it| it.starts_with("#fleet-")));
+    }
+
+    #[test]
+    fn given_a_page_then_each_link_leads_to_something_in_it() {
+        let page = page(&thousand(|it| STATES[it % 4], |it| it / 20));
+        let ids: Vec<&str> = values(&page, " id=\"");
+        let mut different = ids.clone();
+        different.sort_unstable();
+        different.dedup();
+        assert_eq!(different.len(), ids.len());
+        let links = values(&page, "href=\"#");
+        assert!(links.len() > 100);
+        for link in links {
+            assert!(different.binary_search(&link).is_ok(), "{link}");
+        }
+    }
+
+    fn values<'a>(html: &'a str, attribute: &str) -> Vec<&'a str> {
+        html.split(attribute).skip(1).map(|it| it.split('"').next().unwrap()).collect()
+    }
+
+    #[test]
+    fn given_a_thousand_pipelines_in_any_state_then_the_page_is_within_a_mebibyte() {
+        for state in STATES {
+            let page = page(&thousand(|_| state, |it| it / 20));
+            assert!(page.len() < MIB, "{state:?}: {}", page.len());
+        }
+        let mixed = page(&thousand(|it| STATES[it % STATES.len()], |it| it / 7));
+        assert!(mixed.len() < MIB, "{}", mixed.len());
+    }
+
+    #[test]
+    fn given_a_thousand_pipelines_in_one_line_then_the_page_is_within_a_mebibyte() {
+        let page = page(&thousand(|_| State::Failing, |it| it - 1));
+        assert_eq!(page.matches("id=\"fleet-card-").count(), 1_000);
+        assert!(page.len() < MIB, "{}", page.len());
+    }
+}

@@ -68,12 +68,15 @@ pub(super) fn lags(node: &Node) -> bool {
     })
 }
 
+/// What waits for an ancestor needs none itself.
 fn is_calm(node: &Node) -> bool {
-    let state = matches!(
-        node.state,
-        State::UpToDate | State::Base | State::Ignored | State::Skipped | State::Pinned
-    );
-    state && node.behind.is_none()
+    match node.state {
+        State::Waiting => true,
+        State::UpToDate | State::Base | State::Ignored | State::Skipped | State::Pinned => {
+            node.behind.is_none()
+        }
+        _ => false,
+    }
 }
 
 fn is_broken(node: &Node) -> bool {

@@ -10,6 +10,7 @@ pub(super) const ROOT: &str = "image-fleet";
 const RULES: &str = r#"
 .image-fleet{background:var(--ground);color:var(--ink);font:14px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;font-variant-emoji:text}
 .image-fleet *{box-sizing:border-box}
+.image-fleet cwdb-action{display:none}
 .image-fleet a{color:inherit;cursor:pointer}
 .image-fleet a:focus-visible{outline:2px solid var(--focus);outline-offset:2px}
 .image-fleet h2{font-size:15px;line-height:1.4;font-weight:600;margin:26px 0 6px;color:var(--ink)}
@@ -23,6 +24,7 @@ const RULES: &str = r#"
 .image-fleet .chips{display:flex;flex-wrap:wrap;gap:6px 8px;margin:0 0 18px;padding:0;list-style:none}
 .image-fleet .chips li{border:1px solid var(--line);background:var(--card);border-radius:999px;padding:2px 12px 2px 10px;font-size:12.5px;margin:0;white-space:nowrap}
 .image-fleet .chips b{color:var(--s);display:inline-block;min-width:14px;text-align:center;margin-right:3px}
+.image-fleet .chips a{text-decoration:underline;text-decoration-color:var(--edge);text-underline-offset:3px}
 .image-fleet .scroll{overflow-x:auto;padding:4px 6px 8px 2px}
 .image-fleet .levels{position:relative}
 .image-fleet .edges{position:absolute;left:0;top:0;overflow:visible}
@@ -35,8 +37,10 @@ const RULES: &str = r#"
 .image-fleet .card .mark{grid-row:1/3;align-self:center;width:20px;height:20px;line-height:20px;border-radius:5px;text-align:center;font-weight:700;font-size:13px;color:var(--s)}
 .image-fleet .card.attention .mark{background:var(--s);color:var(--card)}
 .image-fleet .card .name{flex:1 1 auto;font-weight:600;font-size:13px}
-.image-fleet .card .version{color:var(--soft);font:11.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;flex:0 1 auto;max-width:110px}
+.image-fleet .card .version{color:var(--soft);font:11.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;flex:none;max-width:110px}
 .image-fleet .card .line{flex:1 1 auto;color:var(--soft);font-size:11.5px}
+.image-fleet .card .line b{color:var(--s);margin-right:3px}
+.image-fleet .card .line i{font-style:normal;margin-right:10px}
 .image-fleet .card .age{flex:none;color:var(--soft);font-size:11.5px}
 .image-fleet .card.attention{border-color:var(--s)}
 .image-fleet .card.base{border-style:dashed;border-left-style:solid;background:var(--ground)}
@@ -76,7 +80,11 @@ pub fn style() -> String {
 /// The same in one theme.
 pub(super) fn style_of(dark: bool) -> String {
     let (scheme, palette) = if dark { ("dark", DARK) } else { ("light", LIGHT) };
-    format!(".{ROOT}{{color-scheme:{scheme};{}}}{}", palette.properties(), rules())
+    format!(
+        ".{ROOT}{{color-scheme:{scheme};padding:10px 14px;{}}}{}",
+        palette.properties(),
+        rules()
+    )
 }
 
 fn rules() -> String {
