@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::model::arn::{ArnError, PipelineArn};
 use crate::model::notification::Notification;
 
-/// What an invocation is about. The two functions differ in this alone.
+/// What an invocation is about. The functions that start builds differ in this alone.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
     /// The children of one image, and the pipeline that built it.

@@ -9,7 +9,7 @@ emulator's, whose notifications are forwarded to MiniStack's topic.
 DIST is the output folder of `tools/dist`, and EMULATOR the program `image-cascade`.
 
 MiniStack 1.5 differs from AWS where it matters here. It has no metric math, so alarms with metric math
-are removed (test_alarms.py plays them through). It stores a subscription's redrive policy and a
+watch their first metric alone (test_alarms.py plays them through), and no saved queries. It stores a subscription's redrive policy and a
 schedule's retry policy, window and dead-letter queue, but does not use them. It does not enforce
 permissions and keys. Its SNS invokes a function once and waits, while AWS invokes it asynchronously and
 retries; so the path to the dead-letter queue is tested by an asynchronous invocation with the event
@@ -80,15 +80,20 @@ class Deployment(unittest.TestCase):
             variables["AWS_ENDPOINT_URL_IMAGEBUILDER"] = cls.ours
             variables["AWS_ENDPOINT_URL_SSM"] = cls.ours
         # Nothing else is changed.
-        template["Resources"] = {
-            name: it
-            for name, it in template["Resources"].items()
-            if it["Type"] != "AWS::CloudWatch::Alarm" or "Metrics" not in it["Properties"]
-        }
+        del template["Resources"]["WhyNotStarted"]
+        for alarm in template["Resources"].values():
+            if alarm["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in alarm["Properties"]:
+                metrics = alarm["Properties"].pop("Metrics")
+                first = next(it["MetricStat"] for it in metrics if "MetricStat" in it)
+                statistic, period = first["Stat"], first["Period"]
+                alarm["Properties"] |= {**first["Metric"], "Statistic": statistic, "Period": period}
+        # A request takes a smaller one only.
+        key = "image-cascade/image-cascade.template.json"
+        s3.put_object(Bucket="artifacts", Key=key, Body=json.dumps(template).encode())
         parameters |= {"CodeBucket": "artifacts", "Architecture": ARCHITECTURE}
         cloudformation.create_stack(
             StackName=STACK,
-            TemplateBody=json.dumps(template),
+            TemplateURL=f"{cls.theirs}/artifacts/{key}",
             Capabilities=["CAPABILITY_IAM"],
             Parameters=[
                 {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
@@ -253,6 +258,28 @@ class Deployment(unittest.TestCase):
     def test_6_under_a_long_stack_name_the_schedules_name_fits(self):
         [schedule] = client("scheduler", self.theirs).list_schedules()["Schedules"]
         self.assertLessEqual(len(schedule["Name"]), 64)
+
+    def test_6_the_dashboard_has_the_map_of_the_fleet(self):
+        def physical_id(name):
+            resource = client("cloudformation", self.theirs).describe_stack_resource(
+                StackName=STACK, LogicalResourceId=name
+            )
+            return resource["StackResourceDetail"]["PhysicalResourceId"]
+
+        dashboard = client("cloudwatch", self.theirs).get_dashboard(
+            DashboardName=physical_id("FleetDashboard")
+        )
+        widgets = json.loads(dashboard["DashboardBody"])["widgets"]
+        [widget] = [it for it in widgets if it["type"] == "custom"]
+        self.assertEqual(widget["properties"]["endpoint"].split(":")[-1], physical_id("FleetMap"))
+        answer = client("lambda", self.theirs).invoke(
+            FunctionName=widget["properties"]["endpoint"],
+            Payload=(EVENTS / "widget.json").read_bytes(),
+        )
+        self.assertNotIn("FunctionError", answer)
+        html = json.loads(answer["Payload"].read())
+        for name in ["gold", "java", "billing"]:
+            self.assertIn(f'{{"why":"{name}"}}', html)
 
     def test_6_the_log_has_the_reason(self):
         text = self.log_with("billing started")

@@ -12,9 +12,6 @@ use serde_json::{Value, json};
 use crate::event::{Request, Widget};
 use crate::message;
 
-/// The most bytes of an answer (`docs/image-builder.md`, Size of an answer), quotes escaped and all.
-const LARGEST_ANSWER: usize = 6_000_000;
-
 const DOCUMENTATION: &str = include_str!("documentation.md");
 
 /// Answers a dashboard: with HTML as text, or with the documentation as Markdown. A click on a node
@@ -50,16 +47,7 @@ async fn map(invocation: Invocation<'_>, own_arn: &str, asked: &Widget) -> Strin
     tracing::info!(pipelines, problems, "drew {selection}");
     let options = WidgetOptions { dark: *dark, width: *width, endpoint: own_arn };
     let html = widget(&view, options) + &message::refresh(own_arn);
-    if json!(html).to_string().len() > LARGEST_ANSWER {
-        tracing::error!(pipelines, "the map is too large for an answer");
-        return message::problem(
-            &format!(
-                "The map of {pipelines} pipelines is larger than the 6 MB that Lambda accepts."
-            ),
-            r#"Narrow it by the widget's parameters, such as {"pipelines": ["web-*"]}."#,
-        );
-    }
-    html
+    if message::fits(&html) { html } else { message::too_large(pipelines) }
 }
 
 async fn why(invocation: Invocation<'_>, selection: &Selection) -> String {

@@ -3,6 +3,7 @@
 use image_cascade::error::{ErrorKind, RequestError};
 use image_cascade::view::map::CLASS;
 use maud::html;
+use serde_json::Value;
 
 /// Why there is no picture, and what to do about it. Both are escaped.
 pub(crate) fn problem(what: &str, advice: &str) -> String {
@@ -26,6 +27,22 @@ pub(crate) fn refresh(own_arn: &str) -> String {
         }
     }
     .into_string()
+}
+
+/// Whether Lambda accepts it as an answer, as a string of JSON (`docs/image-builder.md`, Size of an
+/// answer).
+pub(crate) fn fits(html: &str) -> bool {
+    const LARGEST_ANSWER: usize = 6_000_000;
+    Value::from(html).to_string().len() <= LARGEST_ANSWER
+}
+
+/// What is shown in place of a map that is too large.
+pub(crate) fn too_large(pipelines: usize) -> String {
+    tracing::error!(pipelines, "the map is too large for an answer");
+    problem(
+        &format!("The map of {pipelines} pipelines is larger than the 6 MB that Lambda accepts."),
+        r#"Narrow it by the widget's parameters, such as {"pipelines": ["web-*"]}."#,
+    )
 }
 
 /// What an operator can do about a request that did not succeed.
@@ -62,6 +79,15 @@ mod tests {
     #[test]
     fn given_a_map_then_it_can_be_refreshed_and_says_what_that_costs() {
         insta::assert_snapshot!(refresh("arn:aws:lambda:\""), @r#"<p class="image-fleet"><a class="btn" role="button" tabindex="0">Refresh</a><cwdb-action action="call" display="widget" endpoint="arn:aws:lambda:&quot;">{}</cwdb-action> makes about one call to Image Builder for each pipeline.</p>"#);
+    }
+
+    #[test]
+    fn given_a_large_map_then_its_size_as_json_decides_and_the_message_names_a_way() {
+        // With the quotes around it.
+        assert!(fits(&"a".repeat(5_999_998)) && !fits(&"a".repeat(5_999_999)));
+        assert!(fits(&"\"".repeat(2_999_999)) && !fits(&"\"".repeat(3_000_000)));
+        let said = too_large(20_000);
+        assert!(said.contains("The map of 20000 pipelines") && said.contains("web-*"), "{said}");
     }
 
     #[test]
