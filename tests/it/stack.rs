@@ -2,11 +2,14 @@
 //! shape that public templates have.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use emulator::stack::{self, Created};
 use emulator::template::{self, Template};
 
+use crate::binaries;
 use crate::lab::Lab;
 
 /// What the templates need from outside: values of parameters, and exports of other stacks.
@@ -143,14 +146,14 @@ async fn given_resources_that_are_not_emulated_then_one_line_each_says_so() {
 
     serverless.yaml
     Starter (AWS::Serverless::Function) is not emulated: fleet-Starter-3C6C49C6E80C
-    Lookup (Custom::LookupAmi) is not emulated: golden; ImageId is ami-7a55654fff58bbe83; NextVersion is 1.0.0
+    Lookup (Custom::LookupAmi) is not emulated: fleet-Lookup-A025BD5B4321; ImageId is ami-1c1a86194bf769017; NextVersion is 1.0.0
     Started (AWS::CloudFormation::CustomResource) is not emulated: fleet-Started-3C6C49DC1A6A
 
     buckets.yaml
     Agent: s3://components/agent.yaml is not read, an empty one stands in
     Execution (AWS::IAM::Role) is not emulated: fleet-Execution-9D546CBF4D87
     Lifecycle (AWS::ImageBuilder::LifecyclePolicy) is not emulated: arn:aws:imagebuilder:us-east-1:123456789012:lifecycle-policy/keep-three
-    Network (AWS::CloudFormation::Stack) is not emulated: arn:aws:cloudformation:us-east-1:123456789012:stack/fleet-Network-157831CF4617/00000000-0000-4000-a000-000000000001; Outputs.SubnetId is fleet-Network-157831CF4617-SubnetId
+    Network (AWS::CloudFormation::Stack) is not emulated: arn:aws:cloudformation:us-east-1:123456789012:stack/fleet-Network-157831CF4617/00000000-0000-4000-a000-000000000001; Outputs.SubnetId is subnet-6b2f0ee4ac91d054e
     Workflow (AWS::ImageBuilder::Workflow) is not emulated: arn:aws:imagebuilder:us-east-1:123456789012:workflow/build/test/1.0.0/1
 
     parameter-types.yaml
@@ -279,4 +282,73 @@ async fn given_what_cannot_be_resolved_then_the_stack_is_refused_by_its_place() 
     the stack cannot be made: Resources.Web.Type: a resource has a type
     the stack cannot be made: Resources.B.DependsOn: the resource `A` is not made, or waits for this one
     ");
+}
+
+/// What `serve` prints about a template until it is ready, or why it ends.
+fn served(file: &str, options: &[&str]) -> String {
+    let mut serve = Command::new(binaries::program())
+        .env_remove("CARGO")
+        .args(["serve", "--port", "0", "--stack"])
+        .arg(folder().join(file))
+        .args(options)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(serve.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let said: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+    if said.is_empty() {
+        let output = serve.wait_with_output().unwrap();
+        return String::from_utf8(output.stderr).unwrap().trim_end().to_owned();
+    }
+    serve.kill().unwrap();
+    serve.wait().unwrap();
+    said[1..].join("\n")
+}
+
+#[test]
+fn given_serve_with_what_a_template_needs_then_it_prints_outputs_and_what_is_not_emulated() {
+    let file = std::env::temp_dir().join(format!("image-cascade-exports-{}", std::process::id()));
+    let listed =
+        r#"{"Exports": [{"Name": "windows-baseline-image", "Value": "ami-0123456789abcdef0"}]}"#;
+    std::fs::write(&file, listed).unwrap();
+    let exports = file.to_str().unwrap();
+    let folder = folder().to_str().unwrap().to_owned();
+    insta::assert_snapshot!(
+        [
+            served("container.yaml", &["--parameter", "Archive=s3://archives/web.tar.gz", "--parameter", "Tag=stable"]),
+            served("container.yaml", &["--parameter", "Archive=web.tar.gz"]),
+            served("container.yaml", &[]),
+            served("container.yaml", &["--parameter", "Archiv=s3://a/b"]),
+            served("windows-application.yaml", &["--exports", exports]),
+            served("windows-application.yaml", &[]),
+            served("parameter-types.yaml", &["--parameter", "Base=/team/ami", "--ssm-parameter", "/team/ami=ami-0123456789abcdef0"]),
+            served("parameter-types.yaml", &["--parameter", "Base=/team/ami"]),
+        ].join("\n\n").replace(&folder, "FOLDER"),
+        @"
+      Images (AWS::ECR::Repository) is not emulated: web-application
+      Role (AWS::IAM::Role) is not emulated: example-Role-682D74BA06BD
+      Profile (AWS::IAM::InstanceProfile) is not emulated: example-Profile-3CADC29D4794
+      output Image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/web-application:stable
+
+    error: FOLDER/container.yaml: Parameters.Archive: `web.tar.gz` does not match ^s3://[a-z0-9][a-z0-9.-]*/.+ (an S3 URI)
+
+    error: FOLDER/container.yaml: Parameters.Archive: no default; give a value with --parameter NAME=VALUE
+
+    error: FOLDER/container.yaml: Parameters.Archiv: the template has no such parameter
+
+
+
+    error: the stack cannot be made: Resources.Recipe.Properties.ParentImage.Fn::ImportValue: no stack exports `windows-baseline-image` here; a file of exports (--exports) gives its value
+
+      Parameters.Key: no value is given, default stands in
+      Parameters.Network: no value is given, vpc-5d7a0e97ff7e9b802 stands in
+      Parameters.Subnets: no value is given, subnet-f234d4af940666014,subnet-f234d4af9406aeadf stands in
+      Group (AWS::EC2::SecurityGroup) is not emulated: sg-edb767f35a5fea9b9
+      the parameter /aws/service/eks/optimized-ami/1.33/amazon-linux-2023/x86_64/standard/recommended/image_id is made up: ami-04ce3f8ffa57a05c2
+
+    error: FOLDER/parameter-types.yaml: Parameters.Base: the Parameter Store has no `/team/ami`; --ssm-parameter /team/ami=VALUE gives it a value
+    ");
+    std::fs::remove_file(file).unwrap();
 }

@@ -84,6 +84,17 @@ const KINDS: &[Kind] = &[
     ("AWS::EC2::KeyPair", "KeyName", Form::Name, ""),
 ];
 
+/// Words in the name of an attribute, and the prefix of the id that it then is.
+const GUESSED_IDS: [(&str, &str); 7] = [
+    ("ami", "ami"),
+    ("imageid", "ami"),
+    ("subnet", "subnet"),
+    ("securitygroup", "sg"),
+    ("groupid", "sg"),
+    ("vpc", "vpc"),
+    ("allocationid", "eipalloc"),
+];
+
 /// The identity, with the attributes that the template asks for. Its line says what stands in for
 /// attributes whose values only the resource itself could give.
 pub(super) fn identity(named: &Named<'_>, asked: &BTreeSet<String>) -> Made {
@@ -120,9 +131,11 @@ impl Identity {
     fn new(named: &Named<'_>, known: Option<&Kind>) -> Self {
         let last = named.kind.rsplit(':').next().unwrap_or_default();
         let usual = [format!("{last}Name"), "Name".to_owned()];
-        let usual = usual.iter().find(|name| named.property(name).is_some());
+        let own = named.kind.starts_with("AWS::") && last != "CustomResource";
+        let usual = usual.iter().find(|name| own && named.property(name).is_some());
         let usual = usual.map_or("Name", String::as_str);
-        let (_, property, form, arn) = known.copied().unwrap_or(("", usual, Form::Name, ""));
+        let property = if own { usual } else { "" };
+        let (_, property, form, arn) = known.copied().unwrap_or(("", property, Form::Name, ""));
         let seed = named.name("");
         let mut name = match form {
             Form::Id(prefix) => ec2_id(prefix, &seed),
@@ -185,8 +198,9 @@ impl Identity {
             let last = name.to_ascii_lowercase();
             return format!("arn:aws:not-emulated:{REGION}:{ACCOUNT}:{last}");
         }
-        if words.contains("ami") || words.contains("imageid") {
-            return ec2_id("ami", &format!("{reference}.{attribute}"));
+        let of_ec2 = GUESSED_IDS.iter().find(|(word, _)| words.contains(word));
+        if let Some((_, prefix)) = of_ec2 {
+            return ec2_id(prefix, &format!("{reference}.{attribute}"));
         }
         if words.contains("version") {
             return "1.0.0".to_owned();
@@ -230,7 +244,7 @@ mod tests {
                 made("AWS::EC2::SecurityGroup", &json!({}), &["GroupId"]),
                 made("AWS::KMS::Key", &json!({}), &["Arn"]),
                 made("AWS::ImageBuilder::LifecyclePolicy", &json!({ "Name": "l" }), &[]),
-                made("Custom::Lookup", &json!({}), &["ImageId", "Latest.Version", "Url", "TopicArn"]),
+                made("Custom::Lookup", &json!({ "Name": "golden" }), &["ImageId", "Latest.Version", "Url", "TopicArn"]),
                 made("AWS::CloudFormation::Stack", &json!({}), &["Outputs.Subnet"]),
                 made("AWS::Macie::Session", &json!({}), &["Arn"]),
                 made("AWS::CodeCommit::Repository", &json!({ "RepositoryName": "r" }), &["Name"]),
@@ -249,7 +263,7 @@ mod tests {
         ac832b72-6c0b-4ca8-680a-feef6b57601e | Arn=arn:aws:kms:us-east-1:123456789012:key/ac832b72-6c0b-4ca8-680a-feef6b57601e | Web (AWS::KMS::Key) is not emulated: ac832b72-6c0b-4ca8-680a-feef6b57601e
         arn:aws:imagebuilder:us-east-1:123456789012:lifecycle-policy/l | | Web (AWS::ImageBuilder::LifecyclePolicy) is not emulated: arn:aws:imagebuilder:us-east-1:123456789012:lifecycle-policy/l
         fleet-Web-9A9170DA5523 | ImageId=ami-250846c3d75831fbd Latest.Version=1.0.0 TopicArn=arn:aws:not-emulated:us-east-1:123456789012:fleet-web-9a9170da5523 Url=fleet-Web-9A9170DA5523-Url | Web (Custom::Lookup) is not emulated: fleet-Web-9A9170DA5523; ImageId is ami-250846c3d75831fbd; Latest.Version is 1.0.0; TopicArn is arn:aws:not-emulated:us-east-1:123456789012:fleet-web-9a9170da5523; Url is fleet-Web-9A9170DA5523-Url
-        arn:aws:cloudformation:us-east-1:123456789012:stack/fleet-Web-9A9170DA5523/00000000-0000-4000-a000-000000000001 | Outputs.Subnet=fleet-Web-9A9170DA5523-Subnet | Web (AWS::CloudFormation::Stack) is not emulated: arn:aws:cloudformation:us-east-1:123456789012:stack/fleet-Web-9A9170DA5523/00000000-0000-4000-a000-000000000001; Outputs.Subnet is fleet-Web-9A9170DA5523-Subnet
+        arn:aws:cloudformation:us-east-1:123456789012:stack/fleet-Web-9A9170DA5523/00000000-0000-4000-a000-000000000001 | Outputs.Subnet=subnet-7e5b8b5b2ad44c174 | Web (AWS::CloudFormation::Stack) is not emulated: arn:aws:cloudformation:us-east-1:123456789012:stack/fleet-Web-9A9170DA5523/00000000-0000-4000-a000-000000000001; Outputs.Subnet is subnet-7e5b8b5b2ad44c174
         fleet-Web-9A9170DA5523 | Arn=arn:aws:not-emulated:us-east-1:123456789012:fleet-web-9a9170da5523 | Web (AWS::Macie::Session) is not emulated: fleet-Web-9A9170DA5523; Arn is arn:aws:not-emulated:us-east-1:123456789012:fleet-web-9a9170da5523
         r | Name=r | Web (AWS::CodeCommit::Repository) is not emulated: r; Name is r
         vpc-34e6e0e0ae2646fbd | CidrBlock=10.0.0.0/16 | Web (AWS::EC2::VPC) is not emulated: vpc-34e6e0e0ae2646fbd

@@ -45,7 +45,7 @@ pub(super) fn subscription(cloud: &Cloud, named: &Named<'_>) -> Result<Made, Str
 
 /// A policy of topics: it is kept as their attribute, and forbids nothing here.
 pub(super) fn topic_policy(cloud: &Cloud, named: &Named<'_>) -> Result<Made, String> {
-    let policy = named.property("PolicyDocument").ok_or("PolicyDocument is required")?;
+    let policy = named.property("PolicyDocument").unwrap_or_default();
     for topic in named.properties["Topics"].as_array().into_iter().flatten() {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("Action", "SetTopicAttributes")
