@@ -93,18 +93,24 @@ async fn given_templates_of_every_shape_then_each_becomes_its_fleet() {
     autoscaling.yaml: scaling
     buckets.yaml: buckets
     calendar.yaml: calendar
+    cascade.yaml: cascade-gold, cascade-shop, cascade-web
     cdk-alpha.json: cdk-alpha-ami, cdk-alpha-container
     cdk-l1.json: cdk-l1
     container.yaml: container
     delivery.yaml: delivery
+    dockerfile.yaml: dockerfile
+    every-property.yaml: every-property
     loops.yaml: loop-web, loop-worker
     network.yaml: network
     notifications.yaml: notifications
     parameter-types.yaml: node, types
     plain.json: plain
+    quickstart.json: quickstart
     regions.yaml: regions
     serverless.yaml: serverless
     shared-infrastructure.yaml: measured-pipeline
+    shares.yaml: shares
+    systems.yaml: systems-al2023
     ubuntu-runtime.yaml: ubuntu-runtime
     windows-application.yaml: windows-application
     windows-baseline.yaml: windows-baseline
@@ -196,9 +202,10 @@ async fn given_a_strangers_stack_then_the_sdk_reads_what_it_declares() {
         .await
         .unwrap();
     let distribution = distribution.distribution_configuration().unwrap();
-    let of: Vec<_> = distribution.distributions().iter().map(|it| it.region()).collect();
-    assert_eq!(of, ["us-east-1", "eu-west-1"]);
-    let amis = distribution.distributions().iter();
+    let distributions = distribution.distributions();
+    let regions = [distributions[0].region(), distributions[1].region()];
+    assert_eq!(regions, ["us-east-1", "eu-west-1"]);
+    let amis = distributions.iter();
     let amis: Vec<_> = amis.map(|it| it.ami_distribution_configuration().unwrap()).collect();
     assert_eq!(amis[0].ami_tags().unwrap()["team:owner"], "platform");
     let permission = amis[0].launch_permission().unwrap();

@@ -169,11 +169,11 @@ impl Identity {
             ("AWS::ECR::Repository", "RepositoryUri") => {
                 format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{name}")
             }
-            ("AWS::IAM::ManagedPolicy", "PolicyArn") => reference.clone(),
             ("AWS::IAM::Role", "RoleId") => {
                 format!("AROA{:016X}", fingerprint(&[name]) & 0xffff_ffff_ffff_ffff)
             }
-            ("AWS::SecretsManager::Secret", "Id")
+            ("AWS::IAM::ManagedPolicy", "PolicyArn")
+            | ("AWS::SecretsManager::Secret", "Id")
             | ("AWS::EC2::SecurityGroup", "GroupId" | "Id")
             | ("AWS::EC2::VPC", "VpcId")
             | ("AWS::EC2::Subnet", "SubnetId")

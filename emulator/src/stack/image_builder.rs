@@ -148,13 +148,15 @@ async fn image(cloud: &Cloud, named: &Named<'_>) -> Result<Made, String> {
         let builds = cloud.state().image_builder.builds();
         match builds.iter().find(|build| build.arn == arn).map(|build| build.status) {
             Some("AVAILABLE") => break,
-            Some(ended @ ("FAILED" | "CANCELLED")) => return Err(format!("{arn} is {ended}")),
+            Some(ended @ ("FAILED" | "CANCELLED")) => {
+                let image = get_image(cloud, &arn).await?;
+                let reason = image.pointer("/state/reason").map(as_text).unwrap_or_default();
+                return Err(format!("{arn} is {ended}: {reason}"));
+            }
             _ => tokio::time::sleep(POLL).await,
         }
     }
-    let get = Map::from_iter([("imageBuildVersionArn".to_owned(), arn.clone().into())]);
-    let answer = call(cloud, "GetImage", get).await?;
-    let image = answer.get("image").cloned().unwrap_or_default();
+    let image = get_image(cloud, &arn).await?;
     let text = |pointer: &str| image.pointer(pointer).map(as_text);
     let mut made = Made::new(&arn, &[("Arn", &arn)]);
     let outputs = [
@@ -166,6 +168,12 @@ async fn image(cloud: &Cloud, named: &Named<'_>) -> Result<Made, String> {
     made.attributes.extend(outputs);
     made.attributes.extend(made_versions(&arn));
     Ok(made)
+}
+
+async fn get_image(cloud: &Cloud, arn: &str) -> Result<Value, String> {
+    let get = Map::from_iter([("imageBuildVersionArn".to_owned(), arn.into())]);
+    let answer = call(cloud, "GetImage", get).await?;
+    Ok(answer.get("image").cloned().unwrap_or_default())
 }
 
 async fn call(cloud: &Cloud, operation: &str, members: Map<String, Value>) -> Result<Doc, String> {

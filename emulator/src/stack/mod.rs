@@ -83,9 +83,8 @@ impl Made {
 /// What was made before the first error stays: nothing is rolled back.
 pub async fn create(cloud: &Cloud, mut template: Template) -> Result<Created, StackError> {
     template.transform()?;
-    template.check_rules()?;
+    let mut notes = template.check_rules()?;
     let store = Store::new(cloud);
-    let mut notes = Vec::new();
     let resources: Vec<(String, Value)> = template
         .resources()?
         .into_iter()

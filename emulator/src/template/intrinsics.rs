@@ -64,9 +64,12 @@ impl Template {
         let parts = argument.as_array().map_or(&[][..], Vec::as_slice);
         match (function, argument, parts) {
             ("Ref", Value::String(name), _) if name == "AWS::NoValue" => Ok(Value::Null),
-            ("Ref", Value::String(name), _) => self.value(path, name),
+            ("Ref" | "Fn::GetAtt", Value::String(name), _)
+                if name.contains('.') == (function == "Fn::GetAtt") =>
+            {
+                self.value(path, name)
+            }
             ("Condition", Value::String(name), _) => Ok(self.holds(path, name)?.into()),
-            ("Fn::GetAtt", Value::String(name), _) => self.value(path, name),
             ("Fn::GetAtt", _, [Value::String(resource), attributes @ ..])
                 if !attributes.is_empty() =>
             {
@@ -316,6 +319,8 @@ Resources:
                 error(json!({ "Ref": "Gone" })),
                 error(json!({ "Ref": "Empty" })),
                 error(json!({ "Ref": ["Name"] })),
+                error(json!({ "Ref": "Made.Arn" })),
+                error(json!({ "Fn::GetAtt": "Name" })),
                 error(json!({ "Fn::GetAtt": "Made.Color" })),
                 error(json!({ "Fn::GetAtt": "Later.Arn" })),
                 error(json!({ "Fn::Select": [2, ["a"]] })),
@@ -330,6 +335,8 @@ Resources:
         Tags[1].Name.Ref: `Gone` is neither a parameter nor a resource of the template
         Tags[1].Name.Ref: the parameter `Empty` has no value
         Tags[1].Name.Ref: ["Name"] is no argument of Ref here
+        Tags[1].Name.Ref: "Made.Arn" is no argument of Ref here
+        Tags[1].Name.Fn::GetAtt: "Name" is no argument of Fn::GetAtt here
         Tags[1].Name.Fn::GetAtt: `Made` is of type AWS::IAM::Role, which has no attribute `Color` here
         Tags[1].Name.Fn::GetAtt: the resource `Later` is not made, or waits for this one
         Tags[1].Name.Fn::Select: ["a"] has no item 2

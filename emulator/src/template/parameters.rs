@@ -47,18 +47,14 @@ impl Template {
             let path = section.member(name);
             let kind = as_text(&parameter["Type"]);
             let default = parameter.get("Default").map(as_text);
-            let value = match given.get(name).cloned().or(default) {
-                Some(value) => value,
-                None => match stand_in(&kind, name) {
-                    Some(value) => {
-                        notes.push(format!("{path}: no value is given, {value} stands in"));
-                        value
-                    }
-                    None => {
-                        missing.push(path.to_string());
-                        continue;
-                    }
-                },
+            let value = given.get(name).cloned().or(default).or_else(|| {
+                let value = stand_in(&kind, name)?;
+                notes.push(format!("{path}: no value is given, {value} stands in"));
+                Some(value)
+            });
+            let Some(value) = value else {
+                missing.push(path.to_string());
+                continue;
             };
             notes.extend(check(&path, parameter, &value)?);
             let value = match kind.strip_prefix(STORED) {

@@ -5,7 +5,7 @@ use std::fmt;
 /// A place in a template, such as `Resources.Web.Properties.Components[0]`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Path<'a> {
-    parent: Option<&'a Path<'a>>,
+    parent: Option<&'a Self>,
     step: Step<'a>,
 }
 

@@ -11,7 +11,7 @@ use serde_saphyr::Tagged;
 use super::TemplateError;
 
 /// The functions that have a short form, without its exclamation mark, beside `Ref` and `Condition`.
-const SHORT_FORMS: [&str; 22] = [
+const SHORT_FORMS: [&str; 24] = [
     "And",
     "Base64",
     "Cidr",
@@ -34,6 +34,8 @@ const SHORT_FORMS: [&str; 22] = [
     "ToJsonString",
     "Transform",
     "RefAll",
+    "ValueOf",
+    "ValueOfAll",
 ];
 
 /// Reads a template.

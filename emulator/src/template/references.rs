@@ -33,7 +33,9 @@ fn collect(value: &Value, names: &mut BTreeSet<String>) {
                     ("Fn::Sub", Value::Array(parts)) => {
                         let text = parts.first().and_then(Value::as_str).unwrap_or_default();
                         names.extend(substitution::names(text).map(str::to_owned));
-                        parts.iter().for_each(|part| collect(part, names));
+                        for part in parts {
+                            collect(part, names);
+                        }
                     }
                     _ => collect(argument, names),
                 }

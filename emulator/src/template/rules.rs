@@ -6,14 +6,20 @@ use super::path::Path;
 use super::{Template, TemplateError, as_text};
 
 impl Template {
-    /// Checks the assertions of the section `Rules`.
+    /// Checks the assertions of the section `Rules`. Returns one line for each rule that asks for
+    /// attributes of resources in the account, which are not known here.
     ///
     /// # Errors
-    /// An assertion does not hold, or uses what is not understood here.
-    pub fn check_rules(&self) -> Result<(), TemplateError> {
+    /// An assertion does not hold, or is not understood.
+    pub fn check_rules(&self) -> Result<Vec<String>, TemplateError> {
         let section = Path::top("Rules");
+        let mut notes = Vec::new();
         for (name, rule) in self.document["Rules"].as_object().into_iter().flatten() {
             let path = section.member(name);
+            if asks_the_account(rule) {
+                notes.push(format!("{path} is not checked: it asks for what the account has"));
+                continue;
+            }
             if let Some(condition) = rule.get("RuleCondition")
                 && !self.is_true(&path.member("RuleCondition"), condition)?
             {
@@ -25,7 +31,7 @@ impl Template {
                 self.check_assertion(&assertions.item(index), assertion)?;
             }
         }
-        Ok(())
+        Ok(notes)
     }
 
     fn check_assertion(&self, path: &Path<'_>, assertion: &Value) -> Result<(), TemplateError> {
@@ -35,6 +41,18 @@ impl Template {
         let described = assertion.get("AssertDescription").map(as_text);
         let problem = described.unwrap_or_else(|| "the assertion does not hold".to_owned());
         Err(TemplateError::refused(path, problem))
+    }
+}
+
+/// Whether a rule has a function whose value only the account has.
+fn asks_the_account(rule: &Value) -> bool {
+    match rule {
+        Value::Array(items) => items.iter().any(asks_the_account),
+        Value::Object(members) => members.iter().any(|(name, member)| {
+            ["Fn::RefAll", "Fn::ValueOf", "Fn::ValueOfAll"].contains(&name.as_str())
+                || asks_the_account(member)
+        }),
+        _ => false,
     }
 }
 
@@ -52,12 +70,17 @@ Rules:
   OfProduction:
     RuleCondition: !Equals [!Ref Stage, prod]
     Assertions: [{ Assert: !Equals [!Ref Version, '31'] }]
+  OfTheAccount:
+    Assertions: [{ Assert: !EachMemberIn [!RefAll 'AWS::EC2::VPC::Id', [vpc-1]] }]
 Resources: {}";
 
     #[test]
     fn given_rules_then_those_whose_condition_holds_are_checked() {
         let mut template = Template::read(TEXT).unwrap();
-        assert_eq!(template.check_rules(), Ok(()));
+        assert_eq!(
+            template.check_rules().unwrap(),
+            ["Rules.OfTheAccount is not checked: it asks for what the account has"]
+        );
         template.set("Stage", "prod");
         let error = |template: &Template| template.check_rules().unwrap_err().to_string();
         assert_eq!(

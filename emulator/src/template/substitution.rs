@@ -21,7 +21,7 @@ impl Template {
                 TemplateError::refused(path, format!("`${{{}` has no end", first_line(part)))
             })?;
             if let Some(literal) = name.strip_prefix('!') {
-                out.push_str(&format!("${{{literal}}}"));
+                out.extend(["${", literal, "}"]);
             } else if let Some(value) = variables.get(name) {
                 let value = self.resolve_at(&path.member(name), value)?;
                 out.push_str(&text_of(path, name, &value)?);
