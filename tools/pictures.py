@@ -9,7 +9,7 @@ Makes the pictures of the documents from the demo fleet on the built-in emulator
     map.png, map-dark.png    `image-cascade map` of the same fleet, in a light and in a dark browser
 
 NAME selects `run`, `plan` or `map`; all three are made without it.
-The maps need Chromium, as `chromium` or as $CHROMIUM names it.
+The maps need Chromium, on the path or where $CHROMIUM says. Times and ages differ from run to run.
 """
 
 import argparse
@@ -34,6 +34,7 @@ ROOT = Path(__file__).parents[1]
 
 PROGRAM = ROOT / "target/debug/image-cascade"
 
+# Those of the emulator.
 REGION, ACCOUNT = "us-east-1", "123456789012"
 
 ZONE = "Europe/Berlin"
@@ -73,20 +74,25 @@ class Fleet:
 
     @staticmethod
     def arn(name: str) -> str:
+        """The ARN of a pipeline."""
         return f"arn:aws:imagebuilder:{REGION}:{ACCOUNT}:image-pipeline/{name}"
 
     def start(self, name: str):
+        """Starts a pipeline, as a person does."""
         token = f"picture-{name}-{time.monotonic_ns()}"
         self.call("PUT", "/StartImagePipelineExecution", imagePipelineArn=self.arn(name), clientToken=token)
 
     def tag(self, name: str, **tags: str):
+        """Gives a pipeline tags that control it."""
         tags = {f"image-cascade:{key}": value for key, value in tags.items()}
         self.call("POST", f"/tags/{self.arn(name)}", tags=tags)
 
     def publish(self, what: str, name: str, version: str):
+        """Publishes a version of one of Amazon's `images` or `components`."""
         self.call("POST", f"/_emulator/amazon-{what}", name=name, version=version)
 
     def build(self, *names: str):
+        """Builds images side by side."""
         for name in names:
             self.start(name)
         for name in names:
@@ -94,10 +100,12 @@ class Fleet:
 
     def until(self, name: str, wanted: str):
         """Returns when the newest image of a pipeline has a status."""
+
         def status() -> str:
             images = self.call("POST", "/ListImagePipelineImages", imagePipelineArn=self.arn(name))
             newest = max(images["imageSummaryList"], key=lambda it: int(it["arn"].rsplit("/", 1)[1]))
             return newest["state"]["status"]
+
         eventually(lambda: status() == wanted, f"{name} is {wanted}")
 
 
@@ -131,11 +139,11 @@ def play(fleet: Fleet):
     fleet.publish("images", "amazon-linux-x86-latest", "2026.11.3")
     now = datetime.now(ZoneInfo(ZONE))
     fleet.tag("storefront", window=f"daily {closed_window(now)} {ZONE}")
-    fleet.tag("web-proxy", hold=f"until {now.year + 1}-01-07 year-end freeze")
+    fleet.tag("gold-container", hold=f"until {now.year + 1}-01-07 year-end freeze")
     fleet.start("legacy-crm")
     fleet.until("legacy-crm", "FAILED")
-    # A build that is in progress for as long as the pictures take.
-    fleet.call("POST", "/_emulator/failing-builds", milliseconds=PATIENCE * 10_000)
+    # This build is in progress for as long as the pictures take.
+    fleet.call("POST", "/_emulator/failing-builds", milliseconds=2 * PATIENCE * 1000)
     fleet.start("java-21")
     fleet.until("java-21", "BUILDING")
 
@@ -184,14 +192,15 @@ def environment(endpoint: str | None = None) -> dict[str, str]:
 
 
 def picture_run(output: Path):
-    terminal = Terminal(138, 60)
+    # The progress bars need lines that are not wrapped; the longest sentences are cut in the picture.
+    terminal = Terminal(240, 60)
     terminal.type("image-cascade")
     terminal.run([PROGRAM], environment(), PATIENCE, last="Every pipeline ended as promised")
-    (output / "run.svg").write_text(terminal.svg("A new base image, on the built-in emulator"))
+    (output / "run.svg").write_text(terminal.svg("A new base image, on the built-in emulator", columns=138))
 
 
 def picture_plan(fleet: Fleet, output: Path):
-    terminal = Terminal(120, 60)
+    terminal = Terminal(124, 60)
     commands = [["plan"], ["why", "storefront"], ["why", "legacy-crm"]]
     for index, command in enumerate(commands):
         if index > 0:
@@ -200,7 +209,7 @@ def picture_plan(fleet: Fleet, output: Path):
         code = terminal.run([PROGRAM, *command], environment(fleet.address), PATIENCE)
         # A plan exits with 2 if something would start.
         if code != (2 if command == ["plan"] else 0):
-            sys.exit(f"{command} exits with {code}")
+            sys.exit("\n".join([*terminal.screen.display, f"{command} exits with {code}"]))
     (output / "plan.svg").write_text(terminal.svg("What would start now, and why not the rest?"))
 
 
@@ -208,14 +217,16 @@ def picture_map(fleet: Fleet, output: Path):
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "fleet.html"
         command = [PROGRAM, "map", "--out", page]
-        subprocess.run(command, env=environment(fleet.address), check=True, capture_output=True, timeout=PATIENCE)
+        subprocess.run(command, env=environment(fleet.address), check=True, timeout=PATIENCE)
         with Browser() as browser:
             for scheme, name in (("light", "map.png"), ("dark", "map-dark.png")):
                 (output / name).write_bytes(browser.photograph(page, scheme))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="tools/pictures", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--output", type=Path, default=ROOT / "docs", help="the folder of the pictures")
     parser.add_argument("names", nargs="*", metavar="NAME", help="run, plan or map")
     options = parser.parse_args()

@@ -1,9 +1,8 @@
 """What does a terminal show of a program, as SVG?
 
 The program runs on a pseudo-terminal, so that it has its colours and its progress bars; an emulator
-of a terminal resolves the movements of the cursor. A line that is wider than the terminal is cut. The
-picture loads no font: each piece of text is fitted to its columns, so that every font lines up, and
-lines of boxes and bars are drawn.
+of a terminal resolves the movements of the cursor. The picture loads no font: each piece of text is
+fitted to its columns, so that every font lines up, and lines of boxes and bars are drawn.
 """
 
 import fcntl
@@ -60,23 +59,11 @@ class Style:
         return cls(COLOURS.get(char.fg, usual), char.bold)
 
 
-class Screen(pyte.Screen):
-    """A screen that cuts a line at its edge."""
-
-    def draw(self, data: str):
-        for char in data:
-            if self.cursor.x < self.columns:
-                super().draw(char)
-            else:
-                last = self.buffer[self.cursor.y][self.columns - 1]
-                self.buffer[self.cursor.y][self.columns - 1] = last._replace(data="…")
-
-
 class Terminal:
     """A terminal of a size, on which programs run one after the other."""
 
     def __init__(self, columns: int, rows: int):
-        self.screen = Screen(columns, rows)
+        self.screen = pyte.Screen(columns, rows)
         self.stream = pyte.ByteStream(self.screen)
 
     def type(self, command: str):
@@ -120,30 +107,34 @@ class Terminal:
     def is_shown(self, text: str) -> bool:
         return any(text in line for line in self.screen.display)
 
-    def svg(self, title: str) -> str:
-        """What it shows, without the empty lines at its end."""
+    def svg(self, title: str, columns: int | None = None) -> str:
+        """What it shows, without the empty lines at its end; a line with more than `columns` is cut."""
+        columns = columns or self.screen.columns
         rows = [row.rstrip() for row in self.screen.display]
         while rows and not rows[-1]:
             rows.pop()
         if len(rows) == self.screen.lines:
             sys.exit(f"{title}: more than the {len(rows)} rows of the terminal")
-        width = round(self.screen.columns * WIDTH + 2 * MARGIN)
+        for row in (row for row, shown in enumerate(rows) if len(shown) > columns):
+            cells = self.screen.buffer[row]
+            cells[columns - 1] = cells[columns - 1]._replace(data="…")
+        width = round(columns * WIDTH + 2 * MARGIN)
         height = TITLE + len(rows) * HEIGHT + 2 * MARGIN - 4
-        drawn = "\n".join(filter(None, map(self.drawn, range(len(rows)))))
+        drawn = "\n".join(filter(None, (self.drawn(row, columns) for row in range(len(rows)))))
         return f"""\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img">
 <title>{escape(title)}</title>
 <rect x=".5" y=".5" width="{width - 1}" height="{height - 1}" rx="8" fill="{BACKGROUND}" stroke="{EDGE}"/>
 <path d="M1 {TITLE}H{width - 1}" stroke="{EDGE}"/>
 <g font-family="{FONTS}" font-size="{SIZE}">
-<text x="{width / 2:g}" y="{TITLE / 2 + 4.5:g}" text-anchor="middle" font-size="12.5" fill="{FAINT}">{escape(title)}</text>
+<text x="{width / 2:g}" y="{TITLE / 2 + 4.5:g}" text-anchor="middle" font-size="13" fill="{FAINT}">{escape(title)}</text>
 {drawn}
 </g>
 </svg>
 """
 
-    def drawn(self, row: int) -> str:
-        """A row, in runs of one style."""
+    def drawn(self, row: int, columns: int) -> str:
+        """A row, in pieces of one style."""
         cells = self.screen.buffer[row]
 
         def kind(column: int) -> tuple[Style, str | None]:
@@ -151,7 +142,7 @@ class Terminal:
             return Style.of(char), char.data if char.data in LINES else None
 
         drawn = ""
-        for (style, shape), run in groupby(range(self.screen.columns), kind):
+        for (style, shape), run in groupby(range(columns), kind):
             run = list(run)
             if shape:
                 drawn += line(row, run, style, shape)
@@ -184,6 +175,11 @@ def line(row: int, run: list[int], style: Style, shape: str) -> str:
         for column in run:
             left = MARGIN + column * WIDTH
             centre = left + WIDTH / 2
-            ends = {"l": (left, middle), "r": (left + WIDTH, middle), "t": (centre, top), "b": (centre, top + HEIGHT)}
+            ends = {
+                "l": (left, middle),
+                "r": (left + WIDTH, middle),
+                "t": (centre, top),
+                "b": (centre, top + HEIGHT),
+            }
             path += "".join(f"M{centre:.1f} {middle}L{ends[it][0]:.1f} {ends[it][1]:.1f}" for it in sides)
     return f'<path d="{path}" stroke="{style.colour}" stroke-width="{thickness}" fill="none"/>'
