@@ -264,15 +264,15 @@ async fn given_the_commands_that_look_back_and_up_then_they_show_the_account() {
           ├─ = billing       1.0.0/1      on java-21 1.0.0/1 · N s old
           └─ = payments      1.0.0/1      on java-21 1.0.0/1 · N s old
 
-    = java-21     1.0.0/1     directly  up to date: on gold-linux 1.0.0/1 · N s old
-    = billing     1.0.0/1     by java-21 1.0.0/1  up to date: on java-21 1.0.0/1 · N s old
-    - intranet    1.0.0/1     directly  skipped: the pipeline is disabled
-    = kiosk       1.0.0/1     directly  up to date: on ami-6fcd75231bb13950e · N s old
+    = java-21     1.0.0/1     directly                      up to date: on gold-linux 1.0.0/1 · N s old
+    = billing     1.0.0/1     by java-21 1.0.0/1            up to date: on java-21 1.0.0/1 · N s old
+    - intranet    1.0.0/1     directly                      skipped: the pipeline is disabled
+    = kiosk       1.0.0/1     directly                      up to date: on ami-6fcd75231bb13950e · N s old
     ! ledger      1.0.0/1     directly; its recipe pins it  pinned: on gold-linux 1.0.0/1 · N s old
-    = legacy-crm  1.0.0/1     directly  up to date: on gold-linux 1.0.0/1 · N s old
-    = node-22     1.0.0/1     directly  up to date: on gold-linux 1.0.0/1 · N s old
-    = payments    1.0.0/1     by java-21 1.0.0/1  up to date: on java-21 1.0.0/1 · N s old
-    = storefront  1.0.0/1     by node-22 1.0.0/1  up to date: on node-22 1.0.0/1 · N s old
+    = legacy-crm  1.0.0/1     directly                      up to date: on gold-linux 1.0.0/1 · N s old
+    = node-22     1.0.0/1     directly                      up to date: on gold-linux 1.0.0/1 · N s old
+    = payments    1.0.0/1     by java-21 1.0.0/1            up to date: on java-21 1.0.0/1 · N s old
+    = storefront  1.0.0/1     by node-22 1.0.0/1            up to date: on node-22 1.0.0/1 · N s old
     9 pipelines are on it
 
     ledger 1.0.0/1  AVAILABLE  N s ago, took N s, by request

@@ -197,9 +197,8 @@ mod tests {
     #[test]
     fn given_times_then_moments_dates_and_spans_are_read() {
         let now: Timestamp = "2026-11-27T12:00:00Z".parse().unwrap();
-        let read = |text: &str| {
-            time(text, now).map_or_else(|it| it.to_string(), |it| it.to_string())
-        };
+        let read =
+            |text: &str| time(text, now).map_or_else(|it| it.to_string(), |it| it.to_string());
         insta::assert_snapshot!(
             ["2026-11-28T20:00Z", "2026-11-28", "+3h", "90m", "-1h", "2026-11-28T20:00+01:00", "soon", "20:00"].map(read).join("\n"),
             @"
