@@ -19,6 +19,7 @@ mod scale;
 mod service;
 mod share;
 mod table;
+mod view;
 
 use std::path::{Path, PathBuf};
 
@@ -47,6 +48,8 @@ enum Measurement {
     Latency,
     /// A cascade that may have few builds at once, in the emulator's clock.
     Budget,
+    /// What a look at a fleet costs: calls and time of the reads, and the drawing of the map.
+    View,
 }
 
 /// Measures the functions against what a user would pick instead.
@@ -97,7 +100,10 @@ async fn main() -> Result<(), Failure> {
     if is_wanted(Measurement::Budget) {
         keep("budget", json!(budget::measure()?));
     }
-    let in_the_emulators_clock = [Measurement::Latency, Measurement::Budget];
+    if is_wanted(Measurement::View) {
+        keep("view", json!(view::measure()?));
+    }
+    let in_the_emulators_clock = [Measurement::Latency, Measurement::Budget, Measurement::View];
     let needs_builds = |it: &Measurement| !in_the_emulators_clock.contains(it);
     if arguments.measurements.is_empty() || arguments.measurements.iter().any(needs_builds) {
         let mut contestants = Contestants::new(root);

@@ -168,6 +168,7 @@ fn observe(fleet: &Fleet) -> Result<Vec<PipelineObservation>, Failure> {
                 status: ImageStatus::Available,
                 shortage: None,
                 failure: Vec::new(),
+                log_group: None,
                 origin: Origin::Request,
                 created: Some(Timestamp::UNIX_EPOCH),
                 recipe: Some(member.pipeline.recipe.clone()),

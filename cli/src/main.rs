@@ -4,6 +4,8 @@ mod account;
 mod command_line;
 mod function;
 mod invoke;
+mod log_line;
+mod page;
 mod run;
 mod see;
 mod serve;

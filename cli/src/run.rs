@@ -19,6 +19,7 @@ use tree::Act;
 use crate::Error;
 use crate::account::{Account, Options};
 use crate::command_line::Run;
+use crate::page;
 
 /// Plays four acts on a fleet: a new base image, a new component, a notification that is lost, and an
 /// operator who holds starts.
@@ -29,10 +30,11 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
     let account = Account::new(options_of_account).await?;
     let (address, topic) = (account.address, account.topic.clone());
     demo_fleet::build(&account.cloud, &topic)?;
-    let cloud = account.answer();
+    let front_page = page::front_page(&account, &options.settings).await?;
+    let cloud = account.answer_with(Some(front_page));
     writeln!(
         out,
-        "A fleet of {} pipelines on http://{address}, with an image each. \
+        "A fleet of {} pipelines, with an image each: see http://{address} in a browser while it runs. \
          The real gold-cascade is subscribed to {}.",
         demo_fleet::FLEET.len(),
         GOLD_TOPIC

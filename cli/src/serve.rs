@@ -1,7 +1,5 @@
 //! How does the emulator stay up for a person's own client?
 
-mod page;
-
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,11 +12,12 @@ use emulator::image_builder::Quotas;
 use emulator::rate_limit::RateLimit;
 use emulator::template::Template;
 use emulator::{demo_fleet, deploy, stack};
-use serde_json::Value;
 
 use crate::Error;
 use crate::account::{Account, Options};
 use crate::command_line::Serve;
+use crate::log_line::message_of;
+use crate::page;
 
 /// Serves the account and prints what the functions log, until the program is interrupted.
 pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
@@ -103,18 +102,5 @@ async fn check_every(cloud: Cloud, period: Duration) {
     loop {
         tokio::time::sleep(period).await;
         cloud.lambda().invoke_later("dependency-check", deploy::tick(cloud.now()));
-    }
-}
-
-/// The message of a structured log line, or a line without structure as it is. None for a line of
-/// metrics.
-fn message_of(line: &str) -> Option<String> {
-    let value: Value = serde_json::from_str(line).unwrap_or_default();
-    let text = |key: &str| value.get(key).and_then(Value::as_str);
-    match (text("level"), text("message")) {
-        _ if value.get("_aws").is_some() => None,
-        (Some("INFO"), Some(message)) => Some(message.to_owned()),
-        (Some(level), Some(message)) => Some(format!("{level} {message}")),
-        _ => Some(line.to_owned()),
     }
 }

@@ -110,6 +110,14 @@ impl Role {
         Ok(roles)
     }
 
+    /// The rights of a policy document.
+    ///
+    /// # Errors
+    /// It has a statement of another form than is understood here.
+    pub fn of_policy(policy: &Value) -> Result<Self, TemplateError> {
+        Ok(Self(each(&policy["Statement"]).map(statement).collect::<Result<_, _>>()?))
+    }
+
     /// Every action that this role allows, on any resource.
     pub fn actions(&self) -> impl Iterator<Item = &str> {
         self.0.iter().flat_map(|statement| &statement.actions).map(String::as_str)

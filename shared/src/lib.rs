@@ -22,4 +22,4 @@ pub mod settings;
 mod survey;
 pub mod view;
 
-pub use aws::{Clients, Emulator, User};
+pub use aws::{Clients, Endpoint, User};

@@ -23,6 +23,7 @@ mod parameters;
 mod peers;
 mod processes;
 mod random;
+mod read_only;
 mod replay;
 mod report;
 mod resolution;

@@ -7,7 +7,7 @@ use image_cascade::model::arn::PipelineArn;
 use image_cascade::scope::Selection;
 use image_cascade::settings::{self, Settings};
 use image_cascade::view::Survey;
-use image_cascade::{Clients, Emulator, User};
+use image_cascade::{Clients, Endpoint, User};
 use jiff::{SignedDuration, Timestamp};
 
 use super::progress::Progress;
@@ -38,9 +38,9 @@ impl Account {
                 .region
                 .clone()
                 .or_else(|| options.local.then(|| "us-east-1".to_owned())),
-            emulator: options
+            endpoint: options
                 .local
-                .then(|| Emulator { endpoint: LOCAL.to_owned(), access_key: "local".to_owned() }),
+                .then(|| Endpoint { url: LOCAL.to_owned(), access_key: "local".to_owned() }),
         };
         let clients = Clients::of_user(&user, &settings).await;
         if clients.region().is_none() {
@@ -115,7 +115,7 @@ impl Account {
             ErrorKind::Forbidden => Some(format!(
                 "{who} lacks a right; docs/operations.md has a policy with all that is read"
             )),
-            _ if self.user.emulator.is_some() => {
+            _ if self.user.endpoint.is_some() => {
                 Some("is `image-cascade serve` running on its usual port?".to_owned())
             }
             ErrorKind::Unknown | ErrorKind::Transient if is_about_credentials(&text) => {
@@ -136,7 +136,7 @@ impl Account {
     fn who(&self) -> String {
         let profile = self.user.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
         match profile {
-            _ if self.user.emulator.is_some() => format!("the emulator at {LOCAL}"),
+            _ if self.user.endpoint.is_some() => format!("the emulator at {LOCAL}"),
             Some(profile) => format!("the profile {profile}"),
             None if std::env::var("AWS_ACCESS_KEY_ID").is_ok() => {
                 "the caller by AWS_ACCESS_KEY_ID".to_owned()
@@ -197,9 +197,8 @@ mod tests {
     #[test]
     fn given_times_then_moments_dates_and_spans_are_read() {
         let now: Timestamp = "2026-11-27T12:00:00Z".parse().unwrap();
-        let read = |text: &str| {
-            time(text, now).map(|it| it.to_string()).unwrap_or_else(|it| it.to_string())
-        };
+        let read =
+            |text: &str| time(text, now).map_or_else(|it| it.to_string(), |it| it.to_string());
         insta::assert_snapshot!(
             ["2026-11-28T20:00Z", "2026-11-28", "+3h", "90m", "-1h", "2026-11-28T20:00+01:00", "soon", "20:00"].map(read).join("\n"),
             @"

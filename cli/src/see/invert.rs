@@ -139,11 +139,15 @@ fn pinned_output(member: &Member) -> Option<&str> {
 fn show(found: &[Descendant<'_>]) -> Result<(), Error> {
     let mut out = Terminal::stdout();
     let width = found.iter().map(|it| it.node.name.len()).max().unwrap_or(0);
+    let hows = found.iter().map(|it| it.how.len()).max().unwrap_or(0);
     for Descendant { node, how, .. } in found {
         let version = node.newest.as_ref().map_or("-", |it| &it.version);
         let name = bold(&format!("{:<width$}", node.name));
         let state = dim(&format!("{}: {}", node.state.label(), node.summary));
-        out.line(&format!("{} {name}  {version:<10}  {how}  {state}", out.mark(node.state)))?;
+        out.line(&format!(
+            "{} {name}  {version:<10}  {how:<hows$}  {state}",
+            out.mark(node.state)
+        ))?;
     }
     let word = if found.len() == 1 { "pipeline is" } else { "pipelines are" };
     out.line(&format!("{} {word} on it", found.len()))?;

@@ -99,6 +99,10 @@ fn show(view: &FleetView) -> Result<(), Error> {
         let said = match node.state {
             _ if line.is_again => "as above".to_owned(),
             State::Base | State::UpToDate => node.summary.clone(),
+            // It says so itself.
+            state if node.summary.starts_with(state.label()) => {
+                painted(state).apply_to(&node.summary).to_string()
+            }
             state => format!("{}: {}", painted(state).apply_to(state.label()), node.summary),
         };
         let age = if said.contains(" old") { String::new() } else { age };

@@ -1,6 +1,7 @@
 //! How does the widget say something that is no map?
 
 use image_cascade::error::{ErrorKind, RequestError};
+use image_cascade::view::map::CLASS;
 use maud::html;
 use serde_json::Value;
 
@@ -16,11 +17,11 @@ pub(crate) fn problem(what: &str, advice: &str) -> String {
 }
 
 /// What a refresh costs, and a button for it. `CloudWatch` shows the answer of a call in place of the
-/// widget.
+/// widget. It looks like a part of the map, whose style sheet it needs.
 pub(crate) fn refresh(own_arn: &str) -> String {
     html! {
-        p {
-            a.btn { "Refresh" }
+        p.(CLASS) {
+            a.btn role="button" tabindex="0" { "Refresh" }
             cwdb-action action="call" display="widget" endpoint=(own_arn) { "{}" }
             " makes about one call to Image Builder for each pipeline."
         }
@@ -77,7 +78,7 @@ mod tests {
 
     #[test]
     fn given_a_map_then_it_can_be_refreshed_and_says_what_that_costs() {
-        insta::assert_snapshot!(refresh("arn:aws:lambda:\""), @r#"<p><a class="btn">Refresh</a><cwdb-action action="call" display="widget" endpoint="arn:aws:lambda:&quot;">{}</cwdb-action> makes about one call to Image Builder for each pipeline.</p>"#);
+        insta::assert_snapshot!(refresh("arn:aws:lambda:\""), @r#"<p class="image-fleet"><a class="btn" role="button" tabindex="0">Refresh</a><cwdb-action action="call" display="widget" endpoint="arn:aws:lambda:&quot;">{}</cwdb-action> makes about one call to Image Builder for each pipeline.</p>"#);
     }
 
     #[test]

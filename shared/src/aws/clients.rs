@@ -48,9 +48,9 @@ impl Clients {
         if let Some(region) = &user.region {
             loader = loader.region(Region::new(region.clone()));
         }
-        if let Some(Emulator { endpoint, access_key }) = &user.emulator {
+        if let Some(Endpoint { url, access_key }) = &user.endpoint {
             let caller = Credentials::new(access_key, "local", None, None, "local");
-            loader = loader.endpoint_url(endpoint).credentials_provider(caller);
+            loader = loader.endpoint_url(url).credentials_provider(caller);
         }
         Self::new(loader.load().await, settings)
     }
@@ -124,15 +124,15 @@ pub struct User {
     pub profile: Option<String>,
     /// The Region; that of the environment or of the profile, if absent.
     pub region: Option<String>,
-    /// An emulator in place of the account.
-    pub emulator: Option<Emulator>,
+    /// Another endpoint than those of AWS, for all services.
+    pub endpoint: Option<Endpoint>,
 }
 
-/// An emulator, which takes any credentials.
+/// An endpoint that takes any credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Emulator {
-    /// The address at which all its services answer.
-    pub endpoint: String,
+pub struct Endpoint {
+    /// Its URL.
+    pub url: String,
     /// The access key, by which it knows the caller.
     pub access_key: String,
 }

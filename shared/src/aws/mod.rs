@@ -11,4 +11,4 @@ mod request_error;
 pub(crate) mod scripted;
 mod service_config;
 
-pub use clients::{Clients, Emulator, User};
+pub use clients::{Clients, Endpoint, User};

@@ -102,6 +102,7 @@ impl Fixtures {
             status: status.into(),
             shortage: None,
             failure: Vec::new(),
+            log_group: None,
             origin: Origin::Request,
             created: None,
             recipe: Some(recipe),

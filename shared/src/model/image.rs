@@ -218,6 +218,8 @@ pub struct Image {
     pub shortage: Option<String>,
     /// Why its build failed, as Image Builder reports it: sentences of other authors, on one line each.
     pub failure: Vec<String>,
+    /// The log group of its build, where it is not the usual one.
+    pub log_group: Option<Box<str>>,
     /// What requested its build.
     pub origin: Origin,
     /// When its build was requested, if Image Builder shows it.

@@ -51,8 +51,10 @@ fn of_retry(reasons: &[Reason], failed: Option<&Image>) -> Vec<String> {
 /// Where the log of a failed build is (`docs/image-builder.md`, Logs of builds).
 fn log_of(failed: Option<&Image>) -> Option<String> {
     let image = failed?;
-    let (name, build) = (&image.name, image.arn.build());
-    Some(format!("read its log: aws logs tail /aws/imagebuilder/{name} --log-stream-names {build}"))
+    let usual = || format!("/aws/imagebuilder/{}", image.name);
+    let group = image.log_group.as_deref().map_or_else(usual, str::to_owned);
+    let build = image.arn.build();
+    Some(format!("read its log: aws logs tail {group} --log-stream-names {build} --since 7d"))
 }
 
 fn of_wait(wait: &Wait, failed: Option<&Image>) -> Vec<String> {

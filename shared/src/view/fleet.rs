@@ -60,7 +60,7 @@ impl Node {
     /// Whether it is built on an older image than its recipe, or the family that it pins, resolves to.
     pub fn is_on_older(&self) -> bool {
         let lacks = self.behind.as_ref().map(|it| it.lacks.as_str()).unwrap_or_default();
-        !lacks.is_empty() && !lacks.starts_with("no image yet")
+        ["parent image ", "container tag "].iter().any(|it| lacks.contains(it))
     }
 }
 

@@ -55,6 +55,13 @@ const REPORT: Layer = Layer {
     without: &[CLOCK, SDK],
 };
 
+/// What a person sees of a fleet.
+const VIEW: Layer = Layer {
+    folder: "view",
+    uses: &["decide", "foreign_text", "model", "report"],
+    without: &[IO, CLOCK, SDK],
+};
+
 /// The adapters to AWS. What they start is a value of `decide`.
 const AWS: Layer = Layer {
     folder: "aws",
@@ -150,6 +157,12 @@ fn given_the_folder_observe_then_it_names_no_sdk_type() {
 #[test]
 fn given_the_folder_report_then_it_observes_nothing() {
     REPORT.hold();
+}
+
+/// What a person sees: nothing is read for it, and the time is an argument.
+#[test]
+fn given_the_folder_view_then_it_is_pure() {
+    VIEW.hold();
 }
 
 /// The adapters: our values on one side, types of the SDKs on the other.

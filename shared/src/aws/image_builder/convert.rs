@@ -195,6 +195,10 @@ pub(super) fn read_image(image: &types::Image) -> Result<Image, ArnError> {
         status: read_status(image.state()),
         shortage: read_shortage(image),
         failure: read_failure(image),
+        log_group: image
+            .logging_configuration()
+            .and_then(types::ImageLoggingConfiguration::log_group_name)
+            .map(|name| one_line(name).into()),
         origin: read_origin(image.build_type()),
         created: read_date(image.date_created()),
         recipe: recipe_arn.and_then(|arn| arn.parse().ok()),

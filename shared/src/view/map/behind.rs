@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::click::{Click, action};
-use super::text::{name, shortened};
+use super::text::{name, with_arrows};
 use crate::view::span::Span;
 use crate::view::{FleetView, Node};
 
@@ -100,8 +100,8 @@ fn row(view: &FleetView, index: usize, card_of: &[usize], click: Click<'_>) -> M
                     None => "not known",
                 }
             }
-            td { (shortened(lacks, 300).replace(" -> ", " → ")) }
-            td { (shortened(not_yet.unwrap_or("starts now"), 300)) }
+            td { (with_arrows(lacks, 300)) }
+            td { (with_arrows(not_yet.unwrap_or("starts now"), 300)) }
         }
     }
 }

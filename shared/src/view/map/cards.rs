@@ -22,7 +22,7 @@ pub(super) struct Card {
 #[derive(Debug)]
 pub(super) struct Cards {
     /// Each before those beside it.
-    pub(super) cards: Vec<Card>,
+    pub(super) all: Vec<Card>,
     /// The cards that stand beside no other.
     pub(super) roots: Vec<usize>,
     /// The card of each node.
@@ -82,28 +82,30 @@ impl Cards {
 
     /// How many cards stand in the last level of their family.
     fn rows(&self) -> usize {
-        self.cards.iter().filter(|it| it.children.is_empty()).count()
+        self.all.iter().filter(|it| it.children.is_empty()).count()
     }
 
     fn folded(nodes: &[Node], lineage: &Lineage, folding: Folding) -> Self {
         let shapes = shapes(nodes, lineage, folding.likeness);
-        let mut it = Self { cards: Vec::new(), roots: Vec::new(), of: vec![0; nodes.len()] };
+        let mut it = Self { all: Vec::new(), roots: Vec::new(), of: vec![0; nodes.len()] };
         let mut families = vec![(None::<usize>, lineage.roots.clone())];
         // A stack instead of recursion: a fleet may be as deep as it is large.
         while let Some((parent, siblings)) = families.pop() {
-            let first = it.cards.len();
+            let first = it.all.len();
             for members in bundles(nodes, &shapes, &siblings, folding) {
-                let index = it.cards.len();
-                let depth = parent.map_or(0, |parent| it.cards[parent].depth + 1);
+                let index = it.all.len();
+                let depth = parent.map_or(0, |parent| it.all[parent].depth + 1);
                 match parent {
-                    Some(parent) => it.cards[parent].children.push(index),
+                    Some(parent) => it.all[parent].children.push(index),
                     None => it.roots.push(index),
                 }
-                members.iter().for_each(|node| it.of[*node] = index);
-                it.cards.push(Card { members, children: Vec::new(), depth });
+                for node in &members {
+                    it.of[*node] = index;
+                }
+                it.all.push(Card { members, children: Vec::new(), depth });
             }
             // The first of them is the last on the stack.
-            for (index, card) in it.cards.iter().enumerate().skip(first).rev() {
+            for (index, card) in it.all.iter().enumerate().skip(first).rev() {
                 let beside = card.members.iter().flat_map(|node| &lineage.children[*node]);
                 let beside: Vec<usize> = beside.copied().collect();
                 if !beside.is_empty() {
@@ -188,7 +190,7 @@ mod tests {
     /// The names of each card, by level.
     fn said(nodes: &[Node]) -> String {
         let mut said = String::new();
-        for card in Cards::of(nodes).cards {
+        for card in Cards::of(nodes).all {
             let names: Vec<&str> = card.members.iter().map(|it| &*nodes[*it].name).collect();
             let names = match names[..] {
                 [first, .., last] if names.len() > 3 => {
@@ -209,7 +211,7 @@ mod tests {
     fn given_a_small_fleet_then_each_node_has_a_card() {
         let mut nodes = vec![node("gold", State::UpToDate, &[])];
         nodes.extend(numbered("web", DRAWN_IN_FULL - 1, State::UpToDate, 0));
-        assert_eq!(Cards::of(&nodes).cards.len(), DRAWN_IN_FULL);
+        assert_eq!(Cards::of(&nodes).all.len(), DRAWN_IN_FULL);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use maud::{Markup, PreEscaped, html};
 pub(super) enum Click<'a> {
     /// The page moves to what is said of it.
     Jump,
-    /// CloudWatch calls a function with `{"why": "NAME"}` and shows its answer.
+    /// `CloudWatch` calls a function with `{"why": "NAME"}` and shows its answer.
     Call {
         /// The function's ARN.
         endpoint: &'a str,
@@ -18,7 +18,7 @@ pub(super) enum Click<'a> {
 
 /// The action of the element before it.
 ///
-/// CloudWatch's documentation says that `<cwdb-action>` "defines a behavior on the immediately previous
+/// `CloudWatch`'s documentation says that `<cwdb-action>` "defines a behavior on the immediately previous
 /// element", of any kind, and shows anchors without `href`. Whether that holds within an `<svg>`, it does
 /// not say, so what can be clicked is HTML. It does not say either whether the parameters are read as text
 /// or as markup: without `<`, `>` and `&` in them both are the same, and no text can end the element.

@@ -1,7 +1,7 @@
 //! How are the cards and the edges between them drawn?
 //!
 //! The edges are SVG. The cards are HTML over it: their texts are cut to their width by the browser, and
-//! CloudWatch lets them be clicked.
+//! `CloudWatch` lets them be clicked.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use super::cards::{Card, Cards};
 use super::click::{Click, action};
 use super::folded;
 use super::layout::{Layout, Place};
-use super::text::{age, hover, name, shortened};
+use super::text::{age, hover, name, shortened, with_arrows};
 use crate::view::{FleetView, Node, State};
 
 /// The levels, from left to right.
@@ -31,7 +31,7 @@ pub(super) fn drawing(
                 style={ "width:" (width) "px;height:" (height) "px" }
             {
                 (edges(layout, cards))
-                @for (index, card) in cards.cards.iter().enumerate() {
+                @for (index, card) in cards.all.iter().enumerate() {
                     (drawn_card(view, index, card, layout, behind, click))
                 }
             }
@@ -43,7 +43,7 @@ fn edges(layout: &Layout, cards: &Cards) -> Markup {
     let (mut plain, mut lags, mut back) = (String::new(), String::new(), String::new());
     for edge in &layout.edges {
         let (from, to) = (layout.places[edge.from], layout.places[edge.to]);
-        if cards.cards[edge.from].depth >= cards.cards[edge.to].depth {
+        if cards.all[edge.from].depth >= cards.all[edge.to].depth {
             write_back(&mut back, from, to, layout);
         } else {
             let path = if edge.lags { &mut lags } else { &mut plain };
@@ -64,10 +64,10 @@ fn write_forward(path: &mut String, from: Place, to: Place, layout: &Layout) {
     let sizes = layout.sizes;
     let half = sizes.card_height / 2;
     let (x, y, to_y) = (from.x + sizes.card_width, from.y + half, to.y + half);
-    let _infallible = write!(path, "M{x} {y}");
+    let _ = write!(path, "M{x} {y}");
     let mut bend = |x: u32, y: u32, to_x: u32, to_y: u32| {
         let middle = x.midpoint(to_x);
-        let _infallible = write!(path, "C{middle} {y} {middle} {to_y} {to_x} {to_y}");
+        let _ = write!(path, "C{middle} {y} {middle} {to_y} {to_x} {to_y}");
     };
     let next = x + sizes.level_gap;
     if to.x <= next {
@@ -112,10 +112,13 @@ impl Text {
     }
 
     fn of_one(view: &FleetView, node: &Node) -> Self {
-        // Of what is up to date and of base images, the summary has the age.
-        let says_age = matches!(node.state, State::UpToDate | State::Base);
         let version = node.newest.as_ref().map(|it| shortened(&it.version, 40)).unwrap_or_default();
-        let summary = shortened(&node.summary, 120);
+        // The age has a place of its own, where it is not cut off.
+        let summary = match node.summary.rsplit_once(" · ") {
+            Some((before, age)) if age.ends_with(" old") => before,
+            _ => &node.summary,
+        };
+        let summary = with_arrows(summary, 120);
         // The names and versions of base images are long.
         let (version, line) = match node.state {
             State::Base if !version.is_empty() && !summary.contains(&version) => {
@@ -128,7 +131,7 @@ impl Text {
             name: name(node),
             version,
             line: html! { (line) },
-            age: age(node, view.now).filter(|_| !says_age).map(|it| it.to_string()),
+            age: age(node, view.now).map(|it| it.to_string()),
             hover: hover(node, view.now),
         }
     }
@@ -145,7 +148,7 @@ impl Text {
         let standing = standing.collect::<Vec<_>>().join(", ");
         let mut hover = format!("{standing}\n{}", names.join(", "));
         if card.members.len() > MOST_NAMES {
-            let _infallible = write!(hover, " and {} more", card.members.len() - MOST_NAMES);
+            let _ = write!(hover, " and {} more", card.members.len() - MOST_NAMES);
         }
         Self {
             name: folded::title(&view.nodes, card),

@@ -26,7 +26,10 @@ pub(super) fn node(name: &str, state: State, parents: &[usize]) -> Node {
             created: Some(hours_ago(20)),
             built_on: None,
         }),
-        summary: format!("{} for a test", state.label()),
+        summary: match state {
+            State::UpToDate => "on amazon-linux 2026.11.2/1 · 20 h old".to_owned(),
+            _ => format!("{} for a test", state.label()),
+        },
         sentence: format!("{name}: {}", state.label()),
         behind: None,
     }

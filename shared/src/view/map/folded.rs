@@ -20,10 +20,10 @@ pub(super) fn title(nodes: &[Node], card: &Card) -> String {
 /// How the nodes of a card stand: `38 up to date`. Without a name in common, some names follow.
 pub(super) fn summary(nodes: &[Node], card: &Card) -> Markup {
     const MOST_NAMES: usize = 4;
-    let named = common(nodes, card).is_some();
+    let has_label = common(nodes, card).is_some();
     match standing(nodes, card)[..] {
-        [(State::Base, count)] if named => html! { (count) " base images" },
-        [(state, count)] if named => html! { (count) " " (state.label()) },
+        [(State::Base, count)] if has_label => html! { (count) " base images" },
+        [(state, count)] if has_label => html! { (count) " " (state.label()) },
         [(state, _)] => {
             let names = card.members.iter().take(MOST_NAMES).map(|it| name(&nodes[*it]));
             let names = names.collect::<Vec<_>>().join(", ");
@@ -61,7 +61,7 @@ pub(super) fn anchor(card: usize) -> String {
 
 /// The names behind each card that has several, so that a search in the page finds every pipeline.
 pub(super) fn list(view: &FleetView, cards: &Cards, click: Click<'_>) -> Markup {
-    let folded = cards.cards.iter().enumerate().filter(|(_, card)| card.members.len() > 1);
+    let folded = cards.all.iter().enumerate().filter(|(_, card)| card.members.len() > 1);
     let count: usize = folded.clone().map(|(_, card)| card.members.len()).sum();
     html! {
         @if count > 0 {

@@ -8,7 +8,7 @@ use super::click::Click;
 use super::drawing::drawing;
 use super::folded;
 use super::layout::{Layout, Sizes};
-use super::style::ROOT;
+use super::style::CLASS;
 use super::text::{moment, shortened};
 use crate::view::state::STATES;
 use crate::view::{FleetView, State};
@@ -27,7 +27,7 @@ pub(super) fn map(view: &FleetView, click: Click<'_>, width: Option<u32>) -> Mar
     let layout = Layout::of(&view.nodes, &cards, Sizes::of(&cards, width));
     let behind = Behind::of(view);
     html! {
-        section class=(ROOT) aria-label="Image fleet" {
+        section class=(CLASS) aria-label="Image fleet" {
             p.about { (about(view)) }
             (problems(&view.problems))
             @if view.nodes.is_empty() {
@@ -35,7 +35,11 @@ pub(super) fn map(view: &FleetView, click: Click<'_>, width: Option<u32>) -> Mar
             } @else {
                 (chips(view, &behind, click))
                 (drawing(view, &cards, &layout, &behind, click))
-                p.soft.foot { (legend(click)) }
+                p.soft.foot {
+                    "A dashed line: built on an older image than its recipe resolves to now"
+                    @if cards.all.len() < view.nodes.len() { " (of several, at least one)" }
+                    ". " (advice(click))
+                }
                 (behind.list(view, &cards.of, click))
                 (folded::list(view, &cards, click))
             }
@@ -95,16 +99,10 @@ fn chips(view: &FleetView, behind: &Behind, click: Click<'_>) -> Markup {
     }
 }
 
-fn legend(click: Click<'_>) -> &'static str {
+fn advice(click: Click<'_>) -> &'static str {
     match click {
-        Click::Call { .. } => {
-            "A dashed line: built on an older image than its recipe resolves to now (of several, at \
-             least one). Click on a card or a name to see why it stands as it does."
-        }
-        Click::Jump | Click::Nothing => {
-            "A dashed line: built on an older image than its recipe resolves to now (of several, at \
-             least one). Hover over a card for its sentence."
-        }
+        Click::Call { .. } => "Click on a card or a name to see why it stands as it does.",
+        Click::Jump | Click::Nothing => "Hover over a card for its sentence.",
     }
 }
 
@@ -147,7 +145,8 @@ mod tests {
         <span class="version">1.0.0/4</span>
         </span>
         <span class="row">
-        <span class="line">up to date for a test</span>
+        <span class="line">on amazon-linux 2026.11.2/1</span>
+        <span class="age">20 h</span>
         </span>
         </div>
         <a id="fleet-card-1" class="card deferred attention" style="left:312px;top:0px;width:264px;height:46px" title="web 1.0.0/4, 20 h old
@@ -164,7 +163,7 @@ mod tests {
         </a>
         </div>
         </div>
-        <p class="soft foot">A dashed line: built on an older image than its recipe resolves to now (of several, at least one). Hover over a card for its sentence.</p>
+        <p class="soft foot">A dashed line: built on an older image than its recipe resolves to now. Hover over a card for its sentence.</p>
         <h2 id="fleet-behind">Behind, longest first</h2>
         <div class="scroll">
         <table>

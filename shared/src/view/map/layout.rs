@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::cards::Cards;
-use super::shapes::lags;
 use crate::view::Node;
 
 /// The sizes of a drawing, in pixels.
@@ -56,10 +55,10 @@ const MOST_CARDS_BELOW: u32 = 4;
 impl Sizes {
     /// The sizes for that many cards and levels, in a given width if there is one.
     pub(super) fn of(cards: &Cards, width: Option<u32>) -> Self {
-        let dense = cards.cards.len() > MANY_CARDS;
+        let dense = cards.all.len() > MANY_CARDS;
         let level_gap = if dense { 40 } else { 48 };
         let card_width = width.map_or(264, |width| {
-            let levels = cards.cards.iter().map(|it| it.depth + 1).max().unwrap_or(1);
+            let levels = cards.all.iter().map(|it| it.depth + 1).max().unwrap_or(1);
             let levels = u32::try_from(levels).unwrap_or(u32::MAX);
             (width.saturating_add(level_gap) / levels).saturating_sub(level_gap).clamp(190, 300)
         });
@@ -73,13 +72,13 @@ impl Layout {
     pub(super) fn of(nodes: &[Node], cards: &Cards, sizes: Sizes) -> Self {
         let tops = tops(cards, sizes);
         let mut places: Vec<Place> = Vec::new();
-        for (card, top) in cards.cards.iter().zip(&tops) {
+        for (card, top) in cards.all.iter().zip(&tops) {
             let depth = u32::try_from(card.depth).unwrap_or(u32::MAX);
             let x = depth.saturating_mul(sizes.card_width + sizes.level_gap);
             places.push(Place { x, y: *top });
         }
         // A card stands in the middle of those beside it, which come after it.
-        for (index, card) in cards.cards.iter().enumerate().rev() {
+        for (index, card) in cards.all.iter().enumerate().rev() {
             if let (Some(first), Some(last)) = (card.children.first(), card.children.last()) {
                 let (first, last) = (places[*first].y, places[*last].y);
                 let below = MOST_CARDS_BELOW * (sizes.card_height + sizes.card_gap);
@@ -100,14 +99,14 @@ impl Layout {
 /// Where the rows of each card and of all that stands beside it begin.
 fn tops(cards: &Cards, sizes: Sizes) -> Vec<u32> {
     let row = sizes.card_height + sizes.card_gap;
-    let mut heights = vec![row; cards.cards.len()];
-    for (index, card) in cards.cards.iter().enumerate().rev() {
+    let mut heights = vec![row; cards.all.len()];
+    for (index, card) in cards.all.iter().enumerate().rev() {
         if !card.children.is_empty() {
             let beside: u32 = card.children.iter().map(|it| heights[*it]).sum();
             heights[index] = beside + sizes.family_gap;
         }
     }
-    let mut tops = vec![0; cards.cards.len()];
+    let mut tops = vec![0; cards.all.len()];
     let place = |family: &[usize], mut top: u32, tops: &mut Vec<u32>| {
         for card in family {
             tops[*card] = top;
@@ -115,7 +114,7 @@ fn tops(cards: &Cards, sizes: Sizes) -> Vec<u32> {
         }
     };
     place(&cards.roots, 0, &mut tops);
-    for (index, card) in cards.cards.iter().enumerate() {
+    for (index, card) in cards.all.iter().enumerate() {
         let top = tops[index];
         place(&card.children, top, &mut tops);
     }
@@ -128,7 +127,7 @@ fn edges(nodes: &[Node], cards: &Cards) -> Vec<Edge> {
         let to = cards.of[index];
         for from in node.parents.iter().filter_map(|it| cards.of.get(*it)) {
             if *from != to {
-                *edges.entry((*from, to)).or_default() |= lags(node);
+                *edges.entry((*from, to)).or_default() |= node.is_on_older();
             }
         }
     }
@@ -156,7 +155,7 @@ mod tests {
     /// The cards where they stand, a row for each height that has one, and the edges.
     fn said(nodes: &[Node]) -> String {
         let (cards, layout) = drawn(nodes);
-        let name = |card: usize| nodes[cards.cards[card].members[0]].name.clone();
+        let name = |card: usize| nodes[cards.all[card].members[0]].name.clone();
         let rows: BTreeSet<u32> = layout.places.iter().map(|it| it.y).collect();
         let mut said = String::new();
         for y in rows {
@@ -165,7 +164,7 @@ mod tests {
             there.retain(|it| layout.places[*it].y == y);
             there.sort_by_key(|it| layout.places[*it].x);
             for card in there {
-                let column = cards.cards[card].depth * 8;
+                let column = cards.all[card].depth * 8;
                 write!(row, "{:width$}{}", "", name(card), width = column - row.len()).unwrap();
             }
             writeln!(said, "{y:>4} {row}").unwrap();
@@ -251,7 +250,7 @@ mod tests {
     #[test]
     fn given_a_pipeline_that_is_pinned_to_an_older_image_then_its_edge_is_dashed() {
         let mut pinned = behind("web", State::Pinned, &[0], 26);
-        pinned.behind.as_mut().unwrap().lacks = "gold 1.0.0/4".to_owned();
+        pinned.behind.as_mut().unwrap().lacks = "parent image gold -> 1.0.0/4".to_owned();
         let mut component = behind("api", State::Deferred, &[0], 26);
         component.behind.as_mut().unwrap().lacks = "component agent 1.0.0/1 -> 1.0.1/1".to_owned();
         let nodes = [node("gold", State::UpToDate, &[]), pinned, component];
@@ -287,7 +286,7 @@ mod tests {
             let named = |(index, it): (usize, (State, Vec<usize>, bool, bool, usize))| {
                 let (state, mut parents, near, lags, word) = it;
                 if near {
-                    parents.iter_mut().for_each(|it| *it %= index.min(12) + 1);
+                    parents = parents.iter().map(|it| it % (index.min(12) + 1)).collect();
                 }
                 let name = format!("{}-{index}", ["web", "api", "core", ""][word]);
                 if lags { behind(&name, state, &parents, 4) } else { node(&name, state, &parents) }
@@ -301,11 +300,11 @@ mod tests {
         fn proptest_given_any_fleet_then_each_node_is_in_exactly_one_card(nodes in any_fleet()) {
             let cards = Cards::of(&nodes);
             let mut members: Vec<usize> =
-                cards.cards.iter().flat_map(|it| it.members.clone()).collect();
+                cards.all.iter().flat_map(|it| it.members.clone()).collect();
             members.sort_unstable();
             prop_assert_eq!(members, (0..nodes.len()).collect::<Vec<_>>());
             for (node, card) in cards.of.iter().enumerate() {
-                prop_assert!(cards.cards[*card].members.contains(&node));
+                prop_assert!(cards.all[*card].members.contains(&node));
             }
         }
 

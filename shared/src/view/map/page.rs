@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, PreEscaped, html};
 
 use super::fragment::fragment;
+use super::palette::{DARK, LIGHT, Palette};
 use super::style::style;
 use super::text::shortened;
 use crate::view::FleetView;
@@ -10,11 +11,19 @@ use crate::view::FleetView;
 /// Nothing is loaded and nothing is run, whatever a text of the fleet tries.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
-/// What is around the map.
-const AROUND: &str = "html{background:#fbfaf7;color:#1c2530;color-scheme:light dark}\
-@media(prefers-color-scheme:dark){html{background:#12181f;color:#e3e9f0}}\
-body{margin:0;padding:28px 32px 40px;font:14px/1.5 system-ui,-apple-system,\"Segoe UI\",Roboto,sans-serif}\
-h1{font-size:19px;margin:0 0 2px}\n";
+/// The style of what is around the map.
+fn around() -> String {
+    let html = |it: &Palette| format!("html{{background:{};color:{}}}", it.ground, it.ink);
+    format!(
+        "html{{color-scheme:light dark}}\n{}\n@media(prefers-color-scheme:dark){{{}}}\n{BODY}\n",
+        html(&LIGHT),
+        html(&DARK)
+    )
+}
+
+const BODY: &str = "body{margin:0;padding:28px 32px 40px;\
+                    font:14px/1.5 system-ui,-apple-system,\"Segoe UI\",Roboto,sans-serif}\n\
+                    h1{font-size:19px;margin:0 0 2px}";
 
 /// A self-contained HTML page with the map.
 pub fn page(view: &FleetView) -> String {
@@ -27,7 +36,7 @@ pub fn page(view: &FleetView) -> String {
                 meta name="viewport" content="width=device-width";
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 title { "Image fleet" @if !account.is_empty() { ": " (account) } }
-                style { (PreEscaped(AROUND)) (PreEscaped(style())) }
+                style { (PreEscaped(around())) (PreEscaped(style())) }
             }
             body {
                 h1 { "Image fleet" }

@@ -9,11 +9,11 @@ use crate::view::state::STATES;
 #[derive(Debug)]
 pub(super) struct Palette {
     /// Behind everything.
-    ground: &'static str,
+    pub(super) ground: &'static str,
     /// Behind the text of a card.
     card: &'static str,
     /// Text.
-    ink: &'static str,
+    pub(super) ink: &'static str,
     /// Text of less weight.
     soft: &'static str,
     /// The border of a card.
@@ -85,10 +85,10 @@ impl Palette {
             ("edge", self.edge),
             ("focus", self.focus),
         ] {
-            let _infallible = write!(properties, "--{name}:{colour};");
+            let _ = write!(properties, "--{name}:{colour};");
         }
         for state in STATES {
-            let _infallible = write!(properties, "--is-{}:{};", state.code(), (self.state)(state));
+            let _ = write!(properties, "--is-{}:{};", state.code(), (self.state)(state));
         }
         properties
     }

@@ -45,7 +45,7 @@ pub(super) fn shapes(nodes: &[Node], lineage: &Lineage, likeness: Likeness) -> V
         let mut beside: Vec<usize> = children.map(|it| it.id).collect();
         beside.sort_unstable();
         beside.dedup();
-        let (state, lags) = (Some(node.state), lags(node));
+        let (state, lags) = (Some(node.state), node.is_on_older());
         let key = match likeness {
             Likeness::Leaves if beside.is_empty() && !is_broken(node) => {
                 Key { state: None, lags: false, beside }
@@ -57,15 +57,6 @@ pub(super) fn shapes(nodes: &[Node], lineage: &Lineage, likeness: Likeness) -> V
         shapes[index] = Shape { id: *ids.entry(key).or_insert(next), calm };
     }
     shapes
-}
-
-/// Whether it is built on an older image than its recipe resolves to, or is pinned to one.
-pub(super) fn lags(node: &Node) -> bool {
-    node.behind.as_ref().is_some_and(|behind| {
-        node.state == State::Pinned
-            || behind.lacks.contains("parent image ")
-            || behind.lacks.contains("container tag ")
-    })
 }
 
 /// What waits for an ancestor needs none itself.

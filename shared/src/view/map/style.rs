@@ -5,7 +5,7 @@ use crate::view::state::STATES;
 
 /// Every rule begins with this class: in a dashboard, and in the page of the local server, the map is one
 /// part of many.
-pub(super) const ROOT: &str = "image-fleet";
+pub const CLASS: &str = "image-fleet";
 
 const RULES: &str = r#"
 .image-fleet{background:var(--ground);color:var(--ink);font:14px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;font-variant-emoji:text}
@@ -13,6 +13,8 @@ const RULES: &str = r#"
 .image-fleet cwdb-action{display:none}
 .image-fleet a{color:inherit;cursor:pointer}
 .image-fleet a:focus-visible{outline:2px solid var(--focus);outline-offset:2px}
+.image-fleet .btn{display:inline-block;border:1px solid var(--edge);border-radius:999px;padding:2px 14px;margin-right:8px;font-weight:600;font-size:13px;background:var(--card);text-decoration:none}
+.image-fleet .btn:hover{border-color:var(--focus)}
 .image-fleet h2{font-size:15px;line-height:1.4;font-weight:600;margin:26px 0 6px;color:var(--ink)}
 .image-fleet p{margin:0;overflow-wrap:anywhere}
 .image-fleet .about{color:var(--soft);margin:0 0 12px}
@@ -70,7 +72,7 @@ const RULES: &str = r#"
 /// The style sheet of the map, in the theme that the reader prefers.
 pub fn style() -> String {
     format!(
-        ".{ROOT}{{color-scheme:light dark;{}}}\n@media(prefers-color-scheme:dark){{.{ROOT}{{{}}}}}{}",
+        ".{CLASS}{{color-scheme:light dark;{}}}\n@media(prefers-color-scheme:dark){{.{CLASS}{{{}}}}}{}",
         LIGHT.properties(),
         DARK.properties(),
         rules()
@@ -81,14 +83,14 @@ pub fn style() -> String {
 pub(super) fn style_of(dark: bool) -> String {
     let (scheme, palette) = if dark { ("dark", DARK) } else { ("light", LIGHT) };
     format!(
-        ".{ROOT}{{color-scheme:{scheme};padding:10px 14px;{}}}{}",
+        ".{CLASS}{{color-scheme:{scheme};padding:10px 14px;{}}}{}",
         palette.properties(),
         rules()
     )
 }
 
 fn rules() -> String {
-    let state = |code: &str| format!(".{ROOT} .{code}{{--s:var(--is-{code})}}\n");
+    let state = |code: &str| format!(".{CLASS} .{code}{{--s:var(--is-{code})}}\n");
     let states = STATES.map(|it| state(it.code()));
     format!("{RULES}{}", states.concat())
 }

@@ -1,5 +1,7 @@
 //! How is foreign text shortened, and how is a node said in a sentence?
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 
 use crate::foreign_text::is_deceptive;
@@ -15,6 +17,11 @@ pub(super) fn shortened(text: &str, longest: usize) -> String {
         short.push('…');
     }
     short
+}
+
+/// The same, of a sentence about versions: an arrow that cannot be torn apart at the end of a line.
+pub(super) fn with_arrows(text: &str, longest: usize) -> String {
+    shortened(text, longest).replace(" -> ", " → ")
 }
 
 /// Names in Image Builder have up to 128 characters.
@@ -40,7 +47,7 @@ pub(super) fn hover(node: &Node, now: Timestamp) -> String {
         }
     }
     if let Some(age) = age(node, now) {
-        text += &format!(", {age} old");
+        let _ = write!(text, ", {age} old");
     }
     if !node.sentence.is_empty() {
         text += "\n";

@@ -1,4 +1,4 @@
-//! How is the map a widget of a CloudWatch dashboard?
+//! How is the map a widget of a `CloudWatch` dashboard?
 
 use maud::{PreEscaped, html};
 
@@ -18,12 +18,12 @@ pub struct WidgetOptions<'a> {
     pub endpoint: &'a str,
 }
 
-/// The map as the HTML of a custom widget of CloudWatch.
+/// The map as the HTML of a custom widget of `CloudWatch`.
 ///
-/// CloudWatch documents no limit for what a widget answers; an invocation of Lambda answers with 6 MB at
+/// `CloudWatch` documents no limit for what a widget answers; an invocation of Lambda answers with 6 MB at
 /// most. It removes scripts, `<iframe>` and `<use>`, of which there are none here. The class
 /// `cwdb-no-default-styles` turns its own styles of tables and links off. That it keeps `style` attributes
-/// is documented, and so is `<style>`; that it keeps `position` in them is not.
+/// and `<style>` is documented; that it keeps `position` and `<details>` is not.
 pub fn widget(view: &FleetView, options: WidgetOptions<'_>) -> String {
     let click = match options.endpoint {
         "" => Click::Nothing,
@@ -106,7 +106,8 @@ mod tests {
         <span class="version">1.0.0/4</span>
         </span>
         <span class="row">
-        <span class="line">up to date for a test</span>
+        <span class="line">on amazon-linux 2026.11.2/1</span>
+        <span class="age">20 h</span>
         </span>
         </a>
         <cwdb-action action="call" display="popup" endpoint="arn:aws:lambda:us-east-1:123456789012:function:fleet-map">{"why":"gold"}</cwdb-action>

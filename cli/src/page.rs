@@ -13,12 +13,12 @@ use image_cascade::invocation::Invocation;
 use image_cascade::scope::Selection;
 use image_cascade::settings::Settings;
 use image_cascade::view::{FleetView, map};
-use image_cascade::{Clients, Emulator, User};
+use image_cascade::{Clients, Endpoint, User};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::message_of;
 use crate::Error;
 use crate::account::Account;
+use crate::log_line::message_of;
 
 /// How many invocations and messages are shown, the newest first.
 const SHOWN: usize = 20;
@@ -34,7 +34,7 @@ struct Page {
 ///
 /// # Errors
 /// A setting that is not valid.
-pub(super) async fn front_page(
+pub(crate) async fn front_page(
     account: &Account,
     settings: &[(String, String)],
 ) -> Result<FrontPage, Error> {
@@ -42,11 +42,9 @@ pub(super) async fn front_page(
     all.entry("CONTROL_PARAMETER".to_owned()).or_insert(deploy::control_parameter()?);
     let settings = Settings::from_lookup(|name| all.get(name).cloned())?;
     let settings = Settings { dry_run: true, ..settings };
-    let emulator = Emulator {
-        endpoint: format!("http://{}", account.address),
-        access_key: OBSERVER.to_owned(),
-    };
-    let user = User { profile: None, region: Some(REGION.to_owned()), emulator: Some(emulator) };
+    let endpoint =
+        Endpoint { url: format!("http://{}", account.address), access_key: OBSERVER.to_owned() };
+    let user = User { profile: None, region: Some(REGION.to_owned()), endpoint: Some(endpoint) };
     let clients = Clients::of_user(&user, &settings).await;
     let page = Arc::new(Page { cloud: account.cloud.clone(), clients, settings });
     Ok(FrontPage::new(move |host| {
@@ -71,6 +69,7 @@ impl Page {
                     style { (PreEscaped(map::style())) (PreEscaped(STYLE)) }
                 }
                 body {
+                    h1 { "Image fleet" small { "live, on this machine" } }
                     main id="live" {
                         (map)
                         section.activity {
@@ -174,13 +173,14 @@ fn gist(subject: Option<&str>, message: &str) -> String {
 /// What the page has beside the map, in the map's own colours.
 const STYLE: &str = "
 body{margin:0;padding:28px 32px 48px;background:#fbfaf7;color:#1c2530;font:14px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}
+h1{font-size:19px;margin:0 0 2px}h1 small{font-size:13px;font-weight:400;color:#5b6673;margin-left:10px}
 .activity h2{font-size:15px;margin:28px 0 8px}.activity h2 small{color:#5b6673;font-weight:400;margin-left:8px}
 .activity details{border-top:1px solid #d9dcd6;max-width:1150px}.activity summary{cursor:pointer;padding:5px 0;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .activity summary time,.activity summary span,.none{color:#5b6673}.activity .mark{display:inline-block;width:20px;color:#0b7a5c}.activity .mark.failed,.problem{color:#b3261e}
 .activity pre{margin:0 0 10px 20px;padding:10px 12px;border:1px solid #d9dcd6;border-radius:6px;background:#fff;font:12px/1.55 ui-monospace,Menlo,Consolas,monospace;white-space:pre-wrap;overflow-wrap:anywhere;max-height:420px;overflow:auto}
 #controls{margin-top:28px}
 @media(prefers-color-scheme:dark){body{background:#12181f;color:#e3e9f0}.activity details,.activity pre{border-color:#2c3743}.activity pre{background:#1a222c}
-.activity h2 small,.activity summary time,.activity summary span,.none{color:#93a0ae}.activity .mark{color:#3fc79a}.activity .mark.failed,.problem{color:#ff7a70}}
+h1 small,.activity h2 small,.activity summary time,.activity summary span,.none{color:#93a0ae}.activity .mark{color:#3fc79a}.activity .mark.failed,.problem{color:#ff7a70}}
 ";
 
 /// Reads the page again each second and a half, while it is visible, and keeps open what was open.
