@@ -1,6 +1,6 @@
 //! Which builds is an image built on, directly or not?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -55,16 +55,25 @@ pub async fn ancestry(
     lines.into_iter().collect()
 }
 
-/// The build that produced each AMI and container image of this account; for a name that several have
-/// produced, the last of them.
+/// The images of this account, and the build that produced each AMI and container image; for a name that
+/// several have produced, the last of them.
+#[derive(Debug, Default)]
+pub struct AllBuilds {
+    /// Every image.
+    pub images: BTreeSet<ImageArn>,
+    /// The producer of each output.
+    pub producers: BTreeMap<String, ImageArn>,
+}
+
+/// Reads the list of all images.
 ///
 /// # Errors
-/// The list of all images cannot be read.
-pub async fn producers(
-    image_builder: &impl ImageBuilder,
-) -> Result<BTreeMap<String, ImageArn>, RequestError> {
+/// It cannot be read.
+pub async fn all_builds(image_builder: &impl ImageBuilder) -> Result<AllBuilds, RequestError> {
+    let mut images = BTreeSet::new();
     let mut producers: BTreeMap<String, (Option<Timestamp>, ImageArn)> = BTreeMap::new();
     let visit = |image: ImageSummary, produced: Vec<String>| {
+        images.insert(image.arn.clone());
         let producer = (image.created, image.arn);
         for output in produced {
             let last = producers.entry(output).or_insert_with(|| producer.clone());
@@ -76,7 +85,8 @@ pub async fn producers(
     };
     // It visits all.
     let _ = image_builder.all_images(visit).await?;
-    Ok(producers.into_iter().map(|(output, (_, image))| (output, image)).collect())
+    let producers = producers.into_iter().map(|(output, (_, image))| (output, image)).collect();
+    Ok(AllBuilds { images, producers })
 }
 
 /// The build that an image was built on, if Image Builder shows it or the AMI or container image that it
@@ -113,8 +123,9 @@ mod tests {
     async fn above_shop(world: &World) -> Result<String, ErrorKind> {
         let shop = world.image_builder.images.iter().find(|it| it.name == "SHOP").unwrap();
         let shop = Arc::new(shop.clone());
-        let producers = producers(&world.image_builder).await.map_err(|it| it.kind())?;
-        let lines = ancestry(&world.image_builder, &[Arc::clone(&shop)], &producers).await;
+        let all = all_builds(&world.image_builder).await.map_err(|it| it.kind())?;
+        let shops = [Arc::clone(&shop)];
+        let lines = ancestry(&world.image_builder, &shops, &all.producers).await;
         let lines = lines.map_err(|error| error.kind())?;
         let line = lines[&shop.arn].iter().map(|it| it.short().to_string());
         Ok(line.collect::<Vec<_>>().join(" <- "))

@@ -43,7 +43,7 @@ pub async fn details(
     let cache = RequestCache::of(image_builder);
     let mut builds: BTreeMap<PipelineArn, Builds> = observed
         .iter()
-        .filter(|it| !it.images.is_empty())
+        .filter(|it| !it.images.is_empty() || !it.history.is_empty())
         .map(|it| (it.member.pipeline.arn.clone(), observed_builds(it)))
         .collect();
     let unread = pipelines.iter().filter(|it| !builds.contains_key(it));

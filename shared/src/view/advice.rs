@@ -23,7 +23,7 @@ pub(super) fn advice(
         Decision::UpToDate(_) => vec!["nothing".to_owned()],
         Decision::Rebuild(reasons) => {
             let mut advice = vec![
-                "the next check or notification starts it, unless the stack is a dry run"
+                "the next check or notification starts it, as far as the budget allows and unless the stack is a dry run"
                     .to_owned(),
             ];
             advice.extend(of_retry(reasons, failed));
@@ -104,8 +104,9 @@ fn of_wait(wait: &Wait, failed: Option<&Image>) -> Vec<String> {
 
 fn of_gate(gate: &Gate) -> String {
     match gate {
+        // Writing it anew might end a freeze that only this reader cannot read.
         Gate::Switch(off) if off.problem.is_some() => format!(
-            "write the control parameter again: aws ssm put-parameter --name {} --type String --overwrite --value '{{\"starts\": \"on\"}}'",
+            "allow ssm:GetParameters on {}, if that is denied; if it is missing or its value is not valid, write it again as docs/operations.md says (Resume)",
             off.parameter
         ),
         Gate::Switch(off) => format!(
@@ -144,7 +145,7 @@ fn of_skip(skip: &Skip) -> String {
     match skip {
         Skip::Disabled => "enable the pipeline: it was disabled by hand, or by Image Builder after five scheduled failures in a row",
         Skip::Pinned(pin) if pin.is_behind() => {
-            "name the parent by 1.0.x or x.x.x in the recipe if newer builds should be picked up"
+            "name the parent in the recipe by a pattern (1.0.x, x.x.x) or by a tag that moves, if newer builds should be picked up"
         }
         Skip::Pinned(_) => "nothing: the recipe names one build, which is the newest",
         Skip::Cycle { .. } => "break the cycle: let one of the recipes name another parent",
@@ -158,7 +159,9 @@ fn of_skip(skip: &Skip) -> String {
             "correct the parent in the recipe; if Image Builder accepts it as it is, please file it"
         }
         Skip::RecipeNotFound { .. } => "restore or share the recipe, or let the pipeline run another",
-        Skip::ParentUnresolved { .. } => "restore or share the parent image",
+        Skip::ParentUnresolved { .. } => {
+            "build, restore or share the parent image: the pipeline that builds it comes first"
+        }
         Skip::ComponentUnresolved { .. } => "restore or share the component",
         Skip::NotMatched { .. } => "nothing: the recipe does not select that image",
         Skip::BuiltOnNewer { .. } => "nothing: the next image of the parent starts it",
