@@ -8,7 +8,7 @@ use image_cascade::view::{FleetView, Node, State, Survey};
 
 use super::account::{Account, select};
 use super::export;
-use super::terminal::{Terminal, bold, dim};
+use super::terminal::{Terminal, bold, dim, wrapped};
 use crate::Error;
 use crate::command_line::{Plan, TextOrJson};
 
@@ -87,7 +87,9 @@ fn show(view: &FleetView, survey: &Survey, is_at: bool, shows_all: bool) -> Resu
             gates => format!("{count} {} ({gates})", state.label()),
         })
         .collect();
-    out.line(&counts.join(", "))?;
+    for line in wrapped(&counts.join(", "), 0, out.width()) {
+        out.line(&line)?;
+    }
     Ok(())
 }
 
