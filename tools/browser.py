@@ -50,8 +50,11 @@ class Browser:
         self.received, self.sent = b"", 0
         return self
 
-    def __exit__(self, *_):
-        self.call("Browser.close")
+    def __exit__(self, error, *_):
+        if error is None:
+            self.call("Browser.close")
+        else:
+            self.process.kill()
         self.process.wait(PATIENCE)
         os.close(self.requests)
         os.close(self.answers)

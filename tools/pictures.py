@@ -200,7 +200,7 @@ def picture_run(output: Path):
 
 
 def picture_plan(fleet: Fleet, output: Path):
-    terminal = Terminal(124, 60)
+    terminal = Terminal(128, 60)
     commands = [["plan"], ["why", "storefront"], ["why", "legacy-crm"]]
     for index, command in enumerate(commands):
         if index > 0:
