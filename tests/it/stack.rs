@@ -316,7 +316,8 @@ async fn given_a_rule_whose_target_is_a_function_then_an_event_invokes_it_unless
 #[tokio::test(start_paused = true)]
 async fn given_recipes_on_images_of_the_stack_then_each_names_what_the_attribute_gives() {
     let lab = Lab::silent(&[]);
-    created(&lab, &text("cascade.yaml"), &[]).await.unwrap();
+    let created = created(&lab, &text("cascade.yaml"), &[]).await.unwrap();
+    assert_eq!(created.outputs["Version"], "1.0.0");
     let parent = async |recipe: &str| {
         let arn =
             format!("arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/{recipe}/1.0.0");
@@ -326,6 +327,15 @@ async fn given_recipes_on_images_of_the_stack_then_each_names_what_the_attribute
     let gold = "arn:aws:imagebuilder:us-east-1:123456789012:image/cascade-gold/x.x.x";
     assert_eq!(parent("cascade-web").await, gold);
     assert!(parent("cascade-shop").await.starts_with("ami-"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn given_a_component_then_its_attributes_are_those_of_the_service() {
+    let lab = Lab::silent(&[]);
+    let created = created(&lab, &text("every-property.yaml"), &[]).await.unwrap();
+    let expected = "BUILD arn:aws:imagebuilder:us-east-1:123456789012:component/every-property/1.0.x every property";
+    assert_eq!(created.outputs["Kind"], expected);
+    assert_eq!(created.outputs["Name"], "every-property");
 }
 
 #[tokio::test(start_paused = true)]

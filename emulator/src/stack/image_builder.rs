@@ -72,8 +72,13 @@ pub(super) async fn make(
         &arn,
         &[("Arn", &arn), ("Name", &name), ("DeploymentId", &arn), ("Encrypted", "true")],
     );
-    let versions = made_versions(&arn);
-    made.attributes.extend(versions);
+    made.attributes.extend(versions(&arn));
+    if kind == "Component" {
+        let get = Map::from_iter([("componentBuildVersionArn".to_owned(), arn.clone().into())]);
+        let answer = call(cloud, "GetComponent", get).await?;
+        let kind = answer.get("component").map(|component| as_text(&component["type"]));
+        made.attributes.extend(kind.map(|kind| ("Type".to_owned(), kind)));
+    }
     made.notes.extend(note);
     Ok(made)
 }
@@ -113,15 +118,16 @@ fn stand_in_for_files(
     Some(format!("{}: {} is not read, an empty one stands in", named.logical_id, as_text(&uri)))
 }
 
-/// `LatestVersion` and its parts, such as `LatestVersion.Major`: the ARN with `x` in place of what
-/// is less than the part.
-fn made_versions(arn: &str) -> Vec<(String, String)> {
+/// `Version`, and the parts of `LatestVersion`, such as `LatestVersion.Major`: the ARN with `x` in
+/// place of what is less than the part.
+fn versions(arn: &str) -> Vec<(String, String)> {
     let parts: Vec<&str> = arn.split('/').collect();
     let [head, name, version, ..] = parts[..] else { return Vec::new() };
     let numbers: Vec<&str> = version.split('.').collect();
     let [major, minor, patch] = numbers[..] else { return Vec::new() };
     let arn = |version: &str| format!("{head}/{name}/{version}");
     vec![
+        ("Version".to_owned(), version.to_owned()),
         ("LatestVersion.Arn".to_owned(), arn("x.x.x")),
         ("LatestVersion.Major".to_owned(), arn(&format!("{major}.x.x"))),
         ("LatestVersion.Minor".to_owned(), arn(&format!("{major}.{minor}.x"))),
@@ -166,7 +172,7 @@ async fn image(cloud: &Cloud, named: &Named<'_>) -> Result<Made, String> {
     ];
     let outputs = outputs.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     made.attributes.extend(outputs);
-    made.attributes.extend(made_versions(&arn));
+    made.attributes.extend(versions(&arn));
     Ok(made)
 }
 
