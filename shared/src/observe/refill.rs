@@ -572,8 +572,10 @@ mod tests {
         let closed = [("window", "Tue 20:00+1h UTC")];
         let world = tagged(world(&["a", "b"], &[]), "b", &closed);
         assert_eq!(refilled(&world, limit(2)).await, "gold a b | a");
-        let world = tagged(world, "a", &closed);
-        assert_eq!(refilled(&world, limit(1)).await, "gold a b | ");
+        // Three of which none takes the place, so that each is read.
+        let all = ["a", "b", "c"];
+        let world = all.iter().fold(self::world(&all, &[]), |it, name| tagged(it, name, &closed));
+        assert_eq!(refilled(&world, limit(1)).await, "gold a b c | ");
     }
 
     #[tokio::test]
@@ -628,5 +630,17 @@ mod tests {
         let looked_at =
             ["g1", "g2", "g3"].map(|it| world.image_builder.count(&format!("image {it} x")));
         assert_eq!(looked_at, [2, 0, 0], "for `other`, and for the first that waits");
+    }
+
+    #[test]
+    fn given_pipelines_in_a_cycle_then_none_of_them_is_read() {
+        let fixtures = Fixtures::new().pipeline("a", "image/b/x.x.x");
+        let (mut pipelines, recipes) = fixtures.pipeline("b", "image/a/x.x.x").lists();
+        for (pipeline, hours) in pipelines.iter_mut().zip([10, 20]) {
+            pipeline.last_run = ran(hours);
+            pipeline.last_status = Some(ImageStatus::Available);
+        }
+        let fleet = Fleet::new(pipelines, recipes);
+        assert_eq!(waiting(&fleet), (String::new(), String::new()));
     }
 }
