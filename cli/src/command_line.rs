@@ -63,8 +63,8 @@ pub(crate) struct Account {
     /// the default
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     pub(crate) settings: Vec<(String, String)>,
-    /// Decide as of another time, such as `2026-11-28T20:00Z` or `+3h`; what is read is as of now
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    /// Decide as of a time to come, such as `2026-11-28T20:00Z` or `+3h`; what is read is as of now
+    #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
 }
 
@@ -133,10 +133,10 @@ pub(crate) struct History {
 /// Options of `map`.
 #[derive(Debug, Args)]
 pub(crate) struct Map {
-    /// The file that is written; standard output if it is `-`
-    #[arg(long, value_name = "FILE", default_value = "fleet.html")]
-    pub(crate) out: PathBuf,
-    /// How it is drawn [default: html, or by the name of the file]
+    /// The file that is written; standard output if it is `-` [default: fleet.html]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// How it is drawn [default: by the name of the file]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Drawing>,
     #[command(flatten)]

@@ -40,20 +40,30 @@ fn main() -> ExitCode {
         Some(Command::History(history)) => on_all_cores(see::history(&history)),
         Some(Command::Map(map)) => on_all_cores(see::map(&map)),
         Some(Command::Completions(Completions { shell })) => {
-            let mut definition = CommandLine::command();
+            let mut script = Vec::new();
             clap_complete::generate(
                 shell,
-                &mut definition,
+                &mut CommandLine::command(),
                 "image-cascade",
-                &mut std::io::stdout(),
+                &mut script,
             );
-            Ok(ExitCode::SUCCESS)
+            let written = std::io::stdout().write_all(&script);
+            written.map(|()| ExitCode::SUCCESS).map_err(Into::into)
         }
     };
     ended.unwrap_or_else(|error| {
+        // A reader that has seen enough closes its pipe, which is no error.
+        if is_closed_pipe(error.as_ref()) {
+            return ExitCode::SUCCESS;
+        }
         complain(error.as_ref());
         ExitCode::FAILURE
     })
+}
+
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    let error = error.downcast_ref::<std::io::Error>();
+    error.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// Runs a command to its end, or until the program is asked to end.

@@ -45,7 +45,7 @@ pub(crate) async fn front_page(
     let endpoint =
         Endpoint { url: format!("http://{}", account.address), access_key: OBSERVER.to_owned() };
     let user = User { profile: None, region: Some(REGION.to_owned()), endpoint: Some(endpoint) };
-    let clients = Clients::of_user(&user, &settings).await;
+    let clients = Clients::of_user(&user, &settings).await?;
     let page = Arc::new(Page { cloud: account.cloud.clone(), clients, settings });
     Ok(FrontPage::new(move |host| {
         let page = Arc::clone(&page);

@@ -34,8 +34,8 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Error> {
     let cloud = account.answer_with(Some(front_page));
     writeln!(
         out,
-        "A fleet of {} pipelines, with an image each: see http://{address} in a browser while it runs. \
-         The real gold-cascade is subscribed to {}.",
+        "A fleet of {} pipelines, with an image each. The real gold-cascade is subscribed to {}.\n\
+         The fleet map, live while this runs: http://{address}",
         demo_fleet::FLEET.len(),
         GOLD_TOPIC
     )?;

@@ -51,6 +51,7 @@ impl Invocation<'_> {
             observed.map(|it| (it.member.pipeline.arn.clone(), it)).collect();
         Ok(Survey {
             now,
+            is_whole_fleet: selection.is_everything(),
             fleet: assessment.fleet,
             found,
             bystanders,

@@ -125,6 +125,31 @@ async fn given_an_interrupt_then_no_process_is_left() {
     }
 }
 
+/// A hold's text and a failure's reason are shown as they are, and the page's own reads are not counted.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn given_serve_then_its_page_shows_the_map_live_and_foreign_text_stays_text() {
+    let arguments = ["serve", "--port", "0", "--check-every", "1h", "--build-time", "1h"];
+    let mut serve = program().args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+    let address = address_of(&mut serve);
+    let page = request(&address, "GET", "/", "");
+    for text in ["<title>Image Cascade", "gold-linux", "storefront", "Dead letters", "None yet."] {
+        assert!(page.contains(text), "{text}\n{page}");
+    }
+    assert!(!page.contains("1 building"), "{page}");
+    let calls = request(&address, "GET", "/_emulator/calls", "");
+    assert!(calls.ends_with("{}"), "{calls}");
+    let event = r#"{"Records": "<script>alert(1)</script>"}"#;
+    let path = "/2015-03-31/functions/gold-cascade/invocations";
+    let answer = request(&address, "POST", path, event);
+    assert!(answer.contains("<script>"), "the function quotes it: {answer}");
+    let page = request(&address, "GET", "/", "");
+    assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
+    assert_eq!(page.matches("<script>").count(), 1, "the page's own alone");
+    serve.kill().unwrap();
+    serve.wait().unwrap();
+}
+
 /// Reads on until `serve` has said that it is ready, and gives the address that it named.
 #[cfg(target_os = "linux")]
 fn address_of(serve: &mut std::process::Child) -> String {
@@ -140,13 +165,19 @@ fn address_of(serve: &mut std::process::Child) -> String {
 /// Invokes the function as any HTTP client can.
 #[cfg(target_os = "linux")]
 fn invoke(address: &str) -> String {
-    let event = r#"{"Records":[]}"#;
+    let path = "/2015-03-31/functions/gold-cascade/invocations";
+    request(address, "POST", path, r#"{"Records":[]}"#)
+}
+
+/// A request of any HTTP client, and the answer to it.
+#[cfg(target_os = "linux")]
+fn request(address: &str, method: &str, path: &str, body: &str) -> String {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     write!(
         stream,
-        "POST /2015-03-31/functions/gold-cascade/invocations HTTP/1.1\r\nhost: {address}\r\n\
-         connection: close\r\ncontent-length: {}\r\n\r\n{event}",
-        event.len()
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
     )
     .unwrap();
     let mut answer = String::new();

@@ -195,7 +195,7 @@ async fn given_failed_builds_then_image_builders_own_reason_and_the_next_try_are
     not yet: web 1.0.0/2 is FAILED from the same inputs; try 2 of 3 not before 2026-11-23T13:20:00Z
     next try: today 13:20 UTC, in 55 min
     failed: web 1.0.0/2 FAILED, begun 4 min ago: component 'agent' failed with an exit status other than 0; component agent 1.1.0/1, phase build, step step: failed with an exit status other than 0
-    to do: read its log: aws logs tail /aws/imagebuilder/web --log-stream-names 1.0.0/2 --since 7d
+    to do: read its log: aws logs tail '/aws/imagebuilder/web' --log-stream-names 1.0.0/2 --since 7d
     to do: it is retried by itself; a new version of its recipe or of a component starts it at once
     ");
     lab.pass(HOUR).await;
@@ -210,7 +210,7 @@ async fn given_failed_builds_then_image_builders_own_reason_and_the_next_try_are
     failed: web 1.0.0/4 FAILED, begun 4 min ago: component 'agent' failed with an exit status other than 0; component agent 1.1.0/1, phase build, step step: failed with an exit status other than 0
     failed: web 1.0.0/3 FAILED, begun 2 h 9 min ago: component 'agent' failed with an exit status other than 0; component agent 1.1.0/1, phase build, step step: failed with an exit status other than 0
     failed: web 1.0.0/2 FAILED, begun 3 h 13 min ago: component 'agent' failed with an exit status other than 0; component agent 1.1.0/1, phase build, step step: failed with an exit status other than 0
-    to do: read its log: aws logs tail /aws/imagebuilder/web --log-stream-names 1.0.0/4 --since 7d
+    to do: read its log: aws logs tail '/aws/imagebuilder/web' --log-stream-names 1.0.0/4 --since 7d
     to do: fix its recipe or the component: only a new version of either starts it (FAILED_BUILD_RETRY=never)
     ");
 }

@@ -42,12 +42,19 @@ impl Account {
                 .local
                 .then(|| Endpoint { url: LOCAL.to_owned(), access_key: "local".to_owned() }),
         };
-        let clients = Clients::of_user(&user, &settings).await;
-        if clients.region().is_none() {
-            return Err(
-                "no Region is set: pass --region, or set AWS_REGION or the region of the profile"
-                    .into(),
-            );
+        check_endpoints()?;
+        let clients = Clients::of_user(&user, &settings).await?;
+        match clients.region() {
+            None => {
+                return Err(
+                    "no Region is set: pass --region, or set AWS_REGION or the region of the profile"
+                        .into(),
+                );
+            }
+            Some(region) if !is_region(region) => {
+                return Err(format!("`{region}` is no Region such as eu-central-1").into());
+            }
+            Some(_) => {}
         }
         Ok(Self { clients, settings, now, user })
     }
@@ -63,10 +70,24 @@ impl Account {
         let survey = invocation.survey(selection).await;
         progress.end();
         let survey = survey.map_err(|error| self.explained(&error))?;
-        if survey.found.lines.is_empty() && survey.ignored.is_empty() {
+        if !selection.is_everything() && survey.found.lines.is_empty() && survey.ignored.is_empty()
+        {
             return Err(self.nothing_selected(&survey, selection).into());
         }
         Ok(survey)
+    }
+
+    /// The same for names, each of which has to select a pipeline.
+    pub(super) async fn survey_of(&self, names: &[String]) -> Result<(Survey, Selection), Error> {
+        let selection = select(names)?;
+        let survey = self.survey(&selection).await?;
+        for name in names {
+            let one = select(std::slice::from_ref(name))?;
+            if !survey.fleet.members().any(|it| one.selects(&it.pipeline.arn)) {
+                return Err(self.nothing_selected(&survey, &one).into());
+            }
+        }
+        Ok((survey, selection))
     }
 
     /// The one pipeline that a name selects.
@@ -118,6 +139,10 @@ impl Account {
             _ if self.user.endpoint.is_some() => {
                 Some("is `image-cascade serve` running on its usual port?".to_owned())
             }
+            ErrorKind::Transient if endpoint().is_some() => {
+                let (name, url) = endpoint().unwrap_or_default();
+                Some(format!("the calls go to {url}, by {name}"))
+            }
             ErrorKind::Unknown | ErrorKind::Transient if is_about_credentials(&text) => {
                 Some(format!(
                     "{who} has no credentials that can be used: sign in (`aws sso login`), pass --profile, or read the emulator with --local"
@@ -144,6 +169,31 @@ impl Account {
             None => "the default profile".to_owned(),
         }
     }
+}
+
+/// The variables that name other endpoints than those of AWS.
+const ENDPOINTS: [&str; 3] =
+    ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_IMAGEBUILDER", "AWS_ENDPOINT_URL_SSM"];
+
+/// The first of these that is set, with its value.
+#[expect(clippy::disallowed_methods, reason = "a person's own program reads their environment")]
+fn endpoint() -> Option<(&'static str, String)> {
+    ENDPOINTS.iter().find_map(|name| Some((*name, std::env::var(name).ok()?)))
+}
+
+/// Refuses an endpoint that is no URL, which the SDK does not explain.
+fn check_endpoints() -> Result<(), Error> {
+    match endpoint() {
+        Some((name, url)) if !url.starts_with("http://") && !url.starts_with("https://") => {
+            Err(format!("{name} is `{url}`, which is no URL such as http://127.0.0.1:4580").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_region(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.bytes().all(fits)
 }
 
 /// Whether an error says that no credentials were found, or that they are not valid.

@@ -12,6 +12,7 @@ use image_cascade::view::{FleetView, Survey, Why};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use super::terminal::quiet;
 use crate::Error;
 
 /// A survey as the report of a dry run.
@@ -111,6 +112,5 @@ pub(super) fn text(document: &Value) -> Result<String, Error> {
 
 /// Prints a document.
 pub(super) fn print(document: &Value) -> Result<(), Error> {
-    std::io::stdout().write_all(text(document)?.as_bytes())?;
-    Ok(())
+    Ok(quiet(std::io::stdout().write_all(text(document)?.as_bytes()))?)
 }

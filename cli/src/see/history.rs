@@ -18,14 +18,13 @@ pub(crate) async fn history(options: &History) -> Result<ExitCode, Error> {
     let account = Account::of(&options.account).await?;
     let survey = account.survey(&select(std::slice::from_ref(&options.pipeline))?).await?;
     let pipeline = account.only(&survey, &options.pipeline)?;
-    // The oldest that is shown is compared with the one before it.
-    let limit = usize::from(options.limit) + 1;
-    let image_builder = &account.clients.image_builder;
-    let read = past_builds(image_builder, &pipeline, limit).await;
-    let (builds, more) = read.map_err(|error| account.explained(&error))?;
-    let mut entries = history::history(&builds, more == 0);
-    let hidden = more + entries.len().saturating_sub(limit - 1);
-    entries.truncate(limit - 1);
+    let member = survey.fleet.member(&pipeline).ok_or("the pipeline was deleted meanwhile")?;
+    let read =
+        past_builds(&account.clients.image_builder, member, usize::from(options.limit)).await;
+    let past = read.map_err(|error| account.explained(&error))?;
+    let hidden = past.more;
+    let mut entries = history::history(&past.builds, past.builds.len() == past.shown + past.more);
+    entries.truncate(past.shown);
     if options.format == TextOrJson::Json {
         export::print(&export::history(&survey, &pipeline, &entries))?;
         return Ok(ExitCode::SUCCESS);

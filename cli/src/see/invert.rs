@@ -7,13 +7,15 @@ use image_cascade::model::arn::{ImageArn, PipelineArn};
 use image_cascade::model::fleet::Member;
 use image_cascade::model::image::Image;
 use image_cascade::model::parent::ParentImage;
-use image_cascade::observe::ancestry::{ancestry, producers};
+use image_cascade::model::version::{BuildVersion, VersionPattern};
+use image_cascade::observe::ancestry::{all_builds, ancestry};
 use image_cascade::scope::Selection;
 use image_cascade::view::{FleetView, Node, Survey};
 
 use super::account::Account;
 use super::export;
-use super::terminal::{Terminal, bold, dim};
+use super::terminal::{Column, Terminal, bold, dim};
+use super::tree::stated;
 use crate::Error;
 use crate::command_line::Format;
 
@@ -22,10 +24,17 @@ use crate::command_line::Format;
 pub(super) enum Target {
     /// One build.
     Build(ImageArn),
-    /// Builds by name, and by version or build if that is given: `gold-linux 1.0.0/4`.
-    Name(String, String),
+    /// Builds by name, and by pattern, version or build if that is given: `gold-linux 1.0.0/4`.
+    Name(String, Which),
     /// An AMI or a container image.
     Output(String),
+}
+
+/// Which builds of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Which {
+    Pattern(VersionPattern),
+    Build(BuildVersion),
 }
 
 impl Target {
@@ -38,21 +47,39 @@ impl Target {
         if text.starts_with("ami-") || text.contains(".dkr.ecr.") {
             return Ok(Self::Output(text.to_owned()));
         }
-        let (name, version) = text.split_once([' ', '/', '@']).unwrap_or((text, ""));
-        if name.is_empty() {
-            return Err("name an image: `gold-linux 1.0.0/4`, its ARN, or an AMI's id".into());
+        let begins_version =
+            |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit()) || rest.starts_with("x.");
+        let (name, version) = match text.split_once([' ', '/', '@']) {
+            Some((name, version)) if begins_version(version) => (name, Some(version)),
+            _ => match text.rsplit_once(' ') {
+                Some((name, version)) if begins_version(version) => (name, Some(version)),
+                _ => (text, None),
+            },
+        };
+        let which = match version {
+            None => Which::Pattern(VersionPattern::Any),
+            Some(version) if version.contains('/') => Which::Build(version.parse()?),
+            Some(version) => Which::Pattern(version.parse()?),
+        };
+        let fits = |c: char| c.is_ascii_alphanumeric() || "-_ ".contains(c);
+        if name.is_empty() || !name.chars().all(fits) {
+            return Err(format!(
+                "`{text}` is no image: `gold-linux 1.0.0/4`, its ARN, or an AMI's id"
+            )
+            .into());
         }
-        Ok(Self::Name(name.to_ascii_lowercase(), version.trim().to_owned()))
+        Ok(Self::Name(name.to_ascii_lowercase().replace([' ', '_'], "-"), which))
     }
 
     fn is(&self, image: &ImageArn) -> bool {
         match self {
             Self::Build(build) => build == image,
-            Self::Name(name, version) => {
-                let build = image.build().to_string();
-                let is_version = build == *version
-                    || build.strip_prefix(version.as_str()).is_some_and(|it| it.starts_with('/'));
-                image.family().name() == name && (version.is_empty() || is_version)
+            Self::Name(name, which) => {
+                let is_version = match which {
+                    Which::Pattern(pattern) => pattern.selects(image.version()),
+                    Which::Build(build) => *build == image.build(),
+                };
+                image.family().name().replace('_', "-") == *name && is_version
             }
             Self::Output(_) => false,
         }
@@ -78,14 +105,15 @@ pub(super) async fn invert(
     let image_builder = &account.clients.image_builder;
     let newest: Vec<Arc<Image>> =
         survey.builds.values().filter_map(|it| it.newest.clone()).collect();
-    let producers = producers(image_builder).await.map_err(|error| account.explained(&error))?;
-    let lines = ancestry(image_builder, &newest, &producers).await;
+    let all = all_builds(image_builder).await.map_err(|error| account.explained(&error))?;
+    let lines = ancestry(image_builder, &newest, &all.producers).await;
     let lines = lines.map_err(|error| account.explained(&error))?;
     let mut targets = vec![target.clone()];
     if let Target::Output(output) = target {
-        targets.extend(producers.get(output).cloned().map(Target::Build));
+        targets.extend(all.producers.get(output).cloned().map(Target::Build));
     }
     let is_target = |image: &ImageArn| targets.iter().any(|it| it.is(image));
+    let is_known = all.images.iter().chain(lines.values().flatten()).any(is_target);
     let mut found = Vec::new();
     for node in &view.nodes {
         let Some(pipeline) = &node.pipeline else { continue };
@@ -111,10 +139,19 @@ pub(super) async fn invert(
         let how = match (how, pins) {
             (Some(how), true) => format!("{how}; its recipe pins it"),
             (Some(how), false) => how,
-            (None, true) => "its recipe pins it; no image of it yet".to_owned(),
+            (None, true) => {
+                "its recipe pins it; its newest image is not on it, or not known".to_owned()
+            }
             (None, false) => continue,
         };
         found.push(Descendant { node, how, pipeline });
+    }
+    // An empty answer must not look like one about another image.
+    if !is_known && found.is_empty() {
+        return Err("there is no such image, AMI or container image in this account".into());
+    }
+    for problem in &view.problems {
+        crate::warn(problem);
     }
     match format {
         Format::Text => show(&found)?,
@@ -128,7 +165,9 @@ pub(super) async fn invert(
             return Err("--invert is shown as text or JSON".into());
         }
     }
-    Ok(ExitCode::SUCCESS)
+    // What could not be read may be on it.
+    let is_complete = survey.builds.values().all(|builds| builds.problem.is_none());
+    Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The AMI or container image that a recipe names itself, and not by a parameter.
@@ -138,12 +177,12 @@ fn pinned_output(member: &Member) -> Option<&str> {
 
 fn show(found: &[Descendant<'_>]) -> Result<(), Error> {
     let mut out = Terminal::stdout();
-    let width = found.iter().map(|it| it.node.name.len()).max().unwrap_or(0);
+    let names = Column::of(found.iter().map(|it| it.node.name.as_str()), out.width());
     let hows = found.iter().map(|it| it.how.len()).max().unwrap_or(0);
     for Descendant { node, how, .. } in found {
         let version = node.newest.as_ref().map_or("-", |it| &it.version);
-        let name = bold(&format!("{:<width$}", node.name));
-        let state = dim(&format!("{}: {}", node.state.label(), node.summary));
+        let name = bold(&names.cell(&node.name));
+        let state = dim(&stated(node));
         out.line(&format!(
             "{} {name}  {version:<10}  {how:<hows$}  {state}",
             out.mark(node.state)
@@ -168,7 +207,12 @@ mod tests {
         assert!(is("gold", "gold/1.0.0/4") && !is("gold", "gold-2/1.0.0/4"));
         assert!(is("gold 1.0.0", "gold/1.0.0/4") && !is("gold 1.0.0", "gold/1.0.1/4"));
         assert!(is("Gold 1.0.0/4", "gold/1.0.0/4") && !is("gold 1.0.0/4", "gold/1.0.0/40"));
-        assert!(is("gold/1.0.0/4", "gold/1.0.0/4"));
+        assert!(is("gold/1.0.0/4", "gold/1.0.0/4") && is("gold x.x.x", "gold/1.0.0/4"));
+        assert!(is("gold 1.x.x", "gold/1.2.0/4") && !is("gold 1.x.x", "gold/2.0.0/1"));
+        assert!(
+            is("Gold Linux 1.0.0", "gold-linux/1.0.0/4") && is("gold_linux", "gold-linux/1.0.0/4")
+        );
+        assert!(Target::parse("gold 1.0").is_err() && Target::parse("*").is_err());
         assert!(is(&image("gold/1.0.0/4").to_string(), "gold/1.0.0/4"));
         assert_eq!(Target::parse("ami-1").unwrap(), Target::Output("ami-1".to_owned()));
         assert!(Target::parse("arn:aws:imagebuilder:x").is_err() && Target::parse("").is_err());

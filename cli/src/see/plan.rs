@@ -6,9 +6,9 @@ use image_cascade::model::arn::PipelineArn;
 use image_cascade::report::Outcome;
 use image_cascade::view::{FleetView, Node, State, Survey};
 
-use super::account::{Account, select};
+use super::account::Account;
 use super::export;
-use super::terminal::{Terminal, bold, dim};
+use super::terminal::{Column, Terminal, bold, dim, wrapped};
 use crate::Error;
 use crate::command_line::{Plan, TextOrJson};
 
@@ -32,9 +32,8 @@ const ORDER: [State; 11] = [
 
 /// Shows what a check would do, and returns 0, 2 or 1: nothing, something, or what could not be read.
 pub(crate) async fn plan(options: &Plan) -> Result<ExitCode, Error> {
-    let selection = select(&options.pipelines)?;
     let account = Account::of(&options.account).await?;
-    let survey = account.survey(&selection).await?;
+    let (survey, selection) = account.survey_of(&options.pipelines).await?;
     if options.format == TextOrJson::Json {
         export::print(&export::report(&survey, "plan", &selection))?;
     } else {
@@ -70,10 +69,10 @@ fn show(view: &FleetView, survey: &Survey, is_at: bool, shows_all: bool) -> Resu
         view.nodes.iter().filter(|node| node.pipeline.as_ref().is_some_and(is_selected)).collect();
     let is_shown = |node: &&&Node| shows_all || node.state != State::UpToDate;
     let shown = selected.iter().filter(is_shown);
-    let width = shown.clone().map(|node| node.name.len()).max().unwrap_or(0);
+    let names = Column::of(shown.clone().map(|node| node.name.as_str()), out.width());
     for state in ORDER {
         for node in shown.clone().filter(|node| node.state == state) {
-            let name = bold(&format!("{:<width$}", node.name));
+            let name = bold(&names.cell(&node.name));
             out.line(&format!("{} {name}  {}", out.mark(node.state), said(node)))?;
         }
     }
@@ -87,7 +86,15 @@ fn show(view: &FleetView, survey: &Survey, is_at: bool, shows_all: bool) -> Resu
             gates => format!("{count} {} ({gates})", state.label()),
         })
         .collect();
-    out.line(&counts.join(", "))?;
+    for line in wrapped(&counts.join(", "), 0, out.width()) {
+        out.line(&line)?;
+    }
+    let would_start = selected.iter().any(|node| node.state == State::WouldStart);
+    if !survey.is_whole_fleet && would_start && survey.control.budget().limit.is_some() {
+        out.line(&dim(
+            "The budget is shared: others may start first. `plan` without names ranks all.",
+        ))?;
+    }
     Ok(())
 }
 
@@ -95,7 +102,6 @@ fn show(view: &FleetView, survey: &Survey, is_at: bool, shows_all: bool) -> Resu
 fn said(node: &Node) -> String {
     let Some(behind) = &node.behind else { return node.sentence.clone() };
     match (node.state, &behind.not_yet) {
-        (State::WouldStart, _) => behind.lacks.clone(),
         (State::Deferred, Some(not_yet)) => format!("deferred: {not_yet}  ({})", behind.lacks),
         (State::Held, Some(not_yet)) => format!("{not_yet}  ({})", behind.lacks),
         _ => node.sentence.clone(),

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use console::{Style, Term, style, truncate_str};
+use console::{Alignment, Style, Term, measure_text_width, pad_str, style, truncate_str};
 use image_cascade::view::State;
 
 /// Where the output goes.
@@ -27,16 +27,41 @@ impl Terminal {
 
     /// Writes a line, cut to the width.
     pub(super) fn line(&mut self, text: &str) -> std::io::Result<()> {
-        match self.width {
+        quiet(match self.width {
             Some(width) => writeln!(self.term, "{}", truncate_str(text, width, "…")),
             None => writeln!(self.term, "{text}"),
-        }
+        })
     }
 
     /// The mark of a state, in its colour on a terminal and in ASCII elsewhere.
     pub(super) fn mark(&self, state: State) -> String {
         let mark = if self.width.is_some() { state.mark() } else { state.plain_mark() };
         painted(state).apply_to(mark).bold().to_string()
+    }
+}
+
+/// A reader that has seen enough closes its pipe, which is no error.
+pub(super) fn quiet(written: std::io::Result<()>) -> std::io::Result<()> {
+    match written {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// A column of names, no wider than leaves room for what is said of them.
+pub(super) struct Column(usize);
+
+impl Column {
+    /// The column of these names on a terminal of this width.
+    pub(super) fn of<'a>(names: impl Iterator<Item = &'a str>, width: Option<usize>) -> Self {
+        let longest = names.map(measure_text_width).max().unwrap_or(0);
+        let room = width.map_or(longest, |width| (width / 3).max(16));
+        Self(longest.min(room))
+    }
+
+    /// A name, cut or padded to the width of the column.
+    pub(super) fn cell(&self, name: &str) -> String {
+        pad_str(name, self.0, Alignment::Left, Some("…")).into_owned()
     }
 }
 

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 
 use image_cascade::scope::Selection;
 use image_cascade::view::span::Span;
-use image_cascade::view::{FleetView, State, graph};
+use image_cascade::view::{FleetView, Node, State, graph};
 
 use super::account::Account;
-use super::terminal::{Terminal, bold, dim, painted};
+use super::map::mermaid;
+use super::terminal::{Terminal, bold, dim, painted, quiet};
 use super::{export, invert};
 use crate::Error;
 use crate::command_line::{Format, Tree};
@@ -34,8 +35,8 @@ pub(crate) async fn tree(options: &Tree) -> Result<ExitCode, Error> {
     }
     match options.format {
         Format::Json => export::print(&export::tree(&survey, &view, &everything))?,
-        Format::Mermaid => std::io::stdout().write_all(graph::mermaid(&view).as_bytes())?,
-        Format::Dot => std::io::stdout().write_all(graph::dot(&view).as_bytes())?,
+        Format::Mermaid => quiet(std::io::stdout().write_all(mermaid(&view).as_bytes()))?,
+        Format::Dot => quiet(std::io::stdout().write_all(graph::dot(&view).as_bytes()))?,
         Format::Text => show(&view)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -99,11 +100,7 @@ fn show(view: &FleetView) -> Result<(), Error> {
         let said = match node.state {
             _ if line.is_again => "as above".to_owned(),
             State::Base | State::UpToDate => node.summary.clone(),
-            // It says so itself.
-            state if node.summary.starts_with(state.label()) => {
-                painted(state).apply_to(&node.summary).to_string()
-            }
-            state => format!("{}: {}", painted(state).apply_to(state.label()), node.summary),
+            state => painted(state).apply_to(stated(node)).to_string(),
         };
         let age = if said.contains(" old") { String::new() } else { age };
         let said = if age.is_empty() || line.is_again { said } else { format!("{said} · {age}") };
@@ -115,6 +112,16 @@ fn show(view: &FleetView) -> Result<(), Error> {
         ))?;
     }
     Ok(())
+}
+
+/// The state of a node and its summary, unless that says the state itself.
+pub(super) fn stated(node: &Node) -> String {
+    let label = node.state.label();
+    if node.summary.starts_with(label) {
+        node.summary.clone()
+    } else {
+        format!("{label}: {}", node.summary)
+    }
 }
 
 /// The lines of the tree, each node below its first parent in full, and below the others without its

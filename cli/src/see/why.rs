@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use image_cascade::view::Why;
 
-use super::account::{Account, select};
+use super::account::Account;
 use super::export;
 use super::terminal::{Terminal, bold, dim, painted, wrapped};
 use crate::Error;
@@ -15,9 +15,8 @@ const INDENT: usize = 16;
 
 /// Explains each selected pipeline.
 pub(crate) async fn why(options: &command_line::Why) -> Result<ExitCode, Error> {
-    let selection = select(&options.pipelines)?;
     let account = Account::of(&options.account).await?;
-    let survey = account.survey(&selection).await?;
+    let (survey, selection) = account.survey_of(&options.pipelines).await?;
     if options.format == TextOrJson::Json {
         export::print(&export::explained(&survey, &selection))?;
         return Ok(ExitCode::SUCCESS);

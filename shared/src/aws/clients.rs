@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
-use aws_sdk_imagebuilder::config::Credentials;
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::change_calendar;
@@ -14,6 +14,7 @@ use super::image_builder::sdk;
 use super::parameter_store::{self, Parameters};
 use super::rate_limited::RESPONSE_TIMEOUT;
 use super::request_error::request_error;
+use super::user::{ProfileError, User};
 use crate::decide::gate::calendar::{CalendarSet, CalendarState};
 use crate::error::RequestError;
 use crate::model::parameter::ParameterName;
@@ -40,19 +41,12 @@ impl Clients {
 
     /// Clients with a person's own credentials, as every AWS tool finds them: the environment, profiles,
     /// single sign-on, assumed roles. `user` says what the command line adds to that.
-    pub async fn of_user(user: &User, settings: &Settings) -> Self {
-        let mut loader = loader();
-        if let Some(profile) = &user.profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(region) = &user.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        if let Some(Endpoint { url, access_key }) = &user.endpoint {
-            let caller = Credentials::new(access_key, "local", None, None, "local");
-            loader = loader.endpoint_url(url).credentials_provider(caller);
-        }
-        Self::new(loader.load().await, settings)
+    ///
+    /// # Errors
+    /// The profile that it names cannot be used.
+    pub async fn of_user(user: &User, settings: &Settings) -> Result<Self, ProfileError> {
+        let https = https();
+        Ok(Self::new(user.load(loader(https.clone()), https).await?, settings))
     }
 
     /// Clients of this configuration.
@@ -117,40 +111,25 @@ impl Clients {
     }
 }
 
-/// What a person's command line says about the account.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct User {
-    /// The profile; that of the environment, or the default one, if absent.
-    pub profile: Option<String>,
-    /// The Region; that of the environment or of the profile, if absent.
-    pub region: Option<String>,
-    /// Another endpoint than those of AWS, for all services.
-    pub endpoint: Option<Endpoint>,
-}
-
-/// An endpoint that takes any credentials.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Its URL.
-    pub url: String,
-    /// The access key, by which it knows the caller.
-    pub access_key: String,
-}
-
 /// The SDK's own HTTPS client, which verifies against the system's root certificates.
-fn loader() -> ConfigLoader {
-    let https = aws_smithy_http_client::Builder::new()
+fn https() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-        .build_https();
+        .build_https()
+}
+
+fn loader(http_client: SharedHttpClient) -> ConfigLoader {
     let timeouts = TimeoutConfig::builder().read_timeout(RESPONSE_TIMEOUT).build();
-    aws_config::defaults(BehaviorVersion::latest()).http_client(https).timeout_config(timeouts)
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client)
+        .timeout_config(timeouts)
 }
 
 /// Region, credentials and endpoints from the environment, as every AWS client reads them.
 ///
 /// `ring` is the crypto provider: see `docs/decisions/0003`.
 async fn sdk_config(settings: &Settings) -> SdkConfig {
-    let mut loader = loader();
+    let mut loader = loader(https());
     if settings.has_credentials {
         // The usual chain reads the environment first; a cold start need not build the rest of it
         // (`docs/decisions/0009`).

@@ -10,5 +10,7 @@ mod request_error;
 #[cfg(test)]
 pub(crate) mod scripted;
 mod service_config;
+mod user;
 
-pub use clients::{Clients, Endpoint, User};
+pub use clients::Clients;
+pub use user::{Endpoint, ProfileError, User};

@@ -1,6 +1,6 @@
 //! Which builds is an image built on, directly or not?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -55,16 +55,25 @@ pub async fn ancestry(
     lines.into_iter().collect()
 }
 
-/// The build that produced each AMI and container image of this account; for a name that several have
-/// produced, the last of them.
+/// The images of this account, and the build that produced each AMI and container image; for a name that
+/// several have produced, the last of them.
+#[derive(Debug, Default)]
+pub struct AllBuilds {
+    /// Every image.
+    pub images: BTreeSet<ImageArn>,
+    /// The producer of each output.
+    pub producers: BTreeMap<String, ImageArn>,
+}
+
+/// Reads the list of all images.
 ///
 /// # Errors
-/// The list of all images cannot be read.
-pub async fn producers(
-    image_builder: &impl ImageBuilder,
-) -> Result<BTreeMap<String, ImageArn>, RequestError> {
+/// It cannot be read.
+pub async fn all_builds(image_builder: &impl ImageBuilder) -> Result<AllBuilds, RequestError> {
+    let mut images = BTreeSet::new();
     let mut producers: BTreeMap<String, (Option<Timestamp>, ImageArn)> = BTreeMap::new();
     let visit = |image: ImageSummary, produced: Vec<String>| {
+        images.insert(image.arn.clone());
         let producer = (image.created, image.arn);
         for output in produced {
             let last = producers.entry(output).or_insert_with(|| producer.clone());
@@ -76,7 +85,8 @@ pub async fn producers(
     };
     // It visits all.
     let _ = image_builder.all_images(visit).await?;
-    Ok(producers.into_iter().map(|(output, (_, image))| (output, image)).collect())
+    let producers = producers.into_iter().map(|(output, (_, image))| (output, image)).collect();
+    Ok(AllBuilds { images, producers })
 }
 
 /// The build that an image was built on, if Image Builder shows it or the AMI or container image that it
@@ -88,5 +98,64 @@ fn exact_parent(image: &Image, producers: &BTreeMap<String, ImageArn>) -> Option
             producers.get(&**output).cloned()
         }
         ParentImage::Parameter(_) | ParentImage::Product(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+    use crate::error::ErrorKind;
+    use crate::observe::fixtures::{HOUR, World};
+
+    const AMI: &str = "ami-0cd12345db678d90f";
+
+    /// `shop` on `web` on an AMI that `gold` produced.
+    fn world() -> World {
+        let world = World::of(Fixtures::new().pipeline("gold", "image/base/x.x.x"));
+        world
+            .build("gold/1.0.0/1", "AVAILABLE", "image/base/1.0.0/1", HOUR)
+            .last(|image| image.outputs = std::iter::once(AMI.to_owned()).collect())
+            .build("web/1.0.0/1", "AVAILABLE", AMI, 2 * HOUR)
+            .build("shop/1.0.0/1", "AVAILABLE", "image/web/1.0.0/1", 3 * HOUR)
+    }
+
+    async fn above_shop(world: &World) -> Result<String, ErrorKind> {
+        let shop = world.image_builder.images.iter().find(|it| it.name == "SHOP").unwrap();
+        let shop = Arc::new(shop.clone());
+        let all = all_builds(&world.image_builder).await.map_err(|it| it.kind())?;
+        let shops = [Arc::clone(&shop)];
+        let lines = ancestry(&world.image_builder, &shops, &all.producers).await;
+        let lines = lines.map_err(|error| error.kind())?;
+        let line = lines[&shop.arn].iter().map(|it| it.short().to_string());
+        Ok(line.collect::<Vec<_>>().join(" <- "))
+    }
+
+    #[tokio::test]
+    async fn given_an_image_then_its_line_goes_through_images_and_amis() {
+        assert_eq!(
+            above_shop(&world()).await.unwrap(),
+            "web 1.0.0/1 <- gold 1.0.0/1 <- base 1.0.0/1"
+        );
+        let mut deleted = world();
+        deleted.image_builder.deleted.insert(Fixtures::image("web/1.0.0/1"));
+        assert_eq!(above_shop(&deleted).await.unwrap(), "web 1.0.0/1", "a deleted image ends it");
+    }
+
+    #[tokio::test]
+    async fn given_images_that_cannot_be_read_then_that_is_the_error() {
+        for operation in ["all_images", "image web 1.0.0/1"] {
+            let mut world = world();
+            world.image_builder.fail(operation, ErrorKind::Throttled);
+            assert_eq!(above_shop(&world).await, Err(ErrorKind::Throttled), "{operation}");
+        }
+    }
+
+    #[tokio::test]
+    async fn given_an_image_that_is_its_own_ancestor_then_its_line_ends() {
+        let world = world().build("web/1.0.0/2", "AVAILABLE", "image/web/1.0.0/2", HOUR);
+        let image = Arc::new(world.image_builder.images.last().unwrap().clone());
+        let lines = ancestry(&world.image_builder, &[image], &BTreeMap::new()).await.unwrap();
+        assert_eq!(lines.values().next().unwrap().len(), MAX_LEVELS);
     }
 }

@@ -43,7 +43,7 @@ pub async fn details(
     let cache = RequestCache::of(image_builder);
     let mut builds: BTreeMap<PipelineArn, Builds> = observed
         .iter()
-        .filter(|it| !it.images.is_empty())
+        .filter(|it| !it.images.is_empty() || !it.history.is_empty())
         .map(|it| (it.member.pipeline.arn.clone(), observed_builds(it)))
         .collect();
     let unread = pipelines.iter().filter(|it| !builds.contains_key(it));
@@ -150,4 +150,101 @@ async fn producers(
         tracing::warn!("which builds produced some AMIs is not known: {}", Chain(&error));
     }
     outputs
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+    use crate::error::ErrorKind;
+    use crate::model::image::Image;
+    use crate::observe::fixtures::{HOUR, World};
+
+    async fn read(world: &World) -> Details {
+        let fleet = world.fleet();
+        let pipelines = fleet.members().map(|it| it.pipeline.arn.clone()).collect();
+        details(&world.image_builder, &fleet, &pipelines, &[]).await
+    }
+
+    fn said(details: &Details, name: &str) -> String {
+        let builds = &details.builds[&Fixtures::pipeline_arn(name)];
+        let names = |images: &[Arc<Image>]| {
+            images.iter().map(|it| it.arn.build().to_string()).collect::<Vec<_>>().join(", ")
+        };
+        format!(
+            "newest: {}, unsuccessful: {}, in progress: {}, problem: {}",
+            builds.newest.as_ref().map_or("none".to_owned(), |it| it.arn.build().to_string()),
+            names(&builds.unsuccessful),
+            builds.in_progress.as_ref().map_or("none".to_owned(), |it| it.arn.build().to_string()),
+            builds.problem.as_deref().unwrap_or("none"),
+        )
+    }
+
+    #[tokio::test]
+    async fn given_builds_then_the_newest_good_one_and_those_since_are_read() {
+        let mut world = World::web_on_gold();
+        for (build, status, hour) in [
+            ("1", "AVAILABLE", 1),
+            ("2", "DEPRECATED", 2),
+            ("3", "FAILED", 3),
+            ("4", "CANCELLED", 4),
+            ("5", "DELETED", 5),
+            ("6", "FAILED", 6),
+            ("7", "FAILED", 7),
+            ("8", "TESTING", 8),
+        ] {
+            let arn = format!("web/1.0.0/{build}");
+            world = world.build(&arn, status, "image/gold/1.0.0/1", hour * HOUR);
+        }
+        assert_eq!(
+            said(&read(&world).await, "web"),
+            "newest: 1.0.0/2, unsuccessful: 1.0.0/7, 1.0.0/6, 1.0.0/4, in progress: 1.0.0/8, problem: none"
+        );
+        // By date, since an older version of the recipe may be used again.
+        let old = world.build("web/0.9.0/1", "AVAILABLE", "image/gold/1.0.0/1", 9 * HOUR);
+        assert!(said(&read(&old).await, "web").starts_with("newest: 0.9.0/1, unsuccessful: ,"));
+    }
+
+    #[tokio::test]
+    async fn given_builds_that_cannot_be_read_then_that_is_a_problem_of_their_pipeline_alone() {
+        let mut world = World::web_on_gold();
+        world.image_builder.fail("images_of", ErrorKind::Throttled);
+        let said = said(&read(&world).await, "web");
+        assert!(
+            said.starts_with("newest: none, unsuccessful: , in progress: none, problem: failed"),
+            "{said}"
+        );
+    }
+
+    #[tokio::test]
+    async fn given_an_ami_as_a_parent_then_the_build_that_produced_it_is_found() {
+        let fixtures = Fixtures::new()
+            .pipeline("gold", "image/base/x.x.x")
+            .pipeline("by-ami", "ami-0cd12345db678d90f")
+            .pipeline("by-other", "ami-0aaaaaaaaaaaaaaaa");
+        let mut world = World::of(fixtures);
+        for (build, ami, hour) in
+            [("1", "ami-0cd12345db678d90f", 1), ("2", "ami-0bbbbbbbbbbbbbbbb", 2)]
+        {
+            let arn = format!("gold/1.0.0/{build}");
+            world = world.build(&arn, "AVAILABLE", "image/base/1.0.0/1", hour * HOUR);
+            world = world.last(|image| image.outputs = std::iter::once(ami.to_owned()).collect());
+        }
+        let details = read(&world).await;
+        let producer = |ami| details.outputs.only_producer(ami).map(|it| it.short().to_string());
+        assert_eq!(
+            producer("ami-0cd12345db678d90f").as_deref(),
+            Some("gold 1.0.0/1"),
+            "by the list"
+        );
+        assert_eq!(
+            producer("ami-0bbbbbbbbbbbbbbbb").as_deref(),
+            Some("gold 1.0.0/2"),
+            "the newest"
+        );
+        assert_eq!(producer("ami-0aaaaaaaaaaaaaaaa"), None);
+        assert_eq!(world.image_builder.count("all_images"), 1);
+    }
 }

@@ -23,7 +23,7 @@ pub(super) fn advice(
         Decision::UpToDate(_) => vec!["nothing".to_owned()],
         Decision::Rebuild(reasons) => {
             let mut advice = vec![
-                "the next check or notification starts it, unless the stack is a dry run"
+                "the next check or notification starts it, as far as the budget allows and unless the stack is a dry run"
                     .to_owned(),
             ];
             advice.extend(of_retry(reasons, failed));
@@ -54,7 +54,8 @@ fn log_of(failed: Option<&Image>) -> Option<String> {
     let usual = || format!("/aws/imagebuilder/{}", image.name);
     let group = image.log_group.as_deref().map_or_else(usual, str::to_owned);
     let build = image.arn.build();
-    Some(format!("read its log: aws logs tail {group} --log-stream-names {build} --since 7d"))
+    // The name is foreign text, and may have spaces.
+    Some(format!("read its log: aws logs tail '{group}' --log-stream-names {build} --since 7d"))
 }
 
 fn of_wait(wait: &Wait, failed: Option<&Image>) -> Vec<String> {
@@ -103,8 +104,9 @@ fn of_wait(wait: &Wait, failed: Option<&Image>) -> Vec<String> {
 
 fn of_gate(gate: &Gate) -> String {
     match gate {
+        // Writing it anew might end a freeze that only this reader cannot read.
         Gate::Switch(off) if off.problem.is_some() => format!(
-            "write the control parameter again: aws ssm put-parameter --name {} --type String --overwrite --value '{{\"starts\": \"on\"}}'",
+            "allow ssm:GetParameters on {}, if that is denied; if it is missing or its value is not valid, write it again as docs/operations.md says (Resume)",
             off.parameter
         ),
         Gate::Switch(off) => format!(
@@ -143,7 +145,7 @@ fn of_skip(skip: &Skip) -> String {
     match skip {
         Skip::Disabled => "enable the pipeline: it was disabled by hand, or by Image Builder after five scheduled failures in a row",
         Skip::Pinned(pin) if pin.is_behind() => {
-            "name the parent by 1.0.x or x.x.x in the recipe if newer builds should be picked up"
+            "name the parent in the recipe by a pattern (1.0.x, x.x.x) or by a tag that moves, if newer builds should be picked up"
         }
         Skip::Pinned(_) => "nothing: the recipe names one build, which is the newest",
         Skip::Cycle { .. } => "break the cycle: let one of the recipes name another parent",
@@ -157,10 +159,141 @@ fn of_skip(skip: &Skip) -> String {
             "correct the parent in the recipe; if Image Builder accepts it as it is, please file it"
         }
         Skip::RecipeNotFound { .. } => "restore or share the recipe, or let the pipeline run another",
-        Skip::ParentUnresolved { .. } => "restore or share the parent image",
+        Skip::ParentUnresolved { .. } => {
+            "build, restore or share the parent image: the pipeline that builds it comes first"
+        }
         Skip::ComponentUnresolved { .. } => "restore or share the component",
         Skip::NotMatched { .. } => "nothing: the recipe does not select that image",
         Skip::BuiltOnNewer { .. } => "nothing: the next image of the parent starts it",
     }
     .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+    use crate::decide::gate::hold::Hold;
+    use crate::decide::gate::mode::Mode;
+    use crate::decide::gate::pipeline_control::UnreadableTag;
+    use crate::decide::gate::switch::Off;
+    use crate::decide::pin::{Newest, Pin, PinStatus};
+    use crate::report::Failure;
+
+    fn of_skips(skips: &[Skip]) -> String {
+        let said =
+            |skip: &Skip| format!("{}: {}", Decision::Skip(skip.clone()).code(), of_skip(skip));
+        skips.iter().map(said).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn given_each_skip_then_something_is_advised() {
+        let problem = || "denied".to_owned();
+        let pin = |status| Skip::Pinned(Pin { dependency: "gold 1.0.0/1".to_owned(), status });
+        let newest = Newest::Image(Fixtures::image("gold/1.0.0/2"));
+        let reference = || Fixtures::parent("image/gold/x.x.x").reference().unwrap().clone();
+        insta::assert_snapshot!(of_skips(&[
+            Skip::Disabled,
+            pin(PinStatus::Current),
+            pin(PinStatus::Outdated { newest, versions: None, builds: Some(1) }),
+            pin(PinStatus::Unknown { problem: problem() }),
+            Skip::Cycle { path: "one -> two -> one".to_owned() },
+            Skip::ParameterUnresolved { parameter: "/golden".into(), problem: problem() },
+            Skip::NotComparable { parent: "ami-1".to_owned() },
+            Skip::UnreadableParent { problem: problem() },
+            Skip::RecipeNotFound { recipe: Fixtures::recipe_arn("web/1.0.0") },
+            Skip::ParentUnresolved { reference: reference(), problem: problem() },
+            Skip::ComponentUnresolved { component: "agent x.x.x".to_owned(), problem: problem() },
+            Skip::NotMatched { reference: reference(), image: Fixtures::image("gold/2.0.0/1") },
+            Skip::BuiltOnNewer {
+                built_on: Fixtures::image("gold/2.0.0/1"),
+                now: Fixtures::image("gold/1.0.0/1"),
+            },
+        ]), @"
+        disabled: enable the pipeline: it was disabled by hand, or by Image Builder after five scheduled failures in a row
+        pinned: nothing: the recipe names one build, which is the newest
+        pinned: name the parent by 1.0.x or x.x.x in the recipe if newer builds should be picked up
+        pinned: nothing: the recipe names one build, which is the newest
+        cycle: break the cycle: let one of the recipes name another parent
+        parameter-unresolved: create the parameter, let it name an image or an AMI, or allow ssm:GetParameters on it (ParameterPrefixes)
+        not-comparable: name the parent by its image or by a parameter, if it should be tracked
+        unreadable-parent: correct the parent in the recipe; if Image Builder accepts it as it is, please file it
+        recipe-not-found: restore or share the recipe, or let the pipeline run another
+        parent-unresolved: restore or share the parent image
+        component-unresolved: restore or share the component
+        not-matched: nothing: the recipe does not select that image
+        built-on-newer: nothing: the next image of the parent starts it
+        ");
+    }
+
+    #[test]
+    fn given_each_gate_then_what_opens_it_is_advised() {
+        let hold = Hold { until: None, text: String::new() };
+        let off = Off { parameter: "/control".into(), until: None, why: None, problem: None };
+        let gates = [
+            Gate::Switch(off.clone()),
+            Gate::Switch(Off { problem: Some("not JSON".to_owned()), ..off }),
+            Gate::Mode { mode: Mode::Report },
+            Gate::UnreadableTag(UnreadableTag {
+                tag: "image-cascade:holt".to_owned(),
+                value: String::new(),
+                problem: String::new(),
+            }),
+            Gate::Hold(hold.clone()),
+            Gate::ImageHold { image: Fixtures::image("gold/1.0.0/2"), hold },
+            Gate::ParentUnread { problem: String::new() },
+            Gate::Window { windows: Vec::new(), opens: None },
+            Gate::Calendar { calendars: "freeze".parse().unwrap(), opens: None, problem: None },
+            Gate::Calendar {
+                calendars: "freeze".parse().unwrap(),
+                opens: None,
+                problem: Some("denied".to_owned()),
+            },
+            Gate::Budget { limit: 1, in_progress: 1, ahead: 0 },
+        ];
+        let said = gates.iter().map(|gate| format!("{}: {}", gate.code(), of_gate(gate)));
+        insta::assert_snapshot!(said.collect::<Vec<_>>().join("\n"), @r#"
+        switch: to resume: aws ssm put-parameter --name /control --type String --overwrite --value '{"starts": "on"}'
+        switch: write the control parameter again: aws ssm put-parameter --name /control --type String --overwrite --value '{"starts": "on"}'
+        mode: to have it started, set the tag image-cascade:mode of the pipeline to auto
+        unreadable-tag: correct or remove the tag image-cascade:holt
+        hold: remove the tag image-cascade:hold of the pipeline, or wait until it ends
+        image-hold: nothing, if a newer build of gold comes; otherwise remove its tag image-cascade:hold
+        parent-unread: nothing, if it passes: the invocation is retried; otherwise grant what the error names
+        window: nothing; if it cannot wait, tag its parent image image-cascade:urgent
+        calendar: nothing; if it cannot wait, tag its parent image image-cascade:urgent
+        calendar: correct the calendar's name in the tag or in ChangeCalendars, or have it shared
+        budget: nothing: the next builds that end make room; if this lasts, raise MaxBuilds
+        "#);
+        let window = || Gate::Window { windows: Vec::new(), opens: None };
+        let decision = Decision::Wait(Wait::Deferred {
+            reasons: Vec::new(),
+            gates: vec![window(), window()],
+            not_before: None,
+        });
+        assert_eq!(advice(Some(&decision), None, None).len(), 1, "each advice once");
+    }
+
+    #[test]
+    fn given_a_failure_then_whether_a_retry_mends_it_decides() {
+        let failure = |retryable| Failure { error: "denied".to_owned(), retryable };
+        let said = |retryable| advice(None, Some(&failure(retryable)), None).join("");
+        assert!(said(true).starts_with("nothing, if it passes"));
+        assert!(said(false).starts_with("grant the permission"));
+        assert_eq!(advice(None, None, None), [""; 0]);
+    }
+
+    #[test]
+    fn given_a_failed_build_then_its_log_is_named() {
+        let image = Image {
+            name: "Web App".to_owned(),
+            ..Fixtures::plain_image("web-app/1.0.0/2", "FAILED")
+        };
+        assert_eq!(
+            log_of(Some(&image)).unwrap(),
+            "read its log: aws logs tail '/aws/imagebuilder/Web App' --log-stream-names 1.0.0/2 --since 7d"
+        );
+        let own = Image { log_group: Some("/images".into()), ..image };
+        assert!(log_of(Some(&own)).unwrap().contains("tail '/images' --log"));
+    }
 }

@@ -41,7 +41,7 @@ pub fn history(builds: &[PastBuild], is_all: bool) -> Vec<Entry> {
         let changes = match before {
             Some(before) => changes(before, image),
             None if is_all => vec!["no good image before it".to_owned()],
-            None => vec!["compared with no earlier image: raise the limit".to_owned()],
+            None => vec!["no good image among the builds that were read before it".to_owned()],
         };
         let took = image.created.zip(*ended).map(|(began, ended)| ended.duration_since(began));
         Entry {
@@ -178,6 +178,9 @@ mod tests {
         web 1.0.0/2 AVAILABLE 720 s: the same inputs
         web 1.0.0/1 DEPRECATED 720 s: no good image before it
         ");
-        assert!(said(&builds, false).ends_with("compared with no earlier image: raise the limit"));
+        assert!(
+            said(&builds, false)
+                .ends_with("no good image among the builds that were read before it")
+        );
     }
 }

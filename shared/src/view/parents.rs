@@ -66,6 +66,8 @@ impl<'a> Parents<'a> {
                 }),
             );
         }
+        // A pipeline may be pinned to its own older build.
+        parents.retain(|parent| *parent != Parent::Pipeline(pipeline.clone()));
         parents.sort();
         parents.dedup();
         parents

@@ -18,6 +18,8 @@ use crate::report::{Found, Line};
 pub struct Survey {
     /// The time by which it was decided.
     pub now: Timestamp,
+    /// Whether every pipeline was read: the budget is shared by all.
+    pub is_whole_fleet: bool,
     /// The fleet, as far as lists show it.
     pub fleet: Fleet,
     /// What was decided of each selected pipeline, as reports have it.

@@ -156,7 +156,7 @@ impl<'a> Page<'a> {
                 self.add("newest", &text);
             }
             (None, Some(problem)) => self.add("newest", &format!("could not be read: {problem}")),
-            (None, None) => self.add("newest", "none: it has never built an image"),
+            (None, None) => self.add("newest", "none"),
         }
         if let Some(build) = &builds.in_progress {
             let since = build.created.map_or_else(String::new, |at| {
@@ -311,23 +311,25 @@ impl<'a> Page<'a> {
             .collect();
         let control = self.survey.control.of(observed);
         let PipelineControl { mode, ref hold, ref windows, ref calendars, .. } = control;
+        // What an unreadable tag means to say is not known.
+        let is_readable = !held.contains(&"unreadable-tag");
         let mut passed = Vec::new();
         if !held.contains(&"switch") {
             passed.push(match self.survey.control.switch {
-                Switch::Unset => "no control parameter".to_owned(),
-                Switch::On { .. } | Switch::Off(_) => "starts are on".to_owned(),
+                Switch::Unset => "starts are not switched off".to_owned(),
+                Switch::On { .. } | Switch::Off(_) => "starts are switched on".to_owned(),
             });
         }
-        if mode == Mode::Auto {
+        if is_readable && mode == Mode::Auto {
             passed.push("mode auto".to_owned());
         }
-        if !held.contains(&"hold") {
+        if is_readable && !held.contains(&"hold") {
             passed.push(match hold {
                 Some(_) => "its hold has ended".to_owned(),
                 None => "no hold".to_owned(),
             });
         }
-        if !held.contains(&"window") {
+        if is_readable && !held.contains(&"window") {
             passed.push(match windows.iter().find(|window| window.is_open_at(now)) {
                 Some(window) => format!("window {window} is open"),
                 None if windows.is_empty() => "no window".to_owned(),
@@ -344,7 +346,14 @@ impl<'a> Page<'a> {
         if !held.contains(&"budget") {
             let budget = self.survey.control.budget();
             passed.push(match budget.limit {
-                Some(limit) => format!("budget {} of {limit}", budget.in_progress),
+                Some(limit) if self.survey.is_whole_fleet => {
+                    format!("budget {} of {limit}", budget.in_progress)
+                }
+                // Which of them come first is known by all of them.
+                Some(limit) => format!(
+                    "budget {} of {limit}, unless other pipelines come first (image-cascade plan)",
+                    budget.in_progress
+                ),
                 None => "no limit of builds".to_owned(),
             });
         }
