@@ -292,7 +292,7 @@ mod tests {
     }
 
     async fn read(world: &World, scope: Scope<'_>) -> Observations {
-        let no_call = |request: &str| panic!("nobody needs {request}");
+        let no_call = |request: &str| panic!("not needed: {request}");
         read_with(world, scope, &Defaults::default(), no_call).await
     }
 
@@ -607,7 +607,7 @@ mod tests {
     async fn given_no_pipeline_then_nothing_is_read() {
         let world = behind().change("web", |web| web.last_status = Some(ImageStatus::Building));
         let settings = Settings::from_lookup(|_| None).unwrap();
-        let no_call = Scripted::by(|request| panic!("nobody needs {request}"));
+        let no_call = Scripted::by(|request| panic!("not needed: {request}"));
         let clients = Clients::new(no_call.config(), &settings);
         let mut none = world.observations(everything(), &[]).await;
         let reading = world.on(everything(), "web", async |context, _| {
