@@ -334,7 +334,7 @@ async fn regression_given_a_profile_then_it_comes_before_credentials_of_the_envi
     std::fs::write(&config, format!("[profile other]\nregion = us-east-1\n{keys}")).unwrap();
     // Without rights: only the profile's key has the policy.
     let nothing = Role::of_policy(&json!({ "Statement": [] })).unwrap();
-    account.cloud.state().roles.insert("nobody".to_owned(), nothing);
+    account.cloud.state().roles.insert("without-rights".to_owned(), nothing);
     let run = |arguments: &[&str]| {
         let mut program = Command::new(binaries::program());
         program
@@ -343,7 +343,7 @@ async fn regression_given_a_profile_then_it_comes_before_credentials_of_the_envi
             .env("AWS_CONFIG_FILE", &config)
             .env("AWS_SHARED_CREDENTIALS_FILE", home.path().join("none"))
             .env("AWS_ENDPOINT_URL", &account.endpoint)
-            .env("AWS_ACCESS_KEY_ID", "nobody")
+            .env("AWS_ACCESS_KEY_ID", "without-rights")
             .env("AWS_SECRET_ACCESS_KEY", "x")
             .env_remove("AWS_REGION")
             .env_remove("AWS_PROFILE");
