@@ -218,9 +218,19 @@ pub(crate) struct Serve {
     /// to, and no pipelines
     #[arg(long)]
     pub(crate) empty: bool,
-    /// Start with the fleet of a `CloudFormation` template, such as examples/fleet.yaml
+    /// Start with the fleet of a `CloudFormation` template, in YAML or JSON, such as examples/fleet.yaml
     #[arg(long, value_name = "FILE", conflicts_with = "empty")]
     pub(crate) stack: Option<PathBuf>,
+    /// A value for a parameter of the template
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = setting, requires = "stack")]
+    pub(crate) parameters: Vec<(String, String)>,
+    /// A parameter of the Parameter Store that the template reads
+    #[arg(long = "ssm-parameter", value_name = "NAME=VALUE", value_parser = setting, requires = "stack")]
+    pub(crate) ssm_parameters: Vec<(String, String)>,
+    /// What other stacks export: names with values in YAML or JSON, or the output of
+    /// `aws cloudformation list-exports`
+    #[arg(long, value_name = "FILE", requires = "stack")]
+    pub(crate) exports: Option<PathBuf>,
     /// How long each build takes
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub(crate) build_time: Duration,

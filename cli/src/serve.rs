@@ -1,5 +1,6 @@
 //! How does the emulator stay up for a person's own client?
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -10,8 +11,8 @@ use emulator::account::REGION;
 use emulator::cloud::Cloud;
 use emulator::image_builder::Quotas;
 use emulator::rate_limit::RateLimit;
-use emulator::template::Template;
-use emulator::{demo_fleet, deploy, stack};
+use emulator::template::{Template, TemplateError};
+use emulator::{demo_fleet, deploy, stack, template};
 
 use crate::Error;
 use crate::account::{Account, Options};
@@ -29,8 +30,9 @@ pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
     })
     .await?;
     let (address, topic) = (account.address, account.topic.clone());
+    let mut out = std::io::stdout();
     match &options.stack {
-        Some(file) => create_stack(&account.cloud, file, &topic).await?,
+        Some(file) => create_stack(&account.cloud, file, options, &topic, &mut out).await?,
         None if options.empty => {}
         None => demo_fleet::build(&account.cloud, &topic)?,
     }
@@ -42,7 +44,6 @@ pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
         Quotas { concurrent_builds: options.concurrent_builds, vcpus: options.vcpus };
     cloud.state().rate_limit =
         options.rate_limit.map(|rate| RateLimit::new(rate, rate.saturating_mul(2)));
-    let mut out = std::io::stdout();
     writeln!(out, "{}", emulator::page::describe(&cloud, &address.to_string()))?;
     writeln!(
         out,
@@ -82,19 +83,47 @@ async fn print_logs(cloud: &Cloud, out: &mut impl std::io::Write) -> Result<Exit
     }
 }
 
-/// Creates what a template describes. Its builds take no time, and their notifications reach no
-/// function.
-async fn create_stack(cloud: &Cloud, file: &Path, topic: &str) -> Result<(), Error> {
+/// Creates what a template describes, and prints its outputs and what of it is not emulated. Its builds
+/// take no time, and their notifications reach no function.
+async fn create_stack(
+    cloud: &Cloud,
+    file: &Path,
+    options: &Serve,
+    topic: &str,
+    out: &mut impl std::io::Write,
+) -> Result<(), Error> {
     let name = file.display();
-    let text =
-        std::fs::read_to_string(file).map_err(|error| format!("{name} cannot be read: {error}"))?;
-    let mut template = Template::read(&text).map_err(|error| format!("{name}: {error}"))?;
-    template.set("AWS::StackName", "example");
-    if template.has_parameter("GoldTopicArn") {
-        template.set("GoldTopicArn", topic);
+    let refused = |error: TemplateError| format!("{name}: {error}");
+    let mut template = Template::read(&read(file)?).map_err(refused)?;
+    template.name_stack("example");
+    if let Some(file) = &options.exports {
+        let exports = template::exports(&read(file)?);
+        template.import_from(exports.map_err(|error| format!("{}: {error}", file.display()))?);
     }
-    stack::create(cloud, template).await?;
+    for (name, value) in &options.ssm_parameters {
+        cloud.state().parameters.put(name, value, cloud.now());
+    }
+    let mut parameters: BTreeMap<String, String> = options.parameters.iter().cloned().collect();
+    if template.has_parameter("GoldTopicArn") {
+        parameters.entry("GoldTopicArn".to_owned()).or_insert_with(|| topic.to_owned());
+    }
+    let mut notes = stack::bind(cloud, &mut template, &parameters).map_err(refused)?;
+    let created = stack::create(cloud, template).await?;
+    notes.extend(created.notes);
+    writeln!(out, "The stack of {name}:")?;
+    for note in notes {
+        writeln!(out, "  {note}")?;
+    }
+    for (name, value) in created.outputs {
+        writeln!(out, "  output {name}: {value}")?;
+    }
+    writeln!(out)?;
     Ok(())
+}
+
+fn read(file: &Path) -> Result<String, Error> {
+    let read = std::fs::read_to_string(file);
+    Ok(read.map_err(|error| format!("{} cannot be read: {error}", file.display()))?)
 }
 
 /// The schedule of the dependency check.

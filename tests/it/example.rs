@@ -13,9 +13,9 @@ const FLEET: &str = include_str!("../../examples/fleet.yaml");
 async fn deployed() -> Lab {
     let lab = Lab::new();
     let mut template = Template::read(FLEET).unwrap();
-    template.set("AWS::StackName", "example");
+    template.name_stack("example");
     template.set("GoldTopicArn", &topic("gold-images"));
-    let outputs = stack::create(&lab.cloud, template).await.unwrap();
+    let outputs = stack::create(&lab.cloud, template).await.unwrap().outputs;
     assert!(outputs["RunGold"].ends_with("image-pipeline/example-gold"), "{outputs:?}");
     lab.rest().await;
     lab
@@ -60,7 +60,7 @@ async fn given_a_stack_with_a_parameter_then_it_is_in_the_parameter_store_and_a_
             Properties: { Name: /team/switch, Type: String, Value: '{\"starts\": \"off\"}' }
         Outputs: { Name: { Value: { Ref: Switch } } }";
     let create = async || stack::create(&lab.cloud, Template::read(template).unwrap()).await;
-    assert_eq!(create().await.unwrap()["Name"], "/team/switch");
+    assert_eq!(create().await.unwrap().outputs["Name"], "/team/switch");
     let value = lab.cloud.state().parameters.value("/team/switch");
     assert_eq!(value.as_deref(), Some("{\"starts\": \"off\"}"));
     let again = image_cascade::error::Chain(&create().await.unwrap_err()).to_string();
@@ -76,13 +76,13 @@ async fn given_a_stack_that_cannot_be_created_then_the_error_names_what_is_missi
     };
     insta::assert_snapshot!(
         [
-            error("Resources: { Web: { Type: 'AWS::EC2::Instance' } }").await,
+            error("Resources: { Web: { Properties: {} } }").await,
             error("Resources: { Web: { Type: 'AWS::SNS::Topic', Properties: { Name: { Ref: Gone } } } }").await,
             error("Resources: { Web: { Type: 'AWS::ImageBuilder::ImageRecipe', Properties: { Name: web } } }").await,
         ].join("\n"),
         @"
-    the stack cannot be made: Web of type AWS::EC2::Instance is not understood here
-    the stack cannot be made: `Gone` is neither a parameter nor a resource that is there
+    the stack cannot be made: Resources.Web.Type: a resource has a type
+    the stack cannot be made: Resources.Web.Properties.Name.Ref: `Gone` is neither a parameter nor a resource of the template
     the resource Web of the stack cannot be made: InvalidRequestException: The value supplied for parameter 'semanticVersion' is not valid. 'semanticVersion' is required.
     "
     );

@@ -32,6 +32,7 @@ mod semantics;
 mod service;
 mod simulation;
 mod sources;
+mod stack;
 mod time;
 mod tries;
 mod triggers;

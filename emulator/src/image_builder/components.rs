@@ -261,11 +261,12 @@ fn has_phase(data: &str, phase: &str) -> bool {
         || !data.contains("phases")
 }
 
-/// Whether a command in the document ends with a status other than 0: a line `exit 1`, in any
-/// phase. This is how a build is made to fail by an ordinary client.
+/// Whether a command of the document ends with a status other than 0: an item `- exit 1`, in any
+/// phase. This is how a build is made to fail by an ordinary client. A line within a script may be
+/// reached or not.
 fn lets_builds_fail(data: &str) -> bool {
     data.lines()
-        .map(|line| line.trim().trim_start_matches("- ").trim_matches(['"', '\'']))
+        .filter_map(|line| Some(line.trim().strip_prefix("- ")?.trim_matches(['"', '\''])))
         .filter_map(|command| command.strip_prefix("exit "))
         .any(|status| status.trim().parse::<u8>().is_ok_and(|status| status != 0))
 }

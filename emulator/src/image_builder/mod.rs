@@ -26,6 +26,7 @@ mod workflows;
 
 pub use doc::Doc;
 pub use error::ApiError;
+pub(crate) use fingerprint::{ec2_id, fingerprint, uuid};
 pub use life::{BuildView, Notice};
 pub use model::{Input, Model};
 pub use quotas::Quotas;

@@ -4,6 +4,8 @@
 //! of AWS's published API model (`imagebuilder/2019-12-02`, Apache-2.0), and the bare names of the
 //! others, so that a call to one of them can be named. `tools/api-model` writes it.
 
+mod properties;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -156,6 +158,20 @@ impl Model {
             ));
         };
         self.check(&known.input, &Value::Object(input.clone()), "")
+    }
+
+    /// An operation by its name, with the members of a request that has no address.
+    ///
+    /// # Errors
+    /// As [`Self::read`] has them.
+    pub(crate) fn operation(
+        &'static self,
+        name: &str,
+        input: Input,
+    ) -> Result<(&'static str, Input), ApiError> {
+        self.check_input(name, &input)?;
+        let known = self.operations.get_key_value(name);
+        Ok((known.map_or("", |(name, _)| name.as_str()), input))
     }
 
     fn take_from_address(&self, operation: &Operation, path: &str, query: &str, input: &mut Input) {
