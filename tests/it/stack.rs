@@ -291,6 +291,67 @@ async fn given_what_cannot_be_resolved_then_the_stack_is_refused_by_its_place() 
     ");
 }
 
+#[tokio::test(start_paused = true)]
+async fn given_a_rule_whose_target_is_a_function_then_an_event_invokes_it_unless_it_is_disabled() {
+    for (state, invoked) in [("ENABLED", true), ("DISABLED", false)] {
+        let lab = Lab::silent(&[]);
+        let text = text("network.yaml")
+            + &format!(
+                "
+  Rule:
+    Type: AWS::Events::Rule
+    Properties:
+      State: {state}
+      EventPattern: {{ source: [aws.imagebuilder], detail-type: [EC2 Image Builder Image State Change] }}
+      Targets: [{{ Id: cascade, Arn: !Sub 'arn:aws:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:gold-cascade' }}]
+"
+            );
+        let created = created(&lab, &text, &[]).await.unwrap();
+        assert!(!created.notes.iter().any(|note| note.contains("Rule")), "{:?}", created.notes);
+        lab.run_to_rest("network").await;
+        assert_eq!(!lab.cloud.state().invocations.is_empty(), invoked, "{state}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn given_recipes_on_images_of_the_stack_then_each_names_what_the_attribute_gives() {
+    let lab = Lab::silent(&[]);
+    created(&lab, &text("cascade.yaml"), &[]).await.unwrap();
+    let parent = async |recipe: &str| {
+        let arn =
+            format!("arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/{recipe}/1.0.0");
+        let recipe = lab.client.get_image_recipe().image_recipe_arn(arn).send().await.unwrap();
+        recipe.image_recipe().unwrap().parent_image().unwrap().to_owned()
+    };
+    let gold = "arn:aws:imagebuilder:us-east-1:123456789012:image/cascade-gold/x.x.x";
+    assert_eq!(parent("cascade-web").await, gold);
+    assert!(parent("cascade-shop").await.starts_with("ami-"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn given_an_image_whose_build_fails_then_the_error_has_the_reason() {
+    let lab = Lab::silent(&[]);
+    let commands = "inputs: { commands: ['echo \"$HOME/runtime\"'] }";
+    let fails = "inputs:\n                  commands:\n                    - exit 1";
+    let failing = text("ubuntu-runtime.yaml").replace(commands, fails);
+    let error = created(&lab, &failing, &[]).await.unwrap_err();
+    insta::assert_snapshot!(error, @"the resource Image of the stack cannot be made: arn:aws:imagebuilder:us-east-1:123456789012:image/ubunturuntime/0.0.1/1 is FAILED: component 'runtime' failed with an exit status other than 0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn given_a_topic_policy_then_the_topic_has_it() {
+    let lab = Lab::silent(&[]);
+    let text = text("notifications.yaml") + "  Arn: { Value: !Ref Topic }\n";
+    let created = created(&lab, &text, &[]).await.unwrap();
+    let form = format!("Action=GetTopicAttributes&TopicArn={}", created.outputs["Arn"]);
+    let now = lab.cloud.now();
+    let state = &mut *lab.cloud.state();
+    let (status, xml, _) =
+        emulator::sns::answer(&mut state.sns, "123456789012", "us-east-1", form.as_bytes(), now);
+    assert_eq!(status, 200, "{xml}");
+    assert!(xml.contains("imagebuilder.amazonaws.com"), "{xml}");
+}
+
 /// What `serve` prints about a template until it is ready, or why it ends.
 fn served(file: &str, options: &[&str]) -> String {
     let mut serve = Command::new(binaries::program())

@@ -139,5 +139,7 @@ Outputs:
         let error = |name| template.holds(&Path::top("Rules"), name).unwrap_err().to_string();
         assert_eq!(error("Odd"), "Conditions.Odd: prod is no condition");
         assert_eq!(error("Gone"), "Rules: the template has no condition `Gone`");
+        let left = template.resolve(&serde_json::json!({ "Ref": "Left" })).unwrap_err();
+        assert_eq!(left.to_string(), "Ref: the condition of the resource `Left` does not hold");
     }
 }

@@ -209,6 +209,11 @@ impl Template {
         let (head, attribute) = name.split_once('.').unwrap_or((name, ""));
         let resource = &self.document["Resources"][head];
         if resource.is_object() && !self.values.contains_key(head) {
+            let declared = Path::top("Resources");
+            if !self.has_condition_met(&declared.member(head), resource)? {
+                let problem = format!("the condition of the resource `{head}` does not hold");
+                return Err(TemplateError::refused(path, problem));
+            }
             return Err(TemplateError::NotYet {
                 path: path.to_string(),
                 resource: head.to_owned(),

@@ -31,9 +31,12 @@ impl Model {
                 let entries = entries.iter();
                 entries.map(|(key, value)| (key.clone(), of(&shape.value, value))).collect()
             }
-            ("list", Value::Array(items)) => {
-                items.iter().map(|item| of(&shape.member, item)).collect()
-            }
+            // An item may be a function that gives several: a parameter that is a list, say.
+            ("list", Value::Array(items)) => items
+                .iter()
+                .flat_map(|item| item.as_array().map_or(std::slice::from_ref(item), Vec::as_slice))
+                .map(|item| of(&shape.member, item))
+                .collect(),
             ("integer" | "long", Value::String(text)) => {
                 text.parse::<i64>().map_or_else(|_| value.clone(), Value::from)
             }
@@ -85,6 +88,13 @@ mod tests {
             "nonsense": "true",
         });
         assert_eq!(Value::Object(members), expected);
+    }
+
+    #[test]
+    fn given_a_list_within_a_list_then_it_is_one_list() {
+        let properties = json!({ "SecurityGroupIds": [["sg-1", "sg-2"], "sg-3"] });
+        let members = Model::get().members("CreateInfrastructureConfiguration", &properties);
+        assert_eq!(members["securityGroupIds"], json!(["sg-1", "sg-2", "sg-3"]));
     }
 
     #[test]
