@@ -284,6 +284,134 @@ async fn given_the_commands_that_look_back_and_up_then_they_show_the_account() {
     }
 }
 
+/// A typo must not look like an answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn regression_given_something_that_does_not_exist_then_it_is_an_error_and_no_empty_answer() {
+    let account = Account::new().await;
+    let mut said = Vec::new();
+    for arguments in [
+        &["plan", "gold-linux", "nope"][..],
+        &["why", "nope-*"],
+        &["tree", "--invert", "nope"],
+        &["tree", "--invert", "gold-linux 9.9.9"],
+        &["tree", "--invert", "gold-linux 1.0"],
+        &["tree", "--invert", "ami-0ffffffffffffffff"],
+        &["plan", "--at", "2020-01-01"],
+        &["plan", "--profile", "nope"],
+        &["plan", "--region", "EU (Frankfurt)"],
+        &["map", "--out", "fleet.x"],
+    ] {
+        let ran = account.run(arguments).await;
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{arguments:?}");
+        said.push(ran.err.trim_end().to_owned());
+    }
+    insta::assert_snapshot!(said.join("\n"), @"
+    error: there is no pipeline `nope`; `image-cascade plan --all` lists all
+    error: there is no pipeline `nope-*`; `image-cascade plan --all` lists all
+    error: this account has no image, AMI or container image `nope`
+    error: this account has no image, AMI or container image `gold-linux 9.9.9`
+    error: `1.0` is not a version pattern such as `1.2.x`: it has 2 nodes, not 3
+    error: this account has no image, AMI or container image `ami-0ffffffffffffffff`
+    error: 2020-01-01T00:00:00Z is past; --at takes a time that is to come
+    error: there is no profile `nope` in the AWS configuration files; there is none
+    error: `EU (Frankfurt)` is no Region such as eu-central-1
+    error: fleet.x says no format: name it .html, .mmd, .dot or .json, or pass --format
+    ");
+    // An image that is not the newest any more, a pattern, and an AMI are known.
+    for known in ["gold-linux x.x.x", "gold-linux 1.0.0/1", "amazon-linux-2023-x86"] {
+        let ran = account.run(&["tree", "--invert", known]).await;
+        assert_eq!(ran.code, Some(0), "{known}: {}", ran.err);
+    }
+}
+
+/// As the AWS CLI does: a profile that is named comes before credentials in the environment.
+#[tokio::test(flavor = "multi_thread")]
+async fn regression_given_a_profile_then_it_comes_before_credentials_of_the_environment() {
+    let account = Account::new().await;
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join("config");
+    let keys = format!("aws_access_key_id = {READER}\naws_secret_access_key = x\n");
+    std::fs::write(&config, format!("[profile other]\nregion = us-east-1\n{keys}")).unwrap();
+    // Without rights: only the profile's key has the policy.
+    let nothing = Role::of_policy(&json!({ "Statement": [] })).unwrap();
+    account.cloud.state().roles.insert("without-rights".to_owned(), nothing);
+    let run = |arguments: &[&str]| {
+        let mut program = Command::new(binaries::program());
+        program
+            .args(arguments)
+            .stdin(Stdio::null())
+            .env("AWS_CONFIG_FILE", &config)
+            .env("AWS_SHARED_CREDENTIALS_FILE", home.path().join("none"))
+            .env("AWS_ENDPOINT_URL", &account.endpoint)
+            .env("AWS_ACCESS_KEY_ID", "without-rights")
+            .env("AWS_SECRET_ACCESS_KEY", "x")
+            .env_remove("AWS_REGION")
+            .env_remove("AWS_PROFILE");
+        tokio::task::spawn_blocking(move || program.output().unwrap())
+    };
+    let ran = run(&["plan", "--profile", "other"]).await.unwrap();
+    let err = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{err}");
+    let ran = run(&["plan", "--region", "us-east-1"]).await.unwrap();
+    let err = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{err}");
+    let ran = run(&["plan", "--profile", "othr"]).await.unwrap();
+    assert_eq!(
+        String::from_utf8(ran.stderr).unwrap(),
+        "error: there is no profile `othr` in the AWS configuration files; there is other\n"
+    );
+    std::fs::write(&config, "[profile other\n").unwrap();
+    let ran = run(&["plan", "--profile", "other"]).await.unwrap();
+    let err = String::from_utf8(ran.stderr).unwrap();
+    assert!(err.starts_with("error: the AWS configuration files cannot be read: "), "{err}");
+}
+
+/// `image-cascade plan | head -1` ends quietly; what cannot be called is named.
+#[test]
+fn regression_given_a_closed_pipe_or_no_url_then_there_is_no_panic_and_no_noise() {
+    let run = |shell: &str| {
+        let program = binaries::program();
+        let shell = shell.replace("PROGRAM", program.to_str().unwrap());
+        let ran = Command::new("sh")
+            .args(["-c", &shell])
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", READER)
+            .env("AWS_SECRET_ACCESS_KEY", "x")
+            .output()
+            .unwrap();
+        String::from_utf8(ran.stderr).unwrap()
+    };
+    assert_eq!(run("PROGRAM completions bash | true"), "");
+    for url in ["", "notaurl"] {
+        assert_eq!(
+            run(&format!("AWS_ENDPOINT_URL={url} PROGRAM plan")),
+            format!(
+                "error: AWS_ENDPOINT_URL is `{url}`, which is no URL such as http://127.0.0.1:4580\n"
+            )
+        );
+    }
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let err = run(&format!("AWS_ENDPOINT_URL=http://{unused} PROGRAM plan"));
+    assert!(
+        err.contains(&format!("the calls go to http://{unused}, by AWS_ENDPOINT_URL")),
+        "{err}"
+    );
+    assert!(!err.contains("SdkBody"), "{err}");
+}
+
+/// What could not be read may be on the image.
+#[tokio::test(flavor = "multi_thread")]
+async fn regression_given_images_that_cannot_be_read_then_the_inverted_tree_is_no_success() {
+    let account = Account::new().await;
+    let role = Role::of_policy(&documented_policy()).unwrap();
+    for action in ["imagebuilder:GetImage", "imagebuilder:ListImageBuildVersions"] {
+        account.cloud.state().roles.insert(READER.to_owned(), role.without(action));
+        let ran = account.run(&["tree", "--invert", "gold-linux"]).await;
+        assert_eq!(ran.code, Some(1), "{action}: {}{}", ran.out, ran.err);
+        assert!(ran.err.contains(action), "{}", ran.err);
+    }
+}
+
 #[test]
 fn given_completions_then_each_command_is_completed() {
     for shell in ["bash", "zsh", "fish"] {

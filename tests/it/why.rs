@@ -51,16 +51,16 @@ async fn given_a_pipeline_that_would_start_then_what_it_lacks_and_the_passed_gat
     newest: web 1.0.0/1, AVAILABLE, on gold 1.0.0/1, with agent 1.0.0/1; built 2 h 20 min ago by request
     would start: parent image gold 1.0.0/1 -> 1.0.0/2
     would start: component agent 1.0.0/1 -> 1.1.0/1
-    passed: no control parameter, mode auto, no hold, no window, no calendar, budget 0 of 20
-    to do: the next check or notification starts it, unless the stack is a dry run
+    passed: starts are not switched off, mode auto, no hold, no window, no calendar, budget 0 of 20, unless other pipelines come first (image-cascade plan)
+    to do: the next check or notification starts it, as far as the budget allows and unless the stack is a dry run
     ");
     insta::assert_snapshot!(lab.why("web", &[("MAX_BUILDS", "none")]).await, @"
     + web: behind for 2 h 10 min (since today 12:20 UTC)
     newest: web 1.0.0/1, AVAILABLE, on gold 1.0.0/1, with agent 1.0.0/1; built 2 h 20 min ago by request
     would start: parent image gold 1.0.0/1 -> 1.0.0/2
     would start: component agent 1.0.0/1 -> 1.1.0/1
-    passed: no control parameter, mode auto, no hold, no window, no calendar, no limit of builds
-    to do: the next check or notification starts it, unless the stack is a dry run
+    passed: starts are not switched off, mode auto, no hold, no window, no calendar, no limit of builds
+    to do: the next check or notification starts it, as far as the budget allows and unless the stack is a dry run
     ");
 }
 
@@ -89,7 +89,7 @@ async fn given_gates_then_each_is_shown_with_its_end_and_what_opens_it() {
     not yet: held until Thu 7 Jan 2027 00:00 UTC, in 44 d: year-end freeze
     not yet: window daily 20:00+1h Europe/Berlin: opens today 19:00 UTC, in 4 h 30 min
     not yet: the calendar freeze is closed
-    passed: mode auto, budget 0 of 1
+    passed: mode auto, budget 0 of 1, unless other pipelines come first (image-cascade plan)
     to do: to resume: aws ssm put-parameter --name /control --type String --overwrite --value '{"starts": "on"}'
     to do: remove the tag image-cascade:hold of the pipeline, or wait until it ends
     to do: nothing; if it cannot wait, tag its parent image image-cascade:urgent
@@ -104,8 +104,8 @@ async fn given_gates_then_each_is_shown_with_its_end_and_what_opens_it() {
     not yet: the tag image-cascade:hold is "until soon": `soon` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z
     not yet: window daily 20:00+1h Europe/Berlin: opens today 19:00 UTC, in 4 h 30 min
     not yet: the calendar none-such cannot be read: failed to get the state of calendar none-such: InvalidDocument: Document with name none-such does not exist.
-    passed: mode auto, no hold, budget 0 of 20
-    to do: write the control parameter again: aws ssm put-parameter --name /control --type String --overwrite --value '{"starts": "on"}'
+    passed: budget 0 of 20, unless other pipelines come first (image-cascade plan)
+    to do: allow ssm:GetParameters on /control, if that is denied; if it is missing or its value is not valid, write it again as docs/operations.md says (Resume)
     to do: correct or remove the tag image-cascade:hold
     to do: nothing; if it cannot wait, tag its parent image image-cascade:urgent
     to do: correct the calendar's name in the tag or in ChangeCalendars, or have it shared
@@ -122,7 +122,7 @@ async fn given_a_full_budget_or_a_held_image_then_that_is_what_holds() {
     newest: web 1.0.0/1, AVAILABLE, on gold 1.0.0/1, with agent 1.0.0/1; built 2 h 30 min ago by request
     would start: parent image gold 1.0.0/1 -> 1.0.0/2
     not yet: budget: 1 of 1 builds in progress
-    passed: no control parameter, mode auto, no hold, no window, no calendar
+    passed: starts are not switched off, mode auto, no hold, no window, no calendar
     to do: nothing: the next builds that end make room; if this lasts, raise MaxBuilds
     ");
     lab.rest().await;
@@ -132,7 +132,7 @@ async fn given_a_full_budget_or_a_held_image_then_that_is_what_holds() {
     newest: web 1.0.0/1, AVAILABLE, on gold 1.0.0/1, with agent 1.0.0/1; built 2 h 40 min ago by request
     would start: parent image gold 1.0.0/1 -> 1.0.0/2
     not yet: gold 1.0.0/2 is held without an end: bad openssl
-    passed: no control parameter, mode auto, no hold, no window, no calendar, budget 0 of 20
+    passed: starts are not switched off, mode auto, no hold, no window, no calendar, budget 0 of 20, unless other pipelines come first (image-cascade plan)
     to do: nothing, if a newer build of gold comes; otherwise remove its tag image-cascade:hold
     ");
     insta::assert_snapshot!(lab.why("web", &[("DEFAULT_MODE", "ignore")]).await, @"
@@ -249,7 +249,7 @@ async fn given_a_pipeline_that_is_skipped_then_what_to_do_is_said() {
     ⚑ pinned: pinned
     newest: pinned 1.0.0/1, AVAILABLE, on gold 1.0.0/1; built 20 min ago by request
     decided: pinned to gold 1.0.0/1, misses gold 1.0.0/2 (1 build behind)
-    to do: name the parent by 1.0.x or x.x.x in the recipe if newer builds should be picked up
+    to do: name the parent in the recipe by a pattern (1.0.x, x.x.x) or by a tag that moves, if newer builds should be picked up
 
     – disabled: skipped
     newest: disabled 1.0.0/1, AVAILABLE, on gold 1.0.0/2; built 10 min ago by request
@@ -257,12 +257,12 @@ async fn given_a_pipeline_that_is_skipped_then_what_to_do_is_said() {
     to do: enable the pipeline: it was disabled by hand, or by Image Builder after five scheduled failures in a row
 
     ✕ unresolved: cannot be built
-    newest: none: it has never built an image
+    newest: none
     decided: its parent, the parameter /none, does not resolve: there is no such parameter
     to do: create the parameter, let it name an image or an AMI, or allow ssm:GetParameters on it (ParameterPrefixes)
 
     ✕ one: cannot be built
-    newest: none: it has never built an image
+    newest: none
     decided: built on itself: one -> two -> one
     above it: two: built on itself: two -> one -> two
     to do: break the cycle: let one of the recipes name another parent

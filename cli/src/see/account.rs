@@ -232,12 +232,20 @@ fn time(text: &str, now: Timestamp) -> Result<Timestamp, Error> {
         let midnight = date()?.to_datetime(jiff::civil::Time::midnight());
         jiff::tz::TimeZone::UTC.to_timestamp(midnight).ok()
     };
-    let span =
-        || now.checked_add(text.trim_start_matches('+').parse::<SignedDuration>().ok()?).ok();
-    let moment = text.parse().ok().or_else(midnight).or_else(span);
-    moment.ok_or_else(|| {
-        format!("`{text}` is no time; write it as 2026-11-28T20:00Z, 2026-11-28 or +3h").into()
-    })
+    let length = text.strip_prefix('+').unwrap_or(text);
+    let span = || now.checked_add(length.parse::<SignedDuration>().ok()?).ok();
+    let moment: Option<Timestamp> = text.parse().ok().or_else(midnight).or_else(span);
+    match moment {
+        // What was there then is not known now.
+        Some(moment) if moment < now => {
+            Err(format!("{moment:.0} is past; --at takes a time that is to come").into())
+        }
+        Some(moment) => Ok(moment),
+        None => {
+            Err(format!("`{text}` is no time; write it as 2026-11-28T20:00Z, 2026-11-28 or +3h")
+                .into())
+        }
+    }
 }
 
 #[cfg(test)]
@@ -256,7 +264,7 @@ mod tests {
         2026-11-28T00:00:00Z
         2026-11-27T15:00:00Z
         2026-11-27T13:30:00Z
-        2026-11-27T11:00:00Z
+        2026-11-27T11:00:00Z is past; --at takes a time that is to come
         2026-11-28T19:00:00Z
         `soon` is no time; write it as 2026-11-28T20:00Z, 2026-11-28 or +3h
         `20:00` is no time; write it as 2026-11-28T20:00Z, 2026-11-28 or +3h

@@ -93,12 +93,13 @@ struct Descendant<'a> {
     pipeline: &'a PipelineArn,
 }
 
-/// Shows each pipeline whose newest image is built on `target`, directly or not, and those whose recipes
+/// Shows each pipeline whose newest image is built on `target`, which a person `named`, directly or not, and those whose recipes
 /// pin it.
 pub(super) async fn invert(
     account: &Account,
     survey: &Survey,
     view: &FleetView,
+    named: &str,
     target: &Target,
     format: Format,
 ) -> Result<ExitCode, Error> {
@@ -148,7 +149,7 @@ pub(super) async fn invert(
     }
     // An empty answer must not look like one about another image.
     if !is_known && found.is_empty() {
-        return Err("there is no such image, AMI or container image in this account".into());
+        return Err(format!("this account has no image, AMI or container image `{named}`").into());
     }
     for problem in &view.problems {
         crate::warn(problem);

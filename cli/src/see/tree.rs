@@ -17,14 +17,16 @@ use crate::command_line::{Format, Tree};
 
 /// Shows the fleet's tree, or that of one pipeline, or what is built on an image.
 pub(crate) async fn tree(options: &Tree) -> Result<ExitCode, Error> {
-    let target = options.invert.as_deref().map(invert::Target::parse).transpose()?;
+    let named = options.invert.as_deref();
+    let target = named.map(invert::Target::parse).transpose()?;
     let account = Account::of(&options.account).await?;
     // Descendants are known by the whole fleet alone.
     let everything = Selection::default();
     let survey = account.survey(&everything).await?;
     let mut view = FleetView::of(&survey);
-    if let Some(target) = target {
-        return invert::invert(&account, &survey, &view, &target, options.format).await;
+    if let Some((named, target)) = named.zip(target) {
+        let format = options.format;
+        return invert::invert(&account, &survey, &view, named, &target, format).await;
     }
     if let Some(name) = &options.pipeline {
         let pipeline = account.only(&survey, name)?;

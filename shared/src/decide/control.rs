@@ -549,4 +549,33 @@ mod tests {
         control.urgency.insert(Fixtures::pipeline_arn("web"), None);
         assert!(plan_of(&fleet, &behind, &control).unread.is_empty());
     }
+
+    #[test]
+    fn given_a_container_tag_then_the_tags_of_the_build_that_it_is_at_hold_and_none_is_read() {
+        let tag = "123456789012.dkr.ecr.us-east-1.amazonaws.com/gold:latest";
+        let fleet = Fixtures::new().pipeline("web", tag).fleet();
+        let member = fleet.members().next().unwrap().clone();
+        let built = Fixtures::built(&member, "web/1.0.0/1", tag);
+        let observed = PipelineObservation {
+            parent_now: Some(ResolvedParent::Tagged(Fixtures::image("gold/1.0.0/2"))),
+            parent_created: Fixtures::later(),
+            parent_tags: control_tags(&[("hold", "bad openssl")]),
+            ..Fixtures::observed(member, built)
+        };
+        let plan = plan_of(&fleet, &[observed], &Control::default());
+        assert!(said(&plan).contains("gold 1.0.0/2 is held without an end"), "{}", said(&plan));
+        assert!(plan.unread.is_empty());
+    }
+
+    #[test]
+    fn given_fewer_places_than_starts_then_it_is_read_of_each_whether_it_is_urgent() {
+        let fleet = world();
+        let behind = ["web", "java"].map(|name| observed(&fleet, name, &[], 2));
+        for (limit, unread) in [(1, &["java", "web"][..]), (2, &[]), (0, &["java", "web"])] {
+            let control = Control { max_builds: Some(limit), ..Control::default() };
+            let plan = plan_of(&fleet, &behind, &control);
+            let said: Vec<&str> = plan.unread.urgency.iter().map(PipelineArn::name).collect();
+            assert_eq!(said, unread, "{limit}");
+        }
+    }
 }

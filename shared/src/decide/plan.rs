@@ -460,4 +460,75 @@ mod tests {
         billing: skip: built on itself: billing -> gold -> java -> billing
         ");
     }
+
+    #[test]
+    fn given_a_plan_then_it_says_whether_anything_would_start_and_how_much_does() {
+        let fleet = world();
+        let plan = |observed: &[PipelineObservation], max_builds| {
+            let control = Control { max_builds, ..Control::default() };
+            let plan = plan(&Situation {
+                fleet: &fleet,
+                observed,
+                bystanders: &BTreeSet::new(),
+                unknown: BTreeSet::new(),
+                policy: RetryPolicy::default(),
+                control: &control,
+            });
+            (plan.would_start(), plan.starts())
+        };
+        let current = observed(&fleet, "web", "gold/1.0.0/1", "gold/1.0.0/1");
+        let behind = |name: &str| observed(&fleet, name, "gold/1.0.0/1", "gold/1.0.0/2");
+        let mut building = behind("web");
+        building.images[0].status = "BUILDING".into();
+        assert_eq!(plan(&[], None), (false, 0));
+        assert_eq!(plan(&[current.clone(), building.clone()], None), (false, 0));
+        assert_eq!(plan(&[current, behind("java")], None), (true, 1));
+        assert_eq!(plan(&[behind("web"), behind("java")], None), (true, 2));
+        assert_eq!(plan(&[behind("web"), behind("java")], Some(1)), (true, 1));
+        assert_eq!(plan(&[behind("web"), behind("java")], Some(0)), (true, 0), "but for a gate");
+    }
+
+    #[test]
+    fn given_a_start_then_it_may_have_been_deferred_by_its_tags_or_by_a_full_budget() {
+        let deferred = |tag: Option<(&str, &str)>, max_builds, runs: &[i64], now_at: &str| {
+            let (mut pipelines, recipes) = Fixtures::new()
+                .pipeline("java", "image/gold/x.x.x")
+                .pipeline("web", "image/gold/x.x.x")
+                .lists();
+            for (pipeline, hours) in pipelines.iter_mut().zip(runs) {
+                pipeline.last_run = Timestamp::from_second(-hours * 3_600).ok();
+            }
+            pipelines[1].tags = tag.into_iter().collect();
+            let fleet = Fleet::new(pipelines, recipes);
+            let observed = [observed(&fleet, "web", "gold/1.0.0/1", now_at)];
+            let plan = plan(&Situation {
+                fleet: &fleet,
+                observed: &observed,
+                bystanders: &BTreeSet::new(),
+                unknown: BTreeSet::new(),
+                policy: RetryPolicy::default(),
+                control: &Control { max_builds, ..Control::default() },
+            });
+            let [step] = plan.steps.as_slice() else { panic!("{plan:?}") };
+            (step.start.is_some(), step.may_have_been_deferred)
+        };
+        let over = Some(("image-cascade:hold", "until 1969-12-31 x"));
+        let mode = Some(("image-cascade:mode", "auto"));
+        let held = Some(("image-cascade:hold", "x"));
+        let (behind, current) = ("gold/1.0.0/2", "gold/1.0.0/1");
+        for (tag, max_builds, runs, now_at, expected) in [
+            (None, None, &[1, 1][..], behind, (true, false)),
+            (mode, None, &[], behind, (true, false)),
+            (over, None, &[], behind, (true, true)),
+            (over, None, &[], current, (false, false)),
+            (held, None, &[], behind, (false, false)),
+            (None, Some(2), &[1, 11], behind, (true, true)),
+            (None, Some(2), &[1, 12], behind, (true, false)),
+            (None, Some(3), &[1, 1], behind, (true, false)),
+            (None, Some(2), &[1, 1], current, (false, false)),
+        ] {
+            let said = deferred(tag, max_builds, runs, now_at);
+            assert_eq!(said, expected, "{tag:?} {max_builds:?} {runs:?} {now_at}");
+        }
+    }
 }

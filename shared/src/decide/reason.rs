@@ -141,6 +141,18 @@ impl Reason {
         }
     }
 
+    /// Whether it is about what the pipeline is built on.
+    pub fn is_of_parent(&self) -> bool {
+        matches!(
+            self,
+            Self::ParentUpdated { .. }
+                | Self::ParentChanged { .. }
+                | Self::ParentRecreated { .. }
+                | Self::ParameterChanged { .. }
+                | Self::TagMoved { .. }
+        )
+    }
+
     /// What the image still shows that has this reason, in a word.
     pub fn shown(&self) -> String {
         match self {

@@ -711,10 +711,13 @@ mod tests {
         let reads = |text: &str| text.parse::<ImageArn>().is_ok();
         let of =
             |owner: &str| reads(&format!("arn:aws:imagebuilder:us-east-1:{owner}:image/a/1.0.0/1"));
-        for owner in ["123456789012", "aws", "aws-marketplace", "third-party"] {
+        for owner in ["123456789012", "aws", "aws-marketplace", "aws-m-k", "third-party"] {
             assert!(of(owner), "{owner}");
         }
         for owner in ["", "12345678901", "1234567890123", "12345678901x", "elsewhere"] {
+            assert!(!of(owner), "{owner}");
+        }
+        for owner in ["aws-", "aws-m4", "aws-m_k", "aws-m.k", "awsmarketplace", "third-party-2"] {
             assert!(!of(owner), "{owner}");
         }
         assert!(!reads("urn:aws:imagebuilder:us-east-1:123456789012:image/a/1.0.0/1"));

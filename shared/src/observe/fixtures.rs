@@ -1,13 +1,17 @@
 //! A fleet in memory, for the tests of the reading modules.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::cache::RequestCache;
 use super::context::{Context, Detail};
 use super::latest_images::AllImages;
+use super::observations::Observations;
 use super::pipeline::observe_pipeline;
 use super::targets::{Planner, ReadPlan};
 use crate::aws::image_builder::in_memory::InMemory;
+use crate::decide::control::Control;
 use crate::decide::fixtures::Fixtures;
 use crate::decide::gate::pipeline_control::Defaults;
 use crate::decide::observation::PipelineObservation;
@@ -19,6 +23,8 @@ use crate::model::fleet::Fleet;
 use crate::model::image::Image;
 use crate::model::notification::Notification;
 use crate::model::outputs::Outputs;
+use crate::model::pipeline::Pipeline;
+use crate::model::tags::{ControlTags, PREFIX};
 use crate::scope::{Scope, Selection};
 
 const HEAD: &str = "arn:aws:imagebuilder:us-east-1:123456789012:";
@@ -48,6 +54,12 @@ pub(super) fn notification(image: &str, status: &str) -> Notification {
         sent: at(100 * HOUR),
         unreadable_pipeline: None,
     }
+}
+
+/// Tags by their keys without the prefix.
+pub(super) fn tags(tags: &[(&str, &str)]) -> ControlTags {
+    let tags: Vec<_> = tags.iter().map(|(key, value)| (format!("{PREFIX}{key}"), *value)).collect();
+    tags.iter().map(|(key, value)| (&**key, *value)).collect()
 }
 
 /// Image Builder, and what is known of it before a pipeline is read.
@@ -126,6 +138,13 @@ impl World {
         self
     }
 
+    /// Changes a pipeline.
+    pub(super) fn change(mut self, name: &str, change: impl FnOnce(&mut Pipeline)) -> Self {
+        let mut pipelines = self.image_builder.pipelines.iter_mut();
+        change(pipelines.find(|it| it.arn.name() == name).unwrap());
+        self
+    }
+
     pub(super) fn fleet(&self) -> Fleet {
         let InMemory { pipelines, recipes, .. } = &self.image_builder;
         let fleet = Fleet::new(pipelines.clone(), recipes.clone());
@@ -183,6 +202,26 @@ impl World {
     ) -> Result<PipelineObservation, RequestError> {
         self.on(scope, pipeline, async |context, plan| observe_pipeline(context, plan, None).await)
             .await
+    }
+
+    /// What is observed of these pipelines, before anything of what holds their starts is.
+    pub(super) async fn observations(&self, scope: Scope<'_>, names: &[&str]) -> Observations {
+        let mut observed = Vec::new();
+        for name in names {
+            observed.push(self.observe(scope, name).await.unwrap());
+        }
+        let order: Vec<PipelineArn> = names.iter().copied().map(Fixtures::pipeline_arn).collect();
+        Observations {
+            observed,
+            bystanders: BTreeSet::new(),
+            refill: BTreeSet::new(),
+            ignored: 0,
+            failures: Vec::new(),
+            reached: order.len(),
+            order,
+            control: Control::default(),
+            control_problem: None,
+        }
     }
 
     /// The calls so far, one a line.

@@ -526,4 +526,17 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Throttled, "{call}");
         }
     }
+
+    #[tokio::test]
+    async fn given_own_image_recipes_on_one_page_then_filters_are_for_the_other_lists_alone() {
+        let fixtures = Fixtures::new().recipe("web", "1.0.0", "image/gold/x.x.x");
+        let world = large(fixtures.pipeline_of("a", "web/1.0.0").pipeline_of("b", "web/1.0.0"));
+        let announced = notification("gold/1.2.0/1", "AVAILABLE");
+        let said = read(&world, Scope::Image(&announced)).await.unwrap();
+        assert_eq!(said, "a 1.0.0, b 1.0.0");
+        let count = |call: &str| world.image_builder.count(call);
+        assert_eq!(count("own recipes name"), 1, "of containers");
+        assert_eq!(count("own recipes parentImage"), 1, "of containers");
+        assert_eq!(count("shared recipes parentImage"), 2, "of images and of containers");
+    }
 }

@@ -188,6 +188,7 @@ mod tests {
 
     use super::*;
     use crate::aws::scripted::{Response, Scripted};
+    use crate::decide::gate::switch::Switch;
     use crate::scope::Selection;
 
     /// The names of the pipelines that fail and of those that are observed by a check of the whole
@@ -265,5 +266,45 @@ mod tests {
         let (failed, observed) = read(|request| request.contains("GetParameters")).await;
         assert_eq!(failed, "parameter");
         assert_eq!(observed, "ami, disabled-parameter, disabled-tag, tag");
+    }
+
+    #[tokio::test]
+    async fn given_settings_then_they_and_the_control_parameter_are_what_holds_starts() {
+        let observed = async |settings: &[(&str, &str)], value: &'static str| {
+            let scripted = Scripted::by(move |request| {
+                let control = json!({ "Name": "/control", "Type": "String", "Value": value });
+                let is_store = request.contains("GetParameters");
+                let answer = if is_store { json!({ "Parameters": [control] }) } else { json!({}) };
+                answer.into()
+            });
+            let lookup = |name: &str| {
+                let set = settings.iter().find(|(it, _)| *it == name);
+                set.map(|(_, value)| (*value).to_owned())
+            };
+            let settings = Settings::from_lookup(lookup).unwrap();
+            let clients = Clients::new(scripted.config(), &settings);
+            let deadline = Deadline::none(Timestamp::UNIX_EPOCH);
+            let selection = Selection::default();
+            let read = observe(&clients, Scope::Fleet(&selection), &settings, deadline).await;
+            let Observations { control, control_problem, .. } = read.unwrap().pipelines;
+            assert_eq!(control.defaults, settings.defaults);
+            (control.max_builds, control.switch, control_problem)
+        };
+        let own = [
+            ("MAX_BUILDS", "7"),
+            ("DEFAULT_MODE", "report"),
+            ("DEFAULT_WINDOW", "Mon 20:00+1h UTC"),
+            ("CHANGE_CALENDARS", "freeze"),
+        ];
+        assert_eq!(observed(&own, "").await, (Some(7), Switch::Unset, None));
+        assert_eq!(observed(&[], "").await, (Some(20), Switch::Unset, None));
+        assert_eq!(observed(&[("MAX_BUILDS", "none")], "").await, (None, Switch::Unset, None));
+        let parameter = [("CONTROL_PARAMETER", "/control"), ("MAX_BUILDS", "7")];
+        let on = Switch::On { max_builds: Some(3) };
+        assert_eq!(observed(&parameter, r#"{"maxBuilds": 3}"#).await, (Some(7), on, None));
+        let (_, off, problem) = observed(&parameter, r#"{"starts": "off"}"#).await;
+        assert!(matches!(off, Switch::Off(_)) && problem.is_none(), "it can be read");
+        let (_, off, problem) = observed(&parameter, "off").await;
+        assert!(matches!(off, Switch::Off(_)) && problem.is_some());
     }
 }

@@ -245,9 +245,22 @@ impl<'a> Waiting<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
     use super::*;
+    use crate::aws::image_builder::in_memory::InMemory;
+    use crate::aws::scripted::Scripted;
+    use crate::decide::control::Control;
     use crate::decide::fixtures::Fixtures;
-    use crate::model::image::ImageStatus;
+    use crate::decide::gate::calendar::CalendarSet;
+    use crate::decide::gate::switch::Off;
+    use crate::error::{ErrorKind, ServiceError};
+    use crate::model::image::{Image, ImageStatus};
+    use crate::model::parameter::ParameterName;
+    use crate::observe::fixtures::{HOUR, World, at, notification, tags};
+    use crate::settings::Settings;
 
     const NOW: i64 = 1_000_000;
 
@@ -339,5 +352,295 @@ mod tests {
             _ => {}
         });
         assert_eq!(waiting(&fleet).1, "c b gold a");
+    }
+
+    /// Pipelines on the images of `gold`, whose second build began in hour 95; `behind` were built on the
+    /// first one, and `current` on the second, which lists do not show. A build of `other` has ended.
+    fn world(behind: &[&str], current: &[&str]) -> World {
+        let all = behind.iter().chain(current);
+        let fixtures = Fixtures::new().pipeline("gold", "image/base/x.x.x");
+        let fixtures = fixtures.pipeline("other", "image/gold/x.x.x");
+        let fixtures = all.clone().fold(fixtures, |it, name| it.pipeline(name, "image/gold/x.x.x"));
+        let world = World::of(fixtures)
+            .image("base/1.0.0/1", "AVAILABLE", HOUR)
+            .component("agent/1.0.0/1", HOUR)
+            .build("gold/1.0.0/1", "AVAILABLE", "image/base/1.0.0/1", HOUR)
+            .build("gold/1.0.0/2", "AVAILABLE", "image/base/1.0.0/1", 95 * HOUR)
+            .build("other/1.0.0/1", "AVAILABLE", "image/gold/1.0.0/2", 96 * HOUR);
+        let world = ran_in(ran_in(world, "gold", 95), "other", 96);
+        all.fold(world, |world, name| {
+            let (gold, hour) = if behind.contains(name) { (1, 2) } else { (2, 96) };
+            let parent = format!("image/gold/1.0.0/{gold}");
+            let world = world.build(&format!("{name}/1.0.0/1"), "AVAILABLE", &parent, hour * HOUR);
+            ran_in(world, name, 2)
+        })
+    }
+
+    fn ran_in(world: World, name: &str, hour: i64) -> World {
+        world.change(name, |pipeline| {
+            pipeline.last_run = at(hour * HOUR);
+            pipeline.last_status = Some(ImageStatus::Available);
+        })
+    }
+
+    /// Of these, lists show that they ran after their parent.
+    fn ran_late(world: World, names: &[&str]) -> World {
+        names.iter().fold(world, |world, name| ran_in(world, name, 97))
+    }
+
+    fn tagged(world: World, name: &str, own: &[(&str, &str)]) -> World {
+        world.change(name, |pipeline| pipeline.tags = tags(own))
+    }
+
+    fn limit(max_builds: usize) -> Control {
+        Control { max_builds: Some(max_builds), ..Control::default() }
+    }
+
+    /// What is observed once the free places are taken.
+    async fn refill_until(
+        world: &World,
+        control: Control,
+        unread: Option<&RequestError>,
+        deadline: impl FnOnce(Timestamp) -> Deadline,
+    ) -> Observations {
+        let ended = notification("other/1.0.0/1", "AVAILABLE");
+        let scope = Scope::Image(&ended);
+        let mut pipelines = world.observations(scope, &["other"]).await;
+        pipelines.control = control;
+        let scripted = Scripted::by(|_| json!({ "State": "OPEN" }).into());
+        let clients = Clients::new(scripted.config(), &Settings::from_lookup(|_| None).unwrap());
+        let refilling = world.on(scope, "other", async |context: &Context<'_, InMemory>, _| {
+            let deadline = deadline(context.now);
+            Refill { clients: &clients, context, unread, deadline }.read(&mut pipelines).await;
+        });
+        refilling.await;
+        pipelines
+    }
+
+    async fn refill(world: &World, control: Control) -> Observations {
+        refill_until(world, control, None, Deadline::none).await
+    }
+
+    /// The pipelines that are read, in that order, beside `other`, and those that start.
+    async fn refilled(world: &World, control: Control) -> String {
+        let pipelines = refill(world, control).await;
+        assert_eq!(pipelines.failures.len(), 0);
+        let fleet = world.fleet();
+        let plan = plan(&pipelines.situation(&fleet, crate::decide::tries::RetryPolicy::default()));
+        let starts = plan.steps.iter().filter(|step| step.start.is_some());
+        let starts = names(starts.map(|step| &step.pipeline).collect());
+        let read = pipelines.observed.iter().map(|it| &it.member.pipeline.arn);
+        let read: Vec<&PipelineArn> = read.filter(|it| it.name() != "other").collect();
+        assert_eq!(pipelines.refill, read.iter().copied().cloned().collect());
+        format!("{} | {starts}", names(read))
+    }
+
+    #[tokio::test]
+    async fn given_free_places_then_as_many_waiting_pipelines_are_read_and_their_ancestors() {
+        let world = world(&["a", "b", "c", "d"], &[]);
+        assert_eq!(refilled(&world, limit(1)).await, "gold a | a");
+        assert_eq!(refilled(&world, limit(2)).await, "gold a b | a b");
+        let building = world.change("d", |it| it.last_status = Some(ImageStatus::Building));
+        let one = Control { in_progress: 1, ..limit(2) };
+        assert_eq!(refilled(&building, one).await, "gold a | a");
+    }
+
+    #[tokio::test]
+    async fn given_no_free_place_or_none_that_was_waited_for_then_nothing_is_read() {
+        let world = world(&["a", "b", "c", "d"], &[]);
+        let off = Off {
+            parameter: ParameterName::from("/control"),
+            until: None,
+            why: None,
+            problem: None,
+        };
+        for (what, control) in [
+            ("no limit", Control::default()),
+            ("all are in progress", Control { in_progress: 2, ..limit(2) }),
+            ("more are in progress", Control { in_progress: 3, ..limit(2) }),
+            ("only two ran of late", limit(3)),
+            ("starts are switched off", Control { switch: Switch::Off(off), ..limit(2) }),
+        ] {
+            assert_eq!(refilled(&world, control).await, " | ", "{what}");
+        }
+    }
+
+    #[tokio::test]
+    async fn given_pipelines_that_are_not_behind_then_twice_the_free_places_and_eight_are_read() {
+        let names: Vec<String> = (10..40).map(|number| format!("n{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        // Then as many more of which no list shows anything as are free, and four at most.
+        for (free, read) in [(1, 10 + 1), (2, 12 + 2), (3, 14 + 3), (6, 20 + 4)] {
+            let recent = ["z1", "z2", "z3", "z4"];
+            let world = world(&[], &[&names[..], &recent[..]].concat());
+            let world = ran_late(world, &recent);
+            let expected = format!("gold {} | ", names[..read].join(" "));
+            assert_eq!(refilled(&world, limit(free)).await, expected);
+        }
+        let world = world(&["z-behind"], &["a", "b", "c"]);
+        assert_eq!(refilled(&world, limit(1)).await, "gold a b c z-behind | z-behind");
+    }
+
+    /// Pipelines that lack the newest `agent`, which no list shows.
+    fn lack_agent(mut world: World, names: &[&str]) -> World {
+        for name in names {
+            world = world.write(&format!("{name}/1.0.0"), &["agent/x.x.x"]);
+        }
+        ran_late(world, names).component("agent/1.1.0/1", 98 * HOUR)
+    }
+
+    #[tokio::test]
+    async fn given_pipelines_that_no_list_shows_as_behind_then_four_at_once_are_read_while_any_starts()
+     {
+        let all = ["a", "b", "c", "d", "e", "f", "g"];
+        let world = || world(&[], &all);
+        let lacking = lack_agent(world(), &all);
+        assert_eq!(refilled(&lacking, limit(6)).await, "gold a b c d e f | a b c d e f");
+        // None of the first four is behind.
+        let lacking = lack_agent(ran_late(world(), &all[..3]), &["d", "e", "f", "g"]);
+        assert_eq!(refilled(&lacking, limit(6)).await, "gold a b c | ");
+        // One of them is, and none of the next.
+        let lacking = ran_late(lack_agent(world(), &["a"]), &all);
+        assert_eq!(refilled(&lacking, limit(2)).await, "gold a b | a");
+        assert_eq!(refilled(&lacking, limit(6)).await, "gold a b c d e f g | a");
+    }
+
+    #[tokio::test]
+    async fn given_waiting_pipelines_that_take_all_places_then_no_other_is_read() {
+        let world = lack_agent(world(&["y", "z"], &["a", "b"]), &["a", "b"]);
+        assert_eq!(refilled(&world, limit(2)).await, "gold y z | y z");
+        assert_eq!(refilled(&world, limit(3)).await, "gold y z a | a y z");
+    }
+
+    #[tokio::test]
+    async fn given_a_pipeline_of_the_scope_that_is_behind_then_those_that_wait_are_still_read() {
+        let mut world = world(&["a", "b"], &[]);
+        let other = Fixtures::image("other/1.0.0/1");
+        let other = world.image_builder.images.iter_mut().find(|it| it.arn == other).unwrap();
+        other.parent = Some(Fixtures::parent("image/gold/1.0.0/1"));
+        other.created = at(2 * HOUR);
+        assert_eq!(refilled(&world, limit(1)).await, "gold a | a");
+        assert_eq!(refilled(&world, limit(2)).await, "gold a b | a b");
+    }
+
+    fn held(mut world: World, hold: &str) -> World {
+        let gold = Fixtures::image("gold/1.0.0/2");
+        let change = |image: &mut Image| image.tags = tags(&[("hold", hold)]);
+        change(world.image_builder.images.iter_mut().find(|it| it.arn == gold).unwrap());
+        world
+    }
+
+    #[tokio::test]
+    async fn given_an_image_that_is_held_then_no_pipeline_below_it_is_read() {
+        let all = ["a", "b", "c"];
+        let below = held(world(&all, &[]), "bad openssl");
+        let before = refilled(&below, limit(2)).await;
+        assert_eq!(before, "gold | ", "the one that is not below it, without a hint");
+        assert_eq!(below.image_builder.count("image gold x.x.x"), 2, "one for `other`, and one");
+        let over = held(world(&all, &[]), "until 1970-01-02 bad openssl");
+        assert_eq!(refilled(&over, limit(2)).await, "gold a b | a b");
+        let mut unreadable = world(&all, &[]);
+        unreadable.image_builder.fail("image gold x.x.x", ErrorKind::NotFound);
+        assert_eq!(refilled(&unreadable, limit(2)).await, "gold a b c | ", "no hold is known");
+    }
+
+    #[tokio::test]
+    async fn given_a_calendar_that_is_known_to_be_closed_then_its_pipelines_come_last() {
+        let freeze: CalendarSet = "freeze".parse().unwrap();
+        let with = |all: &[&str]| {
+            let world = world(all, &[]);
+            let own = [("calendar", "freeze")];
+            tagged(tagged(world, "a", &own), "b", &own)
+        };
+        let said = async |all: &[&str], state: Option<CalendarState>| {
+            let mut control = limit(2);
+            control.calendars.extend(state.map(|state| (freeze.clone(), state)));
+            refilled(&with(all), control).await
+        };
+        let closed = || Some(CalendarState::Closed(None));
+        let unreadable = || Some(CalendarState::Unreadable("x".to_owned()));
+        let four = ["a", "b", "c", "d"];
+        assert_eq!(said(&four, closed()).await, "gold c d | c d");
+        assert_eq!(said(&four, unreadable()).await, "gold c d | c d");
+        assert_eq!(said(&four, Some(CalendarState::Open)).await, "gold a b | a b");
+        assert_eq!(said(&four, None).await, "gold a b | a b", "it is read, and open");
+        assert_eq!(said(&four[..3], closed()).await, "gold a c b | c", "a place is left for them");
+    }
+
+    #[tokio::test]
+    async fn given_a_closed_window_then_a_pipeline_that_is_read_takes_no_place() {
+        let closed = [("window", "Tue 20:00+1h UTC")];
+        let world = tagged(world(&["a", "b"], &[]), "b", &closed);
+        assert_eq!(refilled(&world, limit(2)).await, "gold a b | a");
+        // Three of which none takes the place, so that each is read.
+        let all = ["a", "b", "c"];
+        let world = all.iter().fold(self::world(&all, &[]), |it, name| tagged(it, name, &closed));
+        assert_eq!(refilled(&world, limit(1)).await, "gold a b c | ");
+    }
+
+    #[tokio::test]
+    async fn given_a_pipeline_that_cannot_be_read_then_it_is_a_failure_and_the_next_takes_its_place()
+     {
+        let mut world = world(&["a", "b", "c"], &[]);
+        world.image_builder.fail("images_of a", ErrorKind::Throttled);
+        let pipelines = refill(&world, limit(1)).await;
+        let failed: Vec<&str> = pipelines.failures.iter().map(|(it, _)| it.name()).collect();
+        assert_eq!(failed, ["a"]);
+        assert_eq!(names(pipelines.refill.iter().collect()), "a b gold");
+        let observed = pipelines.observed.iter().map(|it| it.member.pipeline.arn.name());
+        assert_eq!(observed.collect::<Vec<_>>(), ["other", "gold", "b"]);
+    }
+
+    #[tokio::test]
+    async fn given_parameters_that_could_not_be_read_then_a_pipeline_that_needs_one_fails() {
+        let fixtures = Fixtures::new().pipeline("other", "image/gold/x.x.x");
+        let world = World::of(fixtures.pipeline("web", "ssm:/golden"))
+            .image("gold/1.0.0/1", "AVAILABLE", HOUR)
+            .build("other/1.0.0/1", "AVAILABLE", "image/gold/1.0.0/1", 96 * HOUR);
+        let world = ran_in(world, "other", 96);
+        let cause =
+            ServiceError { kind: ErrorKind::Throttled, code: None, message: "x".to_owned() };
+        let unread = RequestError { operation: "read", subject: "/golden".to_owned(), cause };
+        let read = refill_until(&world, limit(1), Some(&unread), Deadline::none).await;
+        let failed = read.failures.iter().map(|(it, error)| (it.name(), error.subject.as_str()));
+        assert_eq!(failed.collect::<Vec<_>>(), [("web", "/golden")]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn given_reads_whose_time_is_over_then_no_further_pipeline_is_looked_at() {
+        let levels = ["1", "2", "3"];
+        let fixtures = Fixtures::new().pipeline("other", "image/g1/x.x.x");
+        let fixtures = levels.iter().fold(fixtures, |fixtures, it| {
+            let fixtures = fixtures.pipeline(&format!("g{it}"), "image/base/x.x.x");
+            fixtures.pipeline(&format!("c{it}"), &format!("image/g{it}/x.x.x"))
+        });
+        let world = World::of(fixtures).image("base/1.0.0/1", "AVAILABLE", HOUR);
+        let mut world = levels.iter().fold(world, |world, it| {
+            let (gold, child) = (format!("g{it}"), format!("c{it}"));
+            let build = format!("{gold}/1.0.0/1");
+            let world = world.build(&build, "AVAILABLE", "image/base/1.0.0/1", 95 * HOUR);
+            ran_in(ran_in(world, &gold, 95), &child, 2)
+        });
+        world = world.build("other/1.0.0/1", "AVAILABLE", "image/g1/1.0.0/1", 96 * HOUR);
+        world.image_builder.takes = Duration::from_hours(1);
+        // In milliseconds since 1970: a minute after the hundredth hour.
+        let soon = |now: Timestamp| Deadline::until(now, (100 * 3_600 + 60) * 1_000);
+        let read = refill_until(&world, limit(1), None, soon).await;
+        assert_eq!((read.observed.len(), read.refill.len()), (1, 0));
+        let looked_at =
+            ["g1", "g2", "g3"].map(|it| world.image_builder.count(&format!("image {it} x")));
+        assert_eq!(looked_at, [2, 0, 0], "for `other`, and for the first that waits");
+    }
+
+    #[test]
+    fn given_pipelines_in_a_cycle_then_none_of_them_is_read() {
+        let fixtures = Fixtures::new().pipeline("a", "image/b/x.x.x");
+        let (mut pipelines, recipes) = fixtures.pipeline("b", "image/a/x.x.x").lists();
+        for (pipeline, hours) in pipelines.iter_mut().zip([10, 20]) {
+            pipeline.last_run = ran(hours);
+            pipeline.last_status = Some(ImageStatus::Available);
+        }
+        let fleet = Fleet::new(pipelines, recipes);
+        assert_eq!(waiting(&fleet), (String::new(), String::new()));
     }
 }

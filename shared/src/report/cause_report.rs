@@ -197,3 +197,21 @@ impl CauseReport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixtures::{MESSAGE, at, cause};
+
+    #[test]
+    fn given_ignored_pipelines_then_the_report_has_their_number_and_none_if_there_are_none() {
+        let written = |ignored: usize| {
+            let findings = Findings::Pipelines(Found { ignored, ..Found::default() });
+            let report = CauseReport::new(&cause(MESSAGE), findings, at(100));
+            serde_json::to_value(report).unwrap().get("ignoredPipelines").cloned()
+        };
+        assert_eq!(written(0), None);
+        assert_eq!(written(1), Some(1.into()));
+        assert_eq!(written(7), Some(7.into()));
+    }
+}

@@ -212,14 +212,14 @@ mod tests {
         ]), @"
         disabled: enable the pipeline: it was disabled by hand, or by Image Builder after five scheduled failures in a row
         pinned: nothing: the recipe names one build, which is the newest
-        pinned: name the parent by 1.0.x or x.x.x in the recipe if newer builds should be picked up
+        pinned: name the parent in the recipe by a pattern (1.0.x, x.x.x) or by a tag that moves, if newer builds should be picked up
         pinned: nothing: the recipe names one build, which is the newest
         cycle: break the cycle: let one of the recipes name another parent
         parameter-unresolved: create the parameter, let it name an image or an AMI, or allow ssm:GetParameters on it (ParameterPrefixes)
         not-comparable: name the parent by its image or by a parameter, if it should be tracked
         unreadable-parent: correct the parent in the recipe; if Image Builder accepts it as it is, please file it
         recipe-not-found: restore or share the recipe, or let the pipeline run another
-        parent-unresolved: restore or share the parent image
+        parent-unresolved: build, restore or share the parent image: the pipeline that builds it comes first
         component-unresolved: restore or share the component
         not-matched: nothing: the recipe does not select that image
         built-on-newer: nothing: the next image of the parent starts it
@@ -254,7 +254,7 @@ mod tests {
         let said = gates.iter().map(|gate| format!("{}: {}", gate.code(), of_gate(gate)));
         insta::assert_snapshot!(said.collect::<Vec<_>>().join("\n"), @r#"
         switch: to resume: aws ssm put-parameter --name /control --type String --overwrite --value '{"starts": "on"}'
-        switch: write the control parameter again: aws ssm put-parameter --name /control --type String --overwrite --value '{"starts": "on"}'
+        switch: allow ssm:GetParameters on /control, if that is denied; if it is missing or its value is not valid, write it again as docs/operations.md says (Resume)
         mode: to have it started, set the tag image-cascade:mode of the pipeline to auto
         unreadable-tag: correct or remove the tag image-cascade:holt
         hold: remove the tag image-cascade:hold of the pipeline, or wait until it ends

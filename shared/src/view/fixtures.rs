@@ -32,6 +32,7 @@ pub(crate) fn small() -> FleetView {
     let mut web = node("web", &[1], State::Deferred, "window opens today 20:00 UTC");
     web.behind = Some(Behind {
         since: Some(NOW.parse::<Timestamp>().unwrap() - SignedDuration::from_hours(26)),
+        is_of_parent: true,
         lacks: "parent image gold-linux 1.0.0/3 -> 1.0.0/4".to_owned(),
         not_yet: Some("window opens today 20:00 UTC".to_owned()),
     });

@@ -11,6 +11,7 @@ use super::state::State;
 use super::survey::Survey;
 use crate::decide::decision::{Decision, Skip, Wait};
 use crate::decide::pin::PinStatus;
+use crate::decide::reason::Reason;
 use crate::decide::sufficiency::reasons;
 use crate::foreign_text::one_line;
 use crate::model::arn::PipelineArn;
@@ -59,8 +60,7 @@ pub struct Node {
 impl Node {
     /// Whether it is built on an older image than its recipe, or the family that it pins, resolves to.
     pub fn is_on_older(&self) -> bool {
-        let lacks = self.behind.as_ref().map(|it| it.lacks.as_str()).unwrap_or_default();
-        ["parent image ", "container tag "].iter().any(|it| lacks.contains(it))
+        self.behind.as_ref().is_some_and(|behind| behind.is_of_parent)
     }
 }
 
@@ -80,6 +80,8 @@ pub struct Newest {
 pub struct Behind {
     /// Since when, if that is known.
     pub since: Option<Timestamp>,
+    /// Whether what it is built on is among that.
+    pub is_of_parent: bool,
     /// What it would start for: `parent image gold-linux 1.0.0/3 -> 1.0.0/4`.
     pub lacks: String,
     /// Why it does not start now; absent if it does.
@@ -274,14 +276,15 @@ impl Builder<'_> {
         if let Decision::Skip(Skip::Pinned(pin)) = decision {
             let PinStatus::Outdated { newest, .. } = &pin.status else { return None };
             let lacks = format!("parent image {} -> {newest}", pin.dependency);
-            return Some(Behind { since: None, lacks, not_yet: Some("pinned".to_owned()) });
+            let not_yet = Some("pinned".to_owned());
+            return Some(Behind { since: None, is_of_parent: true, lacks, not_yet });
         }
-        let reasons: Vec<String> = match decision {
+        let reasons: Vec<Reason> = match decision {
             Decision::Rebuild(reasons) | Decision::Wait(Wait::Deferred { reasons, .. }) => {
-                reasons.iter().map(ToString::to_string).collect()
+                reasons.clone()
             }
             Decision::Skip(_) | Decision::UpToDate(_) => return None,
-            Decision::Wait(_) => reasons(observed).iter().map(ToString::to_string).collect(),
+            Decision::Wait(_) => reasons(observed),
         };
         let waits_for = match decision {
             Decision::Wait(Wait::ForAncestor { pipeline }) => Some(pipeline.name()),
@@ -292,10 +295,11 @@ impl Builder<'_> {
         }
         let lacks = match waits_for {
             Some(ancestor) if reasons.is_empty() => format!("{ancestor}, which is behind itself"),
-            _ => reasons.join("; "),
+            _ => reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         };
         Some(Behind {
             since: observed.behind_since,
+            is_of_parent: reasons.iter().any(Reason::is_of_parent),
             lacks: one_line(&lacks),
             not_yet: self.not_yet(decision),
         })

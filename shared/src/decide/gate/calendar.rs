@@ -111,4 +111,33 @@ mod tests {
         let topic = "arn:aws:sns:us-east-1:123456789012:prod";
         assert!(said(topic).contains("neither"), "{}", said(topic));
     }
+
+    #[test]
+    fn given_a_name_or_an_arn_then_only_that_of_a_document_is_a_calendar() {
+        let longest = "x".repeat(128);
+        for name in [
+            "freeze",
+            "Prod_freeze-2.0/a",
+            longest.as_str(),
+            "arn:aws:ssm:us-east-1:123456789012:document/freeze",
+            "arn:aws-cn:ssm:cn-north-1:123456789012:document/freeze",
+        ] {
+            assert!(is_calendar(name), "{name}");
+        }
+        let too_long = "x".repeat(129);
+        for text in [
+            "",
+            too_long.as_str(),
+            "free ze",
+            "arn:gcp:ssm:us-east-1:123456789012:document/freeze",
+            "arn:aws:ssm::123456789012:document/freeze",
+            "arn:aws:ssm:us-east-1:123456789012:parameter/freeze",
+            "arn:aws:ssm:us-east-1:123456789012:document/",
+            "arn:aws:ssm:us-east-1:123456789012:document/free:ze",
+            "arn:aws:ssm:us-east-1:123456789012",
+            "urn:aws:ssm:us-east-1:123456789012:document/freeze",
+        ] {
+            assert!(!is_calendar(text), "{text}");
+        }
+    }
 }

@@ -134,6 +134,21 @@ mod tests {
     }
 
     #[test]
+    fn given_a_word_after_the_date_then_only_what_begins_as_a_time_of_day_is_one() {
+        for time in ["6:00", "06:00", "T06:00Z", "t6:00", "23:59:59", "00:00+01:00"] {
+            assert!(is_time(time), "{time}");
+            assert!(said(&format!("until 2026-11-28 {time} x")).contains("is a time"), "{time}");
+        }
+        for word in
+            ["ab:12", "a:12", "123:45", ":45", "12:ab", "12:4", "12:", "12", "1a:30", "6:0x", ""]
+        {
+            assert!(!is_time(word), "{word}");
+        }
+        let said = said("until 2026-11-28 CR:4711 rollout");
+        assert_eq!(said, "holds (held until 2026-11-28T00:00:00Z: CR:4711 rollout)");
+    }
+
+    #[test]
     fn given_a_date_that_cannot_be_read_then_it_is_quoted() {
         let texts = [
             "until further notice",

@@ -215,4 +215,34 @@ mod tests {
         let control = control(&[("window", "at night")], &defaults);
         assert_eq!((control.windows.len(), control.unreadable.len()), (0, 1));
     }
+
+    #[test]
+    fn given_a_hold_a_window_or_a_calendar_then_a_start_may_have_been_deferred() {
+        let may = |tags: &[(&str, &str)]| control(tags, &Defaults::default()).may_defer();
+        assert!(!may(&[]));
+        assert!(!may(&[("mode", "auto"), ("continue-here", "true")]));
+        assert!(may(&[("hold", "until 2026-11-26 over")]));
+        assert!(may(&[("window", "daily 20:00+8h UTC")]));
+        assert!(may(&[("calendar", "freeze")]));
+        let defaults = Defaults { calendars: "company".parse().unwrap(), ..Defaults::default() };
+        assert!(control(&[], &defaults).may_defer());
+    }
+
+    #[test]
+    fn given_a_mode_a_tag_that_cannot_be_read_or_a_hold_then_a_person_holds_the_pipeline() {
+        let now = "2026-11-27T00:00:00Z".parse().unwrap();
+        let held = |tags: &[(&str, &str)]| control(tags, &Defaults::default()).is_held_at(now);
+        for (tags, is_held) in [
+            (&[][..], false),
+            (&[("mode", "auto"), ("window", "Mon 20:00+1h UTC")], false),
+            (&[("mode", "report")], true),
+            (&[("mode", "ignore")], true),
+            (&[("window", "at night")], true),
+            (&[("hold", "x")], true),
+            (&[("hold", "until 2026-11-27T00:01Z x")], true),
+            (&[("hold", "until 2026-11-27 x")], false),
+        ] {
+            assert_eq!(held(tags), is_held, "{tags:?}");
+        }
+    }
 }

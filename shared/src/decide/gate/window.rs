@@ -294,6 +294,16 @@ mod tests {
     }
 
     #[test]
+    fn given_two_windows_then_they_are_the_same_if_they_are_written_alike() {
+        assert_eq!(window("Mon 20:00+8h UTC"), window(" Mon  20:00+8h UTC"));
+        for other in
+            ["Tue 20:00+8h UTC", "Mon 21:00+8h UTC", "Mon 20:00+9h UTC", "Mon 20:00+8h GMT"]
+        {
+            assert_ne!(window("Mon 20:00+8h UTC"), window(other));
+        }
+    }
+
+    #[test]
     fn given_a_text_that_is_no_window_then_the_part_is_quoted() {
         let said = |text: &str| match text.parse::<Window>() {
             Ok(window) => format!("read as {window}"),

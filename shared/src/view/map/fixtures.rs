@@ -40,6 +40,7 @@ pub(super) fn behind(name: &str, state: State, parents: &[usize], hours: i64) ->
     Node {
         behind: Some(Behind {
             since: Some(hours_ago(hours)),
+            is_of_parent: true,
             lacks: "parent image gold-linux 1.0.0/3 -> 1.0.0/4".to_owned(),
             not_yet: (state != State::WouldStart).then(|| format!("{} for a test", state.label())),
         }),

@@ -252,7 +252,9 @@ mod tests {
         let mut pinned = behind("web", State::Pinned, &[0], 26);
         pinned.behind.as_mut().unwrap().lacks = "parent image gold -> 1.0.0/4".to_owned();
         let mut component = behind("api", State::Deferred, &[0], 26);
-        component.behind.as_mut().unwrap().lacks = "component agent 1.0.0/1 -> 1.0.1/1".to_owned();
+        let lacks = component.behind.as_mut().unwrap();
+        lacks.lacks = "component agent 1.0.0/1 -> 1.0.1/1".to_owned();
+        lacks.is_of_parent = false;
         let nodes = [node("gold", State::UpToDate, &[]), pinned, component];
         let (cards, layout) = drawn(&nodes);
         let lags =
