@@ -46,6 +46,8 @@ struct Shared {
     lambda: Lambda,
     /// Messages that are on their way to the topics.
     publishing: AtomicU64,
+    /// How many requests were answered.
+    answered: AtomicU64,
 }
 
 /// The state of all services but Lambda.
@@ -137,6 +139,7 @@ impl Cloud {
             clock,
             changed: Notify::new(),
             publishing: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
             lambda: Lambda::new(ACCOUNT, REGION, effects)?,
         });
         let driver = Driver(vec![
@@ -159,6 +162,12 @@ impl Cloud {
     /// Lambda.
     pub fn lambda(&self) -> &Lambda {
         &self.shared.lambda
+    }
+
+    /// An id for the next answer: another one each time, and the same ones in each run.
+    pub(crate) fn next_request_id(&self) -> String {
+        let number = self.shared.answered.fetch_add(1, Ordering::Relaxed);
+        format!("00000000-0000-4000-b000-{number:012x}")
     }
 
     /// Makes the task of time look again: something may be due sooner.

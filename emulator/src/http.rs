@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State as Extracted;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ pub async fn serve_with(
     axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>()).await
 }
 
-/// Answers one request to any service.
+/// Answers one request to any service, with an id of the answer in its header.
 pub async fn answer(
     Extracted(cloud): Extracted<Cloud>,
     method: Method,
@@ -58,10 +58,26 @@ pub async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    let id = cloud.next_request_id();
+    let mut response = answer_with_id(cloud, method, uri, headers, body, &id).await;
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-amzn-requestid", id);
+    }
+    response
+}
+
+async fn answer_with_id(
+    cloud: Cloud,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+    id: &str,
+) -> Response {
     let path = uri.path();
     let (caller, service) = signed_by(&headers);
     match service {
-        Some("imagebuilder") => image_builder(&cloud, &method, &uri, &body, caller).await,
+        Some("imagebuilder") => image_builder(&cloud, &method, &uri, &body, caller, id).await,
         Some(service @ ("sns" | "sqs" | "ssm" | "lambda" | "sts")) => {
             let request = Request { method: &method, path, headers: &headers, body: &body };
             other_service(&cloud, service, caller, request).await
@@ -146,7 +162,12 @@ async fn other_service(
         "sqs" => answer_sqs(cloud, headers, body),
         "ssm" => answer_ssm(cloud, caller, &operation, body),
         "lambda" => answer_lambda(cloud, method, path, headers, body).await,
-        _ => caller_identity(),
+        _ if operation == "GetCallerIdentity" => caller_identity(),
+        _ => {
+            let message = format!("The STS operation {operation} is not emulated here.");
+            let refused = ApiError::with_status(400, "InvalidAction", &message);
+            fail(cloud, service, &Failure::Refused(refused))
+        }
     };
     match cloud.after(kind, caller).await {
         Ok(()) => response,
@@ -206,6 +227,7 @@ async fn image_builder(
     uri: &Uri,
     body: &[u8],
     caller: &str,
+    id: &str,
 ) -> Response {
     let read =
         Model::get().read(method.as_str(), uri.path(), uri.query().unwrap_or_default(), body);
@@ -221,7 +243,7 @@ async fn image_builder(
     };
     match answer {
         Ok(mut answer) => {
-            answer.insert("requestId".to_owned(), "00000000-0000-4000-b000-000000000000".into());
+            answer.insert("requestId".to_owned(), id.into());
             json_response(200, &Value::Object(answer))
         }
         Err(failure) => fail(cloud, "imagebuilder", &failure),

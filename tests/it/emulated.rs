@@ -286,3 +286,17 @@ async fn given_a_container_tag_of_a_distribution_then_each_build_lists_it() {
         assert_eq!(uris, expected.concat());
     }
 }
+
+/// Clients log the id of each answer, and support asks for it.
+#[tokio::test(start_paused = true)]
+async fn given_answers_then_each_has_an_id_of_its_own() {
+    use aws_sdk_imagebuilder::operation::RequestId as _;
+    let lab = Lab::new();
+    let first = lab.client.list_image_pipelines().send().await.unwrap();
+    let second = lab.client.list_image_pipelines().send().await.unwrap();
+    assert!(first.request_id().is_some());
+    assert_ne!(first.request_id(), second.request_id());
+    let missing = emulator::fleet::pipeline_arn("none");
+    let error = lab.client.get_image_pipeline().image_pipeline_arn(missing).send().await;
+    assert!(error.unwrap_err().request_id().is_some());
+}

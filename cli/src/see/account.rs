@@ -159,14 +159,14 @@ impl Account {
     /// The credentials in use, in words.
     #[expect(clippy::disallowed_methods, reason = "a person's own program reads their environment")]
     fn who(&self) -> String {
-        let profile = self.user.profile.clone().or_else(|| std::env::var("AWS_PROFILE").ok());
-        match profile {
+        let variable = |name| std::env::var(name).ok();
+        // In the order in which the SDK takes them.
+        match (&self.user.profile, variable("AWS_ACCESS_KEY_ID"), variable("AWS_PROFILE")) {
             _ if self.user.endpoint.is_some() => format!("the emulator at {LOCAL}"),
-            Some(profile) => format!("the profile {profile}"),
-            None if std::env::var("AWS_ACCESS_KEY_ID").is_ok() => {
-                "the caller by AWS_ACCESS_KEY_ID".to_owned()
-            }
-            None => "the default profile".to_owned(),
+            (Some(profile), ..) => format!("the profile {profile}"),
+            (None, Some(_), _) => "the caller by AWS_ACCESS_KEY_ID".to_owned(),
+            (None, None, Some(profile)) => format!("the profile {profile}"),
+            (None, None, None) => "the default profile".to_owned(),
         }
     }
 }
