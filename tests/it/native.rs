@@ -184,3 +184,37 @@ async fn given_weeks_of_both_triggers_then_every_change_is_built_once() {
         assert_eq!(counts(&lab), before.map(|count| count + month as usize), "month {month}");
     }
 }
+
+/// As Image Builder: one of the two fields for days is a `?`, and only one.
+#[tokio::test(start_paused = true)]
+async fn given_an_expression_without_one_open_day_then_it_is_refused() {
+    use aws_sdk_imagebuilder::error::ProvideErrorMetadata as _;
+    use aws_sdk_imagebuilder::types::Schedule;
+    let lab = Lab::silent(&[]);
+    lab.add(pipeline("gold").on(AMAZON));
+    for (expression, is_taken) in [
+        (SUNDAYS, true),
+        (DAILY, true),
+        ("cron(0 0 1 * 1 *)", false),
+        ("cron(0 0 * * * *)", false),
+        ("cron(0 0 ? * ? *)", false),
+    ] {
+        let shown = lab.client.get_image_pipeline();
+        let arn = emulator::fleet::pipeline_arn("gold");
+        let shown = shown.image_pipeline_arn(&arn).send().await.unwrap();
+        let shown = shown.image_pipeline().unwrap();
+        let updated = lab
+            .client
+            .update_image_pipeline()
+            .image_pipeline_arn(&arn)
+            .image_recipe_arn(shown.image_recipe_arn().unwrap())
+            .infrastructure_configuration_arn(shown.infrastructure_configuration_arn().unwrap())
+            .schedule(Schedule::builder().schedule_expression(expression).build())
+            .send()
+            .await;
+        assert_eq!(updated.is_ok(), is_taken, "{expression}: {updated:?}");
+        if let Err(error) = updated {
+            assert_eq!(error.code(), Some("InvalidRequestException"), "{expression}");
+        }
+    }
+}

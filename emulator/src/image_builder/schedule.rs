@@ -50,6 +50,11 @@ impl Times {
         if fields.split_whitespace().count() != 6 {
             return Err(format!("'{expression}' does not have six fields"));
         }
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        if [fields[2], fields[4]].iter().filter(|day| **day == "?").count() != 1 {
+            return Err(format!("'{expression}' needs a ? as the day of the month or of the week"));
+        }
+        let fields = fields.join(" ");
         let cron = Cron::from_str(&format!("0 {fields}")).map_err(|error| error.to_string())?;
         let zone = text(schedule, "timezone").unwrap_or("UTC");
         let zone = cron_time::tz::TimeZone::get(zone).map_err(|error| error.to_string())?;
