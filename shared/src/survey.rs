@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::FutureExt;
 
-use crate::decide::gate::mode::Mode;
 use crate::decide::gate::pipeline_control::PipelineControl;
 use crate::error::RequestError;
 use crate::invocation::Invocation;
@@ -29,9 +28,7 @@ impl Invocation<'_> {
             .members()
             .map(|member| &member.pipeline)
             .filter(|pipeline| selection.selects(&pipeline.arn))
-            .filter(|pipeline| {
-                PipelineControl::of(&pipeline.tags, &self.settings.defaults).mode == Mode::Ignore
-            })
+            .filter(|pipeline| PipelineControl::ignores(&pipeline.tags, &self.settings.defaults))
             .map(|pipeline| pipeline.arn.clone())
             .collect();
         let bystanders = std::mem::take(&mut assessment.plan.bystanders);

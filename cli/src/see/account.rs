@@ -93,8 +93,8 @@ impl Account {
     /// The one pipeline that a name selects.
     pub(super) fn only(&self, survey: &Survey, name: &str) -> Result<PipelineArn, Error> {
         let selection = select(&[name.to_owned()])?;
-        let selected = || survey.fleet.members().map(|it| &it.pipeline.arn);
-        let mut selected = selected().filter(|it| selection.selects(it));
+        let all = survey.fleet.members().map(|it| &it.pipeline.arn);
+        let mut selected = all.filter(|it| selection.selects(it));
         match (selected.next(), selected.next()) {
             (Some(one), None) => Ok(one.clone()),
             (None, _) => Err(self.nothing_selected(survey, &selection).into()),

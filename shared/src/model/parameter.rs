@@ -15,6 +15,11 @@ impl ParameterName {
         &self.0
     }
 
+    /// Whether AWS publishes it: then no build of this account has produced what it holds.
+    pub fn is_published_by_aws(&self) -> bool {
+        self.0.starts_with("/aws/")
+    }
+
     /// Whether it is an ARN, which alone reaches a parameter that another account shares.
     pub fn is_arn(&self) -> bool {
         self.0.starts_with("arn:")

@@ -8,7 +8,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use crate::foreign_text::one_line;
-use crate::model::arn::{ArnError, ImageReference};
+use crate::model::arn::{ArnError, ImageArn, ImageReference};
 use crate::model::parameter::ParameterName;
 
 /// A recipe's parent image, in each form that the API takes (API Reference, `CreateImageRecipe`).
@@ -45,6 +45,11 @@ impl ParentImage {
         } else {
             Self::Registry(text.into())
         })
+    }
+
+    /// The one build that this parent is, if it names one.
+    pub fn build(&self) -> Option<ImageArn> {
+        self.reference()?.clone().pinned()
     }
 
     /// The reference, if this parent is an image of Image Builder.

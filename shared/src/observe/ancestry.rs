@@ -8,14 +8,12 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use super::cache::RequestCache;
+use super::read_all::READS_AT_ONCE;
 use crate::aws::image_builder::ImageBuilder;
 use crate::error::RequestError;
 use crate::model::arn::ImageArn;
 use crate::model::image::{Image, ImageSummary};
 use crate::model::parent::ParentImage;
-
-/// How many images are read at once.
-const READS_AT_ONCE: usize = 16;
 
 /// How many levels up an image's own parents are read.
 const MAX_LEVELS: usize = 10;
@@ -93,7 +91,7 @@ pub async fn all_builds(image_builder: &impl ImageBuilder) -> Result<AllBuilds, 
 /// produced.
 fn exact_parent(image: &Image, producers: &BTreeMap<String, ImageArn>) -> Option<ImageArn> {
     match image.parent.as_ref()? {
-        ParentImage::Image(reference) => reference.clone().pinned(),
+        parent @ ParentImage::Image(_) => parent.build(),
         ParentImage::Ami(output) | ParentImage::Registry(output) => {
             producers.get(&**output).cloned()
         }

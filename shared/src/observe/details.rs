@@ -1,12 +1,13 @@
 //! What is read for a person alone, and for no decision?
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 
 use futures_util::{FutureExt, StreamExt, stream};
 
 use super::cache::RequestCache;
 use super::latest_images::unless_deleted;
+use super::outputs::find_producers;
+use super::read_all::READS_AT_ONCE;
 use crate::aws::image_builder::ImageBuilder;
 use crate::decide::observation::PipelineObservation;
 use crate::error::{Chain, RequestError};
@@ -17,9 +18,6 @@ use crate::model::fleet::{Fleet, Member};
 use crate::model::image::{BuildPhase, ImageSummary};
 use crate::model::outputs::{Outputs, Producer};
 use crate::model::parameter::ParameterName;
-
-/// How many pipelines are read at once.
-const READS_AT_ONCE: usize = 16;
 
 /// The builds of pipelines, and which of them produced the AMIs that others name.
 #[derive(Debug, Default)]
@@ -130,23 +128,10 @@ async fn producers(
         }
     }
     let members = pipelines.iter().filter_map(|it| fleet.member(it));
-    // No build of this account has produced what AWS publishes.
-    let is_public = |name: &ParameterName| name.as_str().starts_with("/aws/");
+    let is_public = ParameterName::is_published_by_aws;
     let own = members.filter(|it| !it.parameter_name().is_some_and(is_public));
-    let named = own.filter_map(Member::output);
-    let mut missing: BTreeSet<&str> = named.filter(|it| !outputs.has(it)).collect();
-    if missing.is_empty() {
-        return outputs;
-    }
-    let visit = |image: ImageSummary, produced: Vec<String>| {
-        for output in produced {
-            if missing.remove(&*output) {
-                outputs.insert(output, Producer::of(image.clone()));
-            }
-        }
-        if missing.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    if let Err(error) = image_builder.all_images(visit).await {
+    let missing = own.filter_map(Member::output).filter(|it| !outputs.has(it)).collect();
+    if let Err(error) = find_producers(image_builder, missing, &mut outputs).await {
         tracing::warn!("which builds produced some AMIs is not known: {}", Chain(&error));
     }
     outputs

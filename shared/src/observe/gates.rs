@@ -4,12 +4,12 @@
 //! start depends on them.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
 use jiff::SignedDuration;
 
 use super::context::Context;
 use super::observations::Observations;
+use super::outputs::find_producers;
 use crate::aws::Clients;
 use crate::aws::image_builder::ImageBuilder;
 use crate::decide::control::Unread;
@@ -20,7 +20,6 @@ use crate::decide::plan::plan;
 use crate::error::{Chain, RequestError};
 use crate::model::arn::{ImageArn, PipelineArn};
 use crate::model::fleet::Member;
-use crate::model::image::ImageSummary;
 use crate::model::outputs::{Outputs, Producer};
 use crate::model::parent::{ParameterValue, ParentImage};
 use crate::model::pipeline::Pipeline;
@@ -140,25 +139,17 @@ async fn producers(
         }
     }
     missing.retain(|ami| !found.has(ami) && !context.outputs.has(ami));
-    if missing.is_empty() || !context.reads_everything() {
+    if !context.reads_everything() {
         return Ok(found);
     }
-    let visit = |image: ImageSummary, outputs: Vec<String>| {
-        for output in outputs {
-            if missing.remove(&*output) {
-                found.insert(output, Producer::of(image.clone()));
-            }
-        }
-        if missing.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    match context.cache.image_builder.all_images(visit).await {
+    match find_producers(context.cache.image_builder, missing, &mut found).await {
         Err(error) if error.is_retryable() => Err(error),
         // Without the right to list images, their holds cannot be read.
         Err(error) => {
             tracing::warn!("whether AMIs in parameters are held is not known: {}", Chain(&error));
             Ok(found)
         }
-        Ok(_) => Ok(found),
+        Ok(()) => Ok(found),
     }
 }
 
@@ -167,7 +158,7 @@ async fn producers(
 fn own_ami(member: &Member) -> Option<&str> {
     let name = member.parameter_name()?;
     match member.parameter_value()? {
-        ParameterValue::Ami(ami) if !name.as_str().starts_with("/aws/") => Some(ami),
+        ParameterValue::Ami(ami) if !name.is_published_by_aws() => Some(ami),
         _ => None,
     }
 }
@@ -219,10 +210,7 @@ async fn urgency_of(
         if let Some(urgency) = Urgency::of(&image.arn, &image.tags) {
             return Some(urgency);
         }
-        next = match &image.parent {
-            Some(ParentImage::Image(parent)) => parent.clone().pinned(),
-            _ => None,
-        };
+        next = image.parent.as_ref().and_then(ParentImage::build);
     }
     None
 }
@@ -237,7 +225,7 @@ mod tests {
     use crate::decide::fixtures::Fixtures;
     use crate::decide::gate::pipeline_control::Defaults;
     use crate::error::ErrorKind;
-    use crate::model::image::{Image, ImageStatus};
+    use crate::model::image::{Image, ImageStatus, ImageSummary};
     use crate::observe::fixtures::{HOUR, World, at, everything, notification, tags};
     use crate::scope::Scope;
     use crate::settings::Settings;

@@ -1,11 +1,14 @@
 //! Which builds have produced the AMIs and container images that recipes name as parents?
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
 use super::cache::RequestCache;
 use super::latest_images::AllImages;
 use crate::aws::image_builder::ImageBuilder;
 use crate::error::{Chain, RequestError};
 use crate::model::fleet::{Fleet, Member};
-use crate::model::image::{Image, ImageStatus};
+use crate::model::image::{Image, ImageStatus, ImageSummary};
 use crate::model::notification::Notification;
 use crate::model::outputs::{Outputs, Producer};
 use crate::model::parent::ParameterValue;
@@ -26,6 +29,30 @@ pub(super) async fn outputs(
         Scope::Image(notification) => of_announced_family(cache, fleet, notification).await,
         Scope::Fleet(_) => container_images(cache, all_images, fleet).await,
     }
+}
+
+/// Adds the builds that produced `missing` outputs to `found`: by the list of all images, up to the last
+/// of them; without a call if none is missing.
+///
+/// # Errors
+/// The list cannot be read; what was found before is kept.
+pub(super) async fn find_producers(
+    image_builder: &impl ImageBuilder,
+    mut missing: BTreeSet<&str>,
+    found: &mut Outputs,
+) -> Result<(), RequestError> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let visit = |image: ImageSummary, outputs: Vec<String>| {
+        for output in outputs {
+            if missing.remove(&*output) {
+                found.insert(output, Producer::of(image.clone()));
+            }
+        }
+        if missing.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    image_builder.all_images(visit).await.map(|_| ())
 }
 
 /// Whether a pipeline's parent can be the output of a build, so that it cannot be decided unless the

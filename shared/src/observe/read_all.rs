@@ -16,7 +16,7 @@ use crate::model::arn::PipelineArn;
 
 /// How many pipelines are read at once, each with two calls under way if the notification concerns it.
 /// The rate limiter slows down where this is too fast, and the calls under way by then are throttled.
-const READS_AT_ONCE: usize = 16;
+pub(super) const READS_AT_ONCE: usize = 16;
 
 /// The target of the events that say, with the field `of`, that one of so many pipelines was read.
 pub const PROGRESS: &str = "image_cascade::progress";

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::context::announced;
-use crate::decide::gate::mode::Mode;
 use crate::decide::gate::pipeline_control::{Defaults, PipelineControl};
 use crate::decide::tracking::ParentTracking;
 use crate::model::arn::{ImageArn, ImageReference, PipelineArn, Selector};
@@ -145,7 +144,7 @@ impl<'a> Planner<'a> {
     }
 
     fn is_ignored(self, member: &Member) -> bool {
-        PipelineControl::of(&member.pipeline.tags, self.defaults).mode == Mode::Ignore
+        PipelineControl::ignores(&member.pipeline.tags, self.defaults)
     }
 
     /// The selected pipelines, from the one on at which the previous check was interrupted, and how

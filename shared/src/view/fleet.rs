@@ -10,6 +10,7 @@ use super::span::{Span, moment};
 use super::state::State;
 use super::survey::Survey;
 use crate::decide::decision::{Decision, Skip, Wait};
+use crate::decide::observation::PipelineObservation;
 use crate::decide::pin::PinStatus;
 use crate::decide::reason::Reason;
 use crate::decide::sufficiency::reasons;
@@ -99,26 +100,17 @@ impl FleetView {
             nodes: Vec::new(),
             problems: problems(survey),
         };
-        let mut indices: BTreeMap<Parent, usize> = BTreeMap::new();
-        for parent in builder.parents_first() {
-            let node = match &parent {
-                Parent::Pipeline(pipeline) => {
-                    let above = builder.parents.of_pipeline(pipeline);
-                    let parents = above.iter().filter_map(|it| indices.get(it).copied()).collect();
-                    builder.pipeline(pipeline, parents)
-                }
+        let drawn = builder.parents_first();
+        let order = drawn.iter().enumerate();
+        let indices: BTreeMap<&Parent, usize> =
+            order.map(|(index, (parent, _))| (parent, index)).collect();
+        for (parent, above) in &drawn {
+            // In a cycle, a parent may come after its child.
+            let parents = above.iter().filter_map(|it| indices.get(it).copied()).collect();
+            view.nodes.push(match parent {
+                Parent::Pipeline(pipeline) => builder.pipeline(pipeline, parents),
                 Parent::Base(base) => builder.base(base),
-            };
-            indices.insert(parent, view.nodes.len());
-            view.nodes.push(node);
-        }
-        // In a cycle, a parent may come after its child.
-        for (parent, index) in &indices {
-            if let Parent::Pipeline(pipeline) = parent {
-                let above = builder.parents.of_pipeline(pipeline);
-                view.nodes[*index].parents =
-                    above.iter().filter_map(|it| indices.get(it).copied()).collect();
-            }
+            });
         }
         view
     }
@@ -129,6 +121,17 @@ impl FleetView {
         let states = super::state::STATES.into_iter().filter(|it| *it != State::Base);
         let count = |state| self.nodes.iter().filter(|node| node.state == state).count();
         states.map(|state| (state, count(state))).filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+/// What a pipeline lacks, whether or not it starts for that; nothing if it is skipped.
+pub(super) fn lacks(decision: &Decision, observed: Option<&PipelineObservation>) -> Vec<Reason> {
+    match decision {
+        Decision::Rebuild(reasons) | Decision::Wait(Wait::Deferred { reasons, .. }) => {
+            reasons.clone()
+        }
+        Decision::Wait(_) => observed.map(reasons).unwrap_or_default(),
+        Decision::UpToDate(_) | Decision::Skip(_) => Vec::new(),
     }
 }
 
@@ -162,8 +165,8 @@ impl Builder<'_> {
         })
     }
 
-    /// The pipelines that are shown and what they are built on, each after its own parents.
-    fn parents_first(&self) -> Vec<Parent> {
+    /// The pipelines that are shown and what they are built on, each after its own parents and with them.
+    fn parents_first(&self) -> Vec<(Parent, Vec<Parent>)> {
         let shown: BTreeSet<&PipelineArn> = self
             .lines
             .keys()
@@ -171,26 +174,31 @@ impl Builder<'_> {
             .chain(self.survey.bystanders.keys())
             .chain(&self.survey.ignored)
             .collect();
+        let is_shown = |parent: &Parent| match parent {
+            Parent::Pipeline(pipeline) => shown.contains(pipeline),
+            Parent::Base(_) => true,
+        };
         let mut order = Vec::new();
         let mut seen = BTreeSet::new();
         for pipeline in &shown {
-            let mut open = vec![(Parent::Pipeline((*pipeline).clone()), false)];
-            while let Some((next, is_ready)) = open.pop() {
-                if is_ready {
-                    order.push(next);
+            // A node comes a second time, with its parents, after these.
+            let mut open = vec![(Parent::Pipeline((*pipeline).clone()), None)];
+            while let Some((next, above)) = open.pop() {
+                if let Some(above) = above {
+                    order.push((next, above));
                     continue;
                 }
                 if !seen.insert(next.clone()) {
                     continue;
                 }
-                open.push((next.clone(), true));
-                let Parent::Pipeline(pipeline) = next else { continue };
-                let above = self.parents.of_pipeline(&pipeline).into_iter();
-                let is_shown = |parent: &Parent| match parent {
-                    Parent::Pipeline(pipeline) => shown.contains(pipeline),
-                    Parent::Base(_) => true,
+                let above = match &next {
+                    Parent::Pipeline(pipeline) => self.parents.of_pipeline(pipeline),
+                    Parent::Base(_) => Vec::new(),
                 };
-                open.extend(above.filter(is_shown).map(|parent| (parent, false)));
+                let parents = above.iter().filter(|it| is_shown(it)).cloned();
+                let parents: Vec<_> = parents.map(|parent| (parent, None)).collect();
+                open.push((next, Some(above)));
+                open.extend(parents);
             }
         }
         order
@@ -203,8 +211,9 @@ impl Builder<'_> {
             created: image.created,
             built_on: image.parent.as_ref().map(ToString::to_string),
         });
-        let decision = self.survey.decision(pipeline);
-        let (state, sentence) = self.standing(pipeline);
+        let decision = self.decision(pipeline);
+        let state = State::standing(self.lines.get(pipeline).copied(), decision);
+        let sentence = self.sentence(pipeline);
         let behind = self.behind(pipeline);
         let summary = match (decision, &behind) {
             (Some(decision), behind) => self.summary(decision, newest.as_ref(), behind.as_ref()),
@@ -222,18 +231,21 @@ impl Builder<'_> {
         }
     }
 
-    /// The state of a pipeline and its sentence.
-    fn standing(&self, pipeline: &PipelineArn) -> (State, String) {
-        if let Some(line) = self.lines.get(pipeline) {
-            return match (&line.outcome, &line.decision) {
-                (Outcome::Failed(failure), _) => (State::Unreadable, failure.error.clone()),
-                (_, Some(decision)) => (State::of(decision), line.sentence.clone()),
-                (_, None) => (State::Unreadable, line.sentence.clone()),
-            };
+    /// What was decided of a pipeline. A survey finds one line at a time, and this needs all.
+    fn decision(&self, pipeline: &PipelineArn) -> Option<&Decision> {
+        match self.lines.get(pipeline) {
+            Some(line) => line.decision.as_ref(),
+            None => self.survey.bystanders.get(pipeline),
         }
-        match self.survey.bystanders.get(pipeline) {
-            Some(decision) => (State::of(decision), one_line(&decision.to_string())),
-            None => (State::Ignored, IGNORED.to_owned()),
+    }
+
+    /// The report's sentence of a pipeline, or what kept it from being read.
+    fn sentence(&self, pipeline: &PipelineArn) -> String {
+        match (self.lines.get(pipeline), self.survey.bystanders.get(pipeline)) {
+            (Some(Line { outcome: Outcome::Failed(failure), .. }), _) => failure.error.clone(),
+            (Some(line), _) => line.sentence.clone(),
+            (None, Some(decision)) => one_line(&decision.to_string()),
+            (None, None) => IGNORED.to_owned(),
         }
     }
 
@@ -271,7 +283,7 @@ impl Builder<'_> {
     }
 
     fn behind(&self, pipeline: &PipelineArn) -> Option<Behind> {
-        let decision = self.survey.decision(pipeline)?;
+        let decision = self.decision(pipeline)?;
         let observed = self.survey.observed.get(pipeline)?;
         if let Decision::Skip(Skip::Pinned(pin)) = decision {
             let PinStatus::Outdated { newest, .. } = &pin.status else { return None };
@@ -279,13 +291,7 @@ impl Builder<'_> {
             let not_yet = Some("pinned".to_owned());
             return Some(Behind { since: None, is_of_parent: true, lacks, not_yet });
         }
-        let reasons: Vec<Reason> = match decision {
-            Decision::Rebuild(reasons) | Decision::Wait(Wait::Deferred { reasons, .. }) => {
-                reasons.clone()
-            }
-            Decision::Skip(_) | Decision::UpToDate(_) => return None,
-            Decision::Wait(_) => reasons(observed),
-        };
+        let reasons = lacks(decision, Some(observed));
         let waits_for = match decision {
             Decision::Wait(Wait::ForAncestor { pipeline }) => Some(pipeline.name()),
             _ => None,

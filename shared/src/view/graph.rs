@@ -70,9 +70,9 @@ fn version(node: &Node) -> String {
 /// Mermaid takes entities by number, with `#` in place of `&`; everything that could end the text or mean
 /// something in it becomes one.
 fn in_mermaid(text: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || " -_./:,·()>+".contains(c);
+    let is_plain = |c: char| c.is_alphanumeric() || " -_./:,·()+".contains(c);
     text.chars().fold(String::new(), |mut out, c| {
-        if is_plain(c) && c != '>' {
+        if is_plain(c) {
             out.push(c);
         } else {
             let _ = write!(out, "#{};", u32::from(c));

@@ -78,10 +78,7 @@ fn parent_change(old: &Image, new: &Image) -> Option<String> {
     if old.parent == new.parent {
         return None;
     }
-    let exact = |image: &Image| match image.parent.as_ref()? {
-        ParentImage::Image(reference) => reference.clone().pinned(),
-        _ => None,
-    };
+    let exact = |image: &Image| image.parent.as_ref().and_then(ParentImage::build);
     Some(match (exact(old), exact(new)) {
         (Some(old), Some(new)) if old.family() == new.family() => {
             Reason::ParentUpdated { old, new }.to_string()

@@ -78,7 +78,7 @@ impl<'a> Parents<'a> {
         if let Some(reference) = member.reference() {
             return Some(self.of_family(reference.family()));
         }
-        let public = member.parameter_name().filter(|name| name.as_str().starts_with("/aws/"));
+        let public = member.parameter_name().filter(|name| name.is_published_by_aws());
         if let Some(name) = public {
             return Some(vec![Parent::Base(Base::Named(name.to_string()))]);
         }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::decide::decision::{Decision, Skip, Wait};
 use crate::decide::gate::Gate;
+use crate::report::{Line, Outcome};
 
 /// How a pipeline, or an image that no pipeline of the fleet builds, stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -81,6 +82,17 @@ impl State {
                 | Skip::NotMatched { .. }
                 | Skip::BuiltOnNewer { .. } => Self::Skipped,
             },
+        }
+    }
+
+    /// The state of a pipeline by its line, if it is selected, and by what was decided of it.
+    pub(super) fn standing(line: Option<&Line>, decision: Option<&Decision>) -> Self {
+        match (line, decision) {
+            (Some(Line { outcome: Outcome::Failed(_), .. }), _) | (Some(_), None) => {
+                Self::Unreadable
+            }
+            (_, Some(decision)) => Self::of(decision),
+            (None, None) => Self::Ignored,
         }
     }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use maud::html;
 
 use super::advice::advice;
-use super::fleet::IGNORED;
+use super::fleet::{IGNORED, lacks};
 use super::gates;
 use super::span::{Span, moment};
 use super::state::State;
@@ -17,7 +17,6 @@ use crate::decide::gate::mode::Mode;
 use crate::decide::gate::pipeline_control::PipelineControl;
 use crate::decide::gate::switch::Switch;
 use crate::decide::observation::PipelineObservation;
-use crate::decide::sufficiency::reasons;
 use crate::foreign_text::one_line;
 use crate::model::arn::PipelineArn;
 use crate::model::image::Image;
@@ -55,7 +54,7 @@ impl Why {
             return None;
         }
         let mut page = Page { survey, pipeline, line, rows: Vec::new() };
-        let state = page.state();
+        let state = State::standing(line, page.decision());
         page.builds();
         if is_ignored {
             page.add("decided", IGNORED);
@@ -119,16 +118,6 @@ impl<'a> Page<'a> {
         self.survey.observed.get(self.pipeline)
     }
 
-    fn state(&self) -> State {
-        match (self.line, self.decision()) {
-            (Some(Line { outcome: Outcome::Failed(_), .. }), _) | (Some(_), None) => {
-                State::Unreadable
-            }
-            (_, Some(decision)) => State::of(decision),
-            (None, None) => State::Ignored,
-        }
-    }
-
     fn headline(&self, state: State) -> String {
         let since = self.observed().and_then(|observed| observed.behind_since);
         match since.filter(|_| !self.lacks().is_empty()) {
@@ -187,18 +176,8 @@ impl<'a> Page<'a> {
 
     /// What it lacks, each in a sentence.
     fn lacks(&self) -> Vec<String> {
-        let said = |reasons: &[crate::decide::reason::Reason]| {
-            reasons.iter().map(ToString::to_string).collect()
-        };
-        match self.decision() {
-            Some(Decision::Rebuild(reasons) | Decision::Wait(Wait::Deferred { reasons, .. })) => {
-                said(reasons)
-            }
-            Some(Decision::Wait(_)) => {
-                self.observed().map_or_else(Vec::new, |observed| said(&reasons(observed)))
-            }
-            _ => Vec::new(),
-        }
+        let lacks = self.decision().map(|decision| lacks(decision, self.observed()));
+        lacks.unwrap_or_default().iter().map(ToString::to_string).collect()
     }
 
     /// What was decided, and what holds it.

@@ -88,6 +88,11 @@ impl PipelineControl {
         control
     }
 
+    /// Whether Image Cascade does not look at a pipeline with these tags.
+    pub fn ignores(tags: &ControlTags, defaults: &Defaults) -> bool {
+        Self::of(tags, defaults).mode == Mode::Ignore
+    }
+
     /// Whether a person holds the pipeline: it is not started, whatever it lacks.
     pub fn is_held_at(&self, now: Timestamp) -> bool {
         self.mode != Mode::Auto
