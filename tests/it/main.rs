@@ -5,11 +5,13 @@
 mod bad_input;
 mod binaries;
 mod check;
+mod clock;
 mod command_line;
 mod control;
 mod conventions;
 mod emulated;
 mod emulated_control;
+mod emulated_findings;
 mod encrypted;
 mod eventually;
 mod example;
