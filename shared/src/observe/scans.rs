@@ -33,6 +33,9 @@ impl Scans {
     ) -> Self {
         let mut scans = Self { policy, ..Self::default() };
         let (Some(policy), Scope::Fleet(_)) = (policy, scope) else { return scans };
+        if pipelines.is_empty() {
+            return scans;
+        }
         match image_builder.findings_of_pipelines(pipelines).await {
             Ok(found) => {
                 let suspects = found.into_iter().filter(|(_, found)| policy.is_reached_by(*found));

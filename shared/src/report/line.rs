@@ -172,7 +172,7 @@ impl Line {
     /// A pipeline that was decided, with the outcome of that. `now` is the time of the invocation.
     pub fn decided(step: Step, outcome: Outcome, now: Timestamp) -> Self {
         Self {
-            sentence: sentence(&step),
+            sentence: sentence(&step, now),
             outcome,
             pins: step.pins,
             not_compared: step.not_compared,
@@ -330,7 +330,7 @@ impl Line {
 
 /// The reasons, the urgent image, the pins, what could not be compared, and what scans found, in one
 /// sentence.
-fn sentence(step: &Step) -> String {
+fn sentence(step: &Step, now: Timestamp) -> String {
     let mut sentence = step.decision.to_string();
     // Writing to a string cannot fail.
     if let Some(Urgency { image, why }) = &step.urgency {
@@ -346,8 +346,10 @@ fn sentence(step: &Step) -> String {
     if let Some(findings) = &step.findings
         && !step.decision.reasons().iter().any(|it| matches!(it, Reason::Vulnerable(_)))
     {
-        let _ =
-            write!(sentence, "; {findings}: no build for that before {:.0}", findings.not_before);
+        let _ = write!(sentence, "; {findings}");
+        if findings.not_before > now {
+            let _ = write!(sentence, ": no build for that before {:.0}", findings.not_before);
+        }
     }
     one_line(&sentence)
 }
