@@ -1,6 +1,6 @@
 //! The emulator's clock is moved: what falls due on the way happens, and the functions see the time.
 
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use emulator::fleet::StartCondition;
@@ -45,6 +45,18 @@ async fn given_a_clock_that_is_moved_then_builds_schedules_and_cascades_on_the_w
     );
 }
 
+/// A process that ends with its test, however that ends.
+#[cfg(target_os = "linux")]
+struct Ended(Child);
+
+#[cfg(target_os = "linux")]
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 /// Moves the clock of `serve`, and gives the time that it shows then.
 #[cfg(target_os = "linux")]
 fn advance(address: &str, by: &str) -> String {
@@ -59,8 +71,8 @@ fn advance(address: &str, by: &str) -> String {
 #[test]
 fn given_serve_with_a_moved_clock_then_its_functions_go_by_that_time() {
     let arguments = ["serve", "--port", "0", "--check-every", "30d", "--build-time", "1h"];
-    let mut serve = program().args(arguments).stdout(Stdio::piped()).spawn().unwrap();
-    let address = address_of(&mut serve);
+    let mut serve = Ended(program().args(arguments).stdout(Stdio::piped()).spawn().unwrap());
+    let address = address_of(&mut serve.0);
     let map = || {
         let path = "/2015-03-31/functions/fleet-map/invocations";
         let answer = request(&address, "POST", path, r#"{"widgetContext": {}}"#);
@@ -72,19 +84,21 @@ fn given_serve_with_a_moved_clock_then_its_functions_go_by_that_time() {
         now.strftime("%d %b %Y").to_string().trim_start_matches('0').to_owned()
     };
     map();
+    // The check of the thirtieth day finds it, and an hour later the build has ended.
+    let newer = r#"{"name": "stig-build-linux", "version": "1.1.0"}"#;
+    request(&address, "POST", "/_emulator/amazon-components", newer);
     for by in ["45d", "12h", "40d"] {
         let now = advance(&address, by);
         let shown = shown(&now);
         assert!(map().contains(&shown), "{by}: {now}");
     }
     let executions = request(&address, "GET", "/_emulator/executions", "");
-    let ended = request(&address, "GET", "/_emulator/messages", "");
-    assert!(executions.contains("gold-linux") && ended.contains("AVAILABLE"), "{ended}");
+    assert!(executions.contains("image/java-21/1.0.0/2"), "the cascade went on: {executions}");
+    let announced = request(&address, "GET", "/_emulator/messages", "");
+    assert!(announced.contains("AVAILABLE"), "{announced}");
     for by in ["soon", "-1d", "1y"] {
         let answer =
             request(&address, "POST", "/_emulator/clock", &json!({ "advance": by }).to_string());
         assert!(answer.starts_with("HTTP/1.1 400") && answer.contains(by), "{answer}");
     }
-    serve.kill().unwrap();
-    serve.wait().unwrap();
 }
