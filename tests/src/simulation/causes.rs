@@ -15,6 +15,8 @@ use super::draw::{COMPONENTS, HORIZON, Step};
 pub struct Causes {
     /// The functions' settings.
     pub settings: Vec<(&'static str, String)>,
+    /// One more pipeline each, on this one: so that there are more levels than without causes.
+    pub descendants: Vec<usize>,
     /// The pipelines whose images are scanned.
     pub scanned: Vec<usize>,
     /// The tags of pipelines that there are from the beginning.
@@ -76,6 +78,11 @@ pub fn causes(seed: u64, size: usize) -> Causes {
     let mut drawn = Causes::default();
     if rng.u8(0..3) > 0 {
         return drawn;
+    }
+    let mut size = size;
+    for _ in 0..rng.usize(0..=2) {
+        drawn.descendants.push(rng.usize(0..size).max(rng.usize(0..size)));
+        size += 1;
     }
     let kinds = rng.u8(1..8);
     if kinds & 1 != 0 {
