@@ -19,7 +19,7 @@ fn given_the_same_seed_then_the_run_is_the_same_to_the_byte() {
 #[test]
 fn given_every_kind_of_fault_then_every_promise_is_kept() {
     const KINDS: usize = 26;
-    const SHAPES: [&str; 27] = [
+    const SHAPES: [&str; 28] = [
         "builds that failed for lack of capacity",
         "deferrals by a calendar",
         "deferrals by a calendar that cannot be read",
@@ -32,6 +32,7 @@ fn given_every_kind_of_fault_then_every_promise_is_kept() {
         "deferrals by the budget while the world stands still",
         "deferrals by the control parameter",
         "deferrals by the hold of an image",
+        "deferrals by the recall of an image further up",
         "fleets that are held in the end by what cannot be read",
         "images made without their pipeline, by its configurations",
         "images made without their pipeline, by others",

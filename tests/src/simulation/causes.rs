@@ -79,12 +79,14 @@ pub fn causes(seed: u64, size: usize) -> Causes {
     if rng.u8(0..3) > 0 {
         return drawn;
     }
+    let kinds = rng.u8(1..8);
     let mut size = size;
-    for _ in 0..rng.usize(0..=2) {
-        drawn.descendants.push(rng.usize(0..size).max(rng.usize(0..size)));
+    for _ in 0..rng.usize(0..=2) + usize::from(kinds & 4 != 0) {
+        // Of the last, most of all: a recall has to be seen at every level.
+        let parent = if rng.u8(0..4) > 0 { size - 1 } else { rng.usize(0..size) };
+        drawn.descendants.push(parent);
         size += 1;
     }
-    let kinds = rng.u8(1..8);
     if kinds & 1 != 0 {
         ages(&mut rng, size, &mut drawn);
     }
@@ -160,7 +162,8 @@ fn recalls(rng: &mut Rng, size: usize, drawn: &mut Causes) {
         let pipeline = rng.usize(0..=pipeline);
         let at = when(rng).max(Duration::from_hours(1));
         if rng.u8(0..3) > 0 {
-            drawn.work.push((at.saturating_sub(minutes(rng, 1, 240)), Step::Run(pipeline)));
+            // Long before, so that others have been built on it, or not.
+            drawn.work.push((at.saturating_sub(minutes(rng, 1, 420)), Step::Run(pipeline)));
         }
         drawn.events.push((at, CauseEvent::Recall(pipeline, rng.u8(0..3) == 0)));
         if rng.u8(0..3) == 0 {

@@ -647,6 +647,9 @@ fn gates_of(line: &Value) -> Vec<&'static str> {
             "unreadable-tag" => "deferrals by a tag that cannot be read",
             "hold" => "deferrals by a hold",
             "image-hold" => "deferrals by the hold of an image",
+            "recalled" if gate.get("parent").is_some_and(|parent| *parent != gate["image"]) => {
+                "deferrals by the recall of an image further up"
+            }
             "recalled" => "deferrals by a recall",
             "window" => "deferrals by a window",
             "calendar" if is_unreadable => "deferrals by a calendar that cannot be read",
