@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::account::{ACCOUNT, OBSERVER, REGION};
+use crate::account::{ACCOUNT, OBSERVER, REGION, partition};
 use crate::call_listener::{Call, CallListener};
 use crate::clock::Clock;
 use crate::events::EventBus;
@@ -39,6 +39,7 @@ pub struct Cloud {
 
 #[derive(Debug)]
 struct Shared {
+    region: String,
     clock: Clock,
     state: Mutex<State>,
     /// There may be something due sooner.
@@ -107,21 +108,30 @@ impl Cloud {
     /// # Errors
     /// The folder for the functions' logs cannot be made.
     pub fn new(clock: Clock, build_time: Duration) -> std::io::Result<Self> {
+        Self::in_region(REGION, clock, build_time)
+    }
+
+    /// The same in another Region, and so in the partition that this one lies in.
+    ///
+    /// # Errors
+    /// The folder for the functions' logs cannot be made.
+    pub fn in_region(region: &str, clock: Clock, build_time: Duration) -> std::io::Result<Self> {
         let (effects, received) = mpsc::unbounded_channel();
-        let bus = EventBus::default();
-        let parameters = ParameterStore::new(ACCOUNT, REGION, bus.clone());
+        let bus = EventBus::new(region);
+        let parameters = ParameterStore::new(ACCOUNT, region, bus.clone(), clock.now());
         let shared = Arc::new(Shared {
+            region: region.to_owned(),
             state: Mutex::new(State {
                 image_builder: ImageBuilder::new(
                     ACCOUNT,
-                    REGION,
+                    region,
                     build_time,
                     parameters.clone(),
                     bus.clone(),
                     clock.now(),
                 ),
                 parameters,
-                documents: Documents::new(ACCOUNT, REGION, bus.clone()),
+                documents: Documents::new(ACCOUNT, region, bus.clone()),
                 rate_limit: None,
                 longest_page: None,
                 latency: None,
@@ -140,7 +150,7 @@ impl Cloud {
             changed: Notify::new(),
             publishing: AtomicU64::new(0),
             answered: AtomicU64::new(0),
-            lambda: Lambda::new(ACCOUNT, REGION, effects)?,
+            lambda: Lambda::new(ACCOUNT, region, effects)?,
         });
         let driver = Driver(vec![
             tokio::spawn(advance_time(Arc::clone(&shared))),
@@ -152,6 +162,11 @@ impl Cloud {
     /// The state of the services. Hold it briefly.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.shared.state()
+    }
+
+    /// Where the account is.
+    pub fn region(&self) -> &str {
+        &self.shared.region
     }
 
     /// The emulator's time.
@@ -227,8 +242,9 @@ impl Cloud {
             return Ok(());
         };
         state.refused.push((function.to_owned(), action.clone()));
+        let partition = partition(self.region());
         Err(format!(
-            "User: arn:aws:sts::{ACCOUNT}:assumed-role/{function}/{function} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action"
+            "User: arn:{partition}:sts::{ACCOUNT}:assumed-role/{function}/{function} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action"
         ))
     }
 

@@ -3,6 +3,7 @@
 mod build;
 mod components;
 mod configurations;
+mod cron;
 mod doc;
 mod error;
 mod fingerprint;

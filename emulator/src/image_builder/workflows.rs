@@ -15,6 +15,7 @@ use super::fingerprint::{fingerprint, uuid};
 use super::model::Input;
 use super::page::List;
 use super::state::ImageBuilder;
+use crate::account::partition;
 
 /// The run of one workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +87,8 @@ impl Run {
             (_, false) => ("distribution", "distribute-image"),
             (_, true) => ("distribution", "distribute-container"),
         };
-        format!("arn:aws:imagebuilder:{region}:aws:workflow/{folder}/{name}/1.0.2/1")
+        let partition = partition(region);
+        format!("arn:{partition}:imagebuilder:{region}:aws:workflow/{folder}/{name}/1.0.2/1")
     }
 
     fn show(self, build: &Build, region: &str) -> Doc {

@@ -20,6 +20,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use environment::Environment;
 
+use crate::account::partition;
+
 /// How often an asynchronous invocation is tried again.
 const RETRIES: u32 = 2;
 
@@ -183,7 +185,8 @@ impl Lambda {
 
     /// The ARN of the function with this name.
     pub fn arn(&self, name: &str) -> String {
-        format!("arn:aws:lambda:{}:{}:function:{name}", self.inner.region, self.inner.account)
+        let Inner { account, region, .. } = &*self.inner;
+        format!("arn:{}:lambda:{region}:{account}:function:{name}", partition(region))
     }
 
     /// How many asynchronous invocations have not ended, and how many effects are not applied yet.

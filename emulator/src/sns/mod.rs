@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::account::partition;
 pub use query::answer;
 pub(crate) use query::refusal;
 
@@ -78,7 +79,7 @@ pub type Refusal = (&'static str, String);
 impl Sns {
     /// Creates a topic, or finds it.
     pub fn create_topic(&mut self, account: &str, region: &str, name: &str) -> String {
-        let arn = format!("arn:aws:sns:{region}:{account}:{name}");
+        let arn = format!("arn:{}:sns:{region}:{account}:{name}", partition(region));
         self.topics.entry(arn.clone()).or_default();
         arn
     }
