@@ -394,7 +394,10 @@ impl Shared {
                     // A subscription may outlive its function; then the event is lost.
                     self.lambda.invoke_later(&function, event);
                 }
-                Delivery::Queue(queue, body) => self.state().sqs.send(&queue, body, Map::new()),
+                Delivery::Queue(queue, body) => {
+                    let now = self.clock.now();
+                    self.state().sqs.send(&queue, body, Map::new(), now);
+                }
             }
         }
     }
@@ -489,7 +492,8 @@ async fn apply_effects(shared: Arc<Shared>, mut effects: mpsc::UnboundedReceiver
                 });
                 let attributes = attributes.as_object().cloned().unwrap_or_default();
                 let event: Value = letter.event;
-                shared.state().sqs.send(&letter.queue, event.to_string(), attributes);
+                let now = shared.clock.now();
+                shared.state().sqs.send(&letter.queue, event.to_string(), attributes, now);
             }
             Effect::InvocationEnded { function, result } => {
                 shared.state().invocations.push((function, result));

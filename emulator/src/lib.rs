@@ -28,3 +28,4 @@ pub mod stack;
 pub mod template;
 
 mod wildcard;
+mod xml;
