@@ -44,7 +44,11 @@ pub(crate) async fn front_page(
     let settings = Settings { dry_run: true, ..settings };
     let endpoint =
         Endpoint { url: format!("http://{}", account.address), access_key: OBSERVER.to_owned() };
-    let user = User { profile: None, region: Some(account.cloud.region().to_owned()), endpoint: Some(endpoint) };
+    let user = User {
+        profile: None,
+        region: Some(account.cloud.region().to_owned()),
+        endpoint: Some(endpoint),
+    };
     let clients = Clients::of_user(&user, &settings).await?;
     let page = Arc::new(Page { cloud: account.cloud.clone(), clients, settings });
     Ok(FrontPage::new(move |host| {

@@ -132,6 +132,8 @@ fn read(file: &Path) -> Result<String, Error> {
 async fn check_every(cloud: Cloud, period: Duration) {
     loop {
         tokio::time::sleep(period).await;
-        cloud.lambda().invoke_later("dependency-check", deploy::tick_in(cloud.region(), cloud.now()));
+        cloud
+            .lambda()
+            .invoke_later("dependency-check", deploy::tick_in(cloud.region(), cloud.now()));
     }
 }

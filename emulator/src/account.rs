@@ -83,8 +83,9 @@ mod tests {
 
     #[test]
     fn given_a_region_then_it_lies_in_one_partition() {
-        let partitions = ["us-east-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "eusc-de-east-1"]
-            .map(partition);
+        let partitions =
+            ["us-east-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1", "eusc-de-east-1"]
+                .map(partition);
         assert_eq!(partitions, ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-eusc"]);
         assert_eq!(
             arn("cn-north-1", "sns", "gold-images"),

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::account::{ACCOUNT, OBSERVER, REGION, partition};
+use crate::answer_listener::AnswerListener;
 use crate::call_listener::{Call, CallListener};
 use crate::clock::Clock;
 use crate::events::EventBus;
@@ -69,6 +70,8 @@ pub struct State {
     pub latency: Option<Latency>,
     /// Is called for every call to Image Builder.
     pub call_listener: Option<Box<dyn CallListener>>,
+    /// Is called for every answer in JSON.
+    pub answer_listener: Option<Box<dyn AnswerListener>>,
     /// What each function may do. A caller without an entry may do everything.
     pub roles: BTreeMap<String, Role>,
     /// Refused actions, in order: the function's name and the action.
@@ -136,6 +139,7 @@ impl Cloud {
                 longest_page: None,
                 latency: None,
                 call_listener: None,
+                answer_listener: None,
                 roles: BTreeMap::new(),
                 refused: Vec::new(),
                 unanswered: Vec::new(),
@@ -183,6 +187,18 @@ impl Cloud {
     pub(crate) fn next_request_id(&self) -> String {
         let number = self.shared.answered.fetch_add(1, Ordering::Relaxed);
         format!("00000000-0000-4000-b000-{number:012x}")
+    }
+
+    /// Whether no fault is to strike.
+    pub(crate) fn is_undisturbed(&self) -> bool {
+        self.state().faults.is_empty()
+    }
+
+    /// Shows an answer to the listener.
+    pub(crate) fn answered(&self, service: &str, operation: &str, answer: Result<&Value, &str>) {
+        if let Some(listener) = &mut self.state().answer_listener {
+            listener.answered(service, operation, answer);
+        }
     }
 
     /// Makes the task of time look again: something may be due sooner.

@@ -271,7 +271,8 @@ pub fn run_golds(cloud: &Cloud) -> Result<(), FleetError> {
 /// # Errors
 /// A refusal of the emulator.
 pub fn run(cloud: &Cloud, name: &str) -> Result<(), FleetError> {
-    let members = json!({ "imagePipelineArn": arn(cloud.region(), &format!("image-pipeline/{name}")) });
+    let members =
+        json!({ "imagePipelineArn": arn(cloud.region(), &format!("image-pipeline/{name}")) });
     call(cloud, "StartImagePipelineExecution", members)?;
     Ok(())
 }

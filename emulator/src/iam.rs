@@ -121,8 +121,7 @@ impl Role {
             let documents = policies
                 .map(|policy| template.resolve(&policy["PolicyDocument"]["Statement"]))
                 .collect::<Result<Vec<Value>, _>>()?;
-            let statements =
-                documents.iter().flat_map(each).map(|it| statement(it, region));
+            let statements = documents.iter().flat_map(each).map(|it| statement(it, region));
             let statements = statements.collect::<Result<_, _>>()?;
             roles.insert(binary.to_owned(), Self(statements));
         }
@@ -134,7 +133,9 @@ impl Role {
     /// # Errors
     /// It has a statement of another form than is understood here.
     pub fn of_policy(policy: &Value) -> Result<Self, TemplateError> {
-        Ok(Self(each(&policy["Statement"]).map(|it| statement(it, REGION)).collect::<Result<_, _>>()?))
+        Ok(Self(
+            each(&policy["Statement"]).map(|it| statement(it, REGION)).collect::<Result<_, _>>()?,
+        ))
     }
 
     /// Every action that this role allows, on any resource.

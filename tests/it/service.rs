@@ -35,13 +35,15 @@ impl<E: std::fmt::Debug> IntoServiceErrorForTest<E> for aws_sdk_imagebuilder::er
 async fn given_a_request_then_it_is_validated_by_the_model() {
     let lab = Lab::silent(&[]);
     let client = &lab.client;
-    let recipe = || client.create_image_recipe().semantic_version("1.0.0").parent_image("ami-1");
+    let recipe = || {
+        client.create_image_recipe().semantic_version("1.0.0").parent_image("ami-0cd12345db678d90f")
+    };
     insta::assert_snapshot!(
         [
             refusal(recipe().name("a").send().await),
             refusal(recipe().name("bad name!").send().await),
-            refusal(client.create_image_recipe().name("web").semantic_version("1.0").parent_image("ami-1").send().await),
-            refusal(client.create_image_recipe().name("web").semantic_version("1.x.0").parent_image("ami-1").send().await),
+            refusal(client.create_image_recipe().name("web").semantic_version("1.0").parent_image("ami-0cd12345db678d90f").send().await),
+            refusal(client.create_image_recipe().name("web").semantic_version("1.x.0").parent_image("ami-0cd12345db678d90f").send().await),
             refusal(client.create_image_recipe().name("web").semantic_version("1.0.0").send().await),
             refusal(recipe().name("web").parent_image("arn:aws:ec2:us-east-1:123456789012:image/ami-1").send().await),
             refusal(recipe().name("web").parent_image(arn("image/gold/1.x.3")).send().await),
@@ -76,7 +78,9 @@ async fn given_a_request_then_it_is_validated_by_the_model() {
 #[tokio::test(start_paused = true)]
 async fn given_a_name_then_it_becomes_an_arn_and_is_taken_once() {
     let lab = Lab::silent(&[]);
-    let recipe = || lab.client.create_image_recipe().name("My Web_App").parent_image("ami-1");
+    let recipe = || {
+        lab.client.create_image_recipe().name("My Web_App").parent_image("ami-0cd12345db678d90f")
+    };
     let created = recipe().semantic_version("1.0.0").send().await.unwrap();
     assert_eq!(created.image_recipe_arn(), Some(&*arn("image-recipe/my-web-app/1.0.0")));
     let next = recipe().semantic_version("1.0.x").send().await.unwrap();

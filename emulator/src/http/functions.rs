@@ -15,32 +15,31 @@ pub(super) async fn answer(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Response {
-    let rest = path.strip_prefix("/2015-03-31/functions").unwrap_or(path).trim_matches('/');
+    let not_emulated = || {
+        let message = format!("The Lambda operation {method} {path} is not emulated here.");
+        error(501, "UnknownOperationException", &message)
+    };
+    let Some(rest) = path.strip_prefix("/2015-03-31/functions") else { return not_emulated() };
+    let rest = rest.trim_matches('/');
     let describe = |name: &str| json!({ "FunctionName": name, "FunctionArn": cloud.lambda().arn(name), "Runtime": "provided.al2023", "State": "Active" });
-    if rest.is_empty() && *method == Method::GET {
-        let functions: Vec<Value> =
-            cloud.lambda().names().iter().map(|name| describe(name)).collect();
-        return json_response(200, &json!({ "Functions": functions }));
-    }
     let (name, what) = rest.split_once('/').unwrap_or((rest, ""));
     let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
     let name = name.rsplit(':').next().unwrap_or_default();
-    if !cloud.lambda().names().iter().any(|known| known == name) {
-        return error(
-            404,
-            "ResourceNotFoundException",
-            &format!("Function not found: {}", cloud.lambda().arn(name)),
-        );
-    }
+    let is_known = cloud.lambda().names().iter().any(|known| known == name);
     match (method.as_str(), what) {
+        ("GET", "") if name.is_empty() => {
+            let names = cloud.lambda().names();
+            let functions: Vec<Value> = names.iter().map(|name| describe(name)).collect();
+            json_response(200, &json!({ "Functions": functions }))
+        }
+        ("GET", "" | "configuration") | ("POST", "invocations") if !is_known => {
+            let arn = cloud.lambda().arn(name);
+            error(404, "ResourceNotFoundException", &format!("Function not found: {arn}"))
+        }
         ("GET", "") => json_response(200, &json!({ "Configuration": describe(name) })),
         ("GET", "configuration") => json_response(200, &describe(name)),
         ("POST", "invocations") => invoke(cloud, name, headers, body).await,
-        _ => error(
-            501,
-            "UnknownOperationException",
-            &format!("The Lambda operation {method} {path} is not emulated here."),
-        ),
+        _ => not_emulated(),
     }
 }
 
@@ -90,4 +89,3 @@ fn tail(log: &str) -> String {
     let bytes = log.as_bytes();
     aws_smithy_types::base64::encode(&bytes[bytes.len().saturating_sub(4096)..])
 }
-

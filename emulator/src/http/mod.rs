@@ -143,7 +143,9 @@ impl<'a> Request<'a> {
 
     /// A member of a form.
     fn member(self, name: &str) -> Option<String> {
-        form_urlencoded::parse(self.body).find(|(key, _)| key == name).map(|(_, it)| it.into_owned())
+        form_urlencoded::parse(self.body)
+            .find(|(key, _)| key == name)
+            .map(|(_, it)| it.into_owned())
     }
 
     /// The operation that it calls, by AWS's name for it.
@@ -247,21 +249,35 @@ async fn image_builder(
 ) -> Response {
     let read =
         Model::get().read(method.as_str(), uri.path(), uri.query().unwrap_or_default(), body);
-    let answer = match read {
+    let undisturbed = cloud.is_undisturbed();
+    let (operation, answer) = match read {
         Ok((operation, input)) => {
             let needs = Need::of_image_builder(operation, &input);
             if let Err(refused) = cloud.authorize(caller, &needs) {
                 return error(403, "AccessDeniedException", &refused);
             }
-            cloud.image_builder(operation, &input, caller).await
+            let answer = cloud.image_builder(operation, &input, caller).await;
+            let answer = answer.map(|mut answer| {
+                if Model::get().answers_with(operation, "requestId") {
+                    answer.insert("requestId".to_owned(), id.into());
+                }
+                Value::Object(answer)
+            });
+            (operation, answer)
         }
-        Err(refused) => Err(Failure::Refused(refused)),
+        Err(refused) => ("", Err(Failure::Refused(refused))),
     };
-    match answer {
-        Ok(mut answer) => {
-            answer.insert("requestId".to_owned(), id.into());
-            json_response(200, &Value::Object(answer))
+    if undisturbed && !operation.is_empty() {
+        match &answer {
+            Ok(answer) => cloud.answered("imagebuilder", operation, Ok(answer)),
+            Err(Failure::Refused(refused)) => {
+                cloud.answered("imagebuilder", operation, Err(refused.code));
+            }
+            Err(Failure::Lost) => {}
         }
+    }
+    match answer {
+        Ok(answer) => json_response(200, &answer),
         Err(Failure::Refused(refused)) if refused.code == "UnknownOperationException" => {
             error(501, refused.code, &refused.message)
         }
@@ -304,6 +320,7 @@ async fn answer_sqs(
     operation: &str,
     id: &str,
 ) -> Response {
+    let undisturbed = cloud.is_undisturbed();
     let origin = format!("http://{}", request.header("host").unwrap_or_default());
     let input = match protocol {
         Protocol::Query => Ok(sqs::query::input(operation, request.body)),
@@ -333,15 +350,16 @@ async fn answer_sqs(
             () = tokio::time::sleep_until(until) => break answer,
         }
     };
+    if undisturbed {
+        cloud.answered("sqs", operation, answer.as_ref().map_err(|(code, _)| *code));
+    }
     match (answer, protocol) {
         (Ok(answer), Protocol::Query) => {
             xml_response(200, sqs::query::output(operation, &answer, id))
         }
-        (Ok(answer), _) => protocol::answer(
-            200,
-            "application/x-amz-json-1.0",
-            answer.to_string().into_bytes(),
-        ),
+        (Ok(answer), _) => {
+            protocol::answer(200, "application/x-amz-json-1.0", answer.to_string().into_bytes())
+        }
         (Err((code, message)), Protocol::Query) => {
             protocol.refuse(400, sqs::query::code(code), &message, id)
         }
@@ -374,6 +392,10 @@ fn answer_ssm(cloud: &Cloud, caller: &str, operation: &str, body: &[u8]) -> Resp
         ssm::answer(parameters, documents, operation, body, now)
     };
     cloud.wake();
+    if cloud.is_undisturbed() {
+        let code = answer["__type"].as_str().unwrap_or_default();
+        cloud.answered("ssm", operation, if status == 200 { Ok(&answer) } else { Err(code) });
+    }
     json_response(status, &answer)
 }
 

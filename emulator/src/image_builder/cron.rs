@@ -231,7 +231,11 @@ mod tests {
             "*/0 0 1 * ? *",
             "@daily",
         ] {
-            assert!(next(fields, "UTC").starts_with("error: "), "{fields}: {}", next(fields, "UTC"));
+            assert!(
+                next(fields, "UTC").starts_with("error: "),
+                "{fields}: {}",
+                next(fields, "UTC")
+            );
         }
     }
 }

@@ -222,8 +222,8 @@ fn check_endpoint(protocol: &str, endpoint: &str) -> Result<(), Refusal> {
         "http" | "https" if !endpoint.starts_with(&format!("{protocol}://")) => {
             invalid("Unsupported endpoint".to_owned())
         }
-        "application" | "email" | "email-json" | "firehose" | "http" | "https" | "lambda" | "sms"
-        | "sqs" => Ok(()),
+        "application" | "email" | "email-json" | "firehose" | "http" | "https" | "lambda"
+        | "sms" | "sqs" => Ok(()),
         other => invalid(format!("Does not support this protocol string: {other}")),
     }
 }

@@ -246,7 +246,8 @@ fn publish_batch(
             ),
         }
     }
-    let xml = members("Successful", successful.into_iter()) + &members("Failed", failed.into_iter());
+    let xml =
+        members("Successful", successful.into_iter()) + &members("Failed", failed.into_iter());
     Ok((xml, deliveries))
 }
 
@@ -295,7 +296,8 @@ fn create_topic(
     let is_new = sns.topics.len() > before;
     let topic = sns.topics.entry(arn.clone()).or_default();
     if !is_new && attributes.iter().any(|(name, value)| topic.attributes.get(name) != Some(value)) {
-        let message = "Invalid parameter: Attributes Reason: Topic already exists with different attributes";
+        let message =
+            "Invalid parameter: Attributes Reason: Topic already exists with different attributes";
         return Err(("InvalidParameter", message.to_owned()));
     }
     topic.attributes.extend(attributes);

@@ -99,7 +99,9 @@ impl Queue {
     }
 
     fn letter(&mut self, handle: &str) -> Option<&mut Letter> {
-        self.letters.iter_mut().find(|letter| handle == format!("{}#{}", letter.id, letter.received))
+        self.letters
+            .iter_mut()
+            .find(|letter| handle == format!("{}#{}", letter.id, letter.received))
     }
 
     /// The attributes that a request asks for by name.
@@ -206,7 +208,8 @@ impl Sqs {
         }
         check_attributes(&attributes)?;
         if let Some(known) = self.queues.get(name) {
-            let same = |(name, value): (&String, &String)| known.attributes.get(name) == Some(value);
+            let same =
+                |(name, value): (&String, &String)| known.attributes.get(name) == Some(value);
             if !attributes.iter().all(same) {
                 let message = "A queue already exists with the same name and a different value for an attribute.";
                 return Err(("QueueNameExists", message.to_owned()));
@@ -220,8 +223,11 @@ impl Sqs {
     }
 
     fn list(&self, input: &Input, place: Place<'_>) -> Result<Value, Refusal> {
-        let names: Vec<&String> =
-            self.queues.keys().filter(|it| it.starts_with(text(input, "QueueNamePrefix"))).collect();
+        let names: Vec<&String> = self
+            .queues
+            .keys()
+            .filter(|it| it.starts_with(text(input, "QueueNamePrefix")))
+            .collect();
         let token = input.get("NextToken").and_then(Value::as_str);
         let start = token.map_or(Ok(0), str::parse::<usize>).map_err(|_| {
             ("InvalidParameterValue", "Value for parameter NextToken is invalid.".to_owned())
@@ -347,7 +353,8 @@ fn receive(queue: &mut Queue, input: &Input, now: Timestamp) -> Result<Value, Re
     let hidden = number(input, "VisibilityTimeout");
     let hidden = hidden.unwrap_or_else(|| queue.seconds("VisibilityTimeout"));
     let until = now.checked_add(Duration::from_secs(hidden)).unwrap_or(now);
-    let asked = [texts(input, "AttributeNames"), texts(input, "MessageSystemAttributeNames")].concat();
+    let asked =
+        [texts(input, "AttributeNames"), texts(input, "MessageSystemAttributeNames")].concat();
     let named = texts(input, "MessageAttributeNames");
     let letters = queue.letters.iter_mut().filter(|letter| letter.hidden_until <= now).take(most);
     let messages: Vec<Value> = letters

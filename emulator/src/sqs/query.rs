@@ -48,7 +48,8 @@ pub(crate) fn input(operation: &str, form: &[u8]) -> Map<String, Value> {
 /// The members whose names begin with `prefix`.
 fn members(form: &BTreeMap<String, String>, prefix: &str) -> Map<String, Value> {
     let mut found = Map::new();
-    for (name, value) in form.iter().filter_map(|(name, it)| Some((name.strip_prefix(prefix)?, it))) {
+    for (name, value) in form.iter().filter_map(|(name, it)| Some((name.strip_prefix(prefix)?, it)))
+    {
         let Some((part, _)) = name.split_once('.') else {
             let number = value.parse::<u64>().ok().filter(|_| is_number(name));
             found.insert(name.to_owned(), number.map_or_else(|| value.clone().into(), Value::from));
@@ -101,8 +102,14 @@ pub(crate) fn output(operation: &str, answer: &Value, id: &str) -> String {
         write_member(operation, name, value, &mut result);
     }
     let result = match operation {
-        "AddPermission" | "ChangeMessageVisibility" | "DeleteMessage" | "DeleteQueue"
-        | "PurgeQueue" | "SetQueueAttributes" | "TagQueue" | "UntagQueue" => String::new(),
+        "AddPermission"
+        | "ChangeMessageVisibility"
+        | "DeleteMessage"
+        | "DeleteQueue"
+        | "PurgeQueue"
+        | "SetQueueAttributes"
+        | "TagQueue"
+        | "UntagQueue" => String::new(),
         _ => format!("<{operation}Result>{result}</{operation}Result>"),
     };
     format!(
@@ -125,7 +132,9 @@ fn write_member(operation: &str, name: &str, value: &Value, xml: &mut String) {
     };
     let is_map = ["Attribute", "MessageAttribute", "Tag"].contains(&name);
     match value {
-        Value::Array(items) => items.iter().for_each(|item| write_member(operation, name, item, xml)),
+        Value::Array(items) => {
+            items.iter().for_each(|item| write_member(operation, name, item, xml))
+        }
         Value::Object(members) if is_map => {
             let key = if name == "Tag" { "Key" } else { "Name" };
             for (entry, value) in members {
@@ -177,7 +186,10 @@ mod tests {
         let answer = json!({ "Messages": [{ "Body": "<a>", "Attributes": { "SenderId": "E" } }] });
         let xml = output("ReceiveMessage", &answer, "1");
         let message = "<Message><Attribute><Name>SenderId</Name><Value>E</Value></Attribute><Body>&lt;a&gt;</Body></Message>";
-        assert!(xml.contains(&format!("<ReceiveMessageResult>{message}</ReceiveMessageResult>")), "{xml}");
+        assert!(
+            xml.contains(&format!("<ReceiveMessageResult>{message}</ReceiveMessageResult>")),
+            "{xml}"
+        );
         assert!(!output("DeleteQueue", &json!({}), "1").contains("Result"));
     }
 }

@@ -179,7 +179,9 @@ impl Documents {
                     return Ok(json!({ "Document": shown }));
                 }
                 if let Some(shown) = shown.as_object_mut() {
-                    shown.retain(|member, _| !["LatestVersion", "DefaultVersion"].contains(&member.as_str()));
+                    shown.retain(|member, _| {
+                        !["LatestVersion", "DefaultVersion"].contains(&member.as_str())
+                    });
                     shown.insert("Content".to_owned(), document.content.clone().into());
                 }
                 Ok(shown)

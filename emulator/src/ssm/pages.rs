@@ -20,11 +20,11 @@ pub(super) fn page(
     };
     let start = match input.get("NextToken").and_then(Value::as_str) {
         None => 0,
-        Some(token) => token
-            .parse()
-            .ok()
-            .filter(|start| *start <= items.len())
-            .ok_or_else(|| ("InvalidNextToken", "The specified token isn't valid.".to_owned()))?,
+        Some(token) => {
+            token.parse().ok().filter(|start| *start <= items.len()).ok_or_else(|| {
+                ("InvalidNextToken", "The specified token isn't valid.".to_owned())
+            })?
+        }
     };
     let all = items.len();
     let shown: Vec<Value> = items.into_iter().skip(start).take(size).collect();

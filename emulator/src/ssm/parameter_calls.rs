@@ -34,7 +34,9 @@ fn refused(asked: &str, why: NotFound) -> Refusal {
         NotFound::Parameter => not_found(asked),
         NotFound::Version => (
             "ParameterVersionNotFound",
-            format!("Systems Manager could not find version {asked}. Verify the version and try again."),
+            format!(
+                "Systems Manager could not find version {asked}. Verify the version and try again."
+            ),
         ),
     }
 }
@@ -94,7 +96,8 @@ impl ParameterStore {
             let message = "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.";
             return Err(("ParameterAlreadyExists", message.to_owned()));
         }
-        let tags = input.get("Tags").filter(|tags| tags.as_array().is_some_and(|it| !it.is_empty()));
+        let tags =
+            input.get("Tags").filter(|tags| tags.as_array().is_some_and(|it| !it.is_empty()));
         if newest.is_some() && tags.is_some() {
             return Err(invalid(
                 "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or RemoveTagsFromResource.",
@@ -270,9 +273,7 @@ impl ParameterStore {
         }
         let mut tags = BTreeMap::new();
         let is_there = match operation {
-            "AddTagsToResource" => {
-                self.change_tags(name, |own| own.extend(pairs(&input["Tags"])))
-            }
+            "AddTagsToResource" => self.change_tags(name, |own| own.extend(pairs(&input["Tags"]))),
             "RemoveTagsFromResource" => {
                 let keys = texts(input, "TagKeys");
                 self.change_tags(name, |own| own.retain(|key, _| !keys.contains(&key.as_str())))

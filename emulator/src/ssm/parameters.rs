@@ -163,7 +163,8 @@ impl ParameterStore {
             Some(selector) => match selector.parse() {
                 Ok(number) => number,
                 Err(_) => {
-                    let labelled = |version: &Version| version.labels.iter().any(|it| it == selector);
+                    let labelled =
+                        |version: &Version| version.labels.iter().any(|it| it == selector);
                     let index = parameter.versions.iter().position(labelled);
                     index.ok_or(NotFound::Version)? + 1
                 }

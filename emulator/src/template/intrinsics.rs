@@ -112,7 +112,8 @@ impl Template {
             }
             ("Fn::GetAZs", region, _) => {
                 let region = self.text(path, region)?;
-                let own = self.values.get("AWS::Region").and_then(Value::as_str).unwrap_or_default();
+                let own =
+                    self.values.get("AWS::Region").and_then(Value::as_str).unwrap_or_default();
                 let region = if region.is_empty() { own } else { &region };
                 Ok(["a", "b", "c"].map(|zone| format!("{region}{zone}")).to_vec().into())
             }
