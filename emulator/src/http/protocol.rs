@@ -155,13 +155,13 @@ fn cbor(members: &[(&str, &str)]) -> Vec<u8> {
 fn head(kind: u8, length: usize, written: &mut Vec<u8>) {
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(short @ 0..24), _) => written.push(kind << 5 | short),
-        (Ok(length), _) => written.extend([kind << 5 | 24, length]),
+        (Ok(length), _) => written.extend([kind << 5 | 0x18, length]),
         (_, Ok(length)) => {
-            written.push(kind << 5 | 25);
+            written.push(kind << 5 | 0x19);
             written.extend(length.to_be_bytes());
         }
         _ => {
-            written.push(kind << 5 | 27);
+            written.push(kind << 5 | 0x1b);
             written.extend((length as u64).to_be_bytes());
         }
     }

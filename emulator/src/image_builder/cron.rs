@@ -50,7 +50,7 @@ impl Expression {
             }
         }
         let is_year = |text: &str| text.parse().is_ok_and(|year| YEARS.contains(&year));
-        let years = year.split(',').flat_map(|part| part.split('/').next());
+        let years = year.split(',').filter_map(|part| part.split('/').next());
         if !years.flat_map(|range| range.split('-')).all(|it| it == "*" || is_year(it)) {
             return Err(format!("'{year}' of '{fields}' is no year from 1970 to 2199"));
         }

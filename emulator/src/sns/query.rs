@@ -198,8 +198,8 @@ fn subscribe(sns: &mut Sns, form: &Form) -> Result<String, Refusal> {
     let (topic, protocol) = (needed(form, "TopicArn")?, needed(form, "Protocol")?);
     let arn = sns.subscribe(&topic, &protocol, &field(form, "Endpoint"), attributes)?;
     let is_pending = sns.subscriptions.get(&arn).is_some_and(super::Subscription::is_pending);
-    let shows = form.get("ReturnSubscriptionArn").is_some_and(|it| it == "true");
-    let shown = if is_pending && !shows { "pending confirmation" } else { &arn };
+    let is_asked_for = form.get("ReturnSubscriptionArn").is_some_and(|it| it == "true");
+    let shown = if is_pending && !is_asked_for { "pending confirmation" } else { &arn };
     Ok(element("SubscriptionArn", shown))
 }
 
@@ -279,7 +279,7 @@ fn create_topic(
     form: &Form,
 ) -> Result<String, Refusal> {
     let name = needed(form, "Name")?;
-    if name.ends_with(".fifo") || form.values().any(|it| it == "FifoTopic") {
+    if name.rsplit_once('.').is_some_and(|(_, end)| end == "fifo") || form.values().any(|it| it == "FifoTopic") {
         let message = "Invalid parameter: FIFO topics are not emulated here";
         return Err(("InvalidParameter", message.to_owned()));
     }

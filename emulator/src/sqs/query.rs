@@ -133,7 +133,9 @@ fn write_member(operation: &str, name: &str, value: &Value, xml: &mut String) {
     let is_map = ["Attribute", "MessageAttribute", "Tag"].contains(&name);
     match value {
         Value::Array(items) => {
-            items.iter().for_each(|item| write_member(operation, name, item, xml))
+            for item in items {
+                write_member(operation, name, item, xml);
+            }
         }
         Value::Object(members) if is_map => {
             let key = if name == "Tag" { "Key" } else { "Name" };

@@ -150,26 +150,22 @@ impl ParameterStore {
 
     /// The version that a name or an ARN means, with or without a selector: a number or a label.
     pub(super) fn find(&self, asked: &str) -> Result<Found, NotFound> {
-        let (name, parameter, selector) = match self.parameter(asked) {
-            Some((name, parameter)) => (name, parameter, None),
-            None => {
-                let (text, selector) = asked.rsplit_once(':').ok_or(NotFound::Parameter)?;
-                let (name, parameter) = self.parameter(text).ok_or(NotFound::Parameter)?;
-                (name, parameter, Some(selector))
-            }
+        let (name, parameter, selector) = if let Some((name, parameter)) = self.parameter(asked) {
+            (name, parameter, None)
+        } else {
+            let (text, selector) = asked.rsplit_once(':').ok_or(NotFound::Parameter)?;
+            let (name, parameter) = self.parameter(text).ok_or(NotFound::Parameter)?;
+            (name, parameter, Some(selector))
+        };
+        let labelled = |label: &str| {
+            let has = |version: &Version| version.labels.iter().any(|it| it == label);
+            Some(parameter.versions.iter().position(has)? + 1)
         };
         let number = match selector {
-            None => parameter.versions.len(),
-            Some(selector) => match selector.parse() {
-                Ok(number) => number,
-                Err(_) => {
-                    let labelled =
-                        |version: &Version| version.labels.iter().any(|it| it == selector);
-                    let index = parameter.versions.iter().position(labelled);
-                    index.ok_or(NotFound::Version)? + 1
-                }
-            },
+            None => Some(parameter.versions.len()),
+            Some(selector) => selector.parse().ok().or_else(|| labelled(selector)),
         };
+        let number = number.ok_or(NotFound::Version)?;
         let version = number.checked_sub(1).and_then(|index| parameter.versions.get(index));
         Ok(Found { name, version: version.ok_or(NotFound::Version)?.clone(), number })
     }
