@@ -64,7 +64,8 @@ EMULATED = """
     GetImageRecipePolicy GetInfrastructureConfiguration GetLifecycleExecution GetLifecyclePolicy
     GetWorkflow GetWorkflowExecution GetWorkflowStepExecution ImportComponent
     ListComponentBuildVersions ListComponents ListContainerRecipes ListDistributionConfigurations
-    ListImageBuildVersions ListImagePipelineImages ListImagePipelines ListImageRecipes ListImages
+    ListImageBuildVersions ListImagePipelineImages ListImagePipelines ListImageRecipes
+    ListImageScanFindingAggregations ListImageScanFindings ListImages
     ListInfrastructureConfigurations ListLifecycleExecutionResources ListLifecycleExecutions
     ListLifecyclePolicies ListTagsForResource ListWorkflowBuildVersions ListWorkflowExecutions
     ListWorkflowStepExecutions ListWorkflows PutComponentPolicy PutContainerRecipePolicy

@@ -57,7 +57,8 @@ pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
     out.flush()?;
     let usual = (!options.empty).then_some(Duration::from_mins(1));
     if let Some(period) = options.check_every.or(usual) {
-        tokio::spawn(check_every(cloud.clone(), period));
+        let region = cloud.region().to_owned();
+        cloud.schedule("dependency-check", period, move |at| deploy::tick_in(&region, at));
     }
     print_logs(&cloud, &mut out).await
 }
@@ -126,14 +127,4 @@ async fn create_stack(
 fn read(file: &Path) -> Result<String, Error> {
     let read = std::fs::read_to_string(file);
     Ok(read.map_err(|error| format!("{} cannot be read: {error}", file.display()))?)
-}
-
-/// The schedule of the dependency check.
-async fn check_every(cloud: Cloud, period: Duration) {
-    loop {
-        tokio::time::sleep(period).await;
-        cloud
-            .lambda()
-            .invoke_later("dependency-check", deploy::tick_in(cloud.region(), cloud.now()));
-    }
 }

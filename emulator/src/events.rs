@@ -55,6 +55,18 @@ impl EventBus {
         detail: &Value,
         at: Timestamp,
     ) {
+        self.send_about(source, detail_type, &[resource], detail, at);
+    }
+
+    /// Sends an event about several resources.
+    pub(crate) fn send_about(
+        &self,
+        source: &str,
+        detail_type: &str,
+        resources: &[&str],
+        detail: &Value,
+        at: Timestamp,
+    ) {
         let mut bus = self.lock();
         bus.sent += 1;
         let event = json!({
@@ -65,7 +77,7 @@ impl EventBus {
             "account": ACCOUNT,
             "time": format!("{at:.0}"),
             "region": bus.region,
-            "resources": [resource],
+            "resources": resources,
             "detail": detail,
         });
         let Bus { rules, waiting, .. } = &mut *bus;
