@@ -5,6 +5,7 @@
 mod bad_input;
 mod binaries;
 mod check;
+mod clients;
 mod command_line;
 mod control;
 mod conventions;

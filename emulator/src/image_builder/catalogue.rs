@@ -16,15 +16,8 @@ use super::state::{Component, ImageBuilder};
 use super::versioned::cut;
 
 /// Amazon's components that take no parameter. Of the rest it is not known here which ones they take.
-const WITHOUT_PARAMETERS: [&str; 7] = [
-    "amazon-cloudwatch-agent-linux",
-    "aws-cli-version-2-linux",
-    "simple-boot-test-linux",
-    "simple-boot-test-windows",
-    "update-linux",
-    "update-windows",
-    "hello-world-linux",
-];
+const WITHOUT_PARAMETERS: [&str; 4] =
+    ["hello-world-linux", "simple-boot-test-linux", "simple-boot-test-windows", "update-linux"];
 
 /// The version of an image of Amazon's that is named by a pattern, where the pattern leaves it open.
 const IMAGE_VERSION: [u64; 3] = [2026, 10, 1];
@@ -145,7 +138,8 @@ impl ImageBuilder {
         let name = head.rsplit('/').next().unwrap_or_default().to_owned();
         if head.contains(":component/") && self.components.find(reference, |_| true).is_none() {
             let Some(version) = version_for(wanted, COMPONENT_VERSION) else { return };
-            let component = self.foreign_component(&owner, &name, &version, platform_of(&name), now);
+            let component =
+                self.foreign_component(&owner, &name, &version, platform_of(&name), now);
             self.components.keep(&head, &version, build, component);
         } else if head.contains(":image/") && self.images.find(reference, |_| true).is_none() {
             let Some(version) = version_for(wanted, IMAGE_VERSION) else { return };
@@ -290,7 +284,8 @@ mod tests {
     #[test]
     fn given_a_name_of_amazons_then_it_has_a_title_and_a_system() {
         let of = |name: &str| (title(name), os_version(name), platform_of(name));
-        let all = |title: &str, os: &str, platform| (title.to_owned(), Some(os.to_owned()), platform);
+        let all =
+            |title: &str, os: &str, platform| (title.to_owned(), Some(os.to_owned()), platform);
         assert_eq!(of("amazon-linux-2-x86"), all("Amazon Linux 2 x86", "Amazon Linux 2", "Linux"));
         assert_eq!(
             of("amazon-linux-2023-arm64"),

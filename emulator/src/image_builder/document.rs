@@ -176,7 +176,9 @@ mod tests {
             (format!("{PHASE}  - name: build"), "no 'steps'"),
             (format!("{PHASE}  - name: build\n    steps: [{{ name: a }}]"), "no 'action'"),
             (
-                format!("{PHASE}  - {{ name: build, steps: [] }}\n  - {{ name: build, steps: [] }}"),
+                format!(
+                    "{PHASE}  - {{ name: build, steps: [] }}\n  - {{ name: build, steps: [] }}"
+                ),
                 "two phases",
             ),
             (format!("{PHASE}  - {{ name: build, steps: [] }}\nparameters: [a]"), "no name"),

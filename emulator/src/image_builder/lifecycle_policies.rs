@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::build::Build;
 use super::doc::{Doc, pick, required, text};
 use super::error::ApiError;
-use super::lifecycle::{Change, resources, seconds};
+use super::lifecycle::resources;
+use super::lifecycle_execution::{Change, seconds};
 use super::model::Input;
 use super::page::List;
 use super::semver;
@@ -106,7 +107,7 @@ impl ImageBuilder {
         list.page(self.lifecycle_policies.values(), |policy| pick(policy, SUMMARY), input)
     }
 
-    /// A policy has come due.
+    /// Runs a policy that is due, and schedules its next run.
     pub(super) fn run_policy(&mut self, arn: &str, at: Timestamp) {
         let Some(policy) = self.lifecycle_policies.get_mut(arn) else { return };
         policy.insert("dateLastRun".to_owned(), seconds(at));
@@ -142,9 +143,8 @@ impl ImageBuilder {
             _ => filter["retainAtLeast"].as_u64().unwrap_or_default(),
         };
         let oldest = (filter["type"] == "AGE").then(|| age(value, &filter["unit"]));
-        let is_old = |build: &&Build| {
-            oldest.is_none_or(|age| at.duration_since(build.created) >= age)
-        };
+        let is_old =
+            |build: &&Build| oldest.is_none_or(|age| at.duration_since(build.created) >= age);
         images
             .into_iter()
             .skip(usize::try_from(kept).unwrap_or(usize::MAX))
@@ -171,7 +171,8 @@ impl ImageBuilder {
         };
         let has_tag = |tags: &Value, all: bool| {
             let tags: Vec<_> = tags.as_object().into_iter().flatten().collect();
-            let mut has = tags.iter().map(|(key, value)| build.doc["tags"].get(*key) == Some(value));
+            let mut has =
+                tags.iter().map(|(key, value)| build.doc["tags"].get(*key) == Some(value));
             if all { !tags.is_empty() && has.all(|has| has) } else { has.any(|has| has) }
         };
         let selection = &policy["resourceSelection"];

@@ -55,7 +55,8 @@ pub(super) fn outputs(image: &Doc, account: &str, region: &str) -> Value {
 /// The name of an AMI: as the distribution has it, with the time of the build in place of its tag.
 fn ami_name(image: &Doc, distribution: &Value) -> String {
     let built = required(image, "dateCreated").replace(':', "-");
-    let pattern = distribution.pointer("/amiDistributionConfiguration/name").and_then(Value::as_str);
+    let pattern =
+        distribution.pointer("/amiDistributionConfiguration/name").and_then(Value::as_str);
     let Some(pattern) = pattern else { return format!("{} {built}", required(image, "name")) };
     let mut name = String::new();
     let mut rest = pattern;
@@ -68,7 +69,7 @@ fn ami_name(image: &Doc, distribution: &Value) -> String {
             "imagebuilder:buildVersion" => {
                 name.push_str(required(image, "version").rsplit('/').next().unwrap_or_default());
             }
-            other => name.push_str(&format!("{{{{ {other} }}}}")),
+            _ => name.extend(["{{", tag, "}}"]),
         }
         rest = after;
     }

@@ -97,7 +97,8 @@ pub(super) fn by_name_or_version<'a, T>(
     }
     let filters = input.get("filters").and_then(Value::as_array);
     if filters.into_iter().flatten().any(|filter| filter["name"] == "version") {
-        let why = format!("You cannot list {kind} by name and filter by version in the same request.");
+        let why =
+            format!("You cannot list {kind} by name and filter by version in the same request.");
         return Err(ApiError::invalid("filters", why));
     }
     Ok(Box::new(kept.newest_versions()))

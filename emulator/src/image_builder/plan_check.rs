@@ -26,7 +26,10 @@ impl ImageBuilder {
                 }
             };
         if self.recipes.find(recipe, |_| true).is_none() {
-            return Err(ApiError::invalid(member, format!("The recipe '{recipe}' does not exist.")));
+            return Err(ApiError::invalid(
+                member,
+                format!("The recipe '{recipe}' does not exist."),
+            ));
         }
         for name in ["infrastructureConfigurationArn", "distributionConfigurationArn"] {
             if let Some(arn) =

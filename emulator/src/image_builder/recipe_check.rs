@@ -37,7 +37,9 @@ impl ImageBuilder {
         };
         let platform = self.check_components(input, &base, now)?;
         let agent = input.get("additionalInstanceConfiguration");
-        if platform == "Windows" && agent.is_some_and(|it| it.get("systemsManagerAgent").is_some()) {
+        let agent = agent.and_then(|it| it.pointer("/systemsManagerAgent/uninstallAfterBuild"));
+        // Public templates for Windows set it to false.
+        if platform == "Windows" && agent == Some(&Value::Bool(true)) {
             return Err(ApiError::invalid(
                 "additionalInstanceConfiguration.systemsManagerAgent",
                 "It applies to Linux and macOS only.",
@@ -152,11 +154,14 @@ impl ImageBuilder {
             if is_for != platform {
                 return Err(ApiError::invalid(
                     "components",
-                    format!("The component '{arn}' is for {is_for}, and the base image is {platform}."),
+                    format!(
+                        "The component '{arn}' is for {is_for}, and the base image is {platform}."
+                    ),
                 ));
             }
-            check_system(found, base.os_version.as_deref())
-                .map_err(|why| ApiError::invalid("components", format!("The component '{arn}' {why}.")))?;
+            check_system(found, base.os_version.as_deref()).map_err(|why| {
+                ApiError::invalid("components", format!("The component '{arn}' {why}."))
+            })?;
             let given = wanted.get("parameters").and_then(Value::as_array);
             let given: Vec<&str> =
                 given.into_iter().flatten().filter_map(|it| it.get("name")?.as_str()).collect();

@@ -60,8 +60,7 @@ impl ImageBuilder {
                 ));
             }
         };
-        let parameters =
-            parameters(&data).map_err(|problem| ApiError::invalid("data", problem))?;
+        let parameters = parameters(&data).map_err(|problem| ApiError::invalid("data", problem))?;
         let name = required(input, "name");
         let folder = required(input, "type").to_lowercase();
         let head = self.arn(&format!("workflow/{folder}"), name);
@@ -95,7 +94,8 @@ impl ImageBuilder {
 
     pub(super) fn get_workflow(&self, input: &Input) -> Result<Doc, ApiError> {
         let arn = required(input, "workflowBuildVersionArn");
-        let workflow = self.workflows.find(arn, |_| true).ok_or_else(|| ApiError::not_found(arn))?;
+        let workflow =
+            self.workflows.find(arn, |_| true).ok_or_else(|| ApiError::not_found(arn))?;
         let references = cut(required(workflow, "arn"))
             .map(|(head, version, _)| latest_version_references(&head, version));
         Ok(Doc::from_iter([
@@ -126,7 +126,10 @@ impl ImageBuilder {
     pub(super) fn list_workflows(&self, input: &Input) -> Result<Doc, ApiError> {
         let owner = text(input, "owner");
         if let Some(refused @ ("Shared" | "ThirdParty")) = owner {
-            return Err(ApiError::invalid("owner", format!("Workflows have no owner '{refused}'.")));
+            return Err(ApiError::invalid(
+                "owner",
+                format!("Workflows have no owner '{refused}'."),
+            ));
         }
         let list = List {
             operation: "ListWorkflows",
@@ -179,8 +182,7 @@ fn is_selected(arn: &str, pattern: &str) -> bool {
         return false;
     };
     let numbers = semver::numbers(version);
-    head == wanted
-        && numbers.is_some_and(|numbers| semver::selects(pattern, numbers) == Some(true))
+    head == wanted && numbers.is_some_and(|numbers| semver::selects(pattern, numbers) == Some(true))
 }
 
 /// The parameters of a workflow's document, which has steps.
