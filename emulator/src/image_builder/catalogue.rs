@@ -16,15 +16,8 @@ use super::state::{Component, ImageBuilder};
 use super::versioned::cut;
 
 /// Amazon's components that take no parameter. Of the rest it is not known here which ones they take.
-const WITHOUT_PARAMETERS: [&str; 7] = [
-    "amazon-cloudwatch-agent-linux",
-    "aws-cli-version-2-linux",
-    "simple-boot-test-linux",
-    "simple-boot-test-windows",
-    "update-linux",
-    "update-windows",
-    "hello-world-linux",
-];
+const WITHOUT_PARAMETERS: [&str; 4] =
+    ["hello-world-linux", "simple-boot-test-linux", "simple-boot-test-windows", "update-linux"];
 
 /// The version of an image of Amazon's that is named by a pattern, where the pattern leaves it open.
 const IMAGE_VERSION: [u64; 3] = [2026, 10, 1];

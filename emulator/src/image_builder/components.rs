@@ -57,7 +57,8 @@ impl ImageBuilder {
             }
             _ => return Err(one_source()),
         };
-        let arn = self.add_component(input, &data, now)?;
+        let is_read = text(input, "data").is_some();
+        let arn = self.add_component(input, &data, is_read, now)?;
         let references =
             cut(&arn).map(|(head, version, _)| latest_version_references(&head, version));
         Ok(Doc::from_iter([
@@ -79,15 +80,17 @@ impl ImageBuilder {
             _ => return Err(one_source()),
         };
         let data = of_script(&script, required(input, "platform"), phase);
-        let arn = self.add_component(input, &data, now)?;
+        let arn = self.add_component(input, &data, true, now)?;
         Ok(Doc::from_iter([("componentBuildVersionArn".to_owned(), arn.into())]))
     }
 
-    /// Adds the next build of a component of this account, and gives its ARN.
+    /// Adds the next build of a component of this account, and gives its ARN. Without its own document
+    /// being read, its parameters are not known.
     fn add_component(
         &mut self,
         input: &Input,
         data: &str,
+        is_read: bool,
         now: Timestamp,
     ) -> Result<String, ApiError> {
         let document =
@@ -109,7 +112,8 @@ impl ImageBuilder {
         doc.insert("dateCreated".to_owned(), date(now));
         let build = self.components.push(&head, version, |build| {
             doc.insert("arn".to_owned(), format!("{head}/{version}/{build}").into());
-            Self::own_component(doc, &document, data)
+            let component = Self::own_component(doc, &document, data);
+            Component { takes_any_parameter: !is_read, ..component }
         });
         let build = build.ok_or_else(|| ApiError::no_version(version))?;
         let arn = format!("{head}/{version}/{build}");

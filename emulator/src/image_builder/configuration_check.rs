@@ -35,15 +35,14 @@ pub(super) fn check_infrastructure(input: &Input) -> Result<(), ApiError> {
     let named: Vec<&str> =
         targets.into_iter().filter(|name| placement.contains_key(*name)).collect();
     match named[..] {
-        [] => Ok(()),
         [target] if text(placement, "tenancy") != Some("host") => {
             Err(ApiError::invalid("placement", format!("'{target}' requires the tenancy 'host'.")))
         }
-        [_] => Ok(()),
-        _ => Err(ApiError::invalid(
-            "placement",
-            "It may name one host ID or one host resource group.",
-        )),
+        [] | [_] => Ok(()),
+        _ => {
+            let why = "It may name one host ID or one host resource group.";
+            Err(ApiError::invalid("placement", why))
+        }
     }
 }
 

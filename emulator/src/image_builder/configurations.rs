@@ -117,7 +117,6 @@ fn stored(kind: &str, input: &Input) -> Doc {
     doc.remove("dryRun");
     if kind == "infrastructure-configuration" {
         doc.entry("terminateInstanceOnFailure").or_insert(Value::Bool(true));
-        doc.entry("terminateInstanceOnCompletion").or_insert(Value::Bool(true));
     } else {
         doc.insert("timeoutMinutes".to_owned(), 720.into());
     }

@@ -209,8 +209,10 @@ impl ImageBuilder {
                 }
             }
         }
-        let mut components =
-            recipe.get("components").and_then(Value::as_array).cloned().unwrap_or_default();
+        let Some(mut components) = recipe.get("components").and_then(Value::as_array).cloned()
+        else {
+            return (flaw, held);
+        };
         for component in &mut components {
             let reference = component
                 .get("componentArn")

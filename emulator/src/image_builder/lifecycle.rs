@@ -11,39 +11,13 @@ use super::build::Build;
 use super::doc::{Doc, required, text};
 use super::error::ApiError;
 use super::fingerprint::{ec2_id, fingerprint, uuid};
+use super::lifecycle_execution::{Change, LifecycleExecution, seconds};
 use super::model::Input;
 use super::page::List;
 use super::state::ImageBuilder;
 
 /// How long an execution is in progress, as a part of the time of a build.
 const PART_OF_A_BUILD: i32 = 10;
-
-/// One run of lifecycle actions.
-#[derive(Debug, Clone)]
-pub(super) struct LifecycleExecution {
-    id: String,
-    /// The policy that started it, if one did.
-    policy: Option<String>,
-    status: &'static str,
-    started: Timestamp,
-    ended: Option<Timestamp>,
-    /// What it changes.
-    changes: Vec<Change>,
-}
-
-/// The change of one image.
-#[derive(Debug, Clone)]
-pub(super) struct Change {
-    pub(super) image: String,
-    pub(super) status: &'static str,
-    /// Its AMIs or containers, as `ListLifecycleExecutionResources` shows them.
-    pub(super) resources: Vec<Value>,
-}
-
-/// A time as members of the type timestamp have it.
-pub(super) fn seconds(at: Timestamp) -> Value {
-    Value::from(at.as_second())
-}
 
 impl ImageBuilder {
     /// Deprecates, disables or deletes an image, or makes it available again.
@@ -105,7 +79,8 @@ impl ImageBuilder {
         self.lifecycle.push(LifecycleExecution {
             id: id.clone(),
             policy: policy.map(str::to_owned),
-            status: if at.is_some() { "PENDING" } else { "IN_PROGRESS" },
+            status: "IN_PROGRESS",
+            begins: at.unwrap_or(now),
             started: now,
             ended: None,
             changes,
@@ -113,7 +88,7 @@ impl ImageBuilder {
         id
     }
 
-    /// An execution has come to its end.
+    /// Ends an execution, if it was not cancelled.
     pub(super) fn end_execution(&mut self, id: &str, at: Timestamp) {
         let Some(execution) = self.lifecycle.iter_mut().find(|it| it.id == id) else { return };
         if execution.ended.is_some() {
@@ -164,7 +139,8 @@ impl ImageBuilder {
     pub(super) fn list_executions(&self, input: &Input) -> Result<Doc, ApiError> {
         let arn = required(input, "resourceArn");
         let is_policy = arn.contains(":lifecycle-policy/");
-        if !is_policy && !(arn.contains(":image/") && arn.split('/').count() == 4) {
+        let is_build = arn.contains(":image/") && arn.split('/').count() == 4;
+        if !(is_policy || is_build) {
             let why = "It must be the ARN of a lifecycle policy or of an image build version.";
             return Err(ApiError::invalid("resourceArn", why));
         }
@@ -191,6 +167,7 @@ impl ImageBuilder {
             fault: self.fault,
         };
         let items: Vec<Doc> = match text(input, "parentResourceId") {
+            _ if !execution.has_begun() => Vec::new(),
             None => execution.changes.iter().map(|it| self.changed(execution, it)).collect(),
             Some(image) => {
                 let of_image = execution.changes.iter().filter(|it| it.image == image);
@@ -230,32 +207,6 @@ impl ImageBuilder {
         ]);
         doc.extend(execution.times());
         doc
-    }
-}
-
-impl LifecycleExecution {
-    fn changes_image(&self, image: &str) -> bool {
-        self.changes.iter().any(|change| change.image == image)
-    }
-
-    fn times(&self) -> impl Iterator<Item = (String, Value)> {
-        let ended = self.ended.map(|at| ("endTime".to_owned(), seconds(at)));
-        [("startTime".to_owned(), seconds(self.started))].into_iter().chain(ended)
-    }
-
-    fn show(&self) -> Doc {
-        let mut shown = Doc::from_iter([
-            ("lifecycleExecutionId".to_owned(), self.id.clone().into()),
-            ("state".to_owned(), json!({ "status": self.status })),
-            (
-                "resourcesImpactedSummary".to_owned(),
-                json!({ "hasImpactedResources": !self.changes.is_empty() }),
-            ),
-        ]);
-        let policy = self.policy.clone();
-        shown.extend(policy.map(|policy| ("lifecyclePolicyArn".to_owned(), policy.into())));
-        shown.extend(self.times());
-        shown
     }
 }
 

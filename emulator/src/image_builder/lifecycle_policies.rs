@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::build::Build;
 use super::doc::{Doc, pick, required, text};
 use super::error::ApiError;
-use super::lifecycle::{Change, resources, seconds};
+use super::lifecycle::resources;
+use super::lifecycle_execution::{Change, seconds};
 use super::model::Input;
 use super::page::List;
 use super::semver;
@@ -106,7 +107,7 @@ impl ImageBuilder {
         list.page(self.lifecycle_policies.values(), |policy| pick(policy, SUMMARY), input)
     }
 
-    /// A policy has come due.
+    /// Runs a policy that is due, and schedules its next run.
     pub(super) fn run_policy(&mut self, arn: &str, at: Timestamp) {
         let Some(policy) = self.lifecycle_policies.get_mut(arn) else { return };
         policy.insert("dateLastRun".to_owned(), seconds(at));

@@ -17,6 +17,7 @@ mod in_progress;
 mod last_run;
 mod life;
 mod lifecycle;
+mod lifecycle_execution;
 mod lifecycle_policies;
 mod model;
 mod notification;

@@ -70,7 +70,7 @@ fn ami_name(image: &Doc, distribution: &Value) -> String {
             "imagebuilder:buildVersion" => {
                 name.push_str(required(image, "version").rsplit('/').next().unwrap_or_default());
             }
-            other => name.push_str(&format!("{{{{ {other} }}}}")),
+            _ => name.extend(["{{", tag, "}}"]),
         }
         rest = after;
     }

@@ -80,9 +80,7 @@ impl ImageBuilder {
             schedule
                 .entry("pipelineExecutionStartCondition")
                 .or_insert_with(|| "EXPRESSION_MATCH_AND_DEPENDENCY_UPDATES_AVAILABLE".into());
-            schedule.entry("timezone").or_insert_with(|| "UTC".into());
         }
-        doc.insert("consecutiveFailures".to_owned(), 0.into());
         doc
     }
 

@@ -37,8 +37,9 @@ impl ImageBuilder {
         };
         let platform = self.check_components(input, &base, now)?;
         let agent = input.get("additionalInstanceConfiguration");
-        if platform == "Windows" && agent.is_some_and(|it| it.get("systemsManagerAgent").is_some())
-        {
+        let agent = agent.and_then(|it| it.pointer("/systemsManagerAgent/uninstallAfterBuild"));
+        // Public templates for Windows set it to false.
+        if platform == "Windows" && agent == Some(&Value::Bool(true)) {
             return Err(ApiError::invalid(
                 "additionalInstanceConfiguration.systemsManagerAgent",
                 "It applies to Linux and macOS only.",

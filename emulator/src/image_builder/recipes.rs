@@ -52,12 +52,12 @@ impl ImageBuilder {
         doc.insert("owner".to_owned(), self.account.clone().into());
         doc.insert("dateCreated".to_owned(), date(now));
         doc.entry("tags").or_insert_with(|| json!({}));
-        doc.entry("components").or_insert_with(|| json!([]));
         if let Some(template) = template {
             doc.insert("encrypted".to_owned(), true.into());
             doc.insert("dockerfileTemplateData".to_owned(), template.into());
         } else {
-            doc.entry("blockDeviceMappings").or_insert_with(|| json!([]));
+            let folder = if text(&doc, "platform") == Some("Windows") { "C:/" } else { "/tmp" };
+            doc.entry("workingDirectory").or_insert_with(|| folder.into());
         }
         self.recipes.push(&head, &version, |_| doc);
         self.tell_first_tags(&arn, now);

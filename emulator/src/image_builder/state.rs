@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::build::{Build, Due};
 use super::doc::{Doc, segment, text};
 use super::error::ApiError;
-use super::lifecycle::LifecycleExecution;
+use super::lifecycle_execution::LifecycleExecution;
 use super::model::{Input, Model};
 use super::quotas::Quotas;
 use super::scans::Scans;
@@ -349,6 +349,21 @@ impl ImageBuilder {
             "DeleteImagePipeline" => self.delete_pipeline(input),
             "GetImagePipeline" => self.get_pipeline(input),
             "ListImagePipelines" => self.list_pipelines(input),
+            "TagResource" => self.tag(input, now),
+            "UntagResource" => self.untag(input, now),
+            "ListTagsForResource" => self.list_tags(input),
+            _ => self.perform_on_images(operation, input, now),
+        }
+    }
+
+    /// The operations on images, on what runs in their builds, and on what becomes of them later.
+    fn perform_on_images(
+        &mut self,
+        operation: &str,
+        input: &Input,
+        now: Timestamp,
+    ) -> Result<Doc, ApiError> {
+        match operation {
             "StartImagePipelineExecution" => self.start_pipeline(input, now),
             "CreateImage" => self.create_image(input, now),
             "GetImage" => {
@@ -390,9 +405,6 @@ impl ImageBuilder {
             "GetWorkflowStepExecution" => self.get_workflow_step(input, now),
             "CancelImageCreation" => self.cancel_image(input, now),
             "RetryImage" => self.retry_image(input, now),
-            "TagResource" => self.tag(input, now),
-            "UntagResource" => self.untag(input, now),
-            "ListTagsForResource" => self.list_tags(input),
             other => Err(ApiError::new(
                 "UnknownOperationException",
                 format!("The operation {other} is not emulated here."),

@@ -110,9 +110,7 @@ impl Run {
         if let Some(ended) = self.ended {
             shown.insert("endTime".to_owned(), date(ended));
         }
-        if self.retried {
-            shown.insert("retried".to_owned(), true.into());
-        }
+        shown.insert("retried".to_owned(), self.retried.into());
         shown
     }
 }

@@ -279,7 +279,9 @@ fn create_topic(
     form: &Form,
 ) -> Result<String, Refusal> {
     let name = needed(form, "Name")?;
-    if name.rsplit_once('.').is_some_and(|(_, end)| end == "fifo") || form.values().any(|it| it == "FifoTopic") {
+    if name.rsplit_once('.').is_some_and(|(_, end)| end == "fifo")
+        || form.values().any(|it| it == "FifoTopic")
+    {
         let message = "Invalid parameter: FIFO topics are not emulated here";
         return Err(("InvalidParameter", message.to_owned()));
     }

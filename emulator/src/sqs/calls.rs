@@ -198,7 +198,9 @@ impl Sqs {
 
     fn create_queue(&mut self, input: &Input, place: Place<'_>) -> Result<Value, Refusal> {
         let (name, attributes) = (text(input, "QueueName"), pairs(input, "Attributes"));
-        if name.rsplit_once('.').is_some_and(|(_, end)| end == "fifo") || attributes.get("FifoQueue").is_some_and(|it| it == "true") {
+        if name.rsplit_once('.').is_some_and(|(_, end)| end == "fifo")
+            || attributes.get("FifoQueue").is_some_and(|it| it == "true")
+        {
             return Err(unsupported("FIFO queues"));
         }
         let is_letter = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
