@@ -4,13 +4,16 @@
 
 mod bad_input;
 mod binaries;
+mod causes;
 mod check;
 mod clients;
+mod clock;
 mod command_line;
 mod control;
 mod conventions;
 mod emulated;
 mod emulated_control;
+mod emulated_findings;
 mod encrypted;
 mod eventually;
 mod example;

@@ -13,6 +13,7 @@ use super::notification::with_amazons_number;
 use super::page::{List, by_name_or_version};
 use super::plan_check::with_test_defaults;
 use super::recipes::shown;
+use super::scanning::scan_state;
 use super::state::{Execution, ImageBuilder};
 use super::versioned::cut;
 use super::workflows::failure_context;
@@ -258,6 +259,7 @@ impl ImageBuilder {
         self.lie(build, &mut doc);
         doc.insert("state".to_owned(), self.shown_state(build));
         doc.insert("outputResources".to_owned(), build.outputs.clone());
+        doc.extend(scan_state(build).map(|state| ("scanState".to_owned(), state)));
         let (head, version, _) = cut(build.arn()).ok_or_else(|| ApiError::not_found(arn))?;
         Ok(Doc::from_iter([
             ("image".to_owned(), doc.into()),

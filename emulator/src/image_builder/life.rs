@@ -99,8 +99,8 @@ impl ImageBuilder {
 
     /// When something happens next by itself: to a build, by a schedule, or to the state of images.
     pub fn next_event(&self) -> Option<Timestamp> {
-        let due = [self.due.first(), self.ticks.first(), self.lifecycle_due.first()];
-        due.into_iter().flatten().map(|(at, _)| *at).min()
+        let due = [&self.due, &self.scans.due, &self.ticks, &self.lifecycle_due];
+        due.into_iter().filter_map(|due| due.first()).map(|(at, _)| *at).min()
     }
 
     /// When something happens next to a build.
@@ -115,6 +115,8 @@ impl ImageBuilder {
             // What ends at the moment of a schedule has ended before it.
             if let Some((at, arn)) = pop_at(&mut self.due, next) {
                 notices.extend(self.step(&arn, at));
+            } else if let Some((at, arn)) = pop_at(&mut self.scans.due, next) {
+                self.scan_again(&arn, at);
             } else if let Some((at, arn)) = pop_at(&mut self.ticks, next) {
                 self.tick(&arn, at);
             } else if let Some((at, what)) = pop_at(&mut self.lifecycle_due, next) {
@@ -140,6 +142,9 @@ impl ImageBuilder {
             build.doom = refusal;
             build.failed_component = None;
         }
+        if status == "DISTRIBUTING" {
+            self.scan_tested(arn, at);
+        }
         let before = self.become_status(arn, status, at)?;
         self.tell_bus(arn, before, status, at);
         let build = self.images.find_mut(arn)?;
@@ -161,6 +166,7 @@ impl ImageBuilder {
         let build = build.clone();
         if build.status == "AVAILABLE" {
             self.tell_parameters(&build, at);
+            self.plan_scans(arn, at);
         }
         let pipeline = text(&build.doc, "sourcePipelineArn").unwrap_or_default();
         let scheduled = text(&build.doc, "buildType") == Some("SCHEDULED");

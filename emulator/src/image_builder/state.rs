@@ -14,6 +14,7 @@ use super::error::ApiError;
 use super::lifecycle_execution::LifecycleExecution;
 use super::model::{Input, Model};
 use super::quotas::Quotas;
+use super::scans::Scans;
 use super::versioned::Versioned;
 use crate::events::EventBus;
 use crate::faults::{Kind, LIES, Lies};
@@ -43,6 +44,8 @@ pub struct ImageBuilder {
     pub(super) lifecycle_due: Due,
     /// Whether the present call may name what is not there: fleets are described in any order.
     pub(super) accepts_missing: bool,
+    /// What scans have found.
+    pub(super) scans: Scans,
     pub(super) parameters: ParameterStore,
     pub(super) bus: EventBus,
     /// Whether images show the parameter that named their parent, and not what it held: AWS does
@@ -159,6 +162,7 @@ impl ImageBuilder {
             lifecycle: Vec::new(),
             lifecycle_due: Due::new(),
             accepts_missing: false,
+            scans: Scans::default(),
             parameters,
             bus,
             shows_parameters: false,
@@ -392,6 +396,8 @@ impl ImageBuilder {
             "ListImages" => self.list_images(input),
             "ListImageBuildVersions" => self.list_image_build_versions(input),
             "ListImagePipelineImages" => self.list_pipeline_images(input),
+            "ListImageScanFindings" => self.list_scan_findings(input),
+            "ListImageScanFindingAggregations" => self.list_scan_finding_aggregations(input),
             "ListWorkflowExecutions" => self.list_workflow_executions(input, now),
             "GetWorkflowExecution" => self.get_workflow_execution(input, now),
             "ListWorkflowStepExecutions" => self.list_workflow_steps(input, now),
