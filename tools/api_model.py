@@ -63,15 +63,16 @@ EMULATED = """
     GetDistributionConfiguration GetImage GetImagePipeline GetImagePolicy GetImageRecipe
     GetImageRecipePolicy GetInfrastructureConfiguration GetLifecycleExecution GetLifecyclePolicy
     GetWorkflow GetWorkflowExecution GetWorkflowStepExecution ImportComponent
-    ListComponentBuildVersions ListComponents ListContainerRecipes ListDistributionConfigurations
-    ListImageBuildVersions ListImagePipelineImages ListImagePipelines ListImageRecipes
-    ListImageScanFindingAggregations ListImageScanFindings ListImages
-    ListInfrastructureConfigurations ListLifecycleExecutionResources ListLifecycleExecutions
-    ListLifecyclePolicies ListTagsForResource ListWorkflowBuildVersions ListWorkflowExecutions
-    ListWorkflowStepExecutions ListWorkflows PutComponentPolicy PutContainerRecipePolicy
-    PutImagePolicy PutImageRecipePolicy RetryImage StartImagePipelineExecution
-    StartResourceStateUpdate TagResource UntagResource UpdateDistributionConfiguration
-    UpdateImagePipeline UpdateInfrastructureConfiguration UpdateLifecyclePolicy
+    ListComponentBuildVersions ListComponents ListContainerRecipes
+    ListDistributionConfigurations ListImageBuildVersions ListImagePipelineImages
+    ListImagePipelines ListImageRecipes ListImageScanFindingAggregations ListImageScanFindings
+    ListImages ListInfrastructureConfigurations ListLifecycleExecutionResources
+    ListLifecycleExecutions ListLifecyclePolicies ListTagsForResource ListWorkflowBuildVersions
+    ListWorkflowExecutions ListWorkflowStepExecutions ListWorkflows PutComponentPolicy
+    PutContainerRecipePolicy PutImagePolicy PutImageRecipePolicy RetryImage
+    StartImagePipelineExecution StartResourceStateUpdate TagResource UntagResource
+    UpdateDistributionConfiguration UpdateImagePipeline UpdateInfrastructureConfiguration
+    UpdateLifecyclePolicy
 """.split()
 
 CONSTRAINTS = ("type", "pattern", "min", "max", "enum", "required")

@@ -99,13 +99,8 @@ impl ImageBuilder {
 
     /// When something happens next by itself: to a build, by a schedule, or to the state of images.
     pub fn next_event(&self) -> Option<Timestamp> {
-        let due = [
-            self.due.first(),
-            self.scans.due.first(),
-            self.ticks.first(),
-            self.lifecycle_due.first(),
-        ];
-        due.into_iter().flatten().map(|(at, _)| *at).min()
+        let due = [&self.due, &self.scans.due, &self.ticks, &self.lifecycle_due];
+        due.into_iter().filter_map(|due| due.first()).map(|(at, _)| *at).min()
     }
 
     /// When something happens next to a build.

@@ -61,10 +61,9 @@ pub(super) async fn make(
         members.insert("semanticVersion".to_owned(), version);
     }
     let note = stand_in_for_files(kind, named, &mut members);
-    // A parent of the Parameter Store that is AWS's own.
     let parent = members.get("parentImage").and_then(Value::as_str);
     if let Some(name) = parent.and_then(|parent| parent.strip_prefix("ssm:")) {
-        store.value(name);
+        store.image(name);
     }
     let made = call(cloud, operation, members).await?;
     let arn = made.get(*answer).map(as_text).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Calls to Image Builder by name, as any client makes them, with each answer held to the API model.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use emulator::cloud::Failure;
@@ -17,11 +17,12 @@ pub(super) const DOCUMENT: &str = "schemaVersion: 1.0\nparameters:\n  - Greeting
 pub(super) struct Client {
     pub(super) lab: Lab,
     called: RefCell<BTreeSet<String>>,
+    created: Cell<u32>,
 }
 
 impl Client {
     pub(super) fn new() -> Self {
-        Self { lab: Lab::silent(&[]), called: RefCell::default() }
+        Self { lab: Lab::silent(&[]), called: RefCell::default(), created: Cell::default() }
     }
 
     /// The answer, or the code of the refusal.
@@ -49,7 +50,8 @@ impl Client {
 
     /// Creates something, and gives its ARN.
     pub(super) async fn create(&self, operation: &str, mut members: Value) -> String {
-        members["clientToken"] = format!("{operation}-{}", members["name"]).into();
+        self.created.set(self.created.get() + 1);
+        members["clientToken"] = format!("create-{}", self.created.get()).into();
         let answer = self.call(operation, members).await;
         let arns = answer.as_object().unwrap().iter();
         let mut arns = arns.filter(|(name, _)| name.ends_with("Arn"));

@@ -111,6 +111,9 @@ async fn list(client: &Client, pipeline: &str) {
         let items = answer.as_object().unwrap().values().find_map(Value::as_array);
         assert!(items.is_some_and(|items| !items.is_empty()), "{list} is empty");
     }
+    for list in ["ListImageScanFindings", "ListImageScanFindingAggregations"] {
+        client.call(list, json!({})).await;
+    }
     client.call("ListImagePipelineImages", json!({ "imagePipelineArn": pipeline })).await;
     client.call("TagResource", json!({ "resourceArn": pipeline, "tags": { "a": "b" } })).await;
     client.call("ListTagsForResource", json!({ "resourceArn": pipeline })).await;
