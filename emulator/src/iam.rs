@@ -53,7 +53,8 @@ pub struct Need {
 
 impl Role {
     /// The roles of the template's functions, by the name of their binary. They may read parameters
-    /// of every name, as if the stack had been deployed with the prefix of each.
+    /// of every name and scan findings, as if the stack had been deployed with the prefix of each and with
+    /// a severity.
     ///
     /// # Errors
     /// The template has another shape than is understood here.
@@ -63,7 +64,8 @@ impl Role {
         if let Some(roles) = ROLES.get() {
             return Ok(roles.clone());
         }
-        let roles = Self::of_the_template_with(&[("ParameterPrefixes", "*")])?;
+        let roles =
+            Self::of_the_template_with(&[("ParameterPrefixes", "*"), ("CveSeverity", "high")])?;
         Ok(ROLES.get_or_init(|| roles).clone())
     }
 

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod binaries;
+mod causes;
 mod check;
 mod clock;
 mod command_line;
