@@ -56,8 +56,9 @@ pub(crate) struct Account {
     /// The Region [default: that of the environment or of the profile]
     #[arg(long)]
     pub(crate) region: Option<String>,
-    /// The emulator of `image-cascade serve` on its usual port, in place of an account
-    #[arg(long, conflicts_with_all = ["profile", "region"])]
+    /// The emulator of `image-cascade serve` on its usual port, in place of an account; with `--region`
+    /// if it serves another than us-east-1
+    #[arg(long, conflicts_with = "profile")]
     pub(crate) local: bool,
     /// A setting of the functions, such as `MAX_BUILDS=5`, where the deployed stack has another than
     /// the default
