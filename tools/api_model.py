@@ -2,13 +2,13 @@
 
     tools/api-model [--check]
 
-Writes `emulator/src/image_builder/api.json`, against which the emulator checks each request, from
-AWS's published API model as botocore has it (Apache-2.0; `tools/requirements-api-model.txt` names the version).
+Writes `emulator/src/image_builder/api.json`, against which the emulator checks each request and the
+tests each answer, from AWS's published API model as botocore has it (Apache-2.0; `tools/requirements-api-model.txt` names the version).
 With --check it writes nothing, and fails if the file would change.
 
-    operations   of each emulated operation: method, path, input shape and errors
+    operations   of each emulated operation: method, path, the shapes of input and output, and errors
     others       method and path of every other operation, so that a call to one can be named
-    shapes       each shape within the input of an emulated operation, with its constraints
+    shapes       each shape within the input or output of an emulated operation, with its constraints
     statuses     the HTTP status of each error
 
 To emulate another operation, add its name to EMULATED and run the script.
@@ -26,23 +26,26 @@ API = Path(__file__).parents[1] / "emulator/src/image_builder/api.json"
 MODEL = "data/imagebuilder/2019-12-02/service-2.json.gz"
 
 EMULATED = """
-    CancelImageCreation CreateComponent CreateContainerRecipe CreateDistributionConfiguration
-    CreateImage CreateImagePipeline CreateImageRecipe CreateInfrastructureConfiguration
-    DeleteComponent DeleteContainerRecipe DeleteDistributionConfiguration DeleteImage
-    DeleteImagePipeline DeleteImageRecipe DeleteInfrastructureConfiguration GetComponent
-    GetContainerRecipe GetDistributionConfiguration GetImage GetImagePipeline GetImageRecipe
-    GetInfrastructureConfiguration ListComponentBuildVersions ListComponents ListContainerRecipes
+    CancelImageCreation CancelLifecycleExecution CreateComponent CreateContainerRecipe
+    CreateDistributionConfiguration CreateImage CreateImagePipeline CreateImageRecipe
+    CreateInfrastructureConfiguration CreateLifecyclePolicy CreateWorkflow DeleteComponent
+    DeleteContainerRecipe DeleteDistributionConfiguration DeleteImage DeleteImagePipeline
+    DeleteImageRecipe DeleteInfrastructureConfiguration DeleteLifecyclePolicy DeleteWorkflow
+    GetComponent GetComponentPolicy GetContainerRecipe GetContainerRecipePolicy
+    GetDistributionConfiguration GetImage GetImagePipeline GetImagePolicy GetImageRecipe
+    GetImageRecipePolicy GetInfrastructureConfiguration GetLifecycleExecution GetLifecyclePolicy
+    GetWorkflow GetWorkflowExecution GetWorkflowStepExecution ImportComponent
+    ListComponentBuildVersions ListComponents ListContainerRecipes
     ListDistributionConfigurations ListImageBuildVersions ListImagePipelineImages
     ListImagePipelines ListImageRecipes ListImageScanFindingAggregations ListImageScanFindings
-    ListImages ListInfrastructureConfigurations
-    ListTagsForResource ListWorkflowExecutions RetryImage StartImagePipelineExecution
-    StartResourceStateUpdate TagResource UntagResource UpdateDistributionConfiguration
-    UpdateImagePipeline UpdateInfrastructureConfiguration
+    ListImages ListInfrastructureConfigurations ListLifecycleExecutionResources
+    ListLifecycleExecutions ListLifecyclePolicies ListTagsForResource ListWorkflowBuildVersions
+    ListWorkflowExecutions ListWorkflowStepExecutions ListWorkflows PutComponentPolicy
+    PutContainerRecipePolicy PutImagePolicy PutImageRecipePolicy RetryImage
+    StartImagePipelineExecution StartResourceStateUpdate TagResource UntagResource
+    UpdateDistributionConfiguration UpdateImagePipeline UpdateInfrastructureConfiguration
+    UpdateLifecyclePolicy
 """.split()
-
-# Members that would change what an operation does and that the emulator does not implement. Without
-# them in the file, a request that uses one is refused instead of being obeyed in part.
-NOT_EMULATED = {"StartResourceStateUpdateRequest": {"exclusionRules"}}
 
 CONSTRAINTS = ("type", "pattern", "min", "max", "enum", "required")
 
@@ -51,12 +54,6 @@ def published() -> dict:
     """AWS's API model, as the installed botocore has it."""
     [package] = importlib.util.find_spec("botocore").submodule_search_locations
     return json.loads(gzip.decompress((Path(package) / MODEL).read_bytes()))
-
-
-def members(name: str, shape: dict) -> dict[str, dict]:
-    """The members of a structure that the emulator implements."""
-    left_out = NOT_EMULATED.get(name, set())
-    return {key: it for key, it in shape.get("members", {}).items() if key not in left_out}
 
 
 def contained(shapes: dict, names: list[str]) -> list[str]:
@@ -68,19 +65,19 @@ def contained(shapes: dict, names: list[str]) -> list[str]:
             continue
         found.add(name)
         shape = shapes[name]
-        waiting += [it["shape"] for it in members(name, shape).values()]
+        waiting += [it["shape"] for it in shape.get("members", {}).values()]
         waiting += [shape[part]["shape"] for part in ("member", "key", "value") if part in shape]
     return sorted(found)
 
 
-def constraints(name: str, shape: dict) -> dict:
+def constraints(shape: dict) -> dict:
     """What a value of a shape must be."""
     kept = {key: shape[key] for key in CONSTRAINTS if key in shape}
     if "members" in shape:
         places = ("shape", "location", "locationName")
         kept["members"] = {
             key: {place: member[place] for place in places if place in member}
-            for key, member in members(name, shape).items()
+            for key, member in shape["members"].items()
         }
     return kept | {part: shape[part]["shape"] for part in ("member", "key", "value") if part in shape}
 
@@ -94,18 +91,19 @@ def accepted(model: dict) -> dict:
     operations, shapes = model["operations"], model["shapes"]
     if unknown := set(EMULATED) - operations.keys():
         sys.exit(f"the API model has no operation {', '.join(sorted(unknown))}")
-    inputs = [operations[name]["input"]["shape"] for name in EMULATED]
+    ends = [operations[name][end]["shape"] for name in EMULATED for end in ("input", "output")]
     return {
         "operations": {
             name: route(operations[name])
             | {
                 "input": operations[name]["input"]["shape"],
+                "output": operations[name]["output"]["shape"],
                 "errors": [error["shape"] for error in operations[name]["errors"]],
             }
             for name in sorted(EMULATED)
         },
         "others": {name: route(operations[name]) for name in sorted(operations.keys() - set(EMULATED))},
-        "shapes": {name: constraints(name, shapes[name]) for name in contained(shapes, inputs)},
+        "shapes": {name: constraints(shapes[name]) for name in contained(shapes, ends)},
         "statuses": {
             name: shape["error"]["httpStatusCode"]
             for name, shape in sorted(shapes.items())

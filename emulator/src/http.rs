@@ -237,8 +237,10 @@ async fn image_builder(
 ) -> Response {
     let read =
         Model::get().read(method.as_str(), uri.path(), uri.query().unwrap_or_default(), body);
+    let mut has_id = false;
     let answer = match read {
         Ok((operation, input)) => {
+            has_id = Model::get().answers_with(operation, "requestId");
             let needs = Need::of_image_builder(operation, &input);
             if let Err(refused) = cloud.authorize(caller, &needs) {
                 return error(403, "AccessDeniedException", &refused);
@@ -249,7 +251,9 @@ async fn image_builder(
     };
     match answer {
         Ok(mut answer) => {
-            answer.insert("requestId".to_owned(), id.into());
+            if has_id {
+                answer.insert("requestId".to_owned(), id.into());
+            }
             json_response(200, &Value::Object(answer))
         }
         Err(failure) => fail(cloud, "imagebuilder", &failure),

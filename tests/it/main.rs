@@ -6,6 +6,7 @@ mod bad_input;
 mod binaries;
 mod causes;
 mod check;
+mod clients;
 mod clock;
 mod command_line;
 mod control;

@@ -59,18 +59,6 @@ const KINDS: &[Kind] = &[
         Form::Arn,
         "cloudformation:R:A:stack/{}/00000000-0000-4000-a000-000000000001",
     ),
-    (
-        "AWS::ImageBuilder::Workflow",
-        "Name",
-        Form::Arn,
-        "imagebuilder:R:A:workflow/build/{}/1.0.0/1",
-    ),
-    (
-        "AWS::ImageBuilder::LifecyclePolicy",
-        "Name",
-        Form::Arn,
-        "imagebuilder:R:A:lifecycle-policy/{}",
-    ),
     ("AWS::EC2::VPC", "", Form::Id("vpc"), ""),
     ("AWS::EC2::Subnet", "", Form::Id("subnet"), ""),
     ("AWS::EC2::SecurityGroup", "", Form::Id("sg"), ""),
@@ -243,7 +231,6 @@ mod tests {
                 made("AWS::ECR::Repository", &json!({ "RepositoryName": "web" }), &["Arn", "RepositoryUri"]),
                 made("AWS::EC2::SecurityGroup", &json!({}), &["GroupId"]),
                 made("AWS::KMS::Key", &json!({}), &["Arn"]),
-                made("AWS::ImageBuilder::LifecyclePolicy", &json!({ "Name": "l" }), &[]),
                 made("Custom::Lookup", &json!({ "Name": "golden" }), &["ImageId", "Latest.Version", "Url", "TopicArn"]),
                 made("AWS::CloudFormation::Stack", &json!({}), &["Outputs.Subnet"]),
                 made("AWS::Macie::Session", &json!({}), &["Arn"]),
@@ -261,7 +248,6 @@ mod tests {
         web | Arn=arn:aws:ecr:us-east-1:123456789012:repository/web RepositoryUri=123456789012.dkr.ecr.us-east-1.amazonaws.com/web | Web (AWS::ECR::Repository) is not emulated: web
         sg-79fa52fa877027876 | GroupId=sg-79fa52fa877027876 | Web (AWS::EC2::SecurityGroup) is not emulated: sg-79fa52fa877027876
         ac832b72-6c0b-4ca8-680a-feef6b57601e | Arn=arn:aws:kms:us-east-1:123456789012:key/ac832b72-6c0b-4ca8-680a-feef6b57601e | Web (AWS::KMS::Key) is not emulated: ac832b72-6c0b-4ca8-680a-feef6b57601e
-        arn:aws:imagebuilder:us-east-1:123456789012:lifecycle-policy/l | | Web (AWS::ImageBuilder::LifecyclePolicy) is not emulated: arn:aws:imagebuilder:us-east-1:123456789012:lifecycle-policy/l
         fleet-Web-9A9170DA5523 | ImageId=ami-250846c3d75831fbd Latest.Version=1.0.0 TopicArn=arn:aws:not-emulated:us-east-1:123456789012:fleet-web-9a9170da5523 Url=fleet-Web-9A9170DA5523-Url | Web (Custom::Lookup) is not emulated: fleet-Web-9A9170DA5523; ImageId is ami-250846c3d75831fbd; Latest.Version is 1.0.0; TopicArn is arn:aws:not-emulated:us-east-1:123456789012:fleet-web-9a9170da5523; Url is fleet-Web-9A9170DA5523-Url
         arn:aws:cloudformation:us-east-1:123456789012:stack/fleet-Web-9A9170DA5523/00000000-0000-4000-a000-000000000001 | Outputs.Subnet=subnet-7e5b8b5b2ad44c174 | Web (AWS::CloudFormation::Stack) is not emulated: arn:aws:cloudformation:us-east-1:123456789012:stack/fleet-Web-9A9170DA5523/00000000-0000-4000-a000-000000000001; Outputs.Subnet is subnet-7e5b8b5b2ad44c174
         fleet-Web-9A9170DA5523 | Arn=arn:aws:not-emulated:us-east-1:123456789012:fleet-web-9a9170da5523 | Web (AWS::Macie::Session) is not emulated: fleet-Web-9A9170DA5523; Arn is arn:aws:not-emulated:us-east-1:123456789012:fleet-web-9a9170da5523

@@ -36,10 +36,22 @@ impl<'a> Store<'a> {
         } else {
             return None;
         };
-        parameters.put(name, &value, self.cloud.now());
+        self.make_up(name, &value);
+        Some(value)
+    }
+
+    /// Makes up the image that a parameter holds, if it holds nothing: Image Builder accepts no recipe
+    /// whose parent is a parameter that is not there.
+    pub(super) fn image(&self, name: &str) {
+        if self.value(name).is_none() && !name.starts_with("arn:") {
+            self.make_up(name, &ec2_id("ami", name));
+        }
+    }
+
+    fn make_up(&self, name: &str, value: &str) {
+        self.cloud.state().parameters.put(name, value, self.cloud.now());
         self.cloud.wake();
         self.notes.borrow_mut().push(format!("the parameter {name} is made up: {value}"));
-        Some(value)
     }
 
     /// One line for each parameter that was made up.
