@@ -294,7 +294,8 @@ async fn given_the_public_parameters_then_name_arn_and_path_lead_to_them() {
     let pages = path.into_paginator().send().try_collect().await.unwrap();
     assert!(pages.len() > 1 && pages.iter().all(|page| page.parameters().len() <= 10));
     let wanted = "/aws/service/ami-windows-latest/Windows_Server-2022-English-Full-Base";
-    assert!(pages.iter().flat_map(|page| page.parameters()).any(|it| it.name() == Some(wanted)));
+    let mut parameters = pages.into_iter().flat_map(|page| page.parameters.unwrap_or_default());
+    assert!(parameters.any(|it| it.name() == Some(wanted)));
     let reserved = client.put_parameter().name("/aws/x").value("1").r#type(ParameterType::String);
     assert_eq!(code(reserved.send().await), "AccessDeniedException");
 }
