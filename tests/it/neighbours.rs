@@ -406,3 +406,27 @@ async fn given_a_schedule_with_a_zone_then_the_pipeline_shows_its_next_run_in_ut
     let refused = schedule("cron(0 2 1 * 1 *)").await.unwrap_err();
     assert_eq!(refused.as_service_error().unwrap().code(), Some("InvalidRequestException"));
 }
+
+/// S3 lists its buckets where a browser finds the page.
+#[tokio::test]
+async fn given_a_page_for_browsers_then_a_signed_request_at_its_address_is_a_services() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let cloud = Cloud::new(Clock::real(), Duration::ZERO).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let page = emulator::page::FrontPage::new(|_| async { "the page".to_owned() });
+    let server = tokio::spawn(emulator::http::serve_with(cloud, listener, Some(page)));
+    let get = async |header: &str| {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = format!("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    assert!(get("").await.ends_with("the page"));
+    let scope = "Credential=AK/20261123/us-east-1/s3/aws4_request";
+    let buckets = get(&format!("authorization: AWS4-HMAC-SHA256 {scope}, x\r\n")).await;
+    assert!(buckets.contains("<Code>NotImplemented</Code>"), "{buckets}");
+    server.abort();
+}

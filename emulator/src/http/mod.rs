@@ -15,7 +15,6 @@ use axum::body::Bytes;
 use axum::extract::State as Extracted;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -45,12 +44,24 @@ pub async fn serve_with(
     listener: TcpListener,
     front_page: Option<FrontPage>,
 ) -> std::io::Result<()> {
-    let mut routes = Router::new();
-    if let Some(front_page) = front_page {
-        let shown = move |headers: HeaderMap| async move { Html(front_page.draw(&headers).await) };
-        routes = routes.route("/", get(shown).fallback(answer));
-    }
-    let routes = routes.fallback(answer).with_state(cloud);
+    let handler = move |cloud: Extracted<Cloud>,
+                        method: Method,
+                        uri: Uri,
+                        headers: HeaderMap,
+                        body: Bytes| async move {
+        match front_page {
+            // S3 has its list of buckets there.
+            Some(page)
+                if uri.path() == "/"
+                    && method == Method::GET
+                    && Signed::read(&headers).is_none() =>
+            {
+                Html(page.draw(&headers).await).into_response()
+            }
+            _ => answer(cloud, method, uri, headers, body).await,
+        }
+    };
+    let routes = Router::new().fallback(handler).with_state(cloud);
     axum::serve(listener, routes.into_make_service_with_connect_info::<SocketAddr>()).await
 }
 
