@@ -191,8 +191,10 @@ impl ImageBuilder {
             let named = distribution.get("ssmParameterConfigurations").and_then(Value::as_array);
             for parameter in named.into_iter().flatten() {
                 let name = parameter.get("parameterName").and_then(Value::as_str);
-                // Those of other Regions are in other Regions' stores.
-                if let (Some(name), Some(ami), true) = (name, ami, region == self.region) {
+                // Those of other Regions and accounts are in other stores.
+                let owner = parameter.get("amiAccountId").and_then(Value::as_str);
+                let is_own = region == self.region && owner.is_none_or(|it| it == self.account);
+                if let (Some(name), Some(ami), true) = (name, ami, is_own) {
                     self.parameters.put(name, ami, at);
                 }
             }

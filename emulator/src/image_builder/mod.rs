@@ -5,6 +5,7 @@ mod catalogue;
 mod components;
 mod configuration_check;
 mod configurations;
+mod cron;
 mod doc;
 mod document;
 mod error;

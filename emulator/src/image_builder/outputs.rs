@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::doc::{Doc, required, text};
 use super::fingerprint::fingerprint;
+use crate::account::dns_suffix;
 
 /// The AMIs or the container images of a build that succeeded.
 pub(super) fn outputs(image: &Doc, account: &str, region: &str) -> Value {
@@ -88,7 +89,7 @@ fn container(image: &Doc, distribution: &Value, account: &str, region: &str) -> 
         .or_else(|| image.get("containerRecipe")?.pointer("/targetRepository/repositoryName"))
         .and_then(Value::as_str)
         .unwrap_or(name);
-    let uri = format!("{account}.dkr.ecr.{region}.amazonaws.com/{repository}");
+    let uri = format!("{account}.dkr.ecr.{region}.{}/{repository}", dns_suffix(region));
     let tags = configured["containerTags"].as_array().into_iter().flatten();
     let mut uris = vec![format!("{uri}:{version}"), format!("{uri}:{name}-{version}")];
     uris.extend(tags.filter_map(Value::as_str).map(|tag| format!("{uri}:{tag}")));

@@ -16,6 +16,7 @@ use super::model::{Input, Model};
 use super::quotas::Quotas;
 use super::scans::Scans;
 use super::versioned::Versioned;
+use crate::account::partition;
 use crate::events::EventBus;
 use crate::faults::{Kind, LIES, Lies};
 use crate::ssm::ParameterStore;
@@ -418,6 +419,7 @@ impl ImageBuilder {
 
     /// The ARN of a resource of any owner.
     pub(super) fn arn_of(&self, owner: &str, kind: &str, name: &str) -> String {
-        format!("arn:aws:imagebuilder:{}:{owner}:{kind}/{}", self.region, segment(name))
+        let Self { region, .. } = self;
+        format!("arn:{}:imagebuilder:{region}:{owner}:{kind}/{}", partition(region), segment(name))
     }
 }

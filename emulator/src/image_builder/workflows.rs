@@ -16,6 +16,7 @@ use super::model::Input;
 use super::page::List;
 use super::state::ImageBuilder;
 use super::workflow_resources::AMAZONS_VERSION;
+use crate::account::partition;
 
 /// The run of one workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +88,10 @@ impl Run {
             (_, false) => ("distribution", "distribute-image"),
             (_, true) => ("distribution", "distribute-container"),
         };
-        format!("arn:aws:imagebuilder:{region}:aws:workflow/{folder}/{name}/{AMAZONS_VERSION}/1")
+        let partition = partition(region);
+        format!(
+            "arn:{partition}:imagebuilder:{region}:aws:workflow/{folder}/{name}/{AMAZONS_VERSION}/1"
+        )
     }
 
     pub(super) fn show(self, build: &Build, region: &str) -> Doc {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Made;
 use super::names::Named;
-use crate::account::{ACCOUNT, REGION};
+use crate::account::{ACCOUNT, arn, dns_suffix, partition};
 use crate::image_builder::{ec2_id, fingerprint, uuid};
 
 /// What `Ref` gives.
@@ -110,6 +110,7 @@ pub(super) fn identity(named: &Named<'_>, asked: &BTreeSet<String>) -> Made {
 }
 
 struct Identity {
+    region: String,
     reference: String,
     name: String,
     arn: Option<String>,
@@ -135,27 +136,29 @@ impl Identity {
         }
         let path = named.property("Path").unwrap_or_else(|| "/".to_owned());
         let arn = (!arn.is_empty()).then(|| {
-            let arn = arn.replacen(":R:", &format!(":{REGION}:"), 1);
+            let arn = arn.replacen(":R:", &format!(":{}:", named.region), 1);
             let arn = arn.replacen(":A:", &format!(":{ACCOUNT}:"), 1);
-            format!("arn:aws:{}", arn.replace("{path}", &path).replace("{}", &name))
+            let partition = partition(&named.region);
+            format!("arn:{partition}:{}", arn.replace("{path}", &path).replace("{}", &name))
         });
         let reference = match (form, &arn) {
             (Form::Arn, Some(arn)) => arn.clone(),
             _ => name.clone(),
         };
-        Self { reference, name, arn }
+        Self { reference, name, arn, region: named.region.clone() }
     }
 
     /// An attribute that the template reference documents for a type.
     fn documented(&self, kind: &str, attribute: &str) -> Option<String> {
-        let Self { name, arn, reference } = self;
+        let Self { name, arn, reference, region } = self;
+        let hosts = dns_suffix(region);
         let value = match (kind, attribute) {
-            ("AWS::S3::Bucket", "DomainName") => format!("{name}.s3.amazonaws.com"),
+            ("AWS::S3::Bucket", "DomainName") => format!("{name}.s3.{hosts}"),
             ("AWS::S3::Bucket", "RegionalDomainName") => {
-                format!("{name}.s3.{REGION}.amazonaws.com")
+                format!("{name}.s3.{region}.{hosts}")
             }
             ("AWS::ECR::Repository", "RepositoryUri") => {
-                format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{name}")
+                format!("{ACCOUNT}.dkr.ecr.{region}.{hosts}/{name}")
             }
             ("AWS::IAM::Role", "RoleId") => {
                 format!("AROA{:016X}", fingerprint(&[name]) & 0xffff_ffff_ffff_ffff)
@@ -180,11 +183,11 @@ impl Identity {
 
     /// What stands in for an attribute, by its name.
     fn guess(&self, attribute: &str) -> String {
-        let Self { name, reference, .. } = self;
+        let Self { name, reference, region, .. } = self;
         let words = attribute.to_ascii_lowercase();
         if words.ends_with("arn") {
             let last = name.to_ascii_lowercase();
-            return format!("arn:aws:not-emulated:{REGION}:{ACCOUNT}:{last}");
+            return arn(region, "not-emulated", &last);
         }
         let of_ec2 = GUESSED_IDS.iter().find(|(word, _)| words.contains(word));
         if let Some((_, prefix)) = of_ec2 {
