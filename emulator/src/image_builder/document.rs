@@ -70,6 +70,11 @@ fn parameter(parameter: &Value) -> Result<Value, String> {
     let (name, rest) = entry.ok_or("A parameter has no name.")?;
     let kind = rest.get("type").and_then(Value::as_str);
     let kind = kind.ok_or_else(|| format!("The parameter '{name}' has no 'type'."))?;
+    Ok(shown_parameter(name, kind, rest))
+}
+
+/// A parameter of a document as answers show it: `rest` has its default and description.
+pub(super) fn shown_parameter(name: &str, kind: &str, rest: &Value) -> Value {
     let mut shown = json!({ "name": name, "type": kind });
     if let Some(default) = rest.get("default").filter(|default| !default.is_null()) {
         shown["defaultValue"] = match default {
@@ -80,7 +85,7 @@ fn parameter(parameter: &Value) -> Result<Value, String> {
     if let Some(description) = rest.get("description").and_then(Value::as_str) {
         shown["description"] = description.into();
     }
-    Ok(shown)
+    shown
 }
 
 fn written(value: &Value) -> String {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::catalogue::{owner_of, shown_owner};
 use super::doc::{Doc, date, latest_version_references, pick, required, text};
+use super::document::shown_parameter;
 use super::error::ApiError;
 use super::model::Input;
 use super::page::{List, by_name_or_version};
@@ -197,20 +198,13 @@ fn parameters(data: &str) -> Result<Vec<Value>, String> {
     }
     let parameters = document.get("parameters").and_then(Value::as_array);
     let shown = parameters.into_iter().flatten().map(|parameter| {
-        let mut shown = json!({ "name": parameter["name"], "type": parameter["type"] });
-        if let Some(default) = parameter.get("default").filter(|it| !it.is_null()) {
-            let text = |it: &Value| it.as_str().map_or_else(|| it.to_string(), str::to_owned);
-            shown["defaultValue"] = match default {
-                Value::Array(items) => items.iter().map(text).collect(),
-                one => json!([text(one)]),
-            };
+        let text = |name: &str| parameter.get(name).and_then(Value::as_str);
+        match (text("name"), text("type")) {
+            (Some(name), Some(kind)) => Ok(shown_parameter(name, kind, parameter)),
+            _ => Err("A parameter has no 'name' or no 'type'.".to_owned()),
         }
-        if let Some(description) = parameter.get("description").filter(|it| it.is_string()) {
-            shown["description"] = description.clone();
-        }
-        shown
     });
-    Ok(shown.collect())
+    shown.collect()
 }
 
 /// The document that stands in for one in S3, which is not emulated.
