@@ -21,8 +21,9 @@ use crate::cloud::{Cloud, Failure, State};
 use crate::faults::{Fault, Kind};
 use crate::iam::Need;
 use crate::image_builder::{ApiError, Model, ScriptedBuild};
+use crate::left_behind::LeftBehind;
 use crate::page::FrontPage;
-use crate::{page, sns, ssm};
+use crate::{left_behind, page, sns, ssm};
 
 /// Serves the cloud on `listener` until the task is dropped.
 ///
@@ -78,7 +79,7 @@ async fn answer_with_id(
     let (caller, service) = signed_by(&headers);
     match service {
         Some("imagebuilder") => image_builder(&cloud, &method, &uri, &body, caller, id).await,
-        Some(service @ ("sns" | "sqs" | "ssm" | "lambda" | "sts")) => {
+        Some(service @ ("sns" | "sqs" | "ssm" | "lambda" | "sts" | "ec2" | "ecr" | "logs")) => {
             let request = Request { method: &method, path, headers: &headers, body: &body };
             other_service(&cloud, service, caller, request).await
         }
@@ -115,7 +116,7 @@ impl Request<'_> {
     /// The operation that it calls, by AWS's name for it.
     fn operation(self, service: &str) -> String {
         match service {
-            "sns" | "sts" => form_urlencoded::parse(self.body)
+            "sns" | "sts" | "ec2" => form_urlencoded::parse(self.body)
                 .find(|(name, _)| name == "Action")
                 .map_or_else(String::new, |(_, action)| action.into_owned()),
             "lambda" if self.path.ends_with("/invocations") => "Invoke".to_owned(),
@@ -159,9 +160,10 @@ async fn other_service(
     }
     let response = match service {
         "sns" => answer_sns(cloud, caller, body),
-        "sqs" => answer_sqs(cloud, headers, body),
+        "sqs" => answer_sqs(cloud, caller, &operation, headers, body),
         "ssm" => answer_ssm(cloud, caller, &operation, body),
         "lambda" => answer_lambda(cloud, method, path, headers, body).await,
+        "ec2" | "ecr" | "logs" => answer_left_behind(cloud, caller, service, &operation, body),
         _ if operation == "GetCallerIdentity" => caller_identity(),
         _ => {
             let message = format!("The STS operation {operation} is not emulated here.");
@@ -276,7 +278,11 @@ fn xml_response(status: u16, body: String) -> Response {
 fn answer_sns(cloud: &Cloud, caller: &str, body: &[u8]) -> Response {
     let form: BTreeMap<_, _> = form_urlencoded::parse(body).collect();
     let member = |name: &str| form.get(name).map_or("", |value| &**value);
-    let need = Need::new(&format!("sns:{}", member("Action")), member("TopicArn"));
+    let topic = match (member("TopicArn"), member("Name")) {
+        ("", name) if !name.is_empty() => format!("arn:aws:sns:{REGION}:{ACCOUNT}:{name}"),
+        (arn, _) => arn.to_owned(),
+    };
+    let need = Need::new(&format!("sns:{}", member("Action")), &topic);
     if let Err(refused) = cloud.authorize(caller, &[need]) {
         let body = sns::refusal(&mut cloud.state().sns, "AuthorizationError", &refused);
         return xml_response(403, body);
@@ -287,12 +293,55 @@ fn answer_sns(cloud: &Cloud, caller: &str, body: &[u8]) -> Response {
     xml_response(status, xml)
 }
 
-fn answer_sqs(cloud: &Cloud, headers: &HeaderMap, body: &[u8]) -> Response {
+fn answer_sqs(
+    cloud: &Cloud,
+    caller: &str,
+    operation: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Response {
+    let input: Value = serde_json::from_slice(body).unwrap_or_default();
+    let named = input["QueueUrl"].as_str().or(input["QueueName"].as_str()).unwrap_or_default();
+    let queue = named.rsplit('/').next().unwrap_or_default();
+    let need =
+        Need::new(&format!("sqs:{operation}"), &format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"));
+    if let Err(refused) = cloud.authorize(caller, &[need]) {
+        let body = json!({ "__type": "com.amazonaws.sqs#AccessDenied", "message": refused });
+        return json_response(403, &body);
+    }
     let text =
         |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let origin = format!("http://{}", text("host"));
     let (status, answer) =
         cloud.state().sqs.answer(text("x-amz-target"), body, ACCOUNT, REGION, &origin);
+    json_response(status, &answer)
+}
+
+/// Finds or removes what builds have left in other services.
+fn answer_left_behind(
+    cloud: &Cloud,
+    caller: &str,
+    service: &str,
+    operation: &str,
+    body: &[u8],
+) -> Response {
+    let resource = LeftBehind::resource(service, body, REGION, ACCOUNT);
+    let need = Need::new(&format!("{service}:{operation}"), &resource);
+    let refused = cloud.authorize(caller, &[need]);
+    let left = &mut cloud.state().image_builder.left_behind;
+    if service == "ec2" {
+        let (status, xml) = match refused {
+            Ok(()) => left.answer_ec2(operation, body),
+            Err(message) => (403, left_behind::refusal("UnauthorizedOperation", &message)),
+        };
+        return xml_response(status, xml);
+    }
+    let (status, answer) = match refused {
+        Ok(()) => left.answer_json(operation, body),
+        Err(message) => {
+            (400, json!({ "__type": "AccessDeniedException", "message": message }))
+        }
+    };
     json_response(status, &answer)
 }
 

@@ -210,6 +210,8 @@ fn statement(statement: &Value) -> Result<Statement, TemplateError> {
                 ("Null", "aws:TagKeys") if value == "false" => Condition::HasTagKeys,
                 // There is one Region here.
                 ("StringEquals", "aws:RequestedRegion") if value == REGION => continue,
+                // Image Builder tags every AMI that it makes.
+                ("StringEquals", "ec2:ResourceTag/CreatedBy") => continue,
                 (_, "kms:ViaService" | "kms:EncryptionContext:aws:sns:topicArn") => {
                     Condition::ThroughAService
                 }

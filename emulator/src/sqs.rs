@@ -144,6 +144,10 @@ impl Sqs {
                 queue.retain(|letter| letter.id != text("ReceiptHandle"));
                 Ok(json!({}))
             }
+            "DeleteQueue" => {
+                self.queues.remove(&name);
+                Ok(json!({}))
+            }
             "PurgeQueue" => {
                 queue.clear();
                 Ok(json!({}))

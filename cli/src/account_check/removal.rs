@@ -1,0 +1,163 @@
+//! How is everything removed that a check has made?
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::aws::{Aws, CallError};
+use super::call::{Refusal, Service};
+use super::fleet::token;
+use super::leftovers::{Item, find};
+use super::names::Runs;
+use super::pause::Pause;
+use super::progress::Progress;
+
+/// What could not be removed, each with the reason.
+#[derive(Debug, Default)]
+pub(super) struct Left(pub(super) BTreeMap<Item, String>);
+
+/// What has become of one removal.
+enum Outcome {
+    Removed,
+    /// It is to be looked at again.
+    Later(String),
+}
+
+/// Removes everything of these runs: again and again, since what is in use can go only after what uses
+/// it, and lists lag. `known` is what may not be listed yet.
+pub(super) async fn remove(
+    aws: &Aws,
+    runs: &Runs,
+    known: &BTreeSet<Item>,
+    limit: Duration,
+    progress: &Progress,
+) -> Result<Left, CallError> {
+    let mut removed: BTreeSet<Item> = BTreeSet::new();
+    let mut pause = Pause::new(Duration::from_secs(10));
+    loop {
+        let mut items = find(aws, runs).await?;
+        items.extend(known.iter().cloned());
+        let mut left = Left::default();
+        for item in items.difference(&removed.clone()) {
+            // The image lists them, so that it goes last.
+            let waits = matches!(item, Item::Image(_))
+                && left.0.keys().any(|it| matches!(it, Item::ContainerImage { .. }));
+            let outcome = if waits {
+                Outcome::Later("its container images are still there".to_owned())
+            } else {
+                remove_one(aws, item).await?
+            };
+            match outcome {
+                Outcome::Removed => {
+                    if !matches!(item, Item::RunningBuild(_)) {
+                        progress.say(&format!("removed {item}"));
+                    }
+                    removed.insert(item.clone());
+                }
+                Outcome::Later(why) => {
+                    left.0.insert(item.clone(), why);
+                }
+            }
+        }
+        // A build in progress becomes an image that has to be removed in its turn.
+        let has_cancelled = items.iter().any(|it| matches!(it, Item::RunningBuild(_)));
+        removed.retain(|it| !matches!(it, Item::RunningBuild(_)));
+        if left.0.is_empty() && !has_cancelled {
+            return Ok(left);
+        }
+        if pause.elapsed() > limit {
+            let running = items.iter().filter(|it| matches!(it, Item::RunningBuild(_)));
+            let running = running.map(|it| (it.clone(), "it has not ended".to_owned()));
+            left.0.extend(running.collect::<Vec<_>>());
+            return Ok(left);
+        }
+        pause.wait(aws.stop()).await?;
+    }
+}
+
+async fn remove_one(aws: &Aws, item: &Item) -> Result<Outcome, CallError> {
+    let (service, operation, input) = match item {
+        Item::RunningBuild(arn) => {
+            let input = json!({ "imageBuildVersionArn": arn, "clientToken": token() });
+            (Service::ImageBuilder, "CancelImageCreation", input)
+        }
+        Item::Ami(id) => {
+            let input = json!({ "ImageId": id, "DeleteAssociatedSnapshots": "true" });
+            (Service::Ec2, "DeregisterImage", input)
+        }
+        Item::ContainerImage { repository, tag } => {
+            let input = json!({ "repositoryName": repository, "imageIds": [{ "imageTag": tag }] });
+            (Service::Ecr, "BatchDeleteImage", input)
+        }
+        Item::Image(arn) => {
+            (Service::ImageBuilder, "DeleteImage", json!({ "imageBuildVersionArn": arn }))
+        }
+        Item::Pipeline(arn) => {
+            (Service::ImageBuilder, "DeleteImagePipeline", json!({ "imagePipelineArn": arn }))
+        }
+        Item::ImageRecipe(arn) => {
+            (Service::ImageBuilder, "DeleteImageRecipe", json!({ "imageRecipeArn": arn }))
+        }
+        Item::ContainerRecipe(arn) => {
+            (Service::ImageBuilder, "DeleteContainerRecipe", json!({ "containerRecipeArn": arn }))
+        }
+        Item::Component(arn) => {
+            (Service::ImageBuilder, "DeleteComponent", json!({ "componentBuildVersionArn": arn }))
+        }
+        Item::Infrastructure(arn) => {
+            let input = json!({ "infrastructureConfigurationArn": arn });
+            (Service::ImageBuilder, "DeleteInfrastructureConfiguration", input)
+        }
+        Item::Topic(arn) => (Service::Sns, "DeleteTopic", json!({ "TopicArn": arn })),
+        Item::Queue(url) => (Service::Sqs, "DeleteQueue", json!({ "QueueUrl": url })),
+        Item::LogGroup(name) => (Service::Logs, "DeleteLogGroup", json!({ "logGroupName": name })),
+    };
+    let answer = aws.ask(service, operation, input).await?;
+    Ok(match answer {
+        Ok(answer) if matches!(item, Item::Ami(_)) => snapshots(answer.as_str().unwrap_or_default()),
+        Ok(_) => Outcome::Removed,
+        Err(refusal) if is_gone(&refusal) => Outcome::Removed,
+        Err(refusal) => Outcome::Later(refusal.to_string()),
+    })
+}
+
+/// Whether the AMI's snapshots have gone with it. The AMI itself cannot be found any more.
+fn snapshots(xml: &str) -> Outcome {
+    let codes = super::xml::texts(xml, "returnCode");
+    let ids = super::xml::texts(xml, "snapshotId");
+    let kept: Vec<String> = codes
+        .iter()
+        .zip(ids)
+        .filter(|(code, _)| !matches!(**code, "success" | "skipped"))
+        .map(|(code, id)| format!("{id} ({code})"))
+        .collect();
+    if kept.is_empty() {
+        return Outcome::Removed;
+    }
+    Outcome::Later(format!(
+        "its snapshots are kept: {}; remove them with `aws ec2 delete-snapshot`",
+        kept.join(", ")
+    ))
+}
+
+fn is_gone(refusal: &Refusal) -> bool {
+    refusal.is_missing() || refusal.code == "InvalidAMIID.Unavailable"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn given_snapshots_that_are_kept_then_they_are_named() {
+        let result = |code: &str| {
+            format!("<item><snapshotId>snap-1</snapshotId><returnCode>{code}</returnCode></item>")
+        };
+        assert!(matches!(snapshots(&result("success")), Outcome::Removed));
+        let Outcome::Later(why) = snapshots(&result("missing-permissions")) else {
+            panic!("the snapshot is kept");
+        };
+        assert!(why.contains("snap-1 (missing-permissions)"), "{why}");
+    }
+}
