@@ -338,9 +338,7 @@ fn answer_left_behind(
     }
     let (status, answer) = match refused {
         Ok(()) => left.answer_json(operation, body),
-        Err(message) => {
-            (400, json!({ "__type": "AccessDeniedException", "message": message }))
-        }
+        Err(message) => (400, json!({ "__type": "AccessDeniedException", "message": message })),
     };
     json_response(status, &answer)
 }

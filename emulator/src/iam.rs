@@ -157,7 +157,7 @@ impl Need {
 
     /// What an operation of Image Builder needs.
     pub fn of_image_builder(operation: &str, input: &Input) -> Vec<Self> {
-        const NAMING: [&str; 8] = [
+        const NAMING: [&str; 9] = [
             "imageBuildVersionArn",
             "imageRecipeArn",
             "containerRecipeArn",
@@ -166,6 +166,7 @@ impl Need {
             "componentVersionArn",
             "imagePipelineArn",
             "resourceArn",
+            "infrastructureConfigurationArn",
         ];
         let resource = NAMING.iter().find_map(|name| input.get(*name)?.as_str()).unwrap_or("*");
         let keys = match (input.get("tags"), input.get("tagKeys")) {

@@ -64,8 +64,7 @@ impl LeftBehind {
 
     /// Answers a request to EC2: HTTP status and XML.
     pub(crate) fn answer_ec2(&mut self, operation: &str, body: &[u8]) -> (u16, String) {
-        let form: BTreeMap<String, String> =
-            form_urlencoded::parse(body).into_owned().collect();
+        let form: BTreeMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
         let answered = match operation {
             "DescribeImages" => Ok(self.describe_images(&form)),
             "DeregisterImage" => {
@@ -145,5 +144,7 @@ fn not_emulated(service: &str, operation: &str) -> Refusal {
 
 /// How EC2 refuses.
 pub(crate) fn refusal(code: &str, message: &str) -> String {
-    format!("<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors></Response>")
+    format!(
+        "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors></Response>"
+    )
 }

@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptio
 use aws_smithy_runtime_api::client::auth::{
     AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver,
 };
-use aws_smithy_runtime_api::client::identity::SharedIdentityResolver;
+use aws_smithy_runtime_api::client::identity::{SharedIdentityCache, SharedIdentityResolver};
 use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
@@ -39,6 +39,8 @@ pub(super) struct Aws {
     config: SdkConfig,
     region: String,
     stop: Stop,
+    /// Credentials are read anew only when they expire.
+    identities: SharedIdentityCache,
     calls: Arc<Mutex<BTreeMap<String, u64>>>,
 }
 
@@ -74,7 +76,9 @@ const THROTTLED_FOR: Duration = Duration::from_mins(5);
 
 impl Aws {
     pub(super) fn new(config: SdkConfig, region: &str, stop: Stop) -> Self {
-        Self { config, region: region.to_owned(), stop, calls: Arc::default() }
+        let own = || IdentityCache::lazy().build();
+        let identities = config.identity_cache().unwrap_or_else(own);
+        Self { config, region: region.to_owned(), stop, identities, calls: Arc::default() }
     }
 
     /// The same for what is done after the program was asked to end once.
@@ -83,6 +87,7 @@ impl Aws {
             config: self.config.clone(),
             region: self.region.clone(),
             stop: self.stop.second(),
+            identities: self.identities.clone(),
             calls: Arc::clone(&self.calls),
         }
     }
@@ -221,14 +226,11 @@ impl Aws {
         let mut components = RuntimeComponentsBuilder::new("signing")
             .with_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()))
             .with_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(options)))
-            .with_identity_cache(Some(IdentityCache::no_cache()));
+            .with_identity_cache(Some(self.identities.clone()));
         if let Some(credentials) = self.config.credentials_provider() {
-            components
-                .set_identity_resolver(SCHEME_ID, SharedIdentityResolver::new(credentials));
+            components.set_identity_resolver(SCHEME_ID, SharedIdentityResolver::new(credentials));
         }
-        StaticRuntimePlugin::new()
-            .with_config(config.freeze())
-            .with_runtime_components(components)
+        StaticRuntimePlugin::new().with_config(config.freeze()).with_runtime_components(components)
     }
 
     #[expect(clippy::disallowed_methods, reason = "a person's own program reads their environment")]

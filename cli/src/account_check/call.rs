@@ -100,7 +100,9 @@ impl Refusal {
     /// Whether what the call is about is not there.
     pub(super) fn is_missing(&self) -> bool {
         let code = self.code.as_str();
-        code.contains("NotFound") || code.contains("NonExistentQueue") || code == "QueueDoesNotExist"
+        code.contains("NotFound")
+            || code.contains("NonExistentQueue")
+            || code == "QueueDoesNotExist"
     }
 
     /// Whether the call was refused for its rate.
@@ -202,7 +204,14 @@ mod tests {
                 sent(Service::Sns, "DeleteTopic", json!({ "TopicArn": "arn:t" })),
             ]
             .join("\n"),
-            @""
+            @r#"
+        GET /GetImage?imageBuildVersionArn=arn%3Aa%2Fb%20c  
+        DELETE /DeleteImage?imageBuildVersionArn=arn%3Aa%2Fb%20c  
+        POST /ListImages  {"owner":"Self"}
+        PUT /CreateImage  {}
+        POST / AmazonSSM.GetParameters {"Names":["a"]}
+        POST /  Action=DeleteTopic&Version=2010-03-31&TopicArn=arn%3At
+        "#
         );
     }
 
@@ -221,12 +230,20 @@ mod tests {
             read(None, "<R><Error><Code>NotFound</Code><Message>none</Message></Error></R>"),
             read(None, "<html>"),
         ];
-        insta::assert_snapshot!(read.join("\n"), @"");
+        insta::assert_snapshot!(read.join("\n"), @"
+        InUse: later
+        Gone: no
+        NotFound: none
+        an error without a code:
+        ");
     }
 
     #[test]
     fn given_a_region_of_china_then_endpoints_have_its_suffix() {
-        assert_eq!(Service::Ecr.endpoint("cn-north-1"), "https://api.ecr.cn-north-1.amazonaws.com.cn");
+        assert_eq!(
+            Service::Ecr.endpoint("cn-north-1"),
+            "https://api.ecr.cn-north-1.amazonaws.com.cn"
+        );
         assert_eq!(Service::Sqs.endpoint("eu-west-1"), "https://sqs.eu-west-1.amazonaws.com");
     }
 }

@@ -75,8 +75,7 @@ pub(super) fn component_text(state: &str) -> String {
 }
 
 /// What a container image is made by.
-const DOCKERFILE: &str =
-    "FROM {{{ imagebuilder:parentImage }}}\n{{{ imagebuilder:environments }}}\n{{{ imagebuilder:components }}}\n";
+const DOCKERFILE: &str = "FROM {{{ imagebuilder:parentImage }}}\n{{{ imagebuilder:environments }}}\n{{{ imagebuilder:components }}}\n";
 
 impl Maker<'_> {
     /// Tags of every resource.
@@ -106,8 +105,7 @@ impl Maker<'_> {
     /// A topic, and a queue that is subscribed to it with the filter that the stack has.
     pub(super) async fn channel(&self) -> Result<Channel, CallError> {
         let name = self.names.of("images");
-        let mut request =
-            json!({ "Name": name, "Tags.member.1.Key": TAG, "Tags.member.1.Value": self.names.run });
+        let mut request = json!({ "Name": name, "Tags.member.1.Key": TAG, "Tags.member.1.Value": self.names.run });
         if let Some(key) = &self.options.kms_key {
             request["Attributes.entry.1.key"] = "KmsMasterKeyId".into();
             request["Attributes.entry.1.value"] = key.as_str().into();

@@ -18,7 +18,10 @@ pub(super) enum Item {
     /// A build in progress.
     RunningBuild(String),
     Ami(String),
-    ContainerImage { repository: String, tag: String },
+    ContainerImage {
+        repository: String,
+        tag: String,
+    },
     Image(String),
     Pipeline(String),
     ImageRecipe(String),
@@ -28,6 +31,12 @@ pub(super) enum Item {
     Topic(String),
     Queue(String),
     LogGroup(String),
+}
+
+impl Item {
+    pub(super) fn is_container_image(&self) -> bool {
+        matches!(self, Self::ContainerImage { .. })
+    }
 }
 
 impl fmt::Display for Item {
@@ -61,8 +70,18 @@ pub(super) async fn find(aws: &Aws, runs: &Runs) -> Result<BTreeSet<Item>, CallE
     images(aws, runs, &mut items).await?;
     let is_own = |arn: &str| Parts::of(arn).is_some_and(|it| runs.have(it.name));
     let listed = [
-        ("ListImagePipelines", "imagePipelineList", json!({}), Item::Pipeline as fn(String) -> Item),
-        ("ListImageRecipes", "imageRecipeSummaryList", json!({ "owner": "Self" }), Item::ImageRecipe),
+        (
+            "ListImagePipelines",
+            "imagePipelineList",
+            json!({}),
+            Item::Pipeline as fn(String) -> Item,
+        ),
+        (
+            "ListImageRecipes",
+            "imageRecipeSummaryList",
+            json!({ "owner": "Self" }),
+            Item::ImageRecipe,
+        ),
         (
             "ListContainerRecipes",
             "containerRecipeSummaryList",

@@ -130,12 +130,13 @@ fn code(findings: &[Finding]) -> ExitCode {
 /// An error with what helps.
 fn explained(error: CallError) -> Error {
     match &error {
-        CallError::Refused { refusal, .. } if refusal.is_forbidden() => {
-            format!("{error}\n  `image-cascade account policy` prints every right that a check needs")
-                .into()
-        }
+        CallError::Refused { refusal, .. } if refusal.is_forbidden() => format!(
+            "{error}\n  `image-cascade account policy` prints every right that a check needs"
+        )
+        .into(),
         CallError::Refused { call, .. } if call.ends_with("CreateInfrastructureConfiguration") => {
-            format!("{error}\n  an instance profile is created with\n{}", plan::INSTANCE_PROFILE).into()
+            format!("{error}\n  an instance profile is created with\n{}", plan::INSTANCE_PROFILE)
+                .into()
         }
         _ => error.into(),
     }
@@ -157,14 +158,13 @@ async fn removed(
     };
     removed.map_err(|error| {
         let command = match runs.run() {
-            Some(run) => format!("image-cascade account clean --run {run} --region {}", aws.region()),
+            Some(run) => {
+                format!("image-cascade account clean --run {run} --region {}", aws.region())
+            }
             None => format!("image-cascade account clean --region {}", aws.region()),
         };
         let begins = runs.prefix();
-        format!(
-            "{error}\n  what is named {begins}… may be left; remove it with `{command}`"
-        )
-        .into()
+        format!("{error}\n  what is named {begins}… may be left; remove it with `{command}`").into()
     })
 }
 

@@ -20,8 +20,10 @@ pub(super) struct Left(pub(super) BTreeMap<Item, String>);
 /// What has become of one removal.
 enum Outcome {
     Removed,
-    /// It is to be looked at again.
+    /// It is to be tried again.
     Later(String),
+    /// Another try changes nothing.
+    Refused(String),
 }
 
 /// Removes everything of these runs: again and again, since what is in use can go only after what uses
@@ -34,43 +36,40 @@ pub(super) async fn remove(
     progress: &Progress,
 ) -> Result<Left, CallError> {
     let mut removed: BTreeSet<Item> = BTreeSet::new();
+    let mut refused: BTreeMap<Item, String> = BTreeMap::new();
     let mut pause = Pause::new(Duration::from_secs(10));
     loop {
         let mut items = find(aws, runs).await?;
         items.extend(known.iter().cloned());
-        let mut left = Left::default();
-        for item in items.difference(&removed.clone()) {
-            // The image lists them, so that it goes last.
-            let waits = matches!(item, Item::Image(_))
-                && left.0.keys().any(|it| matches!(it, Item::ContainerImage { .. }));
-            let outcome = if waits {
-                Outcome::Later("its container images are still there".to_owned())
-            } else {
-                remove_one(aws, item).await?
-            };
-            match outcome {
+        items.retain(|it| !removed.contains(it) && !refused.contains_key(it));
+        let mut later: BTreeMap<Item, String> = BTreeMap::new();
+        for item in items {
+            // The image lists its container images, so that it goes after them.
+            let mut before = later.keys().chain(refused.keys());
+            if matches!(item, Item::Image(_)) && before.any(Item::is_container_image) {
+                later.insert(item, "its container images are still there".to_owned());
+                continue;
+            }
+            match remove_one(aws, &item).await? {
+                // It becomes an image that has to be removed in its turn.
+                Outcome::Removed if matches!(item, Item::RunningBuild(_)) => {
+                    later.insert(item, "it has not ended".to_owned());
+                }
                 Outcome::Removed => {
-                    if !matches!(item, Item::RunningBuild(_)) {
-                        progress.say(&format!("removed {item}"));
-                    }
-                    removed.insert(item.clone());
+                    progress.say(&format!("removed {item}"));
+                    removed.insert(item);
                 }
                 Outcome::Later(why) => {
-                    left.0.insert(item.clone(), why);
+                    later.insert(item, why);
+                }
+                Outcome::Refused(why) => {
+                    refused.insert(item, why);
                 }
             }
         }
-        // A build in progress becomes an image that has to be removed in its turn.
-        let has_cancelled = items.iter().any(|it| matches!(it, Item::RunningBuild(_)));
-        removed.retain(|it| !matches!(it, Item::RunningBuild(_)));
-        if left.0.is_empty() && !has_cancelled {
-            return Ok(left);
-        }
-        if pause.elapsed() > limit {
-            let running = items.iter().filter(|it| matches!(it, Item::RunningBuild(_)));
-            let running = running.map(|it| (it.clone(), "it has not ended".to_owned()));
-            left.0.extend(running.collect::<Vec<_>>());
-            return Ok(left);
+        if later.is_empty() || pause.elapsed() > limit {
+            refused.append(&mut later);
+            return Ok(Left(refused));
         }
         pause.wait(aws.stop()).await?;
     }
@@ -115,9 +114,12 @@ async fn remove_one(aws: &Aws, item: &Item) -> Result<Outcome, CallError> {
     };
     let answer = aws.ask(service, operation, input).await?;
     Ok(match answer {
-        Ok(answer) if matches!(item, Item::Ami(_)) => snapshots(answer.as_str().unwrap_or_default()),
+        Ok(answer) if matches!(item, Item::Ami(_)) => {
+            snapshots(answer.as_str().unwrap_or_default())
+        }
         Ok(_) => Outcome::Removed,
         Err(refusal) if is_gone(&refusal) => Outcome::Removed,
+        Err(refusal) if refusal.is_forbidden() => Outcome::Refused(refusal.to_string()),
         Err(refusal) => Outcome::Later(refusal.to_string()),
     })
 }
@@ -135,7 +137,7 @@ fn snapshots(xml: &str) -> Outcome {
     if kept.is_empty() {
         return Outcome::Removed;
     }
-    Outcome::Later(format!(
+    Outcome::Refused(format!(
         "its snapshots are kept: {}; remove them with `aws ec2 delete-snapshot`",
         kept.join(", ")
     ))
@@ -155,7 +157,7 @@ mod tests {
             format!("<item><snapshotId>snap-1</snapshotId><returnCode>{code}</returnCode></item>")
         };
         assert!(matches!(snapshots(&result("success")), Outcome::Removed));
-        let Outcome::Later(why) = snapshots(&result("missing-permissions")) else {
+        let Outcome::Refused(why) = snapshots(&result("missing-permissions")) else {
             panic!("the snapshot is kept");
         };
         assert!(why.contains("snap-1 (missing-permissions)"), "{why}");

@@ -165,9 +165,10 @@ pub(crate) fn user(options: &command_line::Caller) -> Result<User, Error> {
 /// Refuses a Region that is missing, or that cannot be one.
 pub(crate) fn check_region(region: Option<&str>) -> Result<&str, Error> {
     match region {
-        None => Err(
-            "no Region is set: pass --region, or set AWS_REGION or the region of the profile".into()
-        ),
+        None => {
+            Err("no Region is set: pass --region, or set AWS_REGION or the region of the profile"
+                .into())
+        }
         Some(region) if !is_region(region) => {
             Err(format!("`{region}` is no Region such as eu-central-1").into())
         }

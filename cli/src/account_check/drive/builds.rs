@@ -28,6 +28,15 @@ pub(super) struct Ended {
     pub(super) message: Option<Message>,
 }
 
+/// The builds that follow on the first gold image.
+pub(super) struct Followers {
+    /// What the gold image's pattern resolved to when the child was started.
+    pub(super) parent: Option<String>,
+    pub(super) child: Option<String>,
+    /// The next build of the gold image.
+    pub(super) second: Option<String>,
+}
+
 impl Ended {
     fn status(&self) -> &str {
         self.image["state"]["status"].as_str().unwrap_or("without a state")
@@ -78,19 +87,21 @@ impl Check<'_> {
 
     /// Waits for the end of a build and for the message about it.
     pub(super) async fn announced(&mut self, build: &str) -> Result<Ended, CallError> {
-        let mut pause = Pause::new(Duration::from_secs(5));
-        let mut since_end: Option<Pause> = None;
+        let mut pause = Pause::new(Duration::from_secs(1));
+        // Since when one of the two has been there: the end, or the message about it.
+        let mut since_first: Option<Pause> = None;
         loop {
             self.messages.receive(self.aws).await?;
             let message = self.messages.about(build).cloned();
             let image = self.look(build).await?;
             let status = image["state"]["status"].as_str().unwrap_or_default();
             let has_ended = ENDS.contains(&status);
-            if has_ended && since_end.is_none() {
-                since_end = Some(Pause::new(Duration::from_secs(1)));
+            if (has_ended || message.is_some()) && since_first.is_none() {
+                since_first = Some(Pause::new(Duration::from_secs(1)));
             }
-            let is_late = since_end.as_ref().is_some_and(|it| it.elapsed() > self.options.lag_limit);
-            if message.is_some() || is_late {
+            let limit = self.options.lag_limit;
+            let is_late = since_first.as_ref().is_some_and(|it| it.elapsed() > limit);
+            if (has_ended && message.is_some()) || is_late {
                 return Ok(Ended { arn: build.to_owned(), image, message });
             }
             self.check_limit(build, &pause)?;
@@ -106,12 +117,12 @@ impl Check<'_> {
         Err(CallError::Unusable(format!("{build} has not ended within the limit of a build")))
     }
 
-    /// The first gold image, once it is AVAILABLE, with what shows in it.
+    /// Settles what the first gold image shows, once it is AVAILABLE.
     pub(super) async fn first_gold(
         &mut self,
         fleet: &Fleet,
         started: &Started,
-    ) -> Result<Ended, CallError> {
+    ) -> Result<(), CallError> {
         let gold = self.announced(&started.gold).await?;
         if !gold.is_available() {
             return Err(CallError::Unusable(gold.said()));
@@ -119,22 +130,15 @@ impl Check<'_> {
         self.list_of_images(fleet).await?;
         self.judge_message(&gold);
         self.judge_gold(fleet, &gold);
-        self.end_of_workflows(&gold).await?;
-        Ok(gold)
+        self.end_of_workflows(&gold).await
     }
 
     /// Starts a child on the gold image, and the next build of the gold image.
-    pub(super) async fn start_child(
-        &mut self,
-        fleet: &Fleet,
-        gold: &Ended,
-    ) -> Result<(Option<String>, Option<String>), CallError> {
+    pub(super) async fn start_child(&mut self, fleet: &Fleet) -> Result<Followers, CallError> {
         let pattern = fleet.gold_pattern();
-        let resolved = self
-            .eventually(async || Ok(self.resolve(&pattern).await?.filter(|it| *it == gold.arn)))
-            .await?;
-        if resolved.is_none() {
-            let why = "x.x.x did not resolve to the first build";
+        let parent = self.eventually(async || self.resolve(&pattern).await).await?;
+        if parent.is_none() {
+            let why = "x.x.x resolved to nothing when the child was started";
             self.findings.leave(&fact::CHILDS_PARENT, why);
         }
         let recipe = self.make().recipe("child", &pattern, &[fleet.component_pattern()]).await?;
@@ -157,7 +161,7 @@ impl Check<'_> {
                 self.findings.leave(fact, format!("the second start was refused: {refusal}"));
             }
         }
-        Ok((child.ok(), second.ok()))
+        Ok(Followers { parent, child: child.ok(), second: second.ok() })
     }
 
     /// Whether every build passed known states in their order.
@@ -191,9 +195,8 @@ mod tests {
 
     #[test]
     fn given_states_then_unknown_ones_and_steps_back_are_found() {
-        let is = |states: &str| {
-            is_in_order(&states.split(' ').map(str::to_owned).collect::<Vec<_>>())
-        };
+        let is =
+            |states: &str| is_in_order(&states.split(' ').map(str::to_owned).collect::<Vec<_>>());
         assert!(is("PENDING BUILDING AVAILABLE") && is("CREATING CANCELLED"));
         assert!(!is("PENDING POLISHING AVAILABLE"));
         assert!(!is("TESTING BUILDING") && !is("AVAILABLE FAILED"));

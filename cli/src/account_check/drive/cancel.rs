@@ -12,7 +12,11 @@ use super::starts::Started;
 
 impl Check<'_> {
     /// Cancels the second build of the gold image.
-    pub(super) async fn cancel(&mut self, fleet: &Fleet, started: &Started) -> Result<(), CallError> {
+    pub(super) async fn cancel(
+        &mut self,
+        fleet: &Fleet,
+        started: &Started,
+    ) -> Result<(), CallError> {
         let Some(second) = &started.second else {
             for fact in [&fact::CANCELLED, &fact::LAST_RUN, &fact::CANCELLED_IS_SILENT] {
                 self.findings.leave(fact, "there was no second build to cancel");

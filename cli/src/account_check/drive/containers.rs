@@ -14,7 +14,9 @@ impl Check<'_> {
         let Some(container) = &started.container else { return Ok(()) };
         let built = self.announced(container).await?;
         if !built.is_available() {
-            for fact in [&fact::CONTAINERS_PARENT, &fact::CONTAINERS_MESSAGE, &fact::CONTAINERS_TAGS] {
+            for fact in
+                [&fact::CONTAINERS_PARENT, &fact::CONTAINERS_MESSAGE, &fact::CONTAINERS_TAGS]
+            {
                 self.findings.leave(fact, built.said());
             }
             return Ok(());
@@ -29,7 +31,10 @@ impl Check<'_> {
                 let has = [
                     ("containerRecipe", body["containerRecipe"].is_object()),
                     ("type DOCKER", body["type"] == "DOCKER"),
-                    ("outputResources.containers", has_items(&body["outputResources"]["containers"])),
+                    (
+                        "outputResources.containers",
+                        has_items(&body["outputResources"]["containers"]),
+                    ),
                 ];
                 let there: Vec<&str> = has.iter().filter(|it| it.1).map(|it| it.0).collect();
                 self.settle(&fact::CONTAINERS_MESSAGE, there.len() == has.len(), there.join(", "));

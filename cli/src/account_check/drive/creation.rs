@@ -31,7 +31,11 @@ impl Fleet {
 
     /// The own component as recipes name it.
     pub(super) fn component_pattern(&self) -> String {
-        self.component.rsplitn(3, '/').last().map(|head| format!("{head}/x.x.x")).unwrap_or_default()
+        self.component
+            .rsplitn(3, '/')
+            .last()
+            .map(|head| format!("{head}/x.x.x"))
+            .unwrap_or_default()
     }
 }
 
@@ -62,7 +66,8 @@ impl Check<'_> {
         self.settle(&fact::NAMES_IN_ARNS, as_expected, short(&first_arn));
         let again = self.make().complete(first);
         let again = self.aws.ask(Service::ImageBuilder, "CreateComponent", again).await?;
-        let again = again.map(|it| format!("accepted: {}", short(it[member].as_str().unwrap_or("-"))));
+        let again =
+            again.map(|it| format!("accepted: {}", short(it[member].as_str().unwrap_or("-"))));
         let (as_expected, seen) = refused_as(again, "ResourceAlreadyExistsException");
         self.settle(&fact::SAME_CONTENT, as_expected, seen);
         let second = self.make().component("second");
@@ -71,7 +76,8 @@ impl Check<'_> {
         let input = json!({ "componentBuildVersionArn": pattern });
         let found = self
             .eventually(async || {
-                let read = self.aws.ask(Service::ImageBuilder, "GetComponent", input.clone()).await?;
+                let read =
+                    self.aws.ask(Service::ImageBuilder, "GetComponent", input.clone()).await?;
                 let component = read.map(|mut it| it["component"].take()).ok();
                 Ok(component.filter(|it| it["arn"].as_str() == Some(&second)))
             })
@@ -91,7 +97,8 @@ impl Check<'_> {
     async fn filters(&mut self) -> Result<(), CallError> {
         let (original, in_arn) = (self.names.of_component(), self.names.of_component_in_arn());
         let listed = async |name: &str| {
-            let filter = json!({ "owner": "Self", "filters": [{ "name": "name", "values": [name] }] });
+            let filter =
+                json!({ "owner": "Self", "filters": [{ "name": "name", "values": [name] }] });
             self.aws.list("ListComponents", "componentVersionList", filter).await
         };
         let by_original = self
@@ -155,7 +162,11 @@ impl Check<'_> {
         Ok(())
     }
 
-    async fn pipelines(&mut self, channel: &Channel, component: String) -> Result<Fleet, CallError> {
+    async fn pipelines(
+        &mut self,
+        channel: &Channel,
+        component: String,
+    ) -> Result<Fleet, CallError> {
         let home = channel.home.clone();
         let infrastructure = self.make().infrastructure(channel).await?;
         let own = component.rsplitn(3, '/').last().map(|head| format!("{head}/x.x.x"));
@@ -171,7 +182,8 @@ impl Check<'_> {
             self.make().pipeline("gold", (of_image, &recipe), &infrastructure, "ENABLED").await?;
         let parent = format!("ssm:{}", self.options.parameter);
         let recipe = self.make().recipe("parameter", &parent, &[own.clone()]).await?;
-        let pattern = recipe.rsplit_once('/').map_or_else(String::new, |(it, _)| format!("{it}/x.x.x"));
+        let pattern =
+            recipe.rsplit_once('/').map_or_else(String::new, |(it, _)| format!("{it}/x.x.x"));
         let parameter = self
             .make()
             .pipeline("parameter", (of_image, &pattern), &infrastructure, "DISABLED")

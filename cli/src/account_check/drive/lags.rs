@@ -9,9 +9,9 @@ use super::super::aws::CallError;
 use super::super::fact::{self, Fact};
 use super::super::pause::Pause;
 use super::super::progress::spoken;
+use super::Check;
 use super::builds::Ended;
 use super::creation::Fleet;
-use super::Check;
 
 /// How long lists may lag.
 const LISTS: Duration = Duration::from_mins(2);
@@ -47,7 +47,8 @@ impl Check<'_> {
             }
             return Ok(());
         }
-        let from = if ended.message.is_some() { "the message" } else { "the end; there was no message" };
+        let from =
+            if ended.message.is_some() { "the message" } else { "the end; there was no message" };
         let mut pause = Pause::new(LOOKS);
         while !open.is_empty() {
             let mut later = Vec::new();
@@ -102,7 +103,8 @@ impl Check<'_> {
         });
         let found = self
             .eventually(async || {
-                let listed = self.aws.list("ListImages", "imageVersionList", filter.clone()).await?;
+                let listed =
+                    self.aws.list("ListImages", "imageVersionList", filter.clone()).await?;
                 Ok((!listed.is_empty()).then_some(()))
             })
             .await?;

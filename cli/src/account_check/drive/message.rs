@@ -38,8 +38,9 @@ impl Check<'_> {
         let seen = if attributes.is_empty() { "none".to_owned() } else { attributes.join(", ") };
         self.settle(&fact::NO_ATTRIBUTES, attributes.is_empty(), seen);
         let parent = body["imageRecipe"]["parentImage"].as_str().unwrap_or("no parent");
-        let is_number = Parts::of(parent)
-            .is_some_and(|it| it.owner.len() == 12 && it.owner.bytes().all(|it| it.is_ascii_digit()));
+        let is_number = Parts::of(parent).is_some_and(|it| {
+            it.owner.len() == 12 && it.owner.bytes().all(|it| it.is_ascii_digit())
+        });
         self.settle(&fact::MESSAGE_OWNER, is_number, parent);
         let packed = packed(&gold.arn).map(|it| it.to_string());
         let seen = message.digits("semver").unwrap_or("no number");

@@ -57,13 +57,13 @@ impl<'a> Check<'a> {
         let fleet = self.create().await?;
         let started = self.start(&fleet).await?;
         self.cancel(&fleet, &started).await?;
-        let gold = self.first_gold(&fleet, &started).await?;
-        let (child, second) = self.start_child(&fleet, &gold).await?;
-        self.lags(&fleet, second.as_deref()).await?;
-        self.parents(&started, child.as_deref()).await?;
+        self.first_gold(&fleet, &started).await?;
+        let followers = self.start_child(&fleet).await?;
+        self.lags(&fleet, followers.second.as_deref()).await?;
+        self.parents(&started, &followers).await?;
         self.containers(&started).await?;
         self.judge_states();
-        self.deleted(&fleet, &gold, second.as_deref()).await
+        self.deleted(&fleet, followers.second.as_deref()).await
     }
 
     /// What was found, and the builds that lists may not show yet.
@@ -111,10 +111,7 @@ impl<'a> Check<'a> {
 }
 
 /// A refusal, or what was answered in its place.
-fn refused_as(
-    answer: Result<String, Refusal>,
-    code: &str,
-) -> (bool, String) {
+fn refused_as(answer: Result<String, Refusal>, code: &str) -> (bool, String) {
     match answer {
         Ok(seen) => (false, seen),
         Err(refusal) => (refusal.code == code, format!("refused: {refusal}")),

@@ -6,7 +6,7 @@ use super::super::arn::Parts;
 use super::super::aws::CallError;
 use super::super::call::Service;
 use super::super::fact;
-use super::builds::Ended;
+use super::builds::{Ended, Followers};
 use super::creation::Fleet;
 use super::starts::{OWN_TAG, Started};
 use super::{Check, short};
@@ -57,13 +57,14 @@ impl Check<'_> {
     pub(super) async fn parents(
         &mut self,
         started: &Started,
-        child: Option<&str>,
+        followers: &Followers,
     ) -> Result<(), CallError> {
-        if let Some(child) = child {
+        if let Some(child) = &followers.child {
             let child = self.announced(child).await?;
             let parent = child.image["imageRecipe"]["parentImage"].as_str().unwrap_or("no parent");
             if child.is_available() {
-                self.settle(&fact::CHILDS_PARENT, parent == started.gold, short(parent));
+                let is_the_same = followers.parent.as_deref() == Some(parent);
+                self.settle(&fact::CHILDS_PARENT, is_the_same, short(parent));
             } else {
                 self.findings.leave(&fact::CHILDS_PARENT, child.said());
             }
@@ -100,7 +101,6 @@ impl Check<'_> {
     pub(super) async fn deleted(
         &mut self,
         fleet: &Fleet,
-        gold: &Ended,
         second: Option<&str>,
     ) -> Result<(), CallError> {
         let Some(second) = second else { return Ok(()) };
@@ -112,12 +112,9 @@ impl Check<'_> {
         }
         let pattern = fleet.gold_pattern();
         let resolved = self
-            .eventually(async || Ok(self.resolve(&pattern).await?.filter(|it| *it == gold.arn)))
+            .eventually(async || Ok(self.resolve(&pattern).await?.filter(|it| it != second)))
             .await?;
-        let seen = match &resolved {
-            Some(arn) => short(arn).to_owned(),
-            None => self.resolve(&pattern).await?.unwrap_or_else(|| "nothing".to_owned()),
-        };
+        let seen = resolved.as_deref().map_or("the deleted build", short).to_owned();
         self.settle(&fact::DELETED, resolved.is_some(), seen);
         Ok(())
     }

@@ -53,7 +53,9 @@ impl Check<'_> {
             None => None,
         };
         if let Some(Err(refusal)) = &container {
-            for fact in [&fact::CONTAINERS_PARENT, &fact::CONTAINERS_MESSAGE, &fact::CONTAINERS_TAGS] {
+            for fact in
+                [&fact::CONTAINERS_PARENT, &fact::CONTAINERS_MESSAGE, &fact::CONTAINERS_TAGS]
+            {
                 self.findings.leave(fact, format!("its build was refused: {refusal}"));
             }
         }
@@ -85,7 +87,11 @@ impl Check<'_> {
     async fn no_image_yet(&mut self, fleet: &Fleet) -> Result<(), CallError> {
         let resolved = self.image(&fleet.gold_pattern()).await?;
         let status = |it: Value| {
-            format!("{} in state {}", short(it["arn"].as_str().unwrap_or_default()), it["state"]["status"])
+            format!(
+                "{} in state {}",
+                short(it["arn"].as_str().unwrap_or_default()),
+                it["state"]["status"]
+            )
         };
         let (as_expected, seen) = refused_as(resolved.map(status), "ResourceNotFoundException");
         self.settle(&fact::NO_IMAGE_YET, as_expected, seen);
