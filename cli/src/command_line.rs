@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Keeps EC2 Image Builder fleets up to date. `plan`, `why`, `tree`, `history` and `map` read a real
-/// account with your own credentials and write nothing. Without a command it shows the whole cascade on
+/// account with your own credentials and write nothing; `account check` builds a tiny fleet in one, and
+/// removes it. Without a command it shows the whole cascade on
 /// this machine: EC2 Image Builder, SNS, SQS and Lambda are emulated, the functions are real; it creates
 /// a fleet, publishes a new base image, and shows how every pipeline built on it follows.
 #[derive(Debug, Parser)]

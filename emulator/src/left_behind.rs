@@ -96,7 +96,7 @@ impl LeftBehind {
         xml + "</imagesSet>"
     }
 
-    /// Answers a request to CloudWatch Logs or ECR: HTTP status and JSON.
+    /// Answers a request to `CloudWatch` Logs or ECR: HTTP status and JSON.
     pub(crate) fn answer_json(&mut self, operation: &str, body: &[u8]) -> (u16, Value) {
         let input: Value = serde_json::from_slice(body).unwrap_or_default();
         match self.perform(operation, &input) {

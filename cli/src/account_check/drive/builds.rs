@@ -63,10 +63,10 @@ impl Check<'_> {
             CallError::Unusable(format!("{} was started and is not there", short(build)))
         })?;
         let status = image["state"]["status"].as_str().unwrap_or_default().to_owned();
-        let states = self.states.entry(build.to_owned()).or_default();
-        if states.last() != Some(&status) {
+        let seen = self.states.entry(build.to_owned()).or_default();
+        if seen.last() != Some(&status) {
             self.progress.say(&format!("{} is {status}", short(build)));
-            states.push(status);
+            seen.push(status);
         }
         Ok(image)
     }

@@ -31,12 +31,13 @@ impl Fleet {
 
     /// The own component as recipes name it.
     pub(super) fn component_pattern(&self) -> String {
-        self.component
-            .rsplitn(3, '/')
-            .last()
-            .map(|head| format!("{head}/x.x.x"))
-            .unwrap_or_default()
+        pattern_of(&self.component)
     }
+}
+
+/// The pattern of every version of what an exact build is of.
+fn pattern_of(build: &str) -> String {
+    build.rsplitn(3, '/').last().map_or_else(String::new, |head| format!("{head}/x.x.x"))
 }
 
 /// Amazon's container image that the own one is built on.
@@ -72,8 +73,7 @@ impl Check<'_> {
         self.settle(&fact::SAME_CONTENT, as_expected, seen);
         let second = self.make().component("second");
         let second = self.make().create("CreateComponent", second, member).await?;
-        let pattern = second.rsplitn(3, '/').last().map(|head| format!("{head}/x.x.x"));
-        let input = json!({ "componentBuildVersionArn": pattern });
+        let input = json!({ "componentBuildVersionArn": pattern_of(&second) });
         let found = self
             .eventually(async || {
                 let read =
@@ -169,11 +169,9 @@ impl Check<'_> {
     ) -> Result<Fleet, CallError> {
         let home = channel.home.clone();
         let infrastructure = self.make().infrastructure(channel).await?;
-        let own = component.rsplitn(3, '/').last().map(|head| format!("{head}/x.x.x"));
-        let own = own.unwrap_or_default();
-        let base = home.amazons(&format!("image/{}/x.x.x", self.options.base));
-        let base = self.amazons_image(&base).await?.map(|exact| (base, exact));
+        let own = pattern_of(&component);
         let base_pattern = home.amazons(&format!("image/{}/x.x.x", self.options.base));
+        let base = self.amazons_image(&base_pattern).await?;
         let boot = home.amazons("component/simple-boot-test-linux/x.x.x");
         let recipe = self.make().recipe("gold", &base_pattern, &[own.clone(), boot]).await?;
         self.recipe_keeps_pattern(&recipe, &base_pattern).await?;
@@ -181,7 +179,7 @@ impl Check<'_> {
         let gold =
             self.make().pipeline("gold", (of_image, &recipe), &infrastructure, "ENABLED").await?;
         let parent = format!("ssm:{}", self.options.parameter);
-        let recipe = self.make().recipe("parameter", &parent, &[own.clone()]).await?;
+        let recipe = self.make().recipe("parameter", &parent, std::slice::from_ref(&own)).await?;
         let pattern =
             recipe.rsplit_once('/').map_or_else(String::new, |(it, _)| format!("{it}/x.x.x"));
         let parameter = self
@@ -198,7 +196,6 @@ impl Check<'_> {
                 Some(self.make().pipeline("container", recipe, &infrastructure, "ENABLED").await?)
             }
         };
-        let base = base.map(|(_, exact)| exact);
         Ok(Fleet { home, infrastructure, component, base, gold, parameter, container })
     }
 

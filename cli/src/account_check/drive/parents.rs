@@ -72,15 +72,15 @@ impl Check<'_> {
         match &started.parameter {
             None => self.findings.leave(&fact::PARAMETERS_PARENT, "its start was refused"),
             Some(build) => {
-                let built = self.announced(build).await?;
-                let parent = built.image["imageRecipe"]["parentImage"].as_str();
+                let ended = self.announced(build).await?;
+                let parent = ended.image["imageRecipe"]["parentImage"].as_str();
                 let parent = parent.unwrap_or("no parent").to_owned();
-                if built.is_available() {
+                if ended.is_available() {
                     let is_known =
                         parent.starts_with("ami-") || parent.ends_with(&self.options.parameter);
                     self.settle(&fact::PARAMETERS_PARENT, is_known, parent);
                 } else {
-                    self.findings.leave(&fact::PARAMETERS_PARENT, built.said());
+                    self.findings.leave(&fact::PARAMETERS_PARENT, ended.said());
                 }
             }
         }
