@@ -76,6 +76,9 @@ async fn check(options: &AccountCheck) -> Result<ExitCode, Error> {
     if !plan::confirm(options.yes, aws.stop()).await? {
         return Ok(ExitCode::FAILURE);
     }
+    let runs = Runs::one(&names.run);
+    // A right that removal needs has to be there before anything is.
+    leftovers::find(&aws, &runs).await.map_err(explained)?;
     let progress = Progress::start();
     let mut check = Check::new(&aws, options, &names, &progress);
     let driven = check.drive().await;
@@ -87,8 +90,8 @@ async fn check(options: &AccountCheck) -> Result<ExitCode, Error> {
     if let Err(error) = &driven {
         progress.say(&format!("the check ends early: {error}"));
     }
-    let runs = Runs::one(&names.run);
-    let left = removed(&aws, &runs, &known, options.lag_limit, &progress).await?;
+    let removed = removed(&aws, &runs, &known, options.lag_limit, &progress).await;
+    let nothing = Left::default();
     let asked = asked(options);
     let findings = findings.end(&asked, &why);
     let outcome = Outcome {
@@ -98,13 +101,14 @@ async fn check(options: &AccountCheck) -> Result<ExitCode, Error> {
         ended: now(),
         findings: &findings,
         manual: &manual::steps(&asked),
-        left: &left,
+        left: removed.as_ref().unwrap_or(&nothing),
         calls: aws.calls(),
     };
     match options.format {
         TextOrJson::Json => outcome.json()?,
         TextOrJson::Text => outcome.text()?,
     }
+    let left = removed?;
     if !left.0.is_empty() {
         return Err(format!("this is left:\n{}", show::left(&left, aws.region())).into());
     }

@@ -58,7 +58,7 @@ impl Ended {
 impl Check<'_> {
     /// An image now; its state is noted.
     async fn look(&mut self, build: &str) -> Result<Value, CallError> {
-        let image = self.eventually(async || Ok(self.image(build).await?.ok())).await?;
+        let image = self.eventually(async || self.image_if_there(build).await).await?;
         let image = image.ok_or_else(|| {
             CallError::Unusable(format!("{} was started and is not there", short(build)))
         })?;

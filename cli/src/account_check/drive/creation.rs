@@ -8,7 +8,7 @@ use super::super::call::Service;
 use super::super::fact;
 use super::super::fleet::{Channel, Home, Line};
 use super::super::messages::Messages;
-use super::{Check, refused_as, short};
+use super::{Check, if_there, refused_as, short};
 
 /// The fleet, as far as it can exist before the first image.
 pub(super) struct Fleet {
@@ -78,7 +78,8 @@ impl Check<'_> {
             .eventually(async || {
                 let read =
                     self.aws.ask(Service::ImageBuilder, "GetComponent", input.clone()).await?;
-                let component = read.map(|mut it| it["component"].take()).ok();
+                let component = if_there("imagebuilder:GetComponent", read)?;
+                let component = component.map(|mut it| it["component"].take());
                 Ok(component.filter(|it| it["arn"].as_str() == Some(&second)))
             })
             .await?;

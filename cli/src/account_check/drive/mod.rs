@@ -99,14 +99,28 @@ impl<'a> Check<'a> {
         Ok(answer.map(|mut answer| answer["image"].take()))
     }
 
+    /// An image, if it is there.
+    async fn image_if_there(&self, arn: &str) -> Result<Option<Value>, CallError> {
+        if_there("imagebuilder:GetImage", self.image(arn).await?)
+    }
+
     /// The exact build that an image's ARN resolves to, if it does.
     async fn resolve(&self, arn: &str) -> Result<Option<String>, CallError> {
-        let image = self.image(arn).await?;
-        Ok(image.ok().and_then(|image| image["arn"].as_str().map(str::to_owned)))
+        let image = self.image_if_there(arn).await?;
+        Ok(image.and_then(|image| image["arn"].as_str().map(str::to_owned)))
     }
 
     fn settle(&mut self, fact: &'static Fact, is_as_expected: bool, seen: impl Into<String>) {
         self.findings.settle(fact, is_as_expected, seen);
+    }
+}
+
+/// What was answered, unless it is not there. Any other refusal ends the check.
+fn if_there<T>(call: &str, answer: Result<T, Refusal>) -> Result<Option<T>, CallError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(refusal) if refusal.is_missing() => Ok(None),
+        Err(refusal) => Err(CallError::Refused { call: call.to_owned(), refusal }),
     }
 }
 
