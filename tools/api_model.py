@@ -33,7 +33,8 @@ EMULATED = """
     GetContainerRecipe GetDistributionConfiguration GetImage GetImagePipeline GetImageRecipe
     GetInfrastructureConfiguration ListComponentBuildVersions ListComponents ListContainerRecipes
     ListDistributionConfigurations ListImageBuildVersions ListImagePipelineImages
-    ListImagePipelines ListImageRecipes ListImages ListInfrastructureConfigurations
+    ListImagePipelines ListImageRecipes ListImageScanFindingAggregations ListImageScanFindings
+    ListImages ListInfrastructureConfigurations
     ListTagsForResource ListWorkflowExecutions RetryImage StartImagePipelineExecution
     StartResourceStateUpdate TagResource UntagResource UpdateDistributionConfiguration
     UpdateImagePipeline UpdateInfrastructureConfiguration

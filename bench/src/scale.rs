@@ -109,6 +109,7 @@ fn fleet(pipelines: usize) -> Result<(Vec<Pipeline>, Vec<Recipe>), Failure> {
             None => amazons(),
         };
         members.push(Pipeline {
+            is_scanned: false,
             arn: pipeline_arn(&format!("image-{index}")).parse()?,
             status: PipelineStatus::Enabled,
             recipe: recipe.clone(),
@@ -155,6 +156,9 @@ fn observe(fleet: &Fleet) -> Result<Vec<PipelineObservation>, Failure> {
             components_now: Vec::new(),
             pinned_parent: None,
             pins: Vec::new(),
+            max_age: None,
+            findings: None,
+            recalls: BTreeMap::new(),
             behind_since: None,
             images: vec![ImageSummary {
                 arn: image.clone(),

@@ -56,7 +56,7 @@ pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
     out.flush()?;
     let usual = (!options.empty).then_some(Duration::from_mins(1));
     if let Some(period) = options.check_every.or(usual) {
-        tokio::spawn(check_every(cloud.clone(), period));
+        cloud.schedule("dependency-check", period, deploy::tick);
     }
     print_logs(&cloud, &mut out).await
 }
@@ -124,12 +124,4 @@ async fn create_stack(
 fn read(file: &Path) -> Result<String, Error> {
     let read = std::fs::read_to_string(file);
     Ok(read.map_err(|error| format!("{} cannot be read: {error}", file.display()))?)
-}
-
-/// The schedule of the dependency check.
-async fn check_every(cloud: Cloud, period: Duration) {
-    loop {
-        tokio::time::sleep(period).await;
-        cloud.lambda().invoke_later("dependency-check", deploy::tick(cloud.now()));
-    }
 }

@@ -23,6 +23,7 @@ use crate::image_builder::{ApiError, Doc, ImageBuilder, Input, Notice, ResponseF
 use crate::lambda::{Effect, Invoked, Lambda};
 use crate::latency::Latency;
 use crate::rate_limit::RateLimit;
+use crate::scheduler::Scheduler;
 use crate::sns::{Delivery, Message, Sns};
 use crate::sqs::Sqs;
 use crate::ssm::{Documents, ParameterStore};
@@ -77,6 +78,8 @@ pub struct State {
     pub unanswered: Vec<(String, String)>,
     /// EventBridge.
     pub bus: EventBus,
+    /// EventBridge Scheduler.
+    pub scheduler: Scheduler,
     /// SNS.
     pub sns: Sns,
     /// SQS.
@@ -130,17 +133,18 @@ impl Cloud {
                 refused: Vec::new(),
                 unanswered: Vec::new(),
                 bus,
+                scheduler: Scheduler::default(),
                 sns: Sns::default(),
                 sqs: Sqs::default(),
                 faults: Faults::default(),
                 calls: BTreeMap::new(),
                 invocations: Vec::new(),
             }),
-            clock,
             changed: Notify::new(),
             publishing: AtomicU64::new(0),
             answered: AtomicU64::new(0),
-            lambda: Lambda::new(ACCOUNT, REGION, effects)?,
+            lambda: Lambda::new(ACCOUNT, REGION, clock.clone(), effects)?,
+            clock,
         });
         let driver = Driver(vec![
             tokio::spawn(advance_time(Arc::clone(&shared))),
@@ -211,6 +215,39 @@ impl Cloud {
             }
             // Other tasks that the same instant wakes run first.
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// Invokes a function each `period` with the event of that time.
+    pub fn schedule(
+        &self,
+        function: &str,
+        period: Duration,
+        event: impl Fn(Timestamp) -> Value + Send + Sync + 'static,
+    ) {
+        let now = self.now();
+        self.state().scheduler.add(function, period, event, now);
+        self.wake();
+    }
+
+    /// Moves time forward by `duration`: to each moment on the way at which something happens by itself,
+    /// and then to the end. Time moves on once each message and invocation that follows has ended; what
+    /// a fault or a retry holds back is waited for in real time.
+    ///
+    /// # Errors
+    /// There is no such time.
+    pub async fn advance(&self, duration: Duration) -> Result<(), jiff::Error> {
+        let end = self.now().checked_add(duration)?;
+        loop {
+            while !self.shared.is_settled() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let next = self.shared.next_event().filter(|at| *at <= end);
+            self.shared.clock.move_to(next.unwrap_or(end));
+            self.wake();
+            if next.is_none() {
+                return Ok(());
+            }
         }
     }
 
@@ -383,11 +420,38 @@ impl Shared {
         }
     }
 
+    /// When something happens next by itself.
+    fn next_event(&self) -> Option<Timestamp> {
+        let State { image_builder, documents, scheduler, .. } = &*self.state();
+        let next = [image_builder.next_event(), documents.next_event(), scheduler.next_event()];
+        next.into_iter().flatten().min()
+    }
+
+    /// Whether all has happened that is due, and all that followed from it.
+    fn is_settled(&self) -> bool {
+        // In the order in which one leads to the next, so that nothing slips by.
+        self.next_event().is_none_or(|at| at > self.clock.now())
+            && self.state().bus.is_empty()
+            && self.publishing.load(Ordering::SeqCst) == 0
+            && self.lambda.pending() == 0
+    }
+
     /// Invokes the functions that rules of EventBridge name.
-    fn deliver_events(&self, state: &mut State) {
+    fn deliver_events(self: &Arc<Self>, state: &mut State) {
         for (function, event) in state.bus.take() {
-            match state.faults.strike("", "Event").map(|fault| fault.kind) {
+            let fault = state.faults.strike("", "Event");
+            match fault.as_ref().map(|fault| fault.kind) {
                 Some(Kind::Drop) => {}
+                Some(Kind::Delay) => {
+                    let by = fault.as_ref().map(Fault::duration).unwrap_or_default();
+                    self.publishing.fetch_add(1, Ordering::SeqCst);
+                    let shared = Arc::clone(self);
+                    tokio::spawn(async move {
+                        tokio::time::sleep(by).await;
+                        shared.lambda.invoke_later(&function, event);
+                        shared.publishing.fetch_sub(1, Ordering::SeqCst);
+                    });
+                }
                 Some(Kind::Duplicate) => {
                     self.lambda.invoke_later(&function, event.clone());
                     self.lambda.invoke_later(&function, event);
@@ -412,12 +476,7 @@ impl Shared {
 
 async fn advance_time(shared: Arc<Shared>) {
     loop {
-        let next = {
-            let state = shared.state();
-            let next = [state.image_builder.next_event(), state.documents.next_event()];
-            next.into_iter().flatten().min()
-        };
-        match next {
+        match shared.next_event() {
             Some(at) => tokio::select! {
                 biased;
                 () = tokio::time::sleep_until(shared.clock.instant(at)) => {}
@@ -430,6 +489,9 @@ async fn advance_time(shared: Arc<Shared>) {
             let mut state = shared.state();
             let notices = state.image_builder.advance(now);
             state.documents.advance(now);
+            for (function, event) in state.scheduler.advance(now) {
+                shared.lambda.invoke_later(&function, event);
+            }
             shared.deliver_events(&mut state);
             shared.publishing.fetch_add(notices.len() as u64, Ordering::SeqCst);
             notices

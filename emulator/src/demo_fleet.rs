@@ -172,6 +172,7 @@ pub fn build(cloud: &Cloud, topic: &str) -> Result<(), FleetError> {
             "name": name,
             "infrastructureConfigurationArn": infrastructure,
             "status": if enabled { "ENABLED" } else { "DISABLED" },
+            "imageScanningConfiguration": { "imageScanningEnabled": name == SCANNED },
         });
         pipeline[format!("{kind}RecipeArn")] =
             arn(&format!("{kind}-recipe/{name}/{recipe}")).into();
@@ -191,6 +192,9 @@ fn settle(cloud: &Cloud) {
     let now = cloud.now();
     let _unpublished = cloud.state().image_builder.advance(now);
 }
+
+/// The pipeline whose images are scanned for vulnerabilities.
+const SCANNED: &str = "gold-linux";
 
 /// The pipeline whose AMI's id its distribution writes into a parameter.
 const DISTRIBUTED: &str = "gold-linux";

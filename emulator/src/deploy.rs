@@ -146,13 +146,15 @@ pub fn subscribe(cloud: &Cloud, topic: &str) -> Result<(), TemplateError> {
     subscribed.map(drop).map_err(|(_, why)| unknown(format!("the subscription ({why})")))
 }
 
-/// Creates the template's EventBridge rules, as if the stack had been deployed with those of images and
-/// of all parameters.
+/// Creates the template's EventBridge rules, as if the stack had been deployed with those of images,
+/// of findings and of all parameters.
 ///
 /// # Errors
 /// The rules have another shape than is understood here.
 pub fn listen(cloud: &Cloud) -> Result<(), TemplateError> {
-    listen_with(cloud, &[("ListenToImageEvents", "true"), ("ParameterPrefixes", "/")])
+    let values =
+        [("ListenToImageEvents", "true"), ("ParameterPrefixes", "/"), ("CveSeverity", "high")];
+    listen_with(cloud, &values)
 }
 
 /// Creates the EventBridge rules that the template has with these values of its parameters.

@@ -47,6 +47,18 @@ impl EventBus {
         detail: &Value,
         at: Timestamp,
     ) {
+        self.send_about(source, detail_type, &[resource], detail, at);
+    }
+
+    /// Sends an event about several resources.
+    pub(crate) fn send_about(
+        &self,
+        source: &str,
+        detail_type: &str,
+        resources: &[&str],
+        detail: &Value,
+        at: Timestamp,
+    ) {
         let mut bus = self.lock();
         bus.sent += 1;
         let event = json!({
@@ -57,7 +69,7 @@ impl EventBus {
             "account": ACCOUNT,
             "time": format!("{at:.0}"),
             "region": REGION,
-            "resources": [resource],
+            "resources": resources,
             "detail": detail,
         });
         let Bus { rules, waiting, .. } = &mut *bus;

@@ -23,7 +23,7 @@ use crate::iam::Need;
 use crate::image_builder::{ApiError, Model, ScriptedBuild};
 use crate::left_behind::LeftBehind;
 use crate::page::FrontPage;
-use crate::{left_behind, page, sns, ssm};
+use crate::{controls, left_behind, page, sns, ssm};
 
 /// Serves the cloud on `listener` until the task is dropped.
 ///
@@ -91,7 +91,13 @@ async fn answer_with_id(
         None if path == "/" && method == Method::GET => {
             page::describe(&cloud, &page::host(&headers)).into_response()
         }
-        None if path.starts_with("/_emulator/") => control(&cloud, &method, path, &body),
+        None if path.starts_with("/_emulator/") => {
+            match controls::answer(&cloud, &method, path, &body).await {
+                Some(Ok(answer)) => json_response(200, &answer),
+                Some(Err(problem)) => error(400, "BadRequest", &problem),
+                None => control(&cloud, &method, path, &body),
+            }
+        }
         None if path.starts_with("/2015-03-31/functions") => {
             answer_lambda(&cloud, &method, path, &headers, &body).await
         }

@@ -53,7 +53,8 @@ pub struct Need {
 
 impl Role {
     /// The roles of the template's functions, by the name of their binary. They may read parameters
-    /// of every name, as if the stack had been deployed with the prefix of each.
+    /// of every name and scan findings, as if the stack had been deployed with the prefix of each and with
+    /// a severity.
     ///
     /// # Errors
     /// The template has another shape than is understood here.
@@ -63,7 +64,8 @@ impl Role {
         if let Some(roles) = ROLES.get() {
             return Ok(roles.clone());
         }
-        let roles = Self::of_the_template_with(&[("ParameterPrefixes", "*")])?;
+        let roles =
+            Self::of_the_template_with(&[("ParameterPrefixes", "*"), ("CveSeverity", "high")])?;
         Ok(ROLES.get_or_init(|| roles).clone())
     }
 
@@ -168,6 +170,9 @@ impl Need {
             "resourceArn",
             "infrastructureConfigurationArn",
         ];
+        if operation.starts_with("ListImageScanFinding") {
+            return Self::of_findings(operation, input);
+        }
         let resource = NAMING.iter().find_map(|name| input.get(*name)?.as_str()).unwrap_or("*");
         let keys = match (input.get("tags"), input.get("tagKeys")) {
             (Some(Value::Object(tags)), _) => tags.keys().cloned().collect(),
@@ -183,6 +188,20 @@ impl Need {
             // Tags for the image, whose name is not known before it is there.
             let image = format!("arn:aws:imagebuilder:{REGION}:{ACCOUNT}:image/any/1.0.0/1");
             needs.push(Self { tag_keys: keys, ..Self::new("imagebuilder:TagResource", &image) });
+        }
+        needs
+    }
+
+    /// What a list of findings needs: the action on each image or pipeline that it is filtered by, and on
+    /// no resource otherwise (`docs/image-builder.md`, Permissions for findings).
+    fn of_findings(operation: &str, input: &Input) -> Vec<Self> {
+        let filters = each(input.get("filters").or(input.get("filter")).unwrap_or(&Value::Null));
+        let values = filters.flat_map(|filter| each(&filter["values"])).filter_map(Value::as_str);
+        let action = format!("imagebuilder:{operation}");
+        let mut needs: Vec<Self> =
+            values.filter(|it| it.starts_with("arn:")).map(|arn| Self::new(&action, arn)).collect();
+        if needs.is_empty() {
+            needs.push(Self::new(&action, "*"));
         }
         needs
     }

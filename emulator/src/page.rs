@@ -70,6 +70,10 @@ pub fn describe(cloud: &Cloud, host: &str) -> String {
          \x20 POST   /_emulator/faults             {{\"operation\": \"ssm:GetParameters\", \"kind\": \"expired-token\"}}\n\
          \x20 POST   /_emulator/faults             {{\"operation\": \"GetImage\", \"kind\": \"parent-missing\"}}   a lie lasts\n\
          \x20 POST   /_emulator/failing-builds     {{\"reason\": \"VcpuLimitExceeded: …\"}}   the next build fails\n\
+         \x20 POST   /_emulator/findings           {{\"image\": \"arn:…:image/gold-linux/1.0.0/2\", \"critical\": 3}}   of a scan\n\
+         \x20 POST   /_emulator/vulnerabilities    {{\"in\": \"*:image/gold-linux/1.0.0/2\", \"vulnerabilityId\": \"CVE-2026-1\", \"severity\": \"HIGH\"}}\n\
+         \x20 DELETE /_emulator/vulnerabilities/CVE-2026-1\n\
+         \x20 POST   /_emulator/clock              {{\"advance\": \"30d\"}}\n\
          \x20 DELETE /_emulator/faults\n\
          \x20 DELETE /_emulator/faults/parent-missing\n",
         state.image_builder.executions().len(),

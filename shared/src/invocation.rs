@@ -78,7 +78,7 @@ impl Invocation<'_> {
     pub async fn assess(self, scope: Scope<'_>) -> Result<Assessment, RequestError> {
         let policy = self.settings.retry;
         // Boxed, as all that follows: the types of nested futures grow beyond what the compiler handles.
-        let FleetObservation { fleet, pipelines } =
+        let FleetObservation { fleet, mut pipelines } =
             observe(self.clients, scope, self.settings, self.deadline).boxed().await?;
         for member in fleet.members().filter(|member| member.recipe.is_none()) {
             // It may be a child of the image or not.
@@ -89,7 +89,8 @@ impl Invocation<'_> {
         // Of the pipelines that were read for free places in the budget, only what happens is news.
         plan.steps
             .retain(|step| step.start.is_some() || !pipelines.refill.contains(&step.pipeline));
-        let warnings = short_windows(&fleet, scope, self.settings);
+        let mut warnings = short_windows(&fleet, scope, self.settings);
+        warnings.extend(pipelines.scan_problem.take());
         let Observations {
             observed,
             failures,

@@ -1,7 +1,9 @@
 //! How does a function run in Lambda?
 
 use std::fmt::Debug;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
@@ -11,15 +13,40 @@ use crate::invocation::Invocation;
 use crate::logging::log_from;
 use crate::settings::Settings;
 
+/// The time that a function goes by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Clock {
+    ahead: Duration,
+}
+
+impl Clock {
+    /// The real time.
+    pub fn real() -> Self {
+        Self::default()
+    }
+
+    /// A time that is always ahead of the real one, so that months pass within a test.
+    pub fn ahead_by(ahead: Duration) -> Self {
+        Self { ahead }
+    }
+
+    fn now(self) -> Timestamp {
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+        let now = Timestamp::now();
+        now.checked_add(self.ahead).unwrap_or(Timestamp::MAX)
+    }
+}
+
 /// Reads the settings, creates the clients once for each cold start, and hands every event of the
 /// Lambda Runtime API to `handle` until the process ends.
 ///
 /// # Errors
 /// A setting that is not valid, or a failure of the Runtime API.
 pub async fn run<E: Into<Diagnostic> + Debug>(
+    clock: Clock,
     handle: impl AsyncFn(Invocation<'_>, Value) -> Result<Value, E>,
 ) -> Result<(), Error> {
-    run_with_arn(async |invocation, _: &str, event| handle(invocation, event).await).await
+    run_with_arn(clock, async |invocation, _: &str, event| handle(invocation, event).await).await
 }
 
 /// The same for a function that also needs its own ARN, as it was invoked by.
@@ -27,6 +54,7 @@ pub async fn run<E: Into<Diagnostic> + Debug>(
 /// # Errors
 /// A setting that is not valid, or a failure of the Runtime API.
 pub async fn run_with_arn<E: Into<Diagnostic> + Debug>(
+    clock: Clock,
     handle: impl AsyncFn(Invocation<'_>, &str, Value) -> Result<Value, E>,
 ) -> Result<(), Error> {
     let settings = Settings::from_environment();
@@ -35,9 +63,7 @@ pub async fn run_with_arn<E: Into<Diagnostic> + Debug>(
     let clients = Clients::from_environment(&settings).await;
 
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-        let now = jiff::Timestamp::now();
-        let deadline = Deadline::until(now, event.context.deadline);
+        let deadline = Deadline::until(clock.now(), event.context.deadline);
         let invocation = Invocation { clients: &clients, settings: &settings, deadline };
         handle(invocation, &event.context.invoked_function_arn, event.payload).await
     }))

@@ -6,15 +6,17 @@
 use jiff::SignedDuration;
 use thiserror::Error;
 
+use crate::decide::cause::scan::{ScanPolicy, Severity};
 use crate::decide::gate::pipeline_control::Defaults;
 use crate::decide::gate::switch::MOST_BUILDS;
 use crate::decide::gate::window::{Window, WindowError};
 use crate::decide::tries::RetryPolicy;
+use crate::model::age::{self, Age};
 use crate::model::parameter::ParameterName;
 use crate::report::check_schedule;
 
 /// The names of all settings.
-pub const ALL: [&str; 15] = [
+pub const ALL: [&str; 18] = [
     "DRY_RUN",
     "GOLD_TOPIC_ARN",
     "REPORT_TOPIC_ARN",
@@ -30,10 +32,16 @@ pub const ALL: [&str; 15] = [
     "DEFAULT_WINDOW",
     "CHANGE_CALENDARS",
     "CONTROL_PARAMETER",
+    "MAX_AGE",
+    "CVE_SEVERITY",
+    "CVE_MIN_AGE",
 ];
 
 /// How many builds may be in progress by default.
 const USUAL_MAX_BUILDS: u32 = 20;
+
+/// How old an image is at least before it is rebuilt for what scans found, by default.
+const USUAL_MIN_AGE: Age = Age::hours(24);
 
 /// The shortest value of `FAILED_BUILD_RETRY`.
 const SHORTEST_RETRY: SignedDuration = SignedDuration::from_hours(1);
@@ -41,6 +49,10 @@ const SHORTEST_RETRY: SignedDuration = SignedDuration::from_hours(1);
 /// The form of `MAX_BUILDS`.
 const MAX_BUILDS: &str =
     "a number from 1 to 10000, or `none`; to stop all starts, use the control parameter";
+
+/// The form of `MAX_AGE`.
+const MAX_AGE: &str =
+    "`none`, or a number of days, hours or minutes, of an hour or more, such as `30d` or `12h`";
 
 /// The form of a topic in a setting.
 const TOPIC: &str = "an SNS topic's ARN (`arn:aws:sns:REGION:ACCOUNT:NAME`)";
@@ -69,6 +81,8 @@ pub struct Settings {
     pub max_builds: Option<u32>,
     /// What holds for pipelines without tags of their own.
     pub defaults: Defaults,
+    /// When an image is rebuilt for what scans found in it; never, and without a call, if absent.
+    pub scan: Option<ScanPolicy>,
     /// The parameter that can switch starts off.
     pub control_parameter: Option<ParameterName>,
     /// The name of the Lambda function, for its metrics. It is not a setting: Lambda sets it.
@@ -176,7 +190,13 @@ impl Settings {
                     |text| text.parse().ok(),
                 )?
                 .unwrap_or_default(),
+                max_age: read(&lookup, "MAX_AGE", MAX_AGE, |text| match text {
+                    "none" => Some(None),
+                    _ => text.parse().ok().map(Some),
+                })?
+                .flatten(),
             },
+            scan: scan(&lookup)?,
             control_parameter: read(
                 &lookup,
                 "CONTROL_PARAMETER",
@@ -202,6 +222,16 @@ fn read<T>(
         Some(parsed) => Ok(Some(parsed)),
         None => Err(SettingError { name, value, expected, cause: None }),
     }
+}
+
+/// When an image is rebuilt for what scans found.
+fn scan(lookup: &impl Fn(&str) -> Option<String>) -> Result<Option<ScanPolicy>, SettingError> {
+    let severity = read(lookup, "CVE_SEVERITY", "one of `none`, `critical`, `high`", |text| {
+        if text == "none" { Some(None) } else { text.parse::<Severity>().ok().map(Some) }
+    })?;
+    let min_age = read(lookup, "CVE_MIN_AGE", age::FORM, |text| text.parse().ok())?;
+    let min_age = min_age.unwrap_or(USUAL_MIN_AGE);
+    Ok(severity.flatten().map(|severity| ScanPolicy { severity, min_age }))
 }
 
 /// The default window, with what is wrong with it.

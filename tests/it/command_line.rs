@@ -8,7 +8,7 @@ use crate::binaries;
 
 use crate::eventually::eventually;
 
-fn program() -> Command {
+pub(crate) fn program() -> Command {
     let mut program = Command::new(binaries::program());
     // A person may have no cargo.
     program.env_remove("CARGO").current_dir(root()).stdin(Stdio::null());
@@ -152,7 +152,7 @@ async fn given_serve_then_its_page_shows_the_map_live_and_foreign_text_stays_tex
 
 /// Reads on until `serve` has said that it is ready, and gives the address that it named.
 #[cfg(target_os = "linux")]
-fn address_of(serve: &mut std::process::Child) -> String {
+pub(crate) fn address_of(serve: &mut std::process::Child) -> String {
     let mut lines = BufReader::new(serve.stdout.take().unwrap()).lines().map(Result::unwrap);
     let named = lines.find(|line| line.contains("AWS_ENDPOINT_URL=http://")).unwrap();
     lines.find(|line| line.starts_with("Ready.")).unwrap();
@@ -171,7 +171,7 @@ fn invoke(address: &str) -> String {
 
 /// A request of any HTTP client, and the answer to it.
 #[cfg(target_os = "linux")]
-fn request(address: &str, method: &str, path: &str, body: &str) -> String {
+pub(crate) fn request(address: &str, method: &str, path: &str, body: &str) -> String {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     write!(
         stream,

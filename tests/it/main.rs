@@ -5,12 +5,15 @@
 mod account_check;
 mod bad_input;
 mod binaries;
+mod causes;
 mod check;
+mod clock;
 mod command_line;
 mod control;
 mod conventions;
 mod emulated;
 mod emulated_control;
+mod emulated_findings;
 mod encrypted;
 mod eventually;
 mod example;

@@ -25,7 +25,7 @@ async fn fleet(lab: &Lab) {
     lab.put_parameter("/golden", "ami-1");
     lab.add(pipeline("gold").on(AMAZON).runs("gold/x.x.x"));
     lab.run_to_rest("gold").await;
-    lab.add(pipeline("web").on("image/gold/x.x.x").image_tag("team", "web"));
+    lab.add(pipeline("web").on("image/gold/x.x.x").image_tag("team", "web").scanned());
     lab.cloud
         .put_calendar("freeze", "BEGIN:VCALENDAR\r\nX-CALENDAR-TYPE:DEFAULT_OPEN\r\nEND:VCALENDAR")
         .unwrap();
@@ -52,7 +52,8 @@ async fn fleet(lab: &Lab) {
 
 /// What was refused to `function` when it may do what `role` allows.
 async fn refused(function: &str, role: Option<Role>) -> BTreeSet<String> {
-    let lab = Lab::within(Duration::from_mins(1), &[("MAX_BUILDS", "2")]);
+    let settings = [("MAX_BUILDS", "2"), ("CVE_SEVERITY", "high")];
+    let lab = Lab::within(Duration::from_mins(1), &settings);
     if let Some(role) = role {
         lab.cloud.state().roles.insert(function.to_owned(), role);
     }
@@ -67,6 +68,11 @@ async fn refused(function: &str, role: Option<Role>) -> BTreeSet<String> {
         // Places are free, and other pipelines than children take them.
         lab.rest().await;
         let _ = lab.notify(&message("by-pin/1.0.0/1", "AVAILABLE")).await;
+        let found = json!({
+            "detail-type": "EC2 Image Builder CVE Detected",
+            "resources": [format!("{HEAD}:image/web/1.0.0/1"), format!("{HEAD}:image-pipeline/web")],
+        });
+        let _ = lab.invoke(&found).await;
     } else {
         let _ = lab.check().await;
         // Out of time, and then not.

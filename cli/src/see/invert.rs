@@ -8,7 +8,8 @@ use image_cascade::model::fleet::Member;
 use image_cascade::model::image::Image;
 use image_cascade::model::parent::ParentImage;
 use image_cascade::model::version::{BuildVersion, VersionPattern};
-use image_cascade::observe::ancestry::{all_builds, ancestry};
+use image_cascade::observe::all_builds::all_builds;
+use image_cascade::observe::ancestry::ancestry;
 use image_cascade::scope::Selection;
 use image_cascade::view::{FleetView, Node, Survey};
 

@@ -24,6 +24,7 @@ pub struct Pipeline {
     enabled: bool,
     schedule: Option<Value>,
     distribution: Option<Value>,
+    scanned: bool,
     image_tags: Map<String, Value>,
     tags: Map<String, Value>,
 }
@@ -38,6 +39,7 @@ pub fn pipeline(name: impl AsRef<str>) -> Pipeline {
         enabled: true,
         schedule: None,
         distribution: None,
+        scanned: false,
         image_tags: Map::new(),
         tags: Map::new(),
     }
@@ -119,6 +121,13 @@ impl Pipeline {
         self
     }
 
+    /// Its images are scanned for vulnerabilities.
+    #[must_use]
+    pub fn scanned(mut self) -> Self {
+        self.scanned = true;
+        self
+    }
+
     /// Its distribution writes each AMI's id into a parameter.
     #[must_use]
     pub fn writes_parameter(mut self, parameter: &str) -> Self {
@@ -174,6 +183,9 @@ impl Pipeline {
         }
         if let Some(schedule) = &self.schedule {
             members["schedule"] = schedule.clone();
+        }
+        if self.scanned {
+            members["imageScanningConfiguration"] = json!({ "imageScanningEnabled": true });
         }
         if !self.image_tags.is_empty() {
             members["imageTags"] = self.image_tags.clone().into();

@@ -12,6 +12,7 @@ use super::fingerprint::fingerprint;
 use super::model::Input;
 use super::notification::with_amazons_number;
 use super::page::List;
+use super::scanning::scan_state;
 use super::state::{Execution, ImageBuilder};
 use super::versioned::cut;
 use super::workflows::failure_context;
@@ -266,6 +267,7 @@ impl ImageBuilder {
         self.lie(build, &mut doc);
         doc.insert("state".to_owned(), self.shown_state(build));
         doc.insert("outputResources".to_owned(), build.outputs.clone());
+        doc.extend(scan_state(build).map(|state| ("scanState".to_owned(), state)));
         let (head, version, _) = cut(build.arn()).ok_or_else(|| ApiError::not_found(arn))?;
         Ok(Doc::from_iter([
             ("image".to_owned(), doc.into()),

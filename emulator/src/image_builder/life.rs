@@ -100,7 +100,7 @@ impl ImageBuilder {
 
     /// When something happens next by itself: to a build, or by a schedule.
     pub fn next_event(&self) -> Option<Timestamp> {
-        let due = [self.due.first(), self.ticks.first()];
+        let due = [self.due.first(), self.scans.due.first(), self.ticks.first()];
         due.into_iter().flatten().map(|(at, _)| *at).min()
     }
 
@@ -118,7 +118,11 @@ impl ImageBuilder {
                 Some((at, arn)) if at == next => notices.extend(self.step(&arn, at)),
                 later => {
                     self.due.extend(later);
-                    if let Some((at, arn)) = self.ticks.pop_first() {
+                    if self.scans.due.first().is_some_and(|(at, _)| *at == next) {
+                        if let Some((at, arn)) = self.scans.due.pop_first() {
+                            self.scan_again(&arn, at);
+                        }
+                    } else if let Some((at, arn)) = self.ticks.pop_first() {
                         self.tick(&arn, at);
                     }
                 }
@@ -138,6 +142,9 @@ impl ImageBuilder {
             build.next.clear();
             build.doom = refusal;
             build.failed_component = None;
+        }
+        if status == "DISTRIBUTING" {
+            self.scan_tested(arn, at);
         }
         let before = self.become_status(arn, status, at)?;
         self.tell_bus(arn, before, status, at);
@@ -161,6 +168,7 @@ impl ImageBuilder {
         let build = build.clone();
         if build.status == "AVAILABLE" {
             self.tell_parameters(&build, at);
+            self.plan_scans(arn, at);
         }
         let pipeline = text(&build.doc, "sourcePipelineArn").unwrap_or_default();
         let scheduled = text(&build.doc, "buildType") == Some("SCHEDULED");

@@ -13,6 +13,7 @@ use super::doc::{Doc, segment, text};
 use super::error::ApiError;
 use super::model::{Input, Model};
 use super::quotas::Quotas;
+use super::scans::Scans;
 use super::versioned::Versioned;
 use crate::events::EventBus;
 use crate::faults::{Kind, LIES, Lies};
@@ -34,6 +35,8 @@ pub struct ImageBuilder {
     pub(super) due: Due,
     /// When pipelines come due by their own schedules.
     pub(super) ticks: Due,
+    /// What scans have found.
+    pub(super) scans: Scans,
     pub(super) parameters: ParameterStore,
     pub(super) bus: EventBus,
     /// Whether images show the parameter that named their parent, and not what it held: AWS does
@@ -144,6 +147,7 @@ impl ImageBuilder {
             executions: Vec::new(),
             due: Due::new(),
             ticks: Due::new(),
+            scans: Scans::default(),
             parameters,
             bus,
             shows_parameters: false,
@@ -330,6 +334,8 @@ impl ImageBuilder {
             "ListImages" => self.list_images(input),
             "ListImageBuildVersions" => self.list_image_build_versions(input),
             "ListImagePipelineImages" => self.list_pipeline_images(input),
+            "ListImageScanFindings" => self.list_scan_findings(input),
+            "ListImageScanFindingAggregations" => self.list_scan_finding_aggregations(input),
             "ListWorkflowExecutions" => self.list_workflow_executions(input, now),
             "CancelImageCreation" => self.cancel_image(input, now),
             "RetryImage" => self.retry_image(input, now),

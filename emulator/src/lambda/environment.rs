@@ -29,6 +29,7 @@ pub(super) struct Environment {
     caller: String,
     child: Child,
     timeout: Duration,
+    ahead: Duration,
     invocations: mpsc::Sender<Invocation>,
     answers: mpsc::Receiver<Answer>,
     log: PathBuf,
@@ -59,13 +60,15 @@ struct Api {
 }
 
 impl Environment {
-    /// Starts the process of `command`, which has the function's own variables.
+    /// Starts the process of `command`, which has the function's own variables. Its time is `ahead` of
+    /// the real one.
     pub(super) async fn start(
         mut command: Command,
         deployment: &Deployment,
         caller: String,
         log: PathBuf,
         arn: String,
+        ahead: Duration,
     ) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -101,6 +104,7 @@ impl Environment {
             caller,
             child,
             timeout: deployment.timeout,
+            ahead,
             invocations,
             answers,
             log,
@@ -112,6 +116,11 @@ impl Environment {
     /// The access key of the calls that this environment makes.
     pub(super) fn caller(&self) -> &str {
         &self.caller
+    }
+
+    /// By how much its time is ahead of the real one.
+    pub(super) fn ahead(&self) -> Duration {
+        self.ahead
     }
 
     /// Whether the process runs.
@@ -135,7 +144,7 @@ impl Environment {
         let invocation = Invocation {
             request: request.to_owned(),
             event: event.to_string().into(),
-            deadline: SystemTime::now() + self.timeout,
+            deadline: SystemTime::now() + self.timeout + self.ahead,
         };
         // The channel is closed only with the Runtime API's task, that is never while we live.
         let _ = self.invocations.send(invocation).await;

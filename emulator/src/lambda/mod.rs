@@ -20,11 +20,17 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use environment::Environment;
 
+use crate::clock::Clock;
+
 /// How often an asynchronous invocation is tried again.
 const RETRIES: u32 = 2;
 
 /// How many environments of one function run at once.
 const ENVIRONMENTS: usize = 10;
+
+/// The variable that tells a program by how many milliseconds the account's time is ahead of the real
+/// one.
+pub const CLOCK_AHEAD: &str = "EMULATED_CLOCK_AHEAD";
 
 /// What a function is deployed with.
 #[derive(Debug, Clone)]
@@ -120,6 +126,7 @@ pub struct Lambda {
 struct Inner {
     account: String,
     region: String,
+    clock: Clock,
     functions: Mutex<BTreeMap<String, Arc<Function>>>,
     kills: Mutex<BTreeMap<String, mpsc::Sender<oneshot::Sender<()>>>>,
     effects: mpsc::UnboundedSender<Effect>,
@@ -150,12 +157,14 @@ impl Lambda {
     pub fn new(
         account: &str,
         region: &str,
+        clock: Clock,
         effects: mpsc::UnboundedSender<Effect>,
     ) -> std::io::Result<Self> {
         Ok(Self {
             inner: Arc::new(Inner {
                 account: account.to_owned(),
                 region: region.to_owned(),
+                clock,
                 functions: Mutex::new(BTreeMap::new()),
                 kills: Mutex::new(BTreeMap::new()),
                 effects,
@@ -266,11 +275,13 @@ impl Lambda {
             Code::Program { path, arguments } => (path, arguments),
             Code::Handler(handler) => return Ok(self.run_here(function, handler, event).await),
         };
+        let ahead = self.inner.clock.moved();
         let idle = loop {
             let environment = lock(&function.idle).pop();
             match environment {
+                // One that was started before time was moved goes by an earlier time, and ends here.
                 Some(mut environment) => {
-                    if environment.is_alive() {
+                    if environment.ahead() == ahead && environment.is_alive() {
                         break Some(environment);
                     }
                 }
@@ -279,7 +290,7 @@ impl Lambda {
         };
         let mut environment = match idle {
             Some(environment) => environment,
-            None => self.start(function, program, arguments).await?,
+            None => self.start(function, program, arguments, ahead).await?,
         };
         let id = self.next_id();
         let (kill, killed) = mpsc::channel(1);
@@ -324,6 +335,7 @@ impl Lambda {
         function: &Function,
         program: &Path,
         arguments: &[String],
+        ahead: Duration,
     ) -> std::io::Result<Environment> {
         let id = self.next_id();
         let caller = format!("{}.{id}", function.deployment.name);
@@ -335,12 +347,15 @@ impl Lambda {
             ("AWS_SECRET_ACCESS_KEY".to_owned(), "emulated".to_owned()),
             ("AWS_SESSION_TOKEN".to_owned(), "emulated".to_owned()),
         ]);
+        if !ahead.is_zero() {
+            variables.insert(CLOCK_AHEAD.to_owned(), ahead.as_millis().to_string());
+        }
         variables.extend(function.deployment.variables.clone());
         let log = self.inner.logs.path().join(format!("{caller}.log"));
         let arn = self.arn(&function.deployment.name);
         let mut command = Command::new(program);
         command.args(arguments).env_clear().envs(variables);
-        Environment::start(command, &function.deployment, caller, log, arn).await
+        Environment::start(command, &function.deployment, caller, log, arn, ahead).await
     }
 
     fn next_id(&self) -> u64 {

@@ -1,16 +1,17 @@
 //! Does a message pass a subscription's filter policy?
 //!
-//! Strings, numbers, `null`, `prefix`, `suffix`, `anything-but`, `exists` and
-//! `equals-ignore-case`, nested for message bodies, and `$or`; other operators are refused by name.
+//! Strings, numbers, `null`, `prefix`, `suffix`, `anything-but`, `exists`, `equals-ignore-case` and
+//! `numeric`, nested for message bodies, and `$or`; other operators are refused by name.
 
 use serde_json::{Map, Value};
 
 use super::Refusal;
 
-const OPERATORS: [&str; 5] = ["prefix", "suffix", "anything-but", "exists", "equals-ignore-case"];
+const OPERATORS: [&str; 6] =
+    ["prefix", "suffix", "anything-but", "exists", "equals-ignore-case", "numeric"];
 
 /// Operators of SNS that are not emulated.
-const RESERVED: [&str; 3] = ["numeric", "cidr", "wildcard"];
+const RESERVED: [&str; 2] = ["cidr", "wildcard"];
 
 /// Whether a policy can be used.
 pub(super) fn check(policy: &str) -> Result<(), Refusal> {
@@ -92,8 +93,27 @@ fn holds(condition: &Value, value: Option<&Value>) -> bool {
                 Value::Array(values) => !values.contains(value),
                 other => other != value,
             }),
+            "numeric" => value.and_then(Value::as_f64).is_some_and(|it| compares(argument, it)),
             _ => false,
         }
+    })
+}
+
+/// Whether a number is in the range that pairs of comparison and bound describe: `[">", 0, "<=", 5]`.
+fn compares(range: &Value, number: f64) -> bool {
+    let pairs = range.as_array().filter(|range| !range.is_empty() && range.len() % 2 == 0);
+    pairs.is_some_and(|range| {
+        range.chunks(2).all(|pair| {
+            let order = pair[1].as_f64().and_then(|bound| number.partial_cmp(&bound));
+            order.is_some_and(|order| match pair[0].as_str() {
+                Some("=") => order.is_eq(),
+                Some("<") => order.is_lt(),
+                Some("<=") => order.is_le(),
+                Some(">") => order.is_gt(),
+                Some(">=") => order.is_ge(),
+                _ => false,
+            })
+        })
     })
 }
 
@@ -109,7 +129,7 @@ mod tests {
         assert!(!passes(policy, &json!({ "state": { "status": "CANCELLED" } })));
         assert!(!passes(policy, &json!({ "AlarmName": "cpu" })));
         assert!(check(policy).is_ok());
-        assert!(check(r#"{"a":[{"numeric":[">",1]}]}"#).is_err());
+        assert!(check(r#"{"a":[{"cidr":"10.0.0.0/24"}]}"#).is_err());
     }
 
     #[test]
@@ -127,7 +147,7 @@ mod tests {
         assert!(passes(policy, &json!({ "a": "1", "b": { "d": "34" } })));
         assert!(!passes(policy, &json!({ "a": "1", "b": { "d": "4" } })));
         assert!(!passes(policy, &json!({ "b": { "c": "2" } })));
-        assert!(check(r#"{"$or":[{"a":[{"numeric":[">",1]}]},{"b":["1"]}]}"#).is_err());
+        assert!(check(r#"{"$or":[{"a":[{"cidr":"10.0.0.0/24"}]},{"b":["1"]}]}"#).is_err());
     }
 
     #[test]
@@ -137,6 +157,18 @@ mod tests {
         let reserved = r#"{"$or":[{"prefix":"a"},{"suffix":"b"}]}"#;
         assert!(check(reserved).is_ok());
         assert!(passes(reserved, &json!({ "$or": "crab" })));
+    }
+
+    #[test]
+    fn given_a_numeric_range_then_the_numbers_within_pass() {
+        let passes = |policy: &str, value: Value| passes(policy, &json!({ "critical": value }));
+        let some = r#"{"critical":[{"numeric":[">",0]}]}"#;
+        assert!(check(some).is_ok());
+        assert!(passes(some, json!(3)) && !passes(some, json!(0)) && !passes(some, json!("3")));
+        let range = r#"{"critical":[{"numeric":[">=",1,"<",5]}]}"#;
+        assert!(passes(range, json!(1)) && passes(range, json!(4.5)) && !passes(range, json!(5)));
+        assert!(!passes(r#"{"critical":[{"numeric":[]}]}"#, json!(1)));
+        assert!(!passes(r#"{"critical":[{"numeric":["about",1]}]}"#, json!(1)));
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use aws_lambda_events::event::sns::SnsRecord;
 use image_cascade::decide::relevance::why_irrelevant;
 use image_cascade::model::notification::{MessageError, Notification};
-use image_cascade::report::{Cause, Failure, Findings, Trigger};
+use image_cascade::model::scan_event::{CVE_DETECTED, ScanEvent};
+use image_cascade::report::{Cause, Failure, Findings, Tick, Trigger};
+use image_cascade::scope::Selection;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,8 +20,17 @@ struct Envelope {
 /// One message or event, and what it asks for.
 pub(crate) struct Delivery {
     pub(crate) cause: Cause,
-    /// The notification to act on, or why there is nothing to do.
-    pub(crate) content: Result<Notification, Findings>,
+    /// What to act on, or why there is nothing to do.
+    pub(crate) content: Result<Hint, Findings>,
+}
+
+/// Where to look.
+#[derive(Debug)]
+pub(crate) enum Hint {
+    /// At the children of an image.
+    Image(Notification),
+    /// At the pipeline in whose image something was found.
+    Pipeline(Selection),
 }
 
 /// What deliveries are filtered by.
@@ -29,6 +40,10 @@ pub(crate) struct Filter<'a> {
     pub(crate) topic: Option<&'a str>,
     /// The Region of the function.
     pub(crate) region: Option<&'a str>,
+    /// Whether images are rebuilt for what scans found.
+    pub(crate) scans: bool,
+    /// The check that an event about findings stands for.
+    pub(crate) tick: Tick,
 }
 
 impl Filter<'_> {
@@ -38,7 +53,7 @@ impl Filter<'_> {
     /// The event is neither.
     pub(crate) fn read(self, event: Value) -> Result<Vec<Delivery>, serde_json::Error> {
         if event.get("detail-type").is_some() {
-            return Ok(vec![self.state_change(event)]);
+            return Ok(vec![self.event(event)]);
         }
         let Envelope { records } = serde_json::from_value(event)?;
         let records = records.into_iter().enumerate();
@@ -65,6 +80,9 @@ impl Filter<'_> {
             let why = format!("it comes from {topic}, which is not the gold-image topic");
             return Delivery { cause, content: Err(Findings::Refused(why)) };
         }
+        if let Some(event) = scan_event(&record.sns.message) {
+            return self.scan(cause, event);
+        }
         let sent = Timestamp::from_millisecond(record.sns.timestamp.timestamp_millis()).ok();
         let notification = Notification::parse(&record.sns.message).map(|notification| {
             // An event that was sent on by the topic has its own time, which is earlier.
@@ -73,11 +91,41 @@ impl Filter<'_> {
         self.delivery(cause, notification)
     }
 
-    /// An event of EventBridge has the same news, of every image and without its pipeline.
-    fn state_change(self, event: Value) -> Delivery {
+    /// An event of EventBridge has the same news, of every image and without its pipeline, or is about
+    /// findings.
+    fn event(self, event: Value) -> Delivery {
         let id = event.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
         tracing::debug!(event.id = id, body = %event, "event received");
-        self.delivery(cause(format!("event {id}"), Some(&id)), Notification::of_event(event))
+        let cause = cause(format!("event {id}"), Some(&id));
+        if is_scan_event(&event) {
+            return self.scan(cause, event);
+        }
+        self.delivery(cause, Notification::of_event(event))
+    }
+
+    /// The pipeline in whose image something was found is checked, as it would be by the schedule.
+    fn scan(self, cause: Cause, event: Value) -> Delivery {
+        let ScanEvent { image, pipeline, found } = match ScanEvent::of_event(event) {
+            Ok(event) => event,
+            Err(error) => return Delivery { cause, content: Err(rejected(&error)) },
+        };
+        let cause = Cause {
+            sentence: format!("Inspector found {found} in {}", image.short()),
+            trigger: Trigger::Check { whole_fleet: false, tick: self.tick },
+            ..cause
+        };
+        let image_region = image.family().region();
+        let content = match (pipeline, self.region) {
+            _ if !self.scans => {
+                Err("images are not rebuilt for what scans found (CVE_SEVERITY)".to_owned())
+            }
+            (_, Some(own)) if own != image_region => {
+                Err(format!("the image is in {image_region}, this function runs for {own}"))
+            }
+            (None, _) => Err("no pipeline built the image".to_owned()),
+            (Some(pipeline), _) => Ok(Hint::Pipeline(Selection::of([pipeline]))),
+        };
+        Delivery { cause, content: content.map_err(Findings::Ignored) }
     }
 
     fn delivery(self, cause: Cause, notification: Result<Notification, MessageError>) -> Delivery {
@@ -100,10 +148,21 @@ impl Filter<'_> {
         }
         let content = match why_irrelevant(&notification, self.region) {
             Some(why) => Err(Findings::Ignored(why)),
-            None => Ok(notification),
+            None => Ok(Hint::Image(notification)),
         };
         Delivery { cause, content }
     }
+}
+
+fn is_scan_event(event: &Value) -> bool {
+    event.get("detail-type").and_then(Value::as_str) == Some(CVE_DETECTED)
+}
+
+/// The event about findings that a topic has sent on, if the message is one.
+fn scan_event(message: &str) -> Option<Value> {
+    // Any other message is left to its own reader.
+    let event = message.contains(CVE_DETECTED).then(|| serde_json::from_str(message).ok())??;
+    is_scan_event(&event).then_some(event)
 }
 
 fn cause(sentence: String, id: Option<&str>) -> Cause {
@@ -150,10 +209,16 @@ mod tests {
     }
 
     fn said(event: Value) -> String {
-        let filter = Filter { topic: Some(TOPIC), region: Some("us-east-1") };
+        read_by(event, true)
+    }
+
+    fn read_by(event: Value, scans: bool) -> String {
+        let tick = Tick { at: Timestamp::UNIX_EPOCH, period: jiff::SignedDuration::from_hours(1) };
+        let filter = Filter { topic: Some(TOPIC), region: Some("us-east-1"), scans, tick };
         let of_one = |delivery: Delivery| {
             let content = match delivery.content {
-                Ok(notification) => {
+                Ok(Hint::Pipeline(selection)) => format!("check of {selection}"),
+                Ok(Hint::Image(notification)) => {
                     format!("sent {:?}", notification.sent.map(|it| it.to_string()))
                 }
                 Err(Findings::Ignored(why)) => format!("ignored: {why}"),
@@ -211,16 +276,50 @@ mod tests {
         insta::assert_snapshot!(
             [
                 said(event("EC2 Image Builder Image State Change")),
-                said(event("EC2 Image Builder CVE Detected")),
+                said(event("EC2 Image Builder Workflow Step Waiting")),
                 said(json!({ "Records": [through_topic] })),
                 said(json!({ "hello": "world" })),
             ].join("\n"),
             @r#"
         gold 1.0.0/3 is AVAILABLE: sent Some("2026-11-23T11:00:00Z")
-        event id-2: ignored: the event is `EC2 Image Builder CVE Detected`, not `EC2 Image Builder Image State Change`
+        event id-2: ignored: the event is `EC2 Image Builder Workflow Step Waiting`, not `EC2 Image Builder Image State Change`
         gold 1.0.0/3 is AVAILABLE: sent Some("2026-11-23T11:00:00Z")
         error: missing field `Records`
         "#
+        );
+    }
+
+    #[test]
+    fn given_an_event_about_findings_then_its_pipeline_is_checked_if_images_are_rebuilt_for_them() {
+        let event = |region: &str, rest: &[&str]| {
+            let arn = |it: &&str| format!("arn:aws:imagebuilder:{region}:123456789012:{it}");
+            json!({
+                "id": "id-3",
+                "detail-type": CVE_DETECTED,
+                "source": "aws.imagebuilder",
+                "resources": rest.iter().map(arn).collect::<Vec<_>>(),
+                "detail": { "finding-severity-counts": { "critical": 3, "high": 7 } },
+            })
+        };
+        let web = ["image/web/1.0.0/7", "image-pipeline/web"];
+        let through_topic = record(TOPIC, &event("us-east-1", &web).to_string());
+        insta::assert_snapshot!(
+            [
+                said(event("us-east-1", &web)),
+                said(json!({ "Records": [through_topic] })),
+                read_by(event("us-east-1", &web), false),
+                said(event("eu-west-1", &web)),
+                said(event("us-east-1", &web[..1])),
+                said(event("us-east-1", &[])),
+            ].join("\n"),
+            @"
+        Inspector found 3 critical, 7 high in web 1.0.0/7: check of arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web
+        Inspector found 3 critical, 7 high in web 1.0.0/7: check of arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web
+        Inspector found 3 critical, 7 high in web 1.0.0/7: ignored: images are not rebuilt for what scans found (CVE_SEVERITY)
+        Inspector found 3 critical, 7 high in web 1.0.0/7: ignored: the image is in eu-west-1, this function runs for us-east-1
+        Inspector found 3 critical, 7 high in web 1.0.0/7: ignored: no pipeline built the image
+        event id-3: failed: the image notification cannot be read: `resources` has no image
+        "
         );
     }
 }

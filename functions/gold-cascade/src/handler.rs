@@ -3,12 +3,13 @@
 use futures_util::FutureExt as _;
 use image_cascade::error::Chain;
 use image_cascade::invocation::{FinishError, Invocation};
+use image_cascade::report::Tick;
 use image_cascade::scope::Scope;
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::delivery::{Delivery, Filter};
+use crate::delivery::{Delivery, Filter, Hint};
 
 const FUNCTION: &str = "gold-cascade";
 
@@ -43,8 +44,13 @@ impl From<HandleError> for Diagnostic {
 /// it in the dead-letter queue. The retry does not repeat what has succeeded, and no record holds up
 /// another.
 pub async fn handle(invocation: Invocation<'_>, event: Value) -> Result<Value, HandleError> {
-    let topic = invocation.settings.gold_topic.as_deref();
-    let filter = Filter { topic, region: invocation.clients.region() };
+    let settings = invocation.settings;
+    let filter = Filter {
+        topic: settings.gold_topic.as_deref(),
+        region: invocation.clients.region(),
+        scans: settings.scan.is_some(),
+        tick: Tick { at: invocation.deadline.now(), period: settings.check_period },
+    };
     let deliveries = filter.read(event).map_err(|problem| {
         tracing::error!("the event is neither one of SNS nor of EventBridge: {problem}");
         HandleError::NotSns(problem)
@@ -52,7 +58,12 @@ pub async fn handle(invocation: Invocation<'_>, event: Value) -> Result<Value, H
     let mut reports = Vec::new();
     for Delivery { cause, content } in deliveries {
         reports.push(match content {
-            Ok(notification) => invocation.run(Scope::Image(&notification), cause).boxed().await,
+            Ok(Hint::Image(notification)) => {
+                invocation.run(Scope::Image(&notification), cause).boxed().await
+            }
+            Ok(Hint::Pipeline(selection)) => {
+                invocation.run(Scope::Fleet(&selection), cause).boxed().await
+            }
             Err(findings) => invocation.conclude(&cause, findings),
         });
     }

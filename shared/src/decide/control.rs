@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::cause::recall;
 use super::gate::Gate;
 use super::gate::budget::Budget;
 use super::gate::calendar::{CalendarSet, CalendarState};
@@ -12,6 +13,7 @@ use super::gate::mode::Mode;
 use super::gate::pipeline_control::{Defaults, PipelineControl};
 use super::gate::switch::Switch;
 use super::observation::{PipelineObservation, ResolvedParent};
+use super::reason::Reason;
 use super::tracking::ParentTracking;
 use crate::model::arn::{ImageArn, PipelineArn};
 use crate::model::fleet::Member;
@@ -82,12 +84,12 @@ impl Control {
         self.urgency.get(pipeline)?.as_ref()
     }
 
-    /// What holds the start of a pipeline that is behind, but for the budget.
-    pub fn gates(&self, observed: &PipelineObservation) -> Vec<Gate> {
+    /// What holds the start of a pipeline that is behind for these reasons, but for the budget.
+    pub fn gates(&self, observed: &PipelineObservation, reasons: &[Reason]) -> Vec<Gate> {
         let control = self.of(observed);
         let now = observed.now;
         let is_open = control.is_open_at(now);
-        let PipelineControl { mode, hold, windows, calendars, unreadable } = control;
+        let PipelineControl { mode, hold, windows, calendars, unreadable, max_age: _ } = control;
         let mut gates = Vec::new();
         if let Switch::Off(off) = &self.switch {
             gates.push(Gate::Switch(off.clone()));
@@ -100,6 +102,7 @@ impl Control {
         if let Some((image, tags)) = self.parent_of(observed) {
             gates.extend(image_gates(image, tags, now));
         }
+        gates.extend(recall::gate(observed, reasons, self.parent_of(observed)));
         if let Some(Err(problem)) = self.parents.get(&observed.member.pipeline.arn) {
             gates.push(Gate::ParentUnread { problem: problem.clone() });
         }

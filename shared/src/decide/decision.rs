@@ -198,6 +198,19 @@ impl Decision {
         reasons.iter().any(|it| matches!(it, Reason::Retry(_) | Reason::AfterShortage { .. }))
     }
 
+    /// What it is started for, now or later; none, if its sentence does not say.
+    pub fn reasons(&self) -> &[Reason] {
+        match self {
+            Self::Rebuild(reasons)
+            | Self::Wait(
+                Wait::RetryPause { reasons, .. }
+                | Wait::Shortage { reasons, .. }
+                | Wait::Deferred { reasons, .. },
+            ) => reasons,
+            Self::UpToDate(_) | Self::Wait(_) | Self::Skip(_) => &[],
+        }
+    }
+
     /// What holds its start, if that is deferred.
     pub fn gates(&self) -> &[Gate] {
         match self {

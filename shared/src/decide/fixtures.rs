@@ -76,6 +76,7 @@ impl Fixtures {
             updated: None,
             last_run: None,
             tags: ControlTags::default(),
+            is_scanned: false,
             last_status: None,
         });
         self
@@ -147,6 +148,9 @@ impl Fixtures {
             components_now: Vec::new(),
             pinned_parent: None,
             pins: Vec::new(),
+            max_age: None,
+            findings: None,
+            recalls: BTreeMap::new(),
             behind_since: None,
             images: vec![built.summary()],
             direct: Vec::new(),

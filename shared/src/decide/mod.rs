@@ -1,7 +1,9 @@
 //! From observations to a plan: no I/O, no async, no clock. The time is a value that was observed.
 
+pub mod cause;
 pub mod control;
 pub mod decision;
+pub mod difference;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod gate;

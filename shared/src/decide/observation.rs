@@ -1,14 +1,18 @@
 //! What was observed of one pipeline?
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::tracking::ParentTracking;
 use crate::decide::pin::Pin;
+use crate::model::age::Age;
 use crate::model::arn::{ComponentArn, ImageArn, RecipeArn};
+use crate::model::findings::Findings;
 use crate::model::fleet::{Cycle, Member};
 use crate::model::image::{BuildPhase, Image, ImageSummary};
+use crate::model::recall::Recall;
 use crate::model::tags::ControlTags;
 use crate::model::version::BuildVersion;
 
@@ -41,6 +45,13 @@ pub struct PipelineObservation {
     pub pinned_parent: Option<Pin>,
     /// Other exact versions that its recipe names: a parent's without its build, or a component's.
     pub pins: Vec<Pin>,
+    /// How old its images may be, by its tag or the settings.
+    pub max_age: Option<Age>,
+    /// What scans found in its newest image, if that is enough to rebuild it.
+    pub findings: Option<Findings>,
+    /// The recalled image that each of its images, and the image that its parent resolves to now, is or
+    /// is built on; those of none are left out.
+    pub recalls: BTreeMap<ImageArn, Recall>,
     /// Since when it has been behind, if it is.
     pub behind_since: Option<Timestamp>,
     /// The images of its executions, in no order.
@@ -113,6 +124,11 @@ impl PipelineObservation {
     /// The newest image whose build succeeded.
     pub fn built(&self) -> Option<&Arc<Image>> {
         self.history.iter().find(|image| image.status.phase() == BuildPhase::Succeeded)
+    }
+
+    /// The recalled image that the newest good image is, or is built on.
+    pub fn recall(&self) -> Option<&Recall> {
+        self.recalls.get(&self.built()?.arn)
     }
 
     /// The newest build that has not ended.

@@ -60,6 +60,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::cause::age::is_too_old;
 use super::control::{Control, Unread};
 use super::decision::{Decision, Skip, Wait};
 use super::gate::Gate;
@@ -73,7 +74,9 @@ use super::start::Start;
 use super::sufficiency::lacks_since;
 use super::tries::RetryPolicy;
 use crate::model::arn::PipelineArn;
+use crate::model::findings::Findings;
 use crate::model::fleet::Fleet;
+use crate::model::recall::Recall;
 
 /// What happens to each observed pipeline.
 #[derive(Debug, Clone, Default)]
@@ -98,6 +101,12 @@ pub struct Step {
     pub pins: Vec<Pin>,
     /// The components that could not be compared, each with the reason.
     pub not_compared: Vec<String>,
+    /// What scans found in its newest image, if that is enough to rebuild it.
+    pub findings: Option<Findings>,
+    /// The recalled image that its newest image is, or is built on.
+    pub recall: Option<Recall>,
+    /// Whether its newest image is older than its images may be.
+    pub is_too_old: bool,
     /// Since when it has been behind.
     pub behind_since: Option<Timestamp>,
     /// Whether a gate may have held its start before, so that a check starts it although its
@@ -142,7 +151,7 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
                         Decision::Skip(Skip::Cycle { path: cycle.to_string() })
                     } else {
                         control.collect_unread(observed, &mut unread);
-                        deferred_by(control.gates(observed), reasons)
+                        deferred_by(control.gates(observed, &reasons), reasons)
                     }
                 }
                 decision => decision,
@@ -182,6 +191,9 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
                 pipeline: pipeline.clone(),
                 pins: observed.pins.clone(),
                 not_compared: observed.not_compared(),
+                findings: observed.findings.clone(),
+                is_too_old: is_too_old(observed),
+                recall: observed.recall().cloned(),
                 behind_since: observed.behind_since,
                 may_have_been_deferred: start.is_some()
                     && (was_full || control.of(observed).may_defer()),

@@ -9,10 +9,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::foreign_text::one_line;
+use crate::model::age::{Age, Since};
 use crate::model::arn::{ComponentArn, ImageArn, RecipeArn};
+use crate::model::findings::Findings;
 use crate::model::image::ImageStatus;
 use crate::model::parameter::ParameterName;
 use crate::model::parent::ParentImage;
+use crate::model::recall::Recall;
 
 /// Why a pipeline runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,6 +41,13 @@ pub enum Reason {
         parent: ImageArn,
         /// When.
         created: Option<Timestamp>,
+    },
+    /// It was built on a recalled image, and its recipe resolves to an older one now.
+    ParentWithdrawn {
+        /// The build that its newest image was built on.
+        old: ImageArn,
+        /// The build that its recipe resolves to now.
+        new: ImageArn,
     },
     /// The container tag that its recipe names as its parent has moved to another build.
     TagMoved {
@@ -84,6 +94,21 @@ pub enum Reason {
         /// What the parameter resolves to now.
         new: ParentImage,
     },
+    /// Its newest image, or one that it is built on, is recalled.
+    Recalled(Recall),
+    /// Its newest image is older than its images may be.
+    MaxAge {
+        /// That image.
+        image: ImageArn,
+        /// How old it may be.
+        limit: Age,
+        /// How old it is.
+        age: Since,
+        /// When it became that old.
+        reached: Timestamp,
+    },
+    /// Inspector found vulnerabilities in its newest image.
+    Vulnerable(Findings),
     /// It has never had an image.
     NoImageYet {
         /// What its recipe resolves to now.
@@ -148,15 +173,31 @@ impl Reason {
             Self::ParentUpdated { .. }
                 | Self::ParentChanged { .. }
                 | Self::ParentRecreated { .. }
+                | Self::ParentWithdrawn { .. }
                 | Self::ParameterChanged { .. }
                 | Self::TagMoved { .. }
         )
     }
 
+    /// Whether it is about the version of the recipe.
+    pub fn is_of_recipe(&self) -> bool {
+        matches!(self, Self::RecipeUpdated { .. } | Self::RecipeRecreated { .. })
+    }
+
+    /// Whether it asks for a build by itself, where a recalled image or an earlier build alone does not.
+    pub fn is_new_cause(&self) -> bool {
+        !matches!(self, Self::Recalled(_) | Self::Retry(_) | Self::AfterShortage { .. })
+    }
+
     /// What the image still shows that has this reason, in a word.
     pub fn shown(&self) -> String {
         match self {
-            Self::ParentUpdated { old, .. } => old.short().to_string(),
+            Self::ParentUpdated { old, .. } | Self::ParentWithdrawn { old, .. } => {
+                old.short().to_string()
+            }
+            Self::Recalled(recall) => recall.image.short().to_string(),
+            Self::MaxAge { image, .. } => image.short().to_string(),
+            Self::Vulnerable(findings) => findings.found.to_string(),
             Self::ParentChanged { old: Some(old), .. } => old.clone(),
             Self::ComponentUpdated { old: Some(old), .. } => old.short().to_string(),
             Self::RecipeUpdated { old, .. } => format!("recipe {} {}", old.name(), old.version()),
@@ -197,9 +238,14 @@ fn write_recreated(f: &mut fmt::Formatter<'_>, created: Option<&Timestamp>) -> f
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ParentUpdated { old, new } => {
+            Self::ParentUpdated { old, new } | Self::ParentWithdrawn { old, new } => {
                 write!(f, "parent image {} -> {}", old.short(), new.build())
             }
+            Self::Recalled(recall) => recall.fmt(f),
+            Self::MaxAge { image, limit, age, reached: _ } => {
+                write!(f, "max age {limit}: {} is {age} old", image.short())
+            }
+            Self::Vulnerable(findings) => findings.fmt(f),
             Self::ParentChanged { old: Some(old), new } => {
                 write!(f, "parent image {old} -> {}", new.short())
             }

@@ -4,9 +4,10 @@
 //! to now.
 
 use super::decision::{Decision, Skip, UpToDate, Wait};
+use super::difference::Difference;
 use super::observation::{PipelineObservation, ResolvedParent};
 use super::reason::Reason;
-use super::staleness::{Difference, Target, differences};
+use super::staleness::{Target, differences};
 use super::tracking::ParentTracking;
 use super::tries::{RetryPolicy, Verdict, judge};
 use crate::model::parent::{ParameterValue, ParentImage};

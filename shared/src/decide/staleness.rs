@@ -11,7 +11,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::decide::cause::causes;
+use crate::decide::cause::recall::is_recalled_with_parent;
 use crate::decide::decision::Skip;
+use crate::decide::difference::Difference;
 use crate::decide::observation::{PipelineObservation, ResolvedComponent};
 use crate::decide::reason::Reason;
 use crate::model::arn::{BuildArn, ComponentArn, ImageArn, Kind, RecipeArn};
@@ -36,26 +39,6 @@ impl Target {
             Self::Image(image) | Self::Tagged(image) => ParentImage::Image(image.clone().into()),
             Self::Ami(id) => ParentImage::Ami(id.clone()),
         }
-    }
-}
-
-/// One input that is not what an image was built from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// Which input, and from what to what.
-    pub reason: Reason,
-    /// Since when everything that the reason names has existed, if that is known.
-    pub since: Option<Timestamp>,
-    /// Whether dates alone show it, because the builds cannot be compared.
-    pub by_date: bool,
-}
-
-impl Difference {
-    /// Whether everything that the reason names existed before a build began at `began`, so that
-    /// the build should have removed the reason. If a date is missing, it counts as such a build:
-    /// then the next build is only delayed, where otherwise nothing would limit the builds.
-    pub fn predates_build_at(&self, began: Option<Timestamp>) -> bool {
-        !matches!((self.since, began), (Some(since), Some(began)) if since >= began)
     }
 }
 
@@ -85,6 +68,7 @@ pub fn differences(
             differences.push(difference);
         }
     }
+    differences.extend(causes(image, observed));
     for difference in &mut differences {
         difference.since = difference.since.filter(|since| !is_to_come(*since, observed));
     }
@@ -215,12 +199,22 @@ fn image_difference(
         Order::Same => None,
         Order::Recreated => Some(Reason::ParentRecreated { parent: parent.clone(), created }),
         Order::Newer => Some(Reason::ParentUpdated { old, new: parent.clone() }),
+        // The one exception to never going back.
+        Order::Older if is_recalled_with_parent(image, observed) => {
+            Some(Reason::ParentWithdrawn { old, new: parent.clone() })
+        }
         Order::Older => {
             return Err(Box::new(Skip::BuiltOnNewer { built_on: old, now: parent.clone() }));
         }
     };
     Ok(moved.map(|reason| {
-        let by_date = matches!(reason, Reason::ParentRecreated { .. });
+        let by_date =
+            matches!(reason, Reason::ParentRecreated { .. } | Reason::ParentWithdrawn { .. });
+        let since = if matches!(reason, Reason::ParentWithdrawn { .. }) {
+            Some(observed.now)
+        } else {
+            since
+        };
         Difference { reason, since, by_date }
     }))
 }

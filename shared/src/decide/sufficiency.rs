@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::difference::Difference;
 use super::observation::PipelineObservation;
 use super::reason::Reason;
 use super::rebuild::{differences_since_build, target};
-use super::staleness::{Difference, differences, parent_is_compared_by_date};
+use super::staleness::{differences, parent_is_compared_by_date};
 use super::tries::{RetryPolicy, needs_older};
 use crate::model::image::Image;
 

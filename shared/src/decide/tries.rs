@@ -18,9 +18,10 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::decide::difference::Difference;
 use crate::decide::observation::PipelineObservation;
 use crate::decide::reason::{Reason, Tries};
-use crate::decide::staleness::{Difference, Target, differences};
+use crate::decide::staleness::{Target, differences};
 use crate::model::image::{BuildPhase, Image};
 
 /// The pause after a build that failed for lack of capacity or quota.

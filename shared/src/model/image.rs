@@ -120,6 +120,17 @@ impl serde::Serialize for ImageStatus {
     }
 }
 
+/// An image as a list of all images shows it.
+#[derive(Debug, Clone)]
+pub struct ListedImage {
+    /// The image.
+    pub image: ImageSummary,
+    /// The AMIs, by id, and container images, by name, that it produced.
+    pub outputs: Vec<String>,
+    /// Its tags that are about Image Cascade.
+    pub tags: ControlTags,
+}
+
 /// The configurations that a build runs with, beside its recipe.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Configurations {

@@ -43,6 +43,8 @@ pub struct Pipeline {
     pub last_run: Option<Timestamp>,
     /// Its tags that are about Image Cascade.
     pub tags: ControlTags,
+    /// Whether Inspector scans its images.
+    pub is_scanned: bool,
     /// The status of the last image that it built, as far as lists show it. How fresh that is, is not
     /// documented (`docs/image-builder.md`, Status of the last run): no decision depends on it alone.
     pub last_status: Option<ImageStatus>,

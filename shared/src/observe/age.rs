@@ -41,10 +41,16 @@ pub(super) async fn behind_since(
             Reason::ParentChanged { .. } => recipe_created.max(observed.parent_created),
             Reason::NoImageYet { .. } => member.pipeline.created.max(observed.parent_created),
             Reason::TagMoved { .. } => observed.parent_created,
+            Reason::MaxAge { reached, .. } => Some(reached),
+            Reason::Vulnerable(findings) => Some(findings.not_before),
             Reason::ParentRecreated { created, .. }
             | Reason::RecipeRecreated { created, .. }
             | Reason::ComponentRecreated { created, .. } => created,
-            Reason::Retry(_) | Reason::AfterShortage { .. } => None,
+            // Tags have no dates.
+            Reason::Recalled(_)
+            | Reason::ParentWithdrawn { .. }
+            | Reason::Retry(_)
+            | Reason::AfterShortage { .. } => None,
         });
     }
     since.into_iter().flatten().min()

@@ -1,18 +1,16 @@
 //! Which builds is an image built on, directly or not?
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
-use jiff::Timestamp;
 
 use super::cache::RequestCache;
 use super::read_all::READS_AT_ONCE;
 use crate::aws::image_builder::ImageBuilder;
 use crate::error::RequestError;
 use crate::model::arn::ImageArn;
-use crate::model::image::{Image, ImageSummary};
+use crate::model::image::Image;
 use crate::model::parent::ParentImage;
 
 /// How many levels up an image's own parents are read.
@@ -53,40 +51,6 @@ pub async fn ancestry(
     lines.into_iter().collect()
 }
 
-/// The images of this account, and the build that produced each AMI and container image; for a name that
-/// several have produced, the last of them.
-#[derive(Debug, Default)]
-pub struct AllBuilds {
-    /// Every image.
-    pub images: BTreeSet<ImageArn>,
-    /// The producer of each output.
-    pub producers: BTreeMap<String, ImageArn>,
-}
-
-/// Reads the list of all images.
-///
-/// # Errors
-/// It cannot be read.
-pub async fn all_builds(image_builder: &impl ImageBuilder) -> Result<AllBuilds, RequestError> {
-    let mut images = BTreeSet::new();
-    let mut producers: BTreeMap<String, (Option<Timestamp>, ImageArn)> = BTreeMap::new();
-    let visit = |image: ImageSummary, produced: Vec<String>| {
-        images.insert(image.arn.clone());
-        let producer = (image.created, image.arn);
-        for output in produced {
-            let last = producers.entry(output).or_insert_with(|| producer.clone());
-            if *last < producer {
-                last.clone_from(&producer);
-            }
-        }
-        ControlFlow::Continue(())
-    };
-    // It visits all.
-    let _ = image_builder.all_images(visit).await?;
-    let producers = producers.into_iter().map(|(output, (_, image))| (output, image)).collect();
-    Ok(AllBuilds { images, producers })
-}
-
 /// The build that an image was built on, if Image Builder shows it or the AMI or container image that it
 /// produced.
 fn exact_parent(image: &Image, producers: &BTreeMap<String, ImageArn>) -> Option<ImageArn> {
@@ -104,6 +68,7 @@ mod tests {
     use super::*;
     use crate::decide::fixtures::Fixtures;
     use crate::error::ErrorKind;
+    use crate::observe::all_builds::all_builds;
     use crate::observe::fixtures::{HOUR, World};
 
     const AMI: &str = "ami-0cd12345db678d90f";

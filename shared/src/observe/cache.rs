@@ -54,6 +54,11 @@ impl<'a, I: ImageBuilder> RequestCache<'a, I> {
         self.images.get(reference, request).await
     }
 
+    /// An image that was read, if it was.
+    pub(super) fn known_image(&self, image: &ImageArn) -> Option<Arc<Image>> {
+        self.images.known(&image.clone().into())
+    }
+
     pub(super) async fn component(
         &self,
         reference: &ComponentReference,
@@ -118,6 +123,12 @@ impl<K: Ord + Clone, V: Clone> SingleFlight<K, V> {
             Arc::clone(flights.entry(key.clone()).or_default())
         };
         flight.get_or_init(request).await.clone()
+    }
+
+    /// The response to a request, if there has been a good one.
+    fn known(&self, key: &K) -> Option<V> {
+        let flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        flights.get(key)?.get()?.as_ref().ok().cloned()
     }
 
     /// Records the response to a request that need not be made.

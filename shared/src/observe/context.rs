@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::cache::RequestCache;
 use super::latest_images::{AllImages, LatestImages};
+use super::scans::Scans;
 use crate::aws::image_builder::ImageBuilder;
 use crate::decide::gate::pipeline_control::Defaults;
 use crate::decide::tries::RetryPolicy;
@@ -48,6 +49,7 @@ pub(super) struct Context<'a, I> {
     /// The image of a notification whose build has ended, and the pipeline that built it.
     pub(super) ended: Option<(&'a PipelineArn, &'a ImageArn)>,
     pub(super) policy: RetryPolicy,
+    pub(super) scans: &'a Scans,
     /// What holds for pipelines without tags.
     pub(super) defaults: &'a Defaults,
     pub(super) now: Timestamp,
@@ -56,7 +58,8 @@ pub(super) struct Context<'a, I> {
 impl<'a, I: ImageBuilder> Context<'a, I> {
     /// The same reads for another scope, that of no notification.
     pub(super) fn within(&self, scope: Scope<'a>) -> Self {
-        let Self { cache, all_images, fleet, outputs, ended, policy, defaults, now, .. } = *self;
+        let Self { cache, all_images, fleet, outputs, ended, policy, scans, defaults, now, .. } =
+            *self;
         Self {
             cache,
             all_images,
@@ -67,6 +70,7 @@ impl<'a, I: ImageBuilder> Context<'a, I> {
             announced_reference: None,
             ended,
             policy,
+            scans,
             defaults,
             now,
         }

@@ -1,10 +1,13 @@
 //! What is observed of a pipeline before its images are read?
 
+use std::collections::BTreeMap;
+
 use super::context::Context;
 use super::pins::{pinned_parent, pins};
 use super::resolve::{ListedComponent, Parent, image_of};
 use super::targets::ReadPlan;
 use crate::aws::image_builder::ImageBuilder;
+use crate::decide::gate::pipeline_control::PipelineControl;
 use crate::decide::observation::PipelineObservation;
 
 /// The observation with what parent and components resolve to, and without images.
@@ -27,6 +30,9 @@ pub(super) async fn draft(
         parent_announced: image.and_then(|image| context.announced_at(image)),
         now: context.now,
         components_now: listed.iter().map(|listed| listed.now.clone()).collect(),
+        max_age: PipelineControl::of(&plan.member.pipeline.tags, context.defaults).max_age,
+        findings: None,
+        recalls: BTreeMap::new(),
         behind_since: None,
         images: Vec::new(),
         direct: Vec::new(),

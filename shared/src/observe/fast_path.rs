@@ -6,6 +6,7 @@ use super::context::Context;
 use super::draft::draft;
 use super::history::read_availability;
 use super::latest_images::counts_as_output_of;
+use super::recalls;
 use super::resolve::{ListedComponent, Parent};
 use super::targets::ReadPlan;
 use crate::aws::image_builder::ImageBuilder;
@@ -26,6 +27,9 @@ pub(super) async fn fast_path(
     plan: &ReadPlan<'_>,
     parent: Option<&Parent>,
 ) -> Option<PipelineObservation> {
+    if context.scans.suspects.contains(&plan.member.pipeline.arn) {
+        return None;
+    }
     let built = newest_image(context, plan).await?;
     let recipe = plan.member.recipe.as_ref().map(|recipe| &recipe.arn);
     if built.recipe.as_ref() != recipe || !built.components_complete {
@@ -47,9 +51,10 @@ pub(super) async fn fast_path(
     }
     let mut observed = PipelineObservation {
         images: vec![built.summary()],
-        history: vec![built],
+        history: vec![Arc::clone(&built)],
         ..draft(context, plan, parent, &listed).await
     };
+    recalls::read_of(context, &mut observed, &built, parent).await.ok()?;
     read_availability(context, &mut observed, parent).await;
     reasons(&observed).is_empty().then_some(observed)
 }

@@ -9,8 +9,10 @@ use super::context::{Context, Detail};
 use super::latest_images::AllImages;
 use super::observations::Observations;
 use super::pipeline::observe_pipeline;
+use super::scans::Scans;
 use super::targets::{Planner, ReadPlan};
 use crate::aws::image_builder::in_memory::InMemory;
+use crate::decide::cause::scan::ScanPolicy;
 use crate::decide::control::Control;
 use crate::decide::fixtures::Fixtures;
 use crate::decide::gate::pipeline_control::Defaults;
@@ -68,6 +70,7 @@ pub(super) struct World {
     pub(super) outputs: Outputs,
     pub(super) producing_pipeline: Option<PipelineArn>,
     pub(super) parameter: Option<(&'static str, &'static str)>,
+    pub(super) scan_policy: Option<ScanPolicy>,
 }
 
 impl World {
@@ -82,6 +85,7 @@ impl World {
             outputs: Outputs::default(),
             producing_pipeline: None,
             parameter: None,
+            scan_policy: None,
         }
     }
 
@@ -174,6 +178,9 @@ impl World {
             defaults: &defaults,
         };
         let targets = planner.targets();
+        let scanned = targets.plans.iter().filter(|plan| plan.is_scanned());
+        let scanned: Vec<&PipelineArn> = scanned.map(|plan| &plan.member.pipeline.arn).collect();
+        let scans = Scans::read(&self.image_builder, scope, &scanned, self.scan_policy).await;
         let context = Context {
             cache: &cache,
             all_images: &all_images,
@@ -188,6 +195,7 @@ impl World {
                 .and_then(|plan| plan.reference.clone()),
             ended: None,
             policy: RetryPolicy::default(),
+            scans: &scans,
             defaults: &defaults,
             now: at(100 * HOUR).unwrap(),
         };
@@ -221,6 +229,7 @@ impl World {
             order,
             control: Control::default(),
             control_problem: None,
+            scan_problem: None,
         }
     }
 

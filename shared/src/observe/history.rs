@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 
 use super::context::Context;
 use super::latest_images::counts_as_output_of;
+use super::recalls;
 use super::resolve::{Parent, image_of};
 use crate::aws::image_builder::ImageBuilder;
 use crate::decide::observation::{PipelineObservation, age_key};
@@ -85,6 +86,7 @@ async fn read_builds(
                 let is_short = image.shortage.is_some();
                 short += usize::from(is_short);
                 unsuccessful += usize::from(phase == BuildPhase::Unsuccessful && !is_short);
+                recalls::read_of(context, observed, &image, parent).await?;
                 observed.history.push(image);
             }
             // Deleted since it was listed: it says nothing any more.

@@ -10,14 +10,16 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 use tokio::sync::OnceCell;
 
+use super::all_builds::all_builds;
 use super::cache::RequestCache;
 use crate::aws::image_builder::ImageBuilder;
 use crate::decide::observation::PipelineObservation;
 use crate::error::{Chain, ErrorKind, RequestError};
 use crate::model::arn::{ImageArn, ImageFamily};
 use crate::model::fleet::{Fleet, Member};
-use crate::model::image::{BuildPhase, Image, ImageSummary};
+use crate::model::image::{BuildPhase, Image, ImageSummary, ListedImage};
 use crate::model::outputs::{Outputs, Producer};
+use crate::model::recall::Recall;
 use crate::model::version::Version;
 
 /// How many more images of a recipe version are kept than pipelines run it: some of these may have
@@ -30,7 +32,10 @@ const MAX_IMAGES_PER_PIPELINE: usize = 50;
 
 /// The list of all images, read at most once.
 #[derive(Debug, Default)]
-pub(super) struct AllImages(OnceCell<Result<Option<LatestImages>, RequestError>>);
+pub(super) struct AllImages {
+    latest: OnceCell<Result<Option<LatestImages>, RequestError>>,
+    producers: OnceCell<Result<BTreeMap<String, ImageArn>, RequestError>>,
+}
 
 impl AllImages {
     /// The newest images of the recipes in `fleet`; none if the list is too long. An error costs
@@ -46,7 +51,20 @@ impl AllImages {
                 tracing::warn!("the images of each pipeline are listed, not all at once: {error}");
             })
         };
-        self.0.get_or_init(read).await
+        self.latest.get_or_init(read).await
+    }
+
+    /// The build that produced each AMI and container image of the account, or the last of them: a
+    /// second read of the list, since they are too many to be kept where they are not needed.
+    ///
+    /// # Errors
+    /// The list cannot be read.
+    pub(super) async fn producers(
+        &self,
+        image_builder: &impl ImageBuilder,
+    ) -> Result<&BTreeMap<String, ImageArn>, RequestError> {
+        let read = async || Ok(all_builds(image_builder).await?.producers);
+        self.producers.get_or_init(read).await.as_ref().map_err(Clone::clone)
     }
 }
 
@@ -55,6 +73,7 @@ impl AllImages {
 pub(super) struct LatestImages {
     newest: BTreeMap<RecipeVersion, Newest>,
     running: Vec<Arc<Image>>,
+    recalls: BTreeMap<ImageArn, Recall>,
     container_images: Outputs,
 }
 
@@ -100,6 +119,7 @@ impl LatestImages {
             newest.entry(recipe_version).or_insert_with(none).capacity += 1;
         }
         let mut running = Vec::new();
+        let mut recalls = BTreeMap::new();
         let mut container_images = Outputs::default();
         let named: BTreeSet<&str> =
             fleet.members().filter_map(Member::own_container_image).collect();
@@ -109,10 +129,14 @@ impl LatestImages {
         } else {
             usize::MAX
         };
-        let visit = |image: ImageSummary, names: Vec<String>| {
+        let visit = |listed: ListedImage| {
+            let ListedImage { image, outputs, tags } = listed;
             let Some(left) = room.checked_sub(1) else { return ControlFlow::Break(()) };
             room = left;
-            for name in names.into_iter().filter(|name| named.contains(&**name)) {
+            if let Some(recall) = Recall::by_tags(&image.arn, &tags) {
+                recalls.insert(image.arn.clone(), recall);
+            }
+            for name in outputs.into_iter().filter(|name| named.contains(&**name)) {
                 let ImageSummary { arn, status, created } = image.clone();
                 container_images.insert(name, Producer { image: arn, status, created });
             }
@@ -134,7 +158,17 @@ impl LatestImages {
         newest.values_mut().for_each(Newest::truncate);
         let running = running.iter().map(|image| unless_deleted(cache, image));
         let running = try_join_all(running).await?.into_iter().flatten().collect();
-        Ok(Some(Self { newest, running, container_images }))
+        Ok(Some(Self { newest, running, recalls, container_images }))
+    }
+
+    /// Whether any image is recalled.
+    pub(super) fn has_recalls(&self) -> bool {
+        !self.recalls.is_empty()
+    }
+
+    /// The recall of this very image.
+    pub(super) fn recall_of(&self, image: &ImageArn) -> Option<&Recall> {
+        self.recalls.get(image)
     }
 
     /// How many builds of the account are in progress.

@@ -1,12 +1,14 @@
 //! What has to be read of AWS, and what does it say?
 
 mod age;
+pub mod all_builds;
 pub mod ancestry;
 mod cache;
 mod context;
 pub mod details;
 mod draft;
 mod fast_path;
+mod findings;
 #[cfg(test)]
 mod fixtures;
 mod fleet;
@@ -20,8 +22,10 @@ pub mod past_builds;
 mod pins;
 mod pipeline;
 mod read_all;
+mod recalls;
 mod refill;
 mod resolve;
+mod scans;
 mod targets;
 
 use std::collections::BTreeSet;
@@ -33,7 +37,7 @@ use crate::aws::Clients;
 use crate::aws::image_builder::ImageBuilder;
 use crate::deadline::Deadline;
 use crate::decide::control::Control;
-use crate::error::RequestError;
+use crate::error::{Chain, RequestError};
 use crate::model::arn::PipelineArn;
 use crate::model::fleet::{Fleet, Member};
 use crate::model::image::BuildPhase;
@@ -53,6 +57,7 @@ use outputs::{may_be_produced, outputs};
 use parameters::read_parameters;
 use read_all::{Read, read_all};
 use refill::Refill;
+use scans::Scans;
 use targets::{Planner, Targets};
 
 /// What was observed within a scope.
@@ -92,6 +97,9 @@ pub async fn observe(
     let defaults = &settings.defaults;
     let planner = Planner { fleet: &fleet, scope, outputs: &outputs, producing_pipeline, defaults };
     let Targets { plans, bystanders, ignored } = planner.targets();
+    let scanned = plans.iter().filter(|plan| plan.is_scanned());
+    let scanned: Vec<&PipelineArn> = scanned.map(|plan| &plan.member.pipeline.arn).collect();
+    let scans = Scans::read(cache.image_builder, scope, &scanned, settings.scan).boxed().await;
     let is_end = |it: &Notification| it.status.phase() != BuildPhase::InProgress;
     let is_end = scope.notification().is_some_and(is_end);
     let context = Context {
@@ -110,6 +118,7 @@ pub async fn observe(
             .filter(|_| is_end)
             .and_then(|it| Some((producing_pipeline?, &it.image))),
         policy: settings.retry,
+        scans: &scans,
         defaults,
         now: deadline.now(),
     };
@@ -152,6 +161,10 @@ pub async fn observe(
         reached,
         control,
         control_problem: parameters.control_problem,
+        scan_problem: scans.problem.as_ref().map(|error| {
+            let error = Chain(error);
+            format!("what Inspector found is not known, and nothing starts for it: {error}")
+        }),
     };
     gates::read(clients, &context, &mut pipelines).boxed().await;
     if is_end {

@@ -33,6 +33,8 @@ pub struct Observations {
     pub control: Control,
     /// Why it could not be read, if it could not: then it holds all starts that depend on it.
     pub control_problem: Option<String>,
+    /// Why it is not known what scans found, in a sentence, if it is not.
+    pub scan_problem: Option<String>,
 }
 
 impl Observations {

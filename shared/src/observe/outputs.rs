@@ -8,7 +8,7 @@ use super::latest_images::AllImages;
 use crate::aws::image_builder::ImageBuilder;
 use crate::error::{Chain, RequestError};
 use crate::model::fleet::{Fleet, Member};
-use crate::model::image::{Image, ImageStatus, ImageSummary};
+use crate::model::image::{Image, ImageStatus, ListedImage};
 use crate::model::notification::Notification;
 use crate::model::outputs::{Outputs, Producer};
 use crate::model::parent::ParameterValue;
@@ -44,7 +44,7 @@ pub(super) async fn find_producers(
     if missing.is_empty() {
         return Ok(());
     }
-    let visit = |image: ImageSummary, outputs: Vec<String>| {
+    let visit = |ListedImage { image, outputs, .. }: ListedImage| {
         for output in outputs {
             if missing.remove(&*output) {
                 found.insert(output, Producer::of(image.clone()));

@@ -6,9 +6,10 @@ use super::age::behind_since;
 use super::context::Context;
 use super::draft::draft;
 use super::fast_path::fast_path;
-use super::history;
+use super::recalls;
 use super::resolve::{components, image_of, parent};
 use super::targets::ReadPlan;
+use super::{findings, history};
 use crate::aws::image_builder::ImageBuilder;
 use crate::decide::observation::{PipelineObservation, ResolvedParent};
 use crate::decide::tracking::ParentTracking;
@@ -62,7 +63,9 @@ pub(super) async fn observe_pipeline(
     let mut observed =
         PipelineObservation { images, ..draft(context, plan, parent, &listed).await };
     if may_be_behind {
+        recalls::read_of_parent(context, &mut observed, parent).await?;
         history::read(context, &mut observed, parent).await?;
+        findings::read(context, &mut observed).await?;
     }
     observed.behind_since = behind_since(context, &observed, image_of(parent), &listed).await;
     Ok(observed)

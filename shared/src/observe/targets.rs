@@ -185,6 +185,11 @@ impl<'a> Planner<'a> {
 }
 
 impl<'a> ReadPlan<'a> {
+    /// Whether scans of the pipeline's images may cause a build.
+    pub(super) fn is_scanned(&self) -> bool {
+        self.member.pipeline.is_scanned && !matches!(self.tracking, ParentTracking::Excluded(_))
+    }
+
     /// The parent by its exact version without a build: the reference is tracked, and may still be
     /// behind its family.
     pub(super) fn exact_parent(&self) -> Option<&'a ImageReference> {

@@ -17,6 +17,8 @@ use crate::decide::reason::{Reason, Tries};
 use crate::error::{Chain, RequestError};
 use crate::foreign_text::one_line;
 use crate::model::arn::{ImageArn, PipelineArn};
+use crate::model::findings::Findings;
+use crate::model::recall::Recall;
 
 /// One pipeline: what was decided, why, and the outcome.
 #[derive(Debug, Clone, Serialize)]
@@ -35,6 +37,15 @@ pub struct Line {
     /// The components that could not be compared, each with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_compared: Vec<String>,
+    /// What scans found in its newest image, if that is enough to rebuild it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub findings: Option<Findings>,
+    /// The recalled image that its newest image is, or is built on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recall: Option<Recall>,
+    /// Whether its newest image is older than its images may be.
+    #[serde(skip)]
+    pub is_too_old: bool,
     /// Since when and for how long the pipeline has been behind.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub behind: Option<Behind>,
@@ -161,10 +172,13 @@ impl Line {
     /// A pipeline that was decided, with the outcome of that. `now` is the time of the invocation.
     pub fn decided(step: Step, outcome: Outcome, now: Timestamp) -> Self {
         Self {
-            sentence: sentence(&step),
+            sentence: sentence(&step, now),
             outcome,
             pins: step.pins,
             not_compared: step.not_compared,
+            findings: step.findings,
+            recall: step.recall,
+            is_too_old: step.is_too_old,
             may_have_been_deferred: step.may_have_been_deferred,
             urgency: step.urgency,
             behind: step.behind_since.map(|since| Behind::at(now, since)),
@@ -190,6 +204,9 @@ impl Line {
             sentence: why.to_owned(),
             pins: Vec::new(),
             not_compared: Vec::new(),
+            findings: None,
+            recall: None,
+            is_too_old: false,
             may_have_been_deferred: false,
             urgency: None,
             behind: None,
@@ -311,8 +328,9 @@ impl Line {
     }
 }
 
-/// The reasons, the urgent image, the pins, and what could not be compared, in one sentence.
-fn sentence(step: &Step) -> String {
+/// The reasons, the urgent image, the pins, what could not be compared, and what scans found, in one
+/// sentence.
+fn sentence(step: &Step, now: Timestamp) -> String {
     let mut sentence = step.decision.to_string();
     // Writing to a string cannot fail.
     if let Some(Urgency { image, why }) = &step.urgency {
@@ -325,6 +343,14 @@ fn sentence(step: &Step) -> String {
     for component in &step.not_compared {
         let _ = write!(sentence, "; {component}");
     }
+    if let Some(findings) = &step.findings
+        && !step.decision.reasons().iter().any(|it| matches!(it, Reason::Vulnerable(_)))
+    {
+        let _ = write!(sentence, "; {findings}");
+        if findings.not_before > now {
+            let _ = write!(sentence, ": no build for that before {:.0}", findings.not_before);
+        }
+    }
     one_line(&sentence)
 }
 
@@ -334,6 +360,7 @@ mod tests {
     use crate::decide::fixtures::Fixtures;
     use crate::decide::pin::{Newest, PinStatus};
     use crate::error::{ErrorKind, ServiceError};
+    use crate::model::findings::FindingCounts;
     use crate::report::fixtures::{
         at, disabled, failed, for_gold, line, parent_updated, rebuild, started, tries, up_to_date,
     };
@@ -457,16 +484,24 @@ mod tests {
             decision: disabled(),
             pins: vec![outdated()],
             not_compared: vec!["component secret x.x.x is not compared:\ndenied".to_owned()],
+            findings: Some(Findings {
+                image: Fixtures::image("web/1.0.0/1"),
+                found: FindingCounts { critical: 3, high: 7 },
+                before: None,
+                not_before: at(86_400),
+            }),
+            recall: None,
+            is_too_old: false,
             behind_since: Some(at(40)),
             may_have_been_deferred: false,
             urgency: None,
             start: None,
         };
         let line = Line::decided(step, Outcome::None, at(100));
-        insta::assert_snapshot!(line.sentence, @"the pipeline is disabled; pinned to base 1.0.0, misses base 2.0.0/1 (1 version behind); component secret x.x.x is not compared: denied");
+        insta::assert_snapshot!(line.sentence, @"the pipeline is disabled; pinned to base 1.0.0, misses base 2.0.0/1 (1 version behind); component secret x.x.x is not compared: denied; Inspector found 3 critical, 7 high in web 1.0.0/1: no build for that before 1970-01-02T00:00:00Z");
         assert_eq!(line.behind, Some(Behind { since: at(40), seconds: 60 }));
         assert_eq!((line.pins.len(), line.not_compared.len()), (1, 1));
-        insta::assert_snapshot!(serde_json::json!(line), @r#"{"behindSeconds":60,"behindSince":"1970-01-01T00:00:40Z","decision":"skip","notCompared":["component secret x.x.x is not compared:\ndenied"],"outcome":{"result":"none"},"pins":[{"dependency":"base 1.0.0","newest":"arn:aws:imagebuilder:us-east-1:123456789012:image/base/2.0.0/1","status":"outdated","versions":1}],"pipeline":"arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web","reasons":[{"code":"disabled"}],"sentence":"the pipeline is disabled; pinned to base 1.0.0, misses base 2.0.0/1 (1 version behind); component secret x.x.x is not compared: denied"}"#);
+        insta::assert_snapshot!(serde_json::json!(line), @r#"{"behindSeconds":60,"behindSince":"1970-01-01T00:00:40Z","decision":"skip","findings":{"found":{"critical":3,"high":7},"image":"arn:aws:imagebuilder:us-east-1:123456789012:image/web/1.0.0/1","notBefore":"1970-01-02T00:00:00Z"},"notCompared":["component secret x.x.x is not compared:\ndenied"],"outcome":{"result":"none"},"pins":[{"dependency":"base 1.0.0","newest":"arn:aws:imagebuilder:us-east-1:123456789012:image/base/2.0.0/1","status":"outdated","versions":1}],"pipeline":"arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web","reasons":[{"code":"disabled"}],"sentence":"the pipeline is disabled; pinned to base 1.0.0, misses base 2.0.0/1 (1 version behind); component secret x.x.x is not compared: denied; Inspector found 3 critical, 7 high in web 1.0.0/1: no build for that before 1970-01-02T00:00:00Z"}"#);
     }
 
     #[test]

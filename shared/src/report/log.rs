@@ -98,6 +98,9 @@ pub fn log_totals(report: &Report) {
         behind,
         behind_longest_seconds,
         pinned,
+        recalled,
+        too_old,
+        vulnerable,
     } = report.totals;
     tracing::info!(
         started,
@@ -111,6 +114,9 @@ pub fn log_totals(report: &Report) {
         behind,
         behind_longest_seconds,
         pinned,
+        recalled,
+        too_old,
+        vulnerable,
         failed,
         dry_run = report.dry_run,
         "{}",

@@ -43,6 +43,7 @@ impl Entry for Whole<'_> {
         let Self { function, at, report } = self;
         let Totals { started, failed, unverified, behind, behind_longest_seconds, pinned, .. } =
             report.totals;
+        let Totals { recalled, too_old, vulnerable, .. } = report.totals;
         writer.timestamp(*at);
         writer.value(FUNCTION, *function);
         let starts = if report.dry_run { "WouldStart" } else { "Starts" };
@@ -52,6 +53,9 @@ impl Entry for Whole<'_> {
         if report.is_of_whole_fleet() {
             writer.value("PipelinesBehind", &count(behind));
             writer.value("PipelinesPinned", &count(pinned));
+            writer.value("PipelinesRecalled", &count(recalled));
+            writer.value("PipelinesTooOld", &count(too_old));
+            writer.value("PipelinesVulnerable", &count(vulnerable));
             writer.value("Unverified", &count(unverified));
             writer.value("FoundByCheck", &count(report.found_by_check()));
             // In hours, as the alarm's threshold is; CloudWatch has no such unit.

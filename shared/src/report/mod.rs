@@ -77,6 +77,12 @@ pub struct Totals {
     pub behind_longest_seconds: i64,
     /// Of all these, the pipelines whose recipe names an exact version that is outdated.
     pub pinned: usize,
+    /// Of all these, the pipelines whose newest image is recalled, or built on one that is.
+    pub recalled: usize,
+    /// Of all these, the pipelines whose newest image is older than its images may be.
+    pub too_old: usize,
+    /// Of all these, the pipelines in whose newest image scans found enough to rebuild it.
+    pub vulnerable: usize,
 }
 
 impl Totals {
@@ -95,6 +101,9 @@ impl Totals {
                 *longest = seconds.max(*longest);
             }
             totals.pinned += usize::from(line.is_pinned());
+            totals.recalled += usize::from(line.recall.is_some());
+            totals.too_old += usize::from(line.is_too_old);
+            totals.vulnerable += usize::from(line.findings.is_some());
             totals.unverified += usize::from(line.is_unverified());
             *match (&line.outcome, &line.decision) {
                 (Outcome::Failed(_), _) => &mut totals.failed,
@@ -288,6 +297,9 @@ mod tests {
                 behind: 3,
                 behind_longest_seconds: 7_200,
                 pinned: 1,
+                recalled: 1,
+                too_old: 1,
+                vulnerable: 1,
             }
         );
     }

@@ -124,6 +124,14 @@ fn of_gate(gate: &Gate) -> String {
             "nothing, if a newer build of {} comes; otherwise remove its tag image-cascade:hold",
             image.family().name()
         ),
+        Gate::Recalled { recall, parent: Some(_) } => format!(
+            "build a newer image in place of {}, or deprecate it, so that an older one is used again",
+            recall.image.short()
+        ),
+        Gate::Recalled { .. } => {
+            "name another parent in its recipe, or make a new version of the component that is to blame"
+                .to_owned()
+        }
         Gate::ParentUnread { .. } => {
             "nothing, if it passes: the invocation is retried; otherwise grant what the error names"
                 .to_owned()

@@ -215,9 +215,14 @@ impl Builder<'_> {
         let state = State::standing(self.lines.get(pipeline).copied(), decision);
         let sentence = self.sentence(pipeline);
         let behind = self.behind(pipeline);
+        let recall = self.survey.observed.get(pipeline).and_then(|observed| observed.recall());
         let summary = match (decision, &behind) {
             (Some(decision), behind) => self.summary(decision, newest.as_ref(), behind.as_ref()),
             (None, _) => sentence.clone(),
+        };
+        let summary = match recall {
+            Some(recall) => format!("on recalled {} · {summary}", recall.image.short()),
+            None => summary,
         };
         Node {
             name: pipeline.name().to_owned(),

@@ -24,6 +24,7 @@ pub(super) fn in_short(gate: &Gate, now: Timestamp) -> String {
         Gate::ImageHold { image, hold } => {
             format!("{} is {}", image.short(), said(hold, now, |_| String::new()))
         }
+        Gate::Recalled { recall, .. } => format!("{} is recalled", recall.image.short()),
         Gate::ParentUnread { .. } => "its parent could not be read".to_owned(),
         Gate::Window { opens: Some(opens), .. } => {
             format!("window opens {}", moment(*opens, now))
@@ -65,6 +66,7 @@ pub(super) fn in_full(gate: &Gate, now: Timestamp) -> String {
         }
         Gate::Switch(_)
         | Gate::UnreadableTag(_)
+        | Gate::Recalled { .. }
         | Gate::ParentUnread { .. }
         | Gate::Calendar { .. } => gate.to_string(),
         Gate::Mode { .. } | Gate::Window { .. } | Gate::Budget { .. } => in_short(gate, now),

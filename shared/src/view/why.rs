@@ -362,6 +362,13 @@ impl<'a> Page<'a> {
             let why = if urgency.why.is_empty() { "no reason is given" } else { &urgency.why };
             self.add("urgent", &format!("by {}: {why}", urgency.image.short()));
         }
+        if let Some(recall) = &line.recall {
+            self.add("recalled", &recall.to_string());
+        }
+        if let Some(findings) = &line.findings {
+            let until = moment(findings.not_before, self.now());
+            self.add("findings", &format!("{findings}; no build for that before {until}"));
+        }
         for pin in &line.pins {
             self.add("pinned", &pin.to_string());
         }

@@ -91,6 +91,9 @@ fn given_a_value_that_the_template_accepts_then_the_functions_accept_it() {
         ("DEFAULT_MODE", "DefaultMode"),
         ("DEFAULT_WINDOW", "DefaultWindow"),
         ("CHANGE_CALENDARS", "ChangeCalendars"),
+        ("MAX_AGE", "MaxAge"),
+        ("CVE_SEVERITY", "CveSeverity"),
+        ("CVE_MIN_AGE", "CveMinAge"),
     ];
     for (setting, parameter) in settings {
         let declared = template.at(&format!("/Parameters/{parameter}")).unwrap();

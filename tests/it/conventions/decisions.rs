@@ -8,10 +8,13 @@ use image_cascade::decide::gate::pipeline_control::UnreadableTag;
 use image_cascade::decide::gate::switch::Off;
 use image_cascade::decide::pin::{Newest, Pin, PinStatus};
 use image_cascade::decide::reason::{Reason, Tries};
+use image_cascade::model::age::Since;
 use image_cascade::model::arn::{ComponentArn, ImageArn, ImageReference, PipelineArn, RecipeArn};
+use image_cascade::model::findings::{FindingCounts, Findings, FoundBefore};
 use image_cascade::model::image::ImageStatus;
 use image_cascade::model::parameter::ParameterName;
 use image_cascade::model::parent::ParentImage;
+use image_cascade::model::recall::Recall;
 use jiff::Timestamp;
 
 use emulator::fleet::{arn, pipeline_arn};
@@ -49,6 +52,18 @@ fn parameter() -> ParameterName {
 
 fn at() -> Timestamp {
     "2026-11-23T12:00:00Z".parse().unwrap()
+}
+
+pub(super) fn recall(text: &str) -> Recall {
+    Recall { image: image(text), why: "bad openssl".to_owned() }
+}
+
+/// What scans found, and how many high ones in the image before.
+pub(super) fn findings(high_before: Option<u64>) -> Findings {
+    let counts = |high| FindingCounts { critical: 3, high };
+    let before =
+        high_before.map(|high| FoundBefore { image: image("web/1.0.0/1"), found: counts(high) });
+    Findings { image: image("web/1.0.0/2"), found: counts(7), before, not_before: at() }
 }
 
 /// Builds that failed.
@@ -112,6 +127,17 @@ fn every_reason() -> Vec<Reason> {
         Reason::ParentChanged { old: Some("ami-1".to_owned()), new: image("gold/1.0.0/4") },
         Reason::ParentChanged { old: None, new: image("gold/1.0.0/4") },
         Reason::ParentRecreated { parent: image("gold/1.0.0/3"), created: Some(at()) },
+        Reason::ParentWithdrawn { old: image("gold/1.0.0/4"), new: image("gold/1.0.0/3") },
+        Reason::Recalled(recall("gold/1.0.0/4")),
+        Reason::MaxAge {
+            image: image("web/1.0.0/2"),
+            limit: "30d".parse().unwrap(),
+            age: Since::at(at(), "2026-10-23T12:00:00Z".parse().unwrap()),
+            reached: at(),
+        },
+        Reason::Vulnerable(findings(None)),
+        Reason::Vulnerable(findings(Some(7))),
+        Reason::Vulnerable(findings(Some(9))),
         Reason::TagMoved {
             tag: "123456789012.dkr.ecr.us-east-1.amazonaws.com/golden:latest".to_owned(),
             new: image("golden/1.0.0/3"),
@@ -221,6 +247,9 @@ pub(super) fn every_gate() -> Vec<Gate> {
         Gate::Hold(hold(until)),
         Gate::ImageHold { image: image("gold/1.0.0/4"), hold: hold(None) },
         Gate::ImageHold { image: image("gold/1.0.0/4"), hold: hold(until) },
+        Gate::Recalled { recall: recall("gold/1.0.0/4"), parent: Some(image("gold/1.0.0/4")) },
+        Gate::Recalled { recall: recall("base/1.0.0/9"), parent: Some(image("gold/1.0.0/4")) },
+        Gate::Recalled { recall: recall("web/1.0.0/2"), parent: None },
         Gate::ParentUnread { problem: "ServiceUnavailableException".to_owned() },
         windows(&["Mon-Thu 20:00+8h Europe/Berlin"]),
         windows(&["Mon-Thu 20:00+8h Europe/Berlin", "Sat+Sun 00:00+24h UTC"]),

@@ -6,7 +6,7 @@ use image_cascade::error::{ErrorKind, RequestError, ServiceError};
 use image_cascade::report::Line;
 use regex::Regex;
 
-use super::decisions::{every_decision, parent_updated, pipeline};
+use super::decisions::{every_decision, findings, parent_updated, pipeline};
 use crate::sources::root;
 
 /// The sentences of reports.
@@ -54,6 +54,11 @@ fn given_each_row_of_the_operators_table_then_a_report_can_have_its_sentence() {
     // The ends of sentences, in the words of `PipelineObservation::not_compared` and of `Line`.
     sentences.push(format!("{}; urgent by gold 1.0.0/5: CVE-2026-12345", parent_updated()));
     sentences.push(format!("{}; component agent x.x.x is not compared: no answer", sentences[0]));
+    sentences.push(format!(
+        "{}; {}: no build for that before 2026-11-24T12:00:00Z",
+        sentences[0],
+        findings(None)
+    ));
     let unknown: Vec<String> = explained()
         .into_iter()
         .filter(|(_, pattern)| !sentences.iter().any(|sentence| pattern.is_match(sentence)))

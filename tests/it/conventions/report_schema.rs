@@ -14,7 +14,7 @@ use regex::Regex;
 use serde_json::Value;
 use tests::report_schema;
 
-use super::decisions::{every_decision, every_gate, image, pipeline};
+use super::decisions::{every_decision, every_gate, findings, image, pipeline, recall};
 use crate::sources::{below, root};
 
 fn line(decision: Option<Decision>, outcome: Outcome) -> Line {
@@ -24,6 +24,9 @@ fn line(decision: Option<Decision>, outcome: Outcome) -> Line {
         decision,
         pins: Vec::new(),
         not_compared: Vec::new(),
+        findings: None,
+        recall: None,
+        is_too_old: false,
         behind: None,
         may_have_been_deferred: false,
         urgency: None,
@@ -141,6 +144,8 @@ fn given_every_outcome_and_finding_then_its_json_matches_the_schema() {
     lines.push(line(None, Outcome::OutOfTime));
     lines[0].urgency = Some(Urgency { image: image("gold/1.0.0/4"), why: "CVE-2026-1".to_owned() });
     lines[0].behind = Some(Behind { since: Timestamp::UNIX_EPOCH, seconds: 3 });
+    lines[0].findings = Some(findings(Some(7)));
+    lines[0].recall = Some(recall("gold/1.0.0/4"));
     lines[0].not_compared.push("component agent x.x.x is not compared: no answer".to_owned());
     let report_of_all = report_of(lines);
     report_schema::check(&report_of_all).unwrap();

@@ -77,6 +77,9 @@ pub(super) fn read_pipeline(pipeline: &types::ImagePipeline) -> Result<Pipeline,
         updated: read_date(pipeline.date_updated()),
         last_run: read_date(pipeline.date_last_run()),
         tags: read_tags(pipeline.tags()),
+        is_scanned: pipeline
+            .image_scanning_configuration()
+            .is_some_and(|it| it.image_scanning_enabled() == Some(true)),
         last_status: pipeline.last_run_status().map(|status| status.as_str().into()),
     })
 }
@@ -104,7 +107,7 @@ pub(super) fn read_summary(image: &types::ImageSummary) -> Result<ImageSummary, 
 }
 
 /// The tags that are about Image Cascade.
-fn read_tags(tags: Option<&HashMap<String, String>>) -> ControlTags {
+pub(super) fn read_tags(tags: Option<&HashMap<String, String>>) -> ControlTags {
     tags.into_iter().flatten().map(|(key, value)| (&**key, &**value)).collect()
 }
 

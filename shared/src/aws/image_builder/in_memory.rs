@@ -16,7 +16,8 @@ use crate::model::arn::{
     RecipeArn, Selector,
 };
 use crate::model::component::Component;
-use crate::model::image::{BuildPhase, Image, ImageStatus, ImageSummary};
+use crate::model::findings::FindingCounts;
+use crate::model::image::{BuildPhase, Image, ImageStatus, ImageSummary, ListedImage};
 use crate::model::newer::NewerBuild;
 use crate::model::outputs::{Outputs, Producer};
 use crate::model::pipeline::Pipeline;
@@ -44,6 +45,8 @@ pub(crate) struct InMemory {
     pub(crate) unresolved: BTreeSet<ImageArn>,
     /// What starts end in, beside a new build.
     pub(crate) starts: BTreeMap<PipelineArn, Started>,
+    /// What scans found. Of a pipeline, all its images count.
+    pub(crate) findings: BTreeMap<ImageArn, FindingCounts>,
     /// The most items of a page; all, if it is none.
     pub(crate) page_size: Option<usize>,
     /// Whether each page follows an empty one that carries a token.
@@ -190,11 +193,13 @@ impl ImageBuilder for InMemory {
 
     async fn all_images(
         &self,
-        mut visit: impl FnMut(ImageSummary, Vec<String>) -> ControlFlow<()> + Send,
+        mut visit: impl FnMut(ListedImage) -> ControlFlow<()> + Send,
     ) -> Result<ControlFlow<()>, RequestError> {
         self.call("all_images", String::new()).await?;
         for image in &self.images {
-            if visit(image.summary(), image.outputs.iter().cloned().collect()).is_break() {
+            let outputs = image.outputs.iter().cloned().collect();
+            let listed = ListedImage { image: image.summary(), outputs, tags: image.tags.clone() };
+            if visit(listed).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -224,6 +229,36 @@ impl ImageBuilder for InMemory {
         self.call("builds_of", format!("{} {version}", family.name())).await?;
         let builds = self.of_family(family).filter(|image| image.arn.version() == version);
         Ok(builds.map(Image::summary).collect())
+    }
+
+    async fn findings_of_pipelines(
+        &self,
+        pipelines: &[&PipelineArn],
+    ) -> Result<BTreeMap<PipelineArn, FindingCounts>, RequestError> {
+        let names: Vec<&str> = pipelines.iter().map(|it| it.name()).collect();
+        self.call("findings_of_pipelines", names.join(",")).await?;
+        let mut found = BTreeMap::<PipelineArn, FindingCounts>::new();
+        for image in &self.images {
+            let Some(pipeline) = image.pipeline.as_ref().filter(|it| pipelines.contains(it)) else {
+                continue;
+            };
+            if let Some(FindingCounts { critical, high }) = self.findings.get(&image.arn) {
+                let counts = found.entry(pipeline.clone()).or_default();
+                counts.critical += critical;
+                counts.high += high;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn findings_of_images(
+        &self,
+        images: &[&ImageArn],
+    ) -> Result<BTreeMap<ImageArn, FindingCounts>, RequestError> {
+        let names: Vec<String> = images.iter().map(|it| it.short().to_string()).collect();
+        self.call("findings_of_images", names.join(",")).await?;
+        let found = images.iter().filter_map(|it| Some(((*it).clone(), *self.findings.get(*it)?)));
+        Ok(found.collect())
     }
 
     async fn last_workflow_end(&self, image: &ImageArn) -> Result<Option<Timestamp>, RequestError> {

@@ -6,10 +6,12 @@
 
 mod convert;
 mod failure;
+mod findings;
 #[cfg(test)]
 pub(crate) mod in_memory;
 pub mod sdk;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::ops::ControlFlow;
 
@@ -22,7 +24,8 @@ use crate::model::arn::{
     RecipeArn, RecipeKind,
 };
 use crate::model::component::Component;
-use crate::model::image::{Image, ImageSummary};
+use crate::model::findings::FindingCounts;
+use crate::model::image::{Image, ImageSummary, ListedImage};
 use crate::model::newer::NewerBuild;
 use crate::model::outputs::Outputs;
 use crate::model::pipeline::Pipeline;
@@ -50,11 +53,10 @@ pub trait ImageBuilder: Sync {
         pipeline: &PipelineArn,
     ) -> impl Future<Output = Result<Vec<ImageSummary>, RequestError>> + Send;
 
-    /// Visits every image of this account with the AMIs and container images that it produced, in no
-    /// order, until `visit` breaks. So not all images are in memory at once.
+    /// Visits every image of this account, in no order, until `visit` breaks. So not all images are in memory at once.
     fn all_images(
         &self,
-        visit: impl FnMut(ImageSummary, Vec<String>) -> ControlFlow<()> + Send,
+        visit: impl FnMut(ListedImage) -> ControlFlow<()> + Send,
     ) -> impl Future<Output = Result<ControlFlow<()>, RequestError>> + Send;
 
     /// The image that a reference resolves to now: the newest matching build that has reached
@@ -115,6 +117,18 @@ pub trait ImageBuilder: Sync {
         family: &ImageFamily,
         name: &str,
     ) -> impl Future<Output = Result<Outputs, RequestError>> + Send;
+
+    /// What scans found in images of these pipelines; those of which nothing is known are left out.
+    fn findings_of_pipelines(
+        &self,
+        pipelines: &[&PipelineArn],
+    ) -> impl Future<Output = Result<BTreeMap<PipelineArn, FindingCounts>, RequestError>> + Send;
+
+    /// What scans found in these images; those of which nothing is known are left out.
+    fn findings_of_images(
+        &self,
+        images: &[&ImageArn],
+    ) -> impl Future<Output = Result<BTreeMap<ImageArn, FindingCounts>, RequestError>> + Send;
 
     /// Starts a pipeline.
     ///

@@ -2,6 +2,7 @@
 //!
 //! A response that cannot be read is an error that names the call and its subject.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use aws_config::SdkConfig;
@@ -13,8 +14,9 @@ use jiff::Timestamp;
 
 use super::convert::{
     component_arns, newer_build, newer_versions, read, read_date, read_image, read_outputs,
-    read_pipeline, read_recipe, read_status, read_summary, readable,
+    read_pipeline, read_recipe, read_status, read_summary, read_tags, readable,
 };
+use super::findings::findings_by;
 use super::{Filter, ImageBuilder, Page, PageRequest, RecipeList, Started};
 use crate::aws::rate_limited::SIGNATURE_LIFETIME;
 use crate::aws::request_error::{request_error, unreadable};
@@ -26,7 +28,8 @@ use crate::model::arn::{
     ImageReference, Kind, PipelineArn, RecipeArn, RecipeKind,
 };
 use crate::model::component::Component;
-use crate::model::image::{BuildPhase, Image, ImageSummary};
+use crate::model::findings::FindingCounts;
+use crate::model::image::{BuildPhase, Image, ImageSummary, ListedImage};
 use crate::model::newer::NewerBuild;
 use crate::model::outputs::{Outputs, Producer};
 use crate::model::pipeline::{Pipeline, RESUME_TAG};
@@ -121,7 +124,7 @@ impl ImageBuilder for Client {
 
     async fn all_images(
         &self,
-        mut visit: impl FnMut(ImageSummary, Vec<String>) -> ControlFlow<()> + Send,
+        mut visit: impl FnMut(ListedImage) -> ControlFlow<()> + Send,
     ) -> Result<ControlFlow<()>, RequestError> {
         const OPERATION: &str = "list images";
         let request = self.list_image_build_versions().max_results(PAGE);
@@ -129,9 +132,13 @@ impl ImageBuilder for Client {
         while let Some(image) = images.next().await {
             let image =
                 image.map_err(|error| request_error(OPERATION, "of this account", &error))?;
-            let summary = read_summary(&image)
-                .map_err(|error| unreadable(OPERATION, "of this account", &error))?;
-            if visit(summary, read_outputs(image.output_resources()).collect()).is_break() {
+            let listed = ListedImage {
+                image: read_summary(&image)
+                    .map_err(|error| unreadable(OPERATION, "of this account", &error))?,
+                outputs: read_outputs(image.output_resources()).collect(),
+                tags: read_tags(image.tags()),
+            };
+            if visit(listed).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -279,6 +286,28 @@ impl ImageBuilder for Client {
             }
         }
         Ok(outputs)
+    }
+
+    async fn findings_of_pipelines(
+        &self,
+        pipelines: &[&PipelineArn],
+    ) -> Result<BTreeMap<PipelineArn, FindingCounts>, RequestError> {
+        findings_by(self, "imagePipelineArn", pipelines, |found| {
+            let of_pipeline = found.image_pipeline_aggregation()?;
+            Some((of_pipeline.image_pipeline_arn(), of_pipeline.severity_counts()))
+        })
+        .await
+    }
+
+    async fn findings_of_images(
+        &self,
+        images: &[&ImageArn],
+    ) -> Result<BTreeMap<ImageArn, FindingCounts>, RequestError> {
+        findings_by(self, "imageBuildVersionArn", images, |found| {
+            let of_image = found.image_aggregation()?;
+            Some((of_image.image_build_version_arn(), of_image.severity_counts()))
+        })
+        .await
     }
 
     async fn start(&self, start: &Start) -> Result<Started, RequestError> {
@@ -571,7 +600,7 @@ mod tests {
         let version = "1.0.0".parse().unwrap();
         let errors = [
             answered(pages()).0.images_of(&Fixtures::pipeline_arn("web")).await.unwrap_err(),
-            answered(pages()).0.all_images(|_, _| ControlFlow::Continue(())).await.unwrap_err(),
+            answered(pages()).0.all_images(|_| ControlFlow::Continue(())).await.unwrap_err(),
             answered(builds()).0.builds_of(&gold(), version).await.unwrap_err(),
             answered([
                 json!({ "imageVersionList": [] }),
@@ -607,27 +636,32 @@ mod tests {
     #[tokio::test]
     async fn given_the_list_of_all_images_then_it_is_read_until_enough_is_seen() {
         let page = |token: Option<&str>| {
+            let mut recalled = listed("image/web/1.0.0/2", "FAILED", "2026-11-23T10:00:00Z");
+            recalled["tags"] = json!({ "image-cascade:recalled": "bad openssl", "team": "web" });
             json!({ "imageSummaryList": [
                 listed("image/web/1.0.0/1", "AVAILABLE", "2026-11-23T10:00:00Z"),
-                listed("image/web/1.0.0/2", "FAILED", "2026-11-23T10:00:00Z"),
+                recalled,
             ], "nextToken": token })
         };
         let (client, scripted) = answered([page(Some("2")), page(None)]);
         let mut seen = Vec::new();
-        let end = client.all_images(|image, outputs| {
-            seen.push(format!("{} {outputs:?}", image.arn.short()));
+        let end = client.all_images(|ListedImage { image, outputs, tags }| {
+            let recalled = tags.get("recalled");
+            seen.push(format!("{} {outputs:?} {recalled:?}", image.arn.short()));
             ControlFlow::Continue(())
         });
         assert_eq!(end.await.unwrap(), ControlFlow::Continue(()));
         assert_eq!(seen.len(), 4);
-        assert_eq!(seen[1], r#"web 1.0.0/2 ["ami-of-image/web/1.0.0/2", "registry/gold:latest"]"#);
+        let outputs = r#"["ami-of-image/web/1.0.0/2", "registry/gold:latest"]"#;
+        assert_eq!(seen[1], format!(r#"web 1.0.0/2 {outputs} Some("bad openssl")"#));
+        assert!(seen[0].ends_with("None"), "{}", seen[0]);
         insta::assert_snapshot!(scripted.requests(), @r#"
         POST /ListImageBuildVersions {"maxResults":100}
         POST /ListImageBuildVersions {"maxResults":100,"nextToken":"2"}
         "#);
 
         let (client, scripted) = answered([page(Some("2"))]);
-        let end = client.all_images(|_, _| ControlFlow::Break(())).await;
+        let end = client.all_images(|_| ControlFlow::Break(())).await;
         assert_eq!(end.unwrap(), ControlFlow::Break(()));
         assert_eq!(scripted.requests().lines().count(), 1);
     }
@@ -899,7 +933,7 @@ mod tests {
             client.recipes(image_recipes, page()).await.unwrap_err(),
             client.recipes(container_recipes, page()).await.unwrap_err(),
             client.images_of(&web).await.unwrap_err(),
-            client.all_images(|_, _| ControlFlow::Continue(())).await.unwrap_err(),
+            client.all_images(|_| ControlFlow::Continue(())).await.unwrap_err(),
             client.image(&build.clone().into()).await.unwrap_err(),
             client.builds_of(&gold(), since.version).await.unwrap_err(),
             client.last_workflow_end(&build).await.unwrap_err(),

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::Gate;
 use super::pipeline_control::UnreadableTag;
 use crate::model::arn::ImageArn;
+use crate::model::recall::RECALLED;
 use crate::model::tags::{ControlTags, full_key};
 
 /// An image whose descendants do not wait for windows and calendars, and start first: the tag
@@ -42,9 +43,9 @@ pub fn image_gates(image: &ImageArn, tags: &ControlTags, now: Timestamp) -> Vec<
                 Ok(_) => continue,
                 Err(problem) => problem,
             },
-            "urgent" | "mode" | "calendar" | "continue-here" => continue,
+            "urgent" | RECALLED | "mode" | "calendar" | "max-age" | "continue-here" => continue,
             _ if key.starts_with("window") => continue,
-            _ => "no such tag: an image may have `hold` and `urgent`".to_owned(),
+            _ => "no such tag: an image may have `hold`, `urgent` and `recalled`".to_owned(),
         };
         let tag = format!("{} of {}", full_key(key), image.short());
         gates.push(Gate::UnreadableTag(UnreadableTag { tag, value: value.to_owned(), problem }));
@@ -72,7 +73,7 @@ mod tests {
         insta::assert_snapshot!(said(&[("image-cascade:hold", "until 1970-01-03 bad openssl")]), @"image-hold: gold 1.0.0/2 is held until 1970-01-03T00:00:00Z: bad openssl");
         assert_eq!(said(&[("image-cascade:hold", "until 1970-01-02 bad openssl")]), "");
         insta::assert_snapshot!(said(&[("image-cascade:hold", "until 1970 bad openssl")]), @r#"unreadable-tag: the tag image-cascade:hold of gold 1.0.0/2 is "until 1970 bad openssl": `1970` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z"#);
-        insta::assert_snapshot!(said(&[("image-cascade:Hold", "bad openssl")]), @r#"unreadable-tag: the tag image-cascade:Hold of gold 1.0.0/2 is "bad openssl": no such tag: an image may have `hold` and `urgent`"#);
+        insta::assert_snapshot!(said(&[("image-cascade:Hold", "bad openssl")]), @r#"unreadable-tag: the tag image-cascade:Hold of gold 1.0.0/2 is "bad openssl": no such tag: an image may have `hold`, `urgent` and `recalled`"#);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use crate::foreign_text::one_line;
 use crate::model::arn::ImageArn;
+use crate::model::recall::Recall;
 use calendar::CalendarSet;
 use hold::Hold;
 use mode::Mode;
@@ -49,6 +50,16 @@ pub enum Gate {
         /// Its hold.
         #[serde(flatten)]
         hold: Hold,
+    },
+    /// It would be built onto a recalled image, or from the same inputs as one.
+    Recalled {
+        /// The recalled image.
+        #[serde(flatten)]
+        recall: Recall,
+        /// The image that it would be built on, which is that one or built on it; absent if it would be
+        /// built from the same inputs as its newest image.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        parent: Option<ImageArn>,
     },
     /// Whether the image that it would be built on is held is not known.
     ParentUnread {
@@ -94,6 +105,7 @@ impl Gate {
             Self::UnreadableTag(_) => "unreadable-tag",
             Self::Hold(_) => "hold",
             Self::ImageHold { .. } => "image-hold",
+            Self::Recalled { .. } => "recalled",
             Self::ParentUnread { .. } => "parent-unread",
             Self::Window { .. } => "window",
             Self::Calendar { .. } => "calendar",
@@ -109,6 +121,7 @@ impl Gate {
             Self::Window { opens, .. } | Self::Calendar { opens, .. } => *opens,
             Self::Mode { .. }
             | Self::UnreadableTag(_)
+            | Self::Recalled { .. }
             | Self::ParentUnread { .. }
             | Self::Budget { .. } => None,
         }
@@ -118,9 +131,11 @@ impl Gate {
     /// not hold up its descendants.
     pub fn is_of_one_pipeline(&self) -> bool {
         match self {
-            Self::Mode { .. } | Self::UnreadableTag(_) | Self::Hold(_) | Self::ImageHold { .. } => {
-                true
-            }
+            Self::Mode { .. }
+            | Self::UnreadableTag(_)
+            | Self::Hold(_)
+            | Self::ImageHold { .. }
+            | Self::Recalled { .. } => true,
             Self::Switch(_)
             | Self::ParentUnread { .. }
             | Self::Window { .. }
@@ -146,6 +161,17 @@ impl fmt::Display for Gate {
             }
             Self::Hold(hold) => hold.fmt(f),
             Self::ImageHold { image, hold } => write!(f, "{} is {hold}", image.short()),
+            Self::Recalled { parent: None, .. } => {
+                f.write_str("it would be built from the same inputs again")
+            }
+            Self::Recalled { recall: Recall { image, why }, parent: Some(parent) } => {
+                write!(f, "it would be built on {}, which is ", parent.short())?;
+                if parent != image {
+                    write!(f, "built on {}, which is ", image.short())?;
+                }
+                f.write_str("recalled")?;
+                if why.is_empty() { Ok(()) } else { write!(f, ": {}", one_line(why)) }
+            }
             Self::ParentUnread { problem } => {
                 write!(f, "whether its parent is held is not known: {}", one_line(problem))
             }

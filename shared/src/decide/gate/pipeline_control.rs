@@ -7,6 +7,7 @@ use super::calendar::CalendarSet;
 use super::hold::Hold;
 use super::mode::Mode;
 use super::window::Window;
+use crate::model::age::Age;
 use crate::model::tags::{ControlTags, full_key};
 
 /// What holds for pipelines without tags of their own: the settings.
@@ -18,6 +19,8 @@ pub struct Defaults {
     pub window: Option<Window>,
     /// Calendars that apply to every pipeline, beside its own.
     pub calendars: CalendarSet,
+    /// How old images may be; any age, if absent.
+    pub max_age: Option<Age>,
 }
 
 /// A tag whose value cannot be read. It holds its own pipeline.
@@ -43,6 +46,8 @@ pub struct PipelineControl {
     pub windows: Vec<Window>,
     /// Its calendars: all have to be open.
     pub calendars: CalendarSet,
+    /// How old its images may be; any age, if absent.
+    pub max_age: Option<Age>,
     /// The tags that cannot be read.
     pub unreadable: Vec<UnreadableTag>,
 }
@@ -51,20 +56,22 @@ impl PipelineControl {
     /// What these tags say. A key that is not known is as bad as a value: it may be a hold that is
     /// spelt wrongly.
     pub fn of(tags: &ControlTags, defaults: &Defaults) -> Self {
-        let mut control = Self { mode: defaults.mode, ..Self::default() };
+        let mut control =
+            Self { mode: defaults.mode, max_age: defaults.max_age, ..Self::default() };
         let mut own_calendars = CalendarSet::default();
         for (key, value) in tags.iter() {
             let read = match key {
                 "continue-here" => Ok(()),
                 "mode" => value.parse().map(|mode| control.mode = mode).map_err(|it: &str| it.to_owned()),
                 "hold" => value.parse().map(|hold| control.hold = Some(hold)),
+                "max-age" => max_age(value).map(|max_age| control.max_age = max_age),
                 "calendar" => value.parse().map(|calendars| own_calendars = calendars),
                 _ if is_window(key) => value
                     .parse()
                     .map(|window| control.windows.push(window))
                     .map_err(|error: super::window::WindowError| error.to_string()),
                 _ => Err(
-                    "no such tag: a pipeline may have `mode`, `hold`, `window`, `window.2`, `calendar`"
+                    "no such tag: a pipeline may have `mode`, `hold`, `window`, `window.2`, `calendar`, `max-age`"
                         .to_owned(),
                 ),
             };
@@ -111,6 +118,11 @@ impl PipelineControl {
     }
 }
 
+/// `30d`, or `none` for a pipeline whose images may have any age.
+fn max_age(value: &str) -> Result<Option<Age>, String> {
+    if value == "none" { Ok(None) } else { value.parse().map(Some) }
+}
+
 /// `window`, `window.2`, …
 fn is_window(key: &str) -> bool {
     let Some(rest) = key.strip_prefix("window") else { return false };
@@ -147,11 +159,13 @@ mod tests {
                 mode,
                 window: "daily 20:00+8h UTC".parse().ok(),
                 calendars: "company".parse().unwrap(),
+                max_age: "30d".parse().ok(),
             };
             let untagged = control(&[("continue-here", "true")], &defaults);
             assert_eq!(untagged.mode, mode);
             assert_eq!(untagged.windows, Vec::from_iter(defaults.window.clone()));
             assert_eq!(untagged.calendars.to_string(), "company");
+            assert_eq!(untagged.max_age, defaults.max_age);
             assert_eq!((untagged.hold, untagged.unreadable), (None, vec![]));
         }
     }
@@ -162,6 +176,7 @@ mod tests {
             mode: Mode::Ignore,
             window: "daily 20:00+8h UTC".parse().ok(),
             calendars: "company".parse().unwrap(),
+            max_age: "30d".parse().ok(),
         };
         let tags = [
             ("mode", "auto"),
@@ -190,13 +205,13 @@ mod tests {
             ("calendar", "a b?"),
             ("Hold", "bad openssl"),
         ]), @r#"
-        image-cascade:Hold "bad openssl": no such tag: a pipeline may have `mode`, `hold`, `window`, `window.2`, `calendar`
+        image-cascade:Hold "bad openssl": no such tag: a pipeline may have `mode`, `hold`, `window`, `window.2`, `calendar`, `max-age`
         image-cascade:calendar "a b?": `b?` is neither the name of a Change Calendar nor its ARN
         image-cascade:hold "until someday": `someday` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z
         image-cascade:mode "off": not one of `auto`, `report`, `ignore`
         image-cascade:window "fridayyyy 20:00+8h UTC": `fridayyyy` is not `daily`, a day such as `Mon`, days such as `Mon-Fri`, or several joined by `+`
         image-cascade:window.2 "Mon 20:00+8h Asia": `Asia` is not a time zone such as `Europe/Berlin` or `UTC`
-        image-cascade:window.x "daily 20:00+8h UTC": no such tag: a pipeline may have `mode`, `hold`, `window`, `window.2`, `calendar`
+        image-cascade:window.x "daily 20:00+8h UTC": no such tag: a pipeline may have `mode`, `hold`, `window`, `window.2`, `calendar`, `max-age`
         "#);
     }
 
