@@ -384,6 +384,11 @@ async fn given_a_second_ctrl_c_then_it_ends_at_once_and_says_how_the_rest_is_rem
     let command =
         Regex::new("`image-cascade account (clean --run [a-z0-9]{8}) --region us-east-1`");
     let clean = command.unwrap().captures(&ran.err).expect(&ran.err)[1].to_owned();
+    assert!(
+        ran.err.contains("image-pipeline/image-cascade-check-"),
+        "it says what is left: {}",
+        ran.err
+    );
     assert_ne!(account.left(), [""; 0]);
     account.cloud.state().faults.clear();
     let clean: Vec<&str> = clean.split(' ').chain(["--yes"]).collect();

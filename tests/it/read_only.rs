@@ -107,8 +107,7 @@ impl Account {
 }
 
 /// A plan for which a calendar and scan findings have to be read.
-const PLAN: &[&str] =
-    &["plan", "--set", "CHANGE_CALENDARS=freeze", "--set", "CVE_SEVERITY=high"];
+const PLAN: &[&str] = &["plan", "--set", "CHANGE_CALENDARS=freeze", "--set", "CVE_SEVERITY=high"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn given_the_documented_policy_then_every_command_reads_and_none_writes() {

@@ -81,12 +81,12 @@ impl Aws {
         Self { config, region: region.to_owned(), stop, identities, calls: Arc::default() }
     }
 
-    /// The same for what is done after the program was asked to end once.
+    /// The same for what is done at the end, also after the program was asked to end.
     pub(super) fn for_the_end(&self) -> Self {
         Self {
             config: self.config.clone(),
             region: self.region.clone(),
-            stop: self.stop.second(),
+            stop: self.stop.again(),
             identities: self.identities.clone(),
             calls: Arc::clone(&self.calls),
         }

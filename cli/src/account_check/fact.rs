@@ -16,7 +16,7 @@ pub(super) enum Needs {
 pub(super) struct Fact {
     /// For a program.
     pub(super) code: &'static str,
-    /// The heading of `docs/image-builder.md` that it belongs to.
+    /// The heading under which the document of facts has it.
     pub(super) heading: &'static str,
     /// What is expected.
     pub(super) expected: &'static str,

@@ -33,7 +33,7 @@ use self::findings::{Finding, Verdict};
 use self::leftovers::Item;
 use self::names::{Names, Runs};
 use self::progress::{Progress, now};
-use self::removal::Left;
+use self::removal::{Left, Removal};
 use self::show::Outcome;
 use self::stop::Stop;
 use crate::command_line::{AccountCheck, AccountClean, AccountCommand, Caller, TextOrJson};
@@ -110,7 +110,7 @@ async fn check(options: &AccountCheck) -> Result<ExitCode, Error> {
     }
     let left = removed?;
     if !left.0.is_empty() {
-        return Err(format!("this is left:\n{}", show::left(&left, aws.region())).into());
+        return Err(format!("this is left:\n{}", show::left(&left, &runs, aws.region())).into());
     }
     match driven {
         Ok(()) => Ok(code(&findings)),
@@ -146,7 +146,7 @@ fn explained(error: CallError) -> Error {
     }
 }
 
-/// Removes everything of these runs. A second Ctrl-C ends this, and says what is left.
+/// Removes everything of these runs. Another Ctrl-C ends this, and says what is left.
 async fn removed(
     aws: &Aws,
     runs: &Runs,
@@ -156,19 +156,22 @@ async fn removed(
 ) -> Result<Left, Error> {
     progress.say("removing what was made; Ctrl-C ends this at once");
     let aws = aws.for_the_end();
+    let removal = Removal::new(&aws, runs, known, limit, progress);
     let removed = tokio::select! {
-        removed = removal::remove(&aws, runs, known, limit, progress) => removed,
+        removed = removal.run() => removed,
         () = aws.stop().asked() => Err(CallError::Interrupted),
     };
     removed.map_err(|error| {
-        let command = match runs.run() {
-            Some(run) => {
-                format!("image-cascade account clean --run {run} --region {}", aws.region())
-            }
-            None => format!("image-cascade account clean --region {}", aws.region()),
-        };
         let begins = runs.prefix();
-        format!("{error}\n  what is named {begins}… may be left; remove it with `{command}`").into()
+        let command = show::clean_command(runs, aws.region());
+        let outstanding: Vec<String> =
+            removal.outstanding().iter().map(ToString::to_string).collect();
+        let outstanding = outstanding.join("
+  ");
+        format!(
+            "{error}; what is named {begins}… is left, such as\n  {outstanding}\n  remove it with `{command}`"
+        )
+        .into()
     })
 }
 
@@ -193,5 +196,5 @@ async fn clean(options: &AccountClean) -> Result<ExitCode, Error> {
     if left.0.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    Err(format!("this is left:\n{}", show::left(&left, aws.region())).into())
+    Err(format!("this is left:\n{}", show::left(&left, &runs, aws.region())).into())
 }

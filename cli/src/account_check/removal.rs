@@ -1,6 +1,7 @@
 //! How is everything removed that a check has made?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
@@ -26,52 +27,85 @@ enum Outcome {
     Refused(String),
 }
 
-/// Removes everything of these runs: again and again, since what is in use can go only after what uses
-/// it, and lists lag. `known` is what may not be listed yet.
-pub(super) async fn remove(
-    aws: &Aws,
-    runs: &Runs,
-    known: &BTreeSet<Item>,
-    limit: Duration,
-    progress: &Progress,
-) -> Result<Left, CallError> {
-    let mut removed: BTreeSet<Item> = BTreeSet::new();
-    let mut refused: BTreeMap<Item, String> = BTreeMap::new();
-    let mut pause = Pause::new(Duration::from_secs(10));
-    loop {
-        let mut items = find(aws, runs).await?;
-        items.extend(known.iter().cloned());
-        items.retain(|it| !removed.contains(it) && !refused.contains_key(it));
-        let mut later: BTreeMap<Item, String> = BTreeMap::new();
-        for item in items {
-            // The image lists its container images, so that it goes after them.
-            let mut before = later.keys().chain(refused.keys());
-            if matches!(item, Item::Image(_)) && before.any(Item::is_container_image) {
-                later.insert(item, "its container images are still there".to_owned());
-                continue;
+/// The removal of everything of these runs.
+pub(super) struct Removal<'a> {
+    pub(super) aws: &'a Aws,
+    pub(super) runs: &'a Runs,
+    /// What lists may not show yet.
+    pub(super) known: &'a BTreeSet<Item>,
+    pub(super) limit: Duration,
+    pub(super) progress: &'a Progress,
+    /// What was found and is not removed yet.
+    outstanding: Mutex<BTreeSet<Item>>,
+}
+
+impl<'a> Removal<'a> {
+    pub(super) fn new(
+        aws: &'a Aws,
+        runs: &'a Runs,
+        known: &'a BTreeSet<Item>,
+        limit: Duration,
+        progress: &'a Progress,
+    ) -> Self {
+        Self { aws, runs, known, limit, progress, outstanding: Mutex::new(known.clone()) }
+    }
+
+    /// What was found so far and is not removed yet.
+    pub(super) fn outstanding(&self) -> BTreeSet<Item> {
+        self.outstanding.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut BTreeSet<Item>)) {
+        change(&mut self.outstanding.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Removes again and again, since what is in use can go only after what uses it, and lists lag.
+    pub(super) async fn run(&self) -> Result<Left, CallError> {
+        let mut removed: BTreeSet<Item> = BTreeSet::new();
+        let mut refused: BTreeMap<Item, String> = BTreeMap::new();
+        let mut pause = Pause::new(Duration::from_secs(10));
+        loop {
+            let mut items = find(self.aws, self.runs).await?;
+            items.extend(self.known.iter().cloned());
+            items.retain(|it| !removed.contains(it) && !refused.contains_key(it));
+            self.change(|outstanding| {
+                outstanding.clone_from(&items);
+                outstanding.extend(refused.keys().cloned());
+            });
+            let mut later: BTreeMap<Item, String> = BTreeMap::new();
+            for item in items {
+                // The image lists its container images, so that it goes after them.
+                let mut before = later.keys().chain(refused.keys());
+                if matches!(item, Item::Image(_)) && before.any(Item::is_container_image) {
+                    later.insert(item, "its container images are still there".to_owned());
+                    continue;
+                }
+                match remove_one(self.aws, &item).await? {
+                    // It becomes an image that has to be removed in its turn.
+                    Outcome::Removed if matches!(item, Item::RunningBuild(_)) => {
+                        later.insert(item, "it has not ended".to_owned());
+                    }
+                    Outcome::Removed => {
+                        self.progress.say(&format!("removed {item}"));
+                        self.change(|outstanding| {
+                            outstanding.remove(&item);
+                        });
+                        removed.insert(item);
+                    }
+                    Outcome::Later(why) => {
+                        later.insert(item, why);
+                    }
+                    Outcome::Refused(why) => {
+                        refused.insert(item, why);
+                    }
+                }
             }
-            match remove_one(aws, &item).await? {
-                // It becomes an image that has to be removed in its turn.
-                Outcome::Removed if matches!(item, Item::RunningBuild(_)) => {
-                    later.insert(item, "it has not ended".to_owned());
-                }
-                Outcome::Removed => {
-                    progress.say(&format!("removed {item}"));
-                    removed.insert(item);
-                }
-                Outcome::Later(why) => {
-                    later.insert(item, why);
-                }
-                Outcome::Refused(why) => {
-                    refused.insert(item, why);
-                }
+            if later.is_empty() || pause.elapsed() > self.limit {
+                refused.append(&mut later);
+                return Ok(Left(refused));
             }
+            pause.wait(self.aws.stop()).await?;
         }
-        if later.is_empty() || pause.elapsed() > limit {
-            refused.append(&mut later);
-            return Ok(Left(refused));
-        }
-        pause.wait(aws.stop()).await?;
     }
 }
 

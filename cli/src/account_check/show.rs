@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::findings::{Finding, Verdict};
 use super::manual::Step;
+use super::names::Runs;
 use super::removal::Left;
 use crate::Error;
 
@@ -95,10 +96,16 @@ impl Outcome<'_> {
 }
 
 /// What is left, and how it is removed.
-pub(super) fn left(left: &Left, region: &str) -> String {
+pub(super) fn left(left: &Left, runs: &Runs, region: &str) -> String {
     let lines = left.0.iter().map(|(item, why)| format!("  {item}: {why}\n"));
     let lines: String = lines.collect();
-    format!("{lines}  remove it with `image-cascade account clean --region {region}`")
+    format!("{lines}  remove it with `{}`", clean_command(runs, region))
+}
+
+/// The command that removes what is left of these runs.
+pub(super) fn clean_command(runs: &Runs, region: &str) -> String {
+    let run = runs.run().map(|run| format!("--run {run} ")).unwrap_or_default();
+    format!("image-cascade account clean {run}--region {region}")
 }
 
 fn mark(verdict: Verdict) -> String {

@@ -2,12 +2,12 @@
 
 use tokio::sync::watch;
 
-/// How often the program was asked to end: the first time it removes what it has made, the second
-/// time it ends at once.
+/// How often the program was asked to end: a check then removes what it has made, and a removal ends
+/// at once.
 #[derive(Debug, Clone)]
 pub(super) struct Stop {
     asked: watch::Receiver<u8>,
-    /// From which time on it counts.
+    /// Which time counts.
     at: u8,
 }
 
@@ -24,9 +24,10 @@ impl Stop {
         Self { asked, at: 1 }
     }
 
-    /// The same for what goes on after the first time.
-    pub(super) fn second(&self) -> Self {
-        Self { at: 2, ..self.clone() }
+    /// The same for what goes on now, whether or not the program was asked to end before.
+    pub(super) fn again(&self) -> Self {
+        let at = self.asked.borrow().saturating_add(1);
+        Self { asked: self.asked.clone(), at }
     }
 
     /// Whether the program was asked to end.
