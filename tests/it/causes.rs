@@ -183,9 +183,9 @@ async fn given_a_vulnerable_ancestor_then_one_rebuild_of_it_brings_the_fleet_alo
     let pipelines = ["gold", "app", "java", "web"];
     insta::assert_snapshot!(said(&lab, &pipelines).await, @"
     gold rebuild: Inspector found 2 high in gold 1.0.0/1
-    app wait: waits for gold; Inspector found 2 high in app 1.0.0/1: no build for that before 2026-11-24T12:10:00Z
-    java wait: waits for gold; Inspector found 2 high in java 1.0.0/1: no build for that before 2026-11-24T12:20:00Z
-    web wait: waits for gold; Inspector found 2 high in web 1.0.0/1: no build for that before 2026-11-24T12:30:00Z
+    app wait: waits for gold; Inspector found 2 high in app 1.0.0/1
+    java wait: waits for gold; Inspector found 2 high in java 1.0.0/1
+    web wait: waits for gold; Inspector found 2 high in web 1.0.0/1
     ");
     checked_for(&lab, 5).await;
     assert_eq!(counts(&lab, &pipelines), [2, 2, 2, 2]);

@@ -391,10 +391,13 @@ async fn given_every_decision_then_its_sentence_is_the_same_everywhere() {
         "failed": 0,
         "ignored": 0,
         "pinned": 1,
+        "recalled": 0,
         "skipped": 1,
         "started": 1,
+        "tooOld": 0,
         "unverified": 0,
         "upToDate": 1,
+        "vulnerable": 0,
         "waiting": 0
       }
     }

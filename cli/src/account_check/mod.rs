@@ -166,8 +166,7 @@ async fn removed(
         let command = show::clean_command(runs, aws.region());
         let outstanding: Vec<String> =
             removal.outstanding().iter().map(ToString::to_string).collect();
-        let outstanding = outstanding.join("
-  ");
+        let outstanding = outstanding.join("\n  ");
         format!(
             "{error}; what is named {begins}… is left, such as\n  {outstanding}\n  remove it with `{command}`"
         )

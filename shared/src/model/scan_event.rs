@@ -1,7 +1,7 @@
 //! In which image did Inspector find something?
 //!
-//! The event is a hint which pipeline to look at (`docs/image-builder.md`, Events about
-//! vulnerabilities). What was found is read of Image Builder.
+//! The event is a hint which pipeline to look at (`docs/image-builder.md`, Scan findings).
+//! What was found is read of Image Builder.
 
 use serde::Deserialize;
 

@@ -60,7 +60,7 @@ fn given_the_template_then_it_passes_every_setting() {
 fn given_a_value_that_the_template_accepts_then_the_functions_accept_it() {
     let template = Template::ours().unwrap();
     let probes = "0 1 10 11 1000 1001 true false yes info warn fatal never 0h 1h 24h 999999h 0m 30m \
-                  59m 60m 90m 0s 3599s 3600s 24 1d -1h \
+                  59m 60m 90m 0s 3599s 3600s 24 1d 30d 0d -1h critical high \
                   9999 10000 10001 none auto report ignore year-end year,end \
                   arn:aws:ssm:eu-west-1:210987654321:document/prod-freeze arn:aws:ssm:::document/x \
                   arn:aws:sns:us-east-1:123456789012:gold arn:aws:sns:us-east-1:1:gold";
