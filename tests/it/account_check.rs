@@ -312,6 +312,7 @@ async fn given_other_answers_to_starts_then_exactly_these_facts_differ() {
         Bend::new(refused_start(3, Kind::UnknownRefusal), &["second-build"]).leaving(CANCELLED),
         Bend::new(refused_start(4, Kind::UnknownRefusal), &["disabled-starts"])
             .leaving(&["parameters-parent"]),
+        Bend::new(refused_start(7, Kind::UnknownRefusal), &["token-later"]),
         Bend::new(vec![Fault::new("CancelImageCreation", Kind::UnknownRefusal, 1)], &["cancelled"])
             .leaving(&["last-run", "cancelled-is-silent"]),
     ])

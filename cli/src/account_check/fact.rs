@@ -78,6 +78,9 @@ facts! {
     TOKEN_OTHER_TAGS(Fleet) "token-other-tags" "Client token":
         "the same token with other tags is refused as IdempotentParameterMismatchException",
         "execute: the outcome `started by another invocation` is read from this code";
+    TOKEN_LATER(Fleet) "token-later" "Client token":
+        "the token of the first start still means its build at the end of the check",
+        "decide/start: invocations that overlap for longer than was seen could start two builds";
     DISABLED_STARTS(Fleet) "disabled-starts" "Disabled pipelines":
         "a disabled pipeline starts on request",
         "nothing: decide/rebuild skips disabled pipelines";

@@ -63,6 +63,7 @@ impl<'a> Check<'a> {
         self.parents(&started, &followers).await?;
         self.containers(&started).await?;
         self.judge_states();
+        self.token_later(&fleet, &started).await?;
         self.deleted(&fleet, followers.second.as_deref()).await
     }
 

@@ -1,5 +1,6 @@
 //! What does AWS answer to starts: the first, a repeated one, one with other tags, a second build?
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::aws::CallError;
@@ -7,12 +8,15 @@ use super::super::call::{Refusal, Service};
 use super::super::fact;
 use super::super::fleet::{Line, token};
 use super::super::names::TAG;
+use super::super::progress::{now, spoken};
 use super::creation::Fleet;
 use super::{Check, refused_as, short};
 
 /// The builds that run at once.
 pub(super) struct Started {
     pub(super) gold: String,
+    /// The token by which it was started, and when.
+    pub(super) first: (String, Timestamp),
     /// A second build of the gold image, which is to be cancelled.
     pub(super) second: Option<String>,
     pub(super) parameter: Option<String>,
@@ -25,7 +29,7 @@ pub(super) const OWN_TAG: (&str, &str) = ("purpose", "first build");
 impl Check<'_> {
     /// Starts what does not depend on an image of this account.
     pub(super) async fn start(&mut self, fleet: &Fleet) -> Result<Started, CallError> {
-        let first = token();
+        let (first, since) = (token(), now());
         let gold = self.start_line(&fleet.gold, &first, OWN_TAG.1).await?;
         let gold = gold.map_err(|refusal| CallError::Refused {
             call: "imagebuilder:StartImagePipelineExecution".to_owned(),
@@ -61,7 +65,8 @@ impl Check<'_> {
         }
         self.dependent_rights(&fleet.gold).await?;
         let container = container.and_then(Result::ok);
-        Ok(Started { gold, second, parameter: parameter.ok(), container })
+        let first = (first, since);
+        Ok(Started { gold, first, second, parameter: parameter.ok(), container })
     }
 
     /// Starts a pipeline; returns its build or the refusal.
@@ -82,6 +87,21 @@ impl Check<'_> {
             answer.map(|it| it["imageBuildVersionArn"].as_str().unwrap_or_default().to_owned());
         self.builds.extend(build.as_ref().ok().cloned());
         Ok(build)
+    }
+
+    /// Sends the first start once more. A build that it starts is cancelled with the rest.
+    pub(super) async fn token_later(
+        &mut self,
+        fleet: &Fleet,
+        started: &Started,
+    ) -> Result<(), CallError> {
+        let (token, since) = &started.first;
+        let again = self.start_line(&fleet.gold, token, OWN_TAG.1).await?;
+        let after = spoken(now().duration_since(*since));
+        let is_same = again.as_ref() == Ok(&started.gold);
+        let seen = again.map_or_else(|it| format!("refused: {it}"), |it| short(&it).to_owned());
+        self.settle(&fact::TOKEN_LATER, is_same, format!("after {after}: {seen}"));
+        Ok(())
     }
 
     async fn no_image_yet(&mut self, fleet: &Fleet) -> Result<(), CallError> {
