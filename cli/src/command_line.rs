@@ -60,8 +60,9 @@ pub(crate) struct Caller {
     /// The Region [default: that of the environment or of the profile]
     #[arg(long)]
     pub(crate) region: Option<String>,
-    /// The emulator of `image-cascade serve` on its usual port, in place of an account
-    #[arg(long, conflicts_with_all = ["profile", "region"])]
+    /// The emulator of `image-cascade serve` on its usual port, in place of an account; with `--region`
+    /// if it serves another than us-east-1
+    #[arg(long, conflicts_with = "profile")]
     pub(crate) local: bool,
 }
 
@@ -309,6 +310,9 @@ pub(crate) struct Serve {
     /// The loopback port that answers for all services
     #[arg(long, default_value_t = 4580)]
     pub(crate) port: u16,
+    /// The Region that the account is in; ARNs, addresses and the partition follow it
+    #[arg(long, value_name = "REGION", default_value = emulator::account::REGION, value_parser = region)]
+    pub(crate) region: String,
     /// Start with an empty account: the functions deployed, a topic that gold-cascade is subscribed
     /// to, and no pipelines
     #[arg(long)]
@@ -361,6 +365,12 @@ fn setting(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write it as NAME=VALUE".to_owned()),
     }
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let is_region = emulator::account::is_region(text);
+    let wrong = || "write it as AWS does, such as `eu-central-1` or `cn-north-1`".to_owned();
+    is_region.then(|| text.to_owned()).ok_or_else(wrong)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

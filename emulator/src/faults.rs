@@ -347,6 +347,11 @@ impl Faults {
         self.waiting.push(fault);
     }
 
+    /// Whether none is to strike.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Takes back all.
     pub fn clear(&mut self) {
         self.waiting.clear();

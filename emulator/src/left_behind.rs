@@ -21,7 +21,7 @@ pub struct LeftBehind {
 }
 
 /// A refusal: code and message.
-type Refusal = (&'static str, String);
+pub(crate) type Refusal = (&'static str, String);
 
 impl LeftBehind {
     /// Keeps the log group of an image whose build begins.
@@ -62,23 +62,22 @@ impl LeftBehind {
         }
     }
 
-    /// Answers a request to EC2: HTTP status and XML.
-    pub(crate) fn answer_ec2(&mut self, operation: &str, body: &[u8]) -> (u16, String) {
+    /// Answers a request to EC2 in XML.
+    pub(crate) fn answer_ec2(&mut self, operation: &str, body: &[u8]) -> Result<String, Refusal> {
         let form: BTreeMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
-        let answered = match operation {
-            "DescribeImages" => Ok(self.describe_images(&form)),
+        let xml = match operation {
+            "DescribeImages" => self.describe_images(&form),
             "DeregisterImage" => {
                 let id = form.get("ImageId").cloned().unwrap_or_default();
-                self.amis.remove(&id).map(|_| "<return>true</return>".to_owned()).ok_or_else(|| {
-                    ("InvalidAMIID.NotFound", format!("The image id '[{id}]' does not exist"))
-                })
+                if self.amis.remove(&id).is_none() {
+                    let message = format!("The image id '[{id}]' does not exist");
+                    return Err(("InvalidAMIID.NotFound", message));
+                }
+                "<return>true</return>".to_owned()
             }
-            other => Err(not_emulated("EC2", other)),
+            other => return Err(not_emulated("EC2", other)),
         };
-        match answered {
-            Ok(xml) => (200, format!("<{operation}Response>{xml}</{operation}Response>")),
-            Err((code, message)) => (400, refusal(code, &message)),
-        }
+        Ok(format!("<{operation}Response>{xml}</{operation}Response>"))
     }
 
     /// The AMIs whose name the filter lets pass.
@@ -96,13 +95,10 @@ impl LeftBehind {
         xml + "</imagesSet>"
     }
 
-    /// Answers a request to `CloudWatch` Logs or ECR: HTTP status and JSON.
-    pub(crate) fn answer_json(&mut self, operation: &str, body: &[u8]) -> (u16, Value) {
+    /// Answers a request to `CloudWatch` Logs or ECR in JSON.
+    pub(crate) fn answer_json(&mut self, operation: &str, body: &[u8]) -> Result<Value, Refusal> {
         let input: Value = serde_json::from_slice(body).unwrap_or_default();
-        match self.perform(operation, &input) {
-            Ok(answer) => (200, answer),
-            Err((code, message)) => (400, json!({ "__type": code, "message": message })),
-        }
+        self.perform(operation, &input)
     }
 
     fn perform(&mut self, operation: &str, input: &Value) -> Result<Value, Refusal> {
@@ -140,11 +136,4 @@ impl LeftBehind {
 
 fn not_emulated(service: &str, operation: &str) -> Refusal {
     ("InvalidAction", format!("The {service} operation {operation} is not emulated here."))
-}
-
-/// How EC2 refuses.
-pub(crate) fn refusal(code: &str, message: &str) -> String {
-    format!(
-        "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors></Response>"
-    )
 }

@@ -4,6 +4,7 @@
 //! serves it on a port, [`connector`] hands it to an SDK client in this process.
 
 pub mod account;
+pub mod answer_listener;
 pub mod call_listener;
 pub mod clock;
 pub mod cloud;
@@ -31,3 +32,4 @@ pub mod stack;
 pub mod template;
 
 mod wildcard;
+mod xml;

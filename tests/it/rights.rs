@@ -32,8 +32,8 @@ async fn fleet(lab: &Lab) {
     let freeze = ("image-cascade:calendar", "freeze");
     lab.add(pipeline("web-proxy").on("image/gold/x.x.x").container().tag(freeze.0, freeze.1));
     lab.build(pipeline("by-parameter").on("ssm:/golden")).await;
-    lab.build(pipeline("by-ami").on("ami-0cd12345db678d90f").component("component/agent/1.0.0/1"))
-        .await;
+    let by_ami = pipeline("by-ami").on("ami-0cd12345db678d90f").scanned();
+    lab.build(by_ami.component("component/agent/1.0.0/1")).await;
     lab.build(pipeline("by-pin").on("image/gold/1.0.0/1").component(AGENT)).await;
     lab.run_to_rest("web").await;
     // One begins while its parent is being built, on the one before.
@@ -70,7 +70,7 @@ async fn refused(function: &str, role: Option<Role>) -> BTreeSet<String> {
         let _ = lab.notify(&message("by-pin/1.0.0/1", "AVAILABLE")).await;
         let found = json!({
             "detail-type": "EC2 Image Builder CVE Detected",
-            "resources": [format!("{HEAD}:image/web/1.0.0/1"), format!("{HEAD}:image-pipeline/web")],
+            "resources": [format!("{HEAD}:image/by-ami/1.0.0/1"), format!("{HEAD}:image-pipeline/by-ami")],
         });
         let _ = lab.invoke(&found).await;
     } else {

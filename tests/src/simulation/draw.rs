@@ -6,7 +6,9 @@ use emulator::faults::{Fault, Kind, LIES};
 use emulator::image_builder::ScriptedBuild;
 use fastrand::Rng;
 
+use super::causes::{Causes, causes};
 use super::gates::{Gates, gates};
+use super::watch::HIDE_THE_PARENT;
 
 /// How long the world moves.
 pub const HORIZON: Duration = Duration::from_hours(7);
@@ -44,6 +46,8 @@ pub struct Play {
     pub keeps_runs: Option<Duration>,
     /// What holds starts.
     pub gates: Gates,
+    /// What besides newer inputs asks for builds.
+    pub causes: Causes,
 }
 
 /// Which triggers are on.
@@ -149,6 +153,8 @@ pub enum Step {
     Replay(usize),
     /// One of the changes of gates.
     Gate(usize),
+    /// One of the events of causes beyond versions.
+    Cause(usize),
 }
 
 /// Whether a component's new version installs.
@@ -178,6 +184,7 @@ pub fn play(seed: u64) -> Play {
         (0..size).map(|index| pipeline(&mut rng, index, size)).collect();
     let gates = gates(seed, size);
     pipelines.extend((0..gates.children).map(|_| child()));
+    let causes = causes(seed, pipelines.len());
     let mut steps: Vec<(Duration, Step)> =
         (0..rng.usize(1..=5)).map(|_| (moment(&mut rng), step(&mut rng, size))).collect();
     if rng.u8(0..4) == 0 {
@@ -197,9 +204,18 @@ pub fn play(seed: u64) -> Play {
     let (every, minute) = (rng.u32(4..=8), rng.u32(0..60));
     let checks = (0..7_u32.div_ceil(every)).map(|round| (round * every * 60 + minute) * 60);
     steps.extend(checks.map(|second| (Duration::from_secs(second.into()), Step::Check)));
-    let standing = lies(&mut rng, &mut steps);
+    let mut standing = lies(&mut rng, &mut steps);
+    if causes.has_recalls {
+        // What an image is built on is all that shows a recall.
+        let hides = |kind: &Kind| HIDE_THE_PARENT.contains(kind);
+        standing.retain(|kind| !hides(kind));
+        steps.retain(|(_, step)| !matches!(step, Step::Lie(kind) if hides(kind)));
+    }
     steps.extend(gates.work.iter().copied());
     steps.extend(gates.changes.iter().enumerate().map(|(index, (at, _))| (*at, Step::Gate(index))));
+    steps.extend(causes.work.iter().copied());
+    steps
+        .extend(causes.events.iter().enumerate().map(|(index, (at, _))| (*at, Step::Cause(index))));
     steps.sort_by_key(|(at, _)| *at);
     let faults = match rng.u8(0..10) {
         0 => Vec::new(),
@@ -208,6 +224,8 @@ pub fn play(seed: u64) -> Play {
     let latency = choose(&mut rng, &[20, 200, 3_000]);
     // A short time leaves room for the usual answers, and not for slow ones.
     let short = latency < 3_000 && rng.u8(0..6) == 0;
+    // Only the rules send on what scans find.
+    let needs_rules = causes.has_scans() && seed % 3 > 0;
     let scripted_builds = (0..60).map(|_| scripted_build(&mut rng)).collect();
     Play {
         seed,
@@ -216,10 +234,13 @@ pub fn play(seed: u64) -> Play {
         faults,
         scripted_builds,
         skew_seconds: if rng.u8(0..4) == 0 { rng.i64(-300..=300) } else { 0 },
-        triggers: choose(
+        triggers: match choose(
             &mut rng,
             &[Triggers::Topic, Triggers::Topic, Triggers::Topic, Triggers::Both, Triggers::Rules],
-        ),
+        ) {
+            Triggers::Topic if needs_rules => Triggers::Both,
+            triggers => triggers,
+        },
         timeout: Duration::from_secs(if short { 20 } else { 900 }),
         latency: Duration::from_millis(latency),
         pace: (rng.u8(0..8) == 0).then(|| (rng.u32(2..=20), rng.u32(5..=40))),
@@ -228,6 +249,7 @@ pub fn play(seed: u64) -> Play {
         numbers_again: rng.bool(),
         keeps_runs: (rng.u8(0..6) == 0).then(|| Duration::from_mins(rng.u64(1..=600))),
         gates,
+        causes,
     }
 }
 

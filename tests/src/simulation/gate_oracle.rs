@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use serde_json::Value;
 
+use super::cause_oracle::is_max_age;
 use super::gates::{CONTROL, Calendar};
 use super::oracle::{Oracle, is_build, text};
 
@@ -30,6 +31,23 @@ pub struct Held {
 impl Held {
     fn new(gate: &str, about: impl Into<String>, opens: Option<Timestamp>) -> Self {
         Self { gate: gate.to_owned(), about: about.into(), opens }
+    }
+
+    /// A recall: of this image, which `target` is or is built on; that is empty if it is not about the
+    /// image that the pipeline would be built on.
+    pub(super) fn recalled(image: &str, target: &str) -> Self {
+        let about = match target {
+            "" => format!("the same inputs as {image}"),
+            target if target == image => format!("{image} itself"),
+            target => format!("{target} on {image}"),
+        };
+        Self::new("recalled", about, None)
+    }
+
+    /// Whether it is the recall of an image that is further up than the pipeline's own parent, which only a
+    /// check of the whole fleet is sure to see.
+    pub(super) fn is_of_a_distant_recall(&self) -> bool {
+        self.gate == "recalled" && !self.about.ends_with(" itself")
     }
 
     /// The same, as a report has it.
@@ -53,6 +71,7 @@ impl Held {
             "image-hold" => {
                 (format!("{}: {}", text(gate, "image"), text(gate, "text")), time("until"))
             }
+            "recalled" => return Self::recalled(text(gate, "image"), text(gate, "parent")),
             "window" => (joined("windows"), time("opens")),
             "calendar" if problem => (format!("unreadable {}", joined("calendars")), None),
             "calendar" => (joined("calendars"), time("opens")),
@@ -68,12 +87,13 @@ impl Held {
 
     /// Whether a person set it for this pipeline or its parent alone, so that no descendant waits.
     pub fn is_of_one_pipeline(&self) -> bool {
-        ["mode", "unreadable-tag", "hold", "image-hold"].contains(&self.gate.as_str())
+        ["mode", "unreadable-tag", "hold", "image-hold", "recalled"].contains(&self.gate.as_str())
     }
 
     /// Whether it depends on the image that the pipeline would be built on.
     fn is_of_the_parent(&self) -> bool {
-        self.gate == "image-hold" || self.passes_urgent()
+        let is_recall = self.gate == "recalled" && !self.about.starts_with("the same inputs");
+        self.gate == "image-hold" || is_recall || self.passes_urgent()
     }
 }
 
@@ -181,6 +201,7 @@ impl Oracle<'_> {
             match key.as_str() {
                 "mode" if ["auto", "report", "ignore"].contains(&value.as_str()) => {}
                 "continue-here" => {}
+                "max-age" if is_max_age(value) => {}
                 "hold" => match read_hold(value) {
                     Some(read) => hold = Some(read),
                     None => bad(key, value),
@@ -217,6 +238,7 @@ impl Oracle<'_> {
             gates.extend(rules.calendars(&calendars, known));
         }
         let parent = self.target_image(&shown);
+        gates.extend(self.recall_gate(&shown, parent.as_ref(), rules, at));
         if let Some(image) = &parent {
             let tags = control_tags(image);
             if let Some(value) = tags.get("hold") {
@@ -545,6 +567,7 @@ fn can_be_read(key: &str, value: &str) -> bool {
     match key {
         "mode" => ["auto", "report", "ignore"].contains(&value),
         "continue-here" => true,
+        "max-age" => is_max_age(value),
         "hold" => read_hold(value).is_some(),
         "calendar" => !names(value).iter().any(|name| name.contains('?')),
         _ => (key == "window" || is_numbered_window(key)) && Window::read(value).is_some(),

@@ -6,6 +6,8 @@
 //! in the end, when the world stands still, is asked of an oracle (`oracle.rs`).
 //! The same seed is the same run, to the byte.
 
+pub mod cause_oracle;
+pub mod causes;
 pub mod draw;
 pub mod gate_oracle;
 pub mod gates;
@@ -31,7 +33,7 @@ use emulator::lambda::{Code, Deployment, Handler};
 use emulator::latency::Latency;
 use emulator::rate_limit::RateLimit;
 use image_cascade::settings::{SettingError, Settings};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use draw::{Play, Step, Triggers};
@@ -107,8 +109,8 @@ fn set_up(
 ) -> Result<(Cloud, Watch, Fleets), Box<dyn std::error::Error + Send + Sync>> {
     let cloud = Cloud::new(Clock::starting_at(play.gates.began), Duration::ZERO)?;
     let ahead = SignedDuration::from_secs(play.skew_seconds);
-    let rules =
-        Rules { settings: play.gates.settings.iter().cloned().collect(), ..Rules::default() };
+    let drawn = play.gates.settings.iter().chain(&play.causes.settings);
+    let rules = Rules { settings: drawn.cloned().collect(), ..Rules::default() };
     let watch = Watch::new(cloud.now(), cloud.state().parameters.clone(), ahead, rules, tracing);
     watch.seen().note(cloud.now(), || format!("{play:#?}"));
     {
@@ -144,7 +146,8 @@ fn set_up(
 /// The settings of the functions.
 fn settings(play: &Play, dry_run: bool) -> Result<Settings, SettingError> {
     let drawn = |name: &str| {
-        let setting = play.gates.settings.iter().find(|(it, _)| *it == name);
+        let mut all = play.gates.settings.iter().chain(&play.causes.settings);
+        let setting = all.find(|(it, _)| *it == name);
         setting.map(|(_, value)| value.clone())
     };
     Settings::from_lookup(|name| match name {
@@ -217,7 +220,7 @@ async fn go_on(play: &Play, cloud: &Cloud, watch: &Watch, fleets: Fleets) -> Out
     }
     world.end_schedules();
     stand_still(cloud, watch).await;
-    if play.gates.any() {
+    if play.gates.any() || play.causes.any() {
         for kind in &play.standing {
             world.act(Step::Truth(*kind));
         }
@@ -269,13 +272,14 @@ async fn rest(cloud: &Cloud, watch: &Watch) {
 }
 
 /// One check, when nothing goes on, and what it has started to its end. Nothing if the play is lost.
-async fn check(play: &Play, cloud: &Cloud, watch: &Watch) -> Option<Value> {
+async fn check(play: &Play, cloud: &Cloud, watch: &Watch) -> Option<(Value, Timestamp)> {
     rest(cloud, watch).await;
     if watch.seen().is_lost() {
         return None;
     }
-    let before = truth(cloud, watch);
-    let event = deploy::tick(cloud.now());
+    let began = cloud.now();
+    let before = truth(cloud, watch, began);
+    let event = deploy::tick(began);
     let invoked = cloud.lambda().invoke("dependency-check", &event).await?;
     if invoked.failed {
         let what = format!("a check fails although nothing is wrong: {}", invoked.payload);
@@ -303,7 +307,7 @@ async fn check(play: &Play, cloud: &Cloud, watch: &Watch) -> Option<Value> {
         }
     }
     rest(cloud, watch).await;
-    Some(invoked.payload)
+    Some((invoked.payload, began))
 }
 
 /// The world stands still, and Image Builder goes on lying: checks go on for days. What the spacing
@@ -313,7 +317,7 @@ async fn go_on_under_lies(play: &Play, cloud: &Cloud, watch: &Watch) {
     let mut last = Value::Null;
     for hours in [1, 1, 1, 2, 3, 5, 24, 1, 24, 1, 1] {
         tokio::time::sleep(Duration::from_hours(hours)).await;
-        let Some(report) = check(play, cloud, watch).await else { return };
+        let Some((report, _)) = check(play, cloud, watch).await else { return };
         last = report;
     }
     hold_under_lies(play, cloud, watch, &last);
@@ -329,7 +333,7 @@ fn hold_under_lies(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value) {
     // that lie ends, it is seen.
     let is_hidden = hides_the_parent
         && (watch.seen().has_lied(Kind::BuildsOnOlder) || play.keeps_runs.is_some());
-    for (pipeline, verdict, pauses) in truth(cloud, watch) {
+    for (pipeline, verdict, pauses) in truth(cloud, watch, cloud.now()) {
         let said = said_of(report, &pipeline);
         let fits = match &verdict {
             Verdict::Behind(_) if is_hidden => true,
@@ -357,10 +361,11 @@ fn hold_under_lies(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value) {
     }
 }
 
-/// What is true of every pipeline, and whether its next start may have to wait.
-fn truth(cloud: &Cloud, watch: &Watch) -> Vec<(String, Verdict, bool)> {
+/// What is true of every pipeline, with the ages that images had at a moment, and whether its next start
+/// may have to wait.
+fn truth(cloud: &Cloud, watch: &Watch, at: Timestamp) -> Vec<(String, Verdict, bool)> {
     let (now, mut state) = (cloud.now(), cloud.state());
-    watch.seen().truth(&mut state.image_builder, now)
+    watch.seen().truth(&mut state.image_builder, now, at)
 }
 
 /// What a check says of a pipeline that waits after a try.
@@ -396,9 +401,10 @@ fn tells(verdict: &Verdict, said: &str) -> bool {
 /// report says the truth of every other one.
 async fn play_to_rest(play: &Play, cloud: &Cloud, watch: &Watch) {
     let mut last = Value::Null;
+    let mut began = cloud.now();
     for round in 0.. {
-        let Some(report) = check(play, cloud, watch).await else { return };
-        last = report;
+        let Some((report, at)) = check(play, cloud, watch).await else { return };
+        (last, began) = (report, at);
         let codes: Vec<&str> = lines(&last).filter_map(code).collect();
         let stopped = last["events"][0].get("interrupted").is_some();
         let waits = last["totals"]["started"] != 0 || last["totals"]["waiting"] != 0 || stopped;
@@ -409,7 +415,7 @@ async fn play_to_rest(play: &Play, cloud: &Cloud, watch: &Watch) {
             }
             (arn, verdict, _) => tells(verdict, said_of(&last, arn)),
         };
-        if !waits || (round >= FEWEST_CHECKS && truth(cloud, watch).iter().all(is_settled)) {
+        if !waits || (round >= FEWEST_CHECKS && truth(cloud, watch, began).iter().all(is_settled)) {
             break;
         }
         if round == CHECKS {
@@ -427,7 +433,7 @@ async fn play_to_rest(play: &Play, cloud: &Cloud, watch: &Watch) {
         };
         tokio::time::sleep(Duration::from_hours(if pauses { hours } else { 1 })).await;
     }
-    for (pipeline, verdict, pauses) in truth(cloud, watch) {
+    for (pipeline, verdict, pauses) in truth(cloud, watch, began) {
         let said = said_of(&last, &pipeline);
         let fits = match &verdict {
             // What fails is tried again a day later, and says so.
@@ -527,6 +533,7 @@ fn tell(play: &Play, cloud: &Cloud, watch: &Watch, garbage: &[String]) -> Outcom
         ("lies that lasted to the end", play.standing.len() as u64),
         ("seeds", 1),
         ("seeds with gates", u64::from(play.gates.any())),
+        ("seeds with ages, scans or recalls", u64::from(play.causes.any())),
         ("seeds with a quota of builds", u64::from(play.gates.quota.is_some())),
         ("calls", seen.calls),
         ("builds", state.image_builder.executions().len() as u64),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use emulator::image_builder::{BuildView, Doc, ImageBuilder, Input, ResponseFault};
 use emulator::ssm::ParameterStore;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What is true of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct Part {
 pub struct Ended {
     /// When it was asked for.
     pub created: Timestamp,
+    /// Whether it failed, for whatever reason.
+    pub failed: bool,
     /// Whether it failed for lack of capacity or quota.
     pub shortage: bool,
 }
@@ -159,7 +161,8 @@ impl Oracle<'_> {
                 }
             } else if family(was) == family(target) && target.starts_with("arn:") {
                 let began_again = is_younger && version(was) == version(target);
-                if order(target) < order(was) && !began_again {
+                let is_back = order(target) < order(was) && !began_again;
+                if is_back && self.recalled_above(built).is_none() {
                     return Verdict::NeverBack;
                 }
                 lacks.push(format!("parent {was} -> {target}"));
@@ -295,6 +298,7 @@ impl Oracle<'_> {
             .filter(|build| build.ends.is_none() && since.is_none_or(|it| build.created >= it))
             .map(|build| Ended {
                 created: build.created,
+                failed: build.available.is_none(),
                 shortage: build.status == "FAILED"
                     && build.reason.as_deref().is_some_and(is_shortage),
             })
@@ -325,6 +329,22 @@ impl Oracle<'_> {
             built.contains(&status(image)) && age <= Some(SignedDuration::from_hours(24))
         };
         images.iter().filter(is_of_the_day).count()
+    }
+
+    /// What scans have found in an image: how severe each finding is.
+    pub(super) fn findings(&mut self, image: &str) -> Vec<String> {
+        let filter = json!([{ "name": "imageBuildVersionArn", "values": [image] }]);
+        let input = Input::from_iter([("filters".to_owned(), filter)]);
+        let fault = ResponseFault::default();
+        let listed = self.image_builder.call("ListImageScanFindings", &input, fault, self.now).ok();
+        let found = listed.and_then(|it| it.get("findings")?.as_array().cloned());
+        let found = found.into_iter().flatten();
+        found.map(|it| text(&it, "severity").to_owned()).collect()
+    }
+
+    /// Whether a chain of parents, through AMIs as well, leads from the pipeline back to it.
+    pub(super) fn is_in_a_cycle(&mut self, pipeline: &Value) -> bool {
+        self.is_built_on_itself(pipeline, Through::Amis)
     }
 
     /// Whether a chain of parents leads from the pipeline back to it.
@@ -411,7 +431,7 @@ pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn created(value: &Value) -> Option<Timestamp> {
+pub(super) fn created(value: &Value) -> Option<Timestamp> {
     text(value, "dateCreated").parse().ok()
 }
 
@@ -419,7 +439,7 @@ fn status(image: &Value) -> &str {
     image.pointer("/state/status").and_then(Value::as_str).unwrap_or_default()
 }
 
-fn recipe_of(image: &Value) -> &Value {
+pub(super) fn recipe_of(image: &Value) -> &Value {
     image.get("imageRecipe").or(image.get("containerRecipe")).unwrap_or(&Value::Null)
 }
 

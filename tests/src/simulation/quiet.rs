@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::draw::Play;
 use super::gate_oracle::{Held, Switch};
-use super::oracle::{Oracle, Verdict};
+use super::oracle::{Oracle, Verdict, text};
 use super::watch::Watch;
 use super::{MOST_BY_DATE, PAUSES, WAITS_OR_TRIES, code, lines, rest, tells};
 
@@ -44,6 +44,15 @@ struct Line {
     has_tries: bool,
     /// Whether an ancestor starts before it.
     waits: bool,
+    /// Whether it is behind for its age or findings alone, and comes to be so again with time.
+    recurs: bool,
+    /// Whether its newest good image was built since the checks began.
+    is_built: bool,
+    /// Whether scans found enough in that image.
+    is_vulnerable: bool,
+    /// When that image asks for a build by itself.
+    due: Vec<Timestamp>,
+    sentence: String,
     said: String,
     reported: Vec<Held>,
     budget: Option<Value>,
@@ -51,16 +60,22 @@ struct Line {
 
 /// Checks go on until each pipeline is as current as its gates allow.
 pub(super) async fn go_on_until_held(play: &Play, cloud: &Cloud, watch: &Watch, dry: &Handler) {
+    let first = cloud.now();
     for round in 0.. {
         rest(cloud, watch).await;
         if watch.seen().is_lost() {
             return;
         }
+        let before = cloud.now() + watch.seen().ahead();
         let would_start = would_start(cloud, watch, dry, round).await;
         let at = cloud.now();
         let event = deploy::tick(at);
         let Some(invoked) = cloud.lambda().invoke("dependency-check", &event).await else { return };
-        let all = look(play, cloud, watch, &invoked.payload, at);
+        let all = look(play, cloud, watch, &invoked.payload, (first, at));
+        // What is too old from a moment on between the two is so for the second alone.
+        let between = before..=at + watch.seen().ahead();
+        let is_same = !all.iter().flat_map(|line| &line.due).any(|due| between.contains(due));
+        let would_start = would_start.filter(|_| is_same);
         let control = control(cloud, watch, at, &all);
         match (control, invoked.failed) {
             (Control::Unreadable, false) => {
@@ -115,8 +130,15 @@ async fn would_start(
     Some(started)
 }
 
-/// What is true of each pipeline, and what a check that began at a moment says of it.
-fn look(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value, began: Timestamp) -> Vec<Line> {
+/// What is true of each pipeline, and what a check that began at a moment says of it. The first of the
+/// checks began at another.
+fn look(
+    play: &Play,
+    cloud: &Cloud,
+    watch: &Watch,
+    report: &Value,
+    (first, began): (Timestamp, Timestamp),
+) -> Vec<Line> {
     let keeps_runs = play.keeps_runs.is_some();
     let mut state = cloud.state();
     let seen = watch.seen();
@@ -129,7 +151,7 @@ fn look(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value, began: Timest
     let mut all = Vec::new();
     for shown in &pipelines {
         let Some(arn) = shown["arn"].as_str() else { continue };
-        let Some(verdict) = oracle.verdict(arn) else { continue };
+        let Some(standing) = oracle.standing(arn, rules, at) else { continue };
         let line = lines(report).find(|line| line["pipeline"] == *arn);
         let gates = line.and_then(|line| line.pointer("/reasons/0/gates")?.as_array());
         let gates = gates.map(Vec::as_slice).unwrap_or_default();
@@ -137,15 +159,21 @@ fn look(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value, began: Timest
             gates.iter().partition(|gate| gate["gate"] == "budget");
         let mut reported: Vec<Held> = others.into_iter().map(Held::reported).collect();
         reported.sort();
+        let is_for_causes = standing.is_for_causes();
         let waits = oracle.has_ancestor_to_wait_for(arn, |oracle, ancestor| {
-            let is_behind = matches!(oracle.verdict(ancestor), Some(Verdict::Behind(_)));
+            let standing = oracle.standing(ancestor, rules, at);
+            let is_behind = standing.is_some_and(|it| matches!(it.verdict, Verdict::Behind(_)));
             let gates = oracle.gates(ancestor, rules, at, began);
             let is_held = is_behind && gates.iter().any(Held::is_of_one_pipeline);
             (!is_held).then_some(is_behind)
         });
         all.push(Line {
             pipeline: arn.to_owned(),
-            verdict,
+            recurs: standing.recurs(),
+            is_built: standing.built > Some(first),
+            is_vulnerable: standing.is_vulnerable,
+            due: standing.due,
+            sentence: line.map_or("", |line| text(line, "sentence")).to_owned(),
             // As in the check without gates: dates alone may be the reason, or the record of the parent's
             // workflows is gone.
             pauses: oracle.is_within_a_pause(arn, slack)
@@ -155,7 +183,9 @@ fn look(play: &Play, cloud: &Cloud, watch: &Watch, report: &Value, began: Timest
             gates_after: oracle.gates(arn, rules, at, ended),
             is_urgent: oracle.has_urgent_parent(arn),
             is_ignored: oracle.mode(shown, rules) == "ignore",
-            has_tries: !oracle.tries(arn).is_empty(),
+            // Good builds are none where nothing newer asks for another.
+            has_tries: oracle.tries(arn).iter().any(|it| !is_for_causes || it.failed),
+            verdict: standing.verdict,
             waits,
             said: line.and_then(code).unwrap_or("nothing").to_owned(),
             reported,
@@ -232,6 +262,15 @@ fn hold_to(cloud: &Cloud, watch: &Watch, all: &[Line], would_start: Option<BTree
             ));
         }
     }
+    for line in all {
+        // What a scan has found is told, also while no build starts for it.
+        if line.is_vulnerable
+            && line.said == "up-to-date"
+            && !line.sentence.contains("Inspector found")
+        {
+            wrong(format!("{} is vulnerable, and a check says {}", line.pipeline, line.sentence));
+        }
+    }
     let started: BTreeSet<String> =
         all.iter().filter(|it| it.said == "rebuild").map(|it| it.pipeline.clone()).collect();
     if let Some(would_start) = would_start
@@ -281,6 +320,8 @@ fn is_settled(line: &Line, round: usize) -> bool {
     let said = line.said.as_str();
     match &line.verdict {
         _ if line.is_ignored => true,
+        // It will be behind again and again, and was built for it.
+        Verdict::Behind(_) if line.recurs && line.is_built => round >= FEWEST_CHECKS,
         // The ancestor is one of the others, and is judged for itself.
         Verdict::Behind(_) if said == "for-ancestor" => true,
         // A build that fails is tried again each day.

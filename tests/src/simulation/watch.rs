@@ -11,6 +11,7 @@ use emulator::ssm::ParameterStore;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::cause_oracle::{Cause, Standing};
 use super::gate_oracle::{Held, Rules, pipelines_at_work};
 use super::logs::LoggedDecision;
 use super::oracle::{Oracle, Part, Verdict, is_shortage};
@@ -74,6 +75,10 @@ pub struct Seen {
     deferred: BTreeSet<String>,
     /// The pipeline whose build an invocation is told of; it is named like its images.
     announced: BTreeMap<String, String>,
+    /// The invocations that are told of findings.
+    told_of_findings: BTreeSet<String>,
+    /// The last build of each pipeline that started for nothing but its age or findings.
+    recurring: BTreeMap<String, (String, Timestamp)>,
     /// How many builds each invocation has started.
     starts: BTreeMap<String, u64>,
     /// When Image Builder began to lie, and when it ended.
@@ -90,7 +95,7 @@ pub struct Seen {
 /// How things stood before a start.
 #[derive(Debug)]
 struct Before {
-    verdict: Option<Verdict>,
+    standing: Option<Standing>,
     parts: Vec<Part>,
     running: Vec<(String, Timestamp)>,
     executions: usize,
@@ -111,6 +116,8 @@ struct Before {
 struct Chain {
     parts: Vec<Part>,
     builds: Vec<(String, Timestamp)>,
+    /// Those that nothing newer asked for.
+    for_causes: BTreeSet<String>,
 }
 
 impl Watch {
@@ -144,6 +151,8 @@ impl Watch {
             struck: BTreeSet::new(),
             deferred: BTreeSet::new(),
             announced: BTreeMap::new(),
+            told_of_findings: BTreeSet::new(),
+            recurring: BTreeMap::new(),
             starts: BTreeMap::new(),
             lies: Vec::new(),
             happened: BTreeMap::new(),
@@ -243,13 +252,13 @@ impl Seen {
         &mut self,
         pipeline: &str,
         image: &str,
-        parts: Vec<Part>,
+        Before { parts, standing, .. }: &Before,
         now: Timestamp,
         image_builder: &ImageBuilder,
     ) -> Result<(), String> {
         let chain = self.chains.entry(pipeline.to_owned()).or_default();
-        if chain.parts != parts {
-            *chain = Chain { parts, builds: Vec::new() };
+        if chain.parts != *parts {
+            *chain = Chain { parts: parts.clone(), ..Chain::default() };
         }
         // What has been deleted says nothing any more.
         let builds = image_builder.builds();
@@ -257,6 +266,18 @@ impl Seen {
             builds.iter().find(|it| it.arn == *image && it.created == *at)
         };
         chain.builds.retain(|build| there(build).is_some());
+        // A good build for an age, for findings or for a recall brings what it was for, and the next one has
+        // its own time.
+        let is_good =
+            |build: &(String, Timestamp)| there(build).is_some_and(|it| it.available.is_some());
+        let Chain { builds: of_chain, for_causes, .. } = chain;
+        of_chain.retain(|build| !(for_causes.contains(&build.0) && is_good(build)));
+        let for_cause = standing.as_ref().is_some_and(Standing::is_for_causes);
+        if for_cause {
+            let failed = of_chain.iter().rposition(is_good).map_or(0, |last| last + 1);
+            of_chain.drain(..failed);
+            for_causes.insert(image.to_owned());
+        }
         let is_shortage = |build: &&(String, Timestamp)| {
             let reason = there(build).and_then(|it| it.reason.as_deref());
             reason.is_some_and(is_shortage)
@@ -280,12 +301,27 @@ impl Seen {
             result = Err(format!("{passed:#} after a build that failed for lack of capacity"));
         }
         chain.builds.push((image.to_owned(), now));
+        let recurs = standing.as_ref().filter(|it| it.recurs());
+        if let Some(between) = recurs.and_then(|it| it.between) {
+            let build = (image.to_owned(), now);
+            if let Some(last) = self.recurring.insert(pipeline.to_owned(), build)
+                && is_good(&last)
+                && passed(last.1) < between
+            {
+                let passed = now.duration_since(last.1);
+                result = Err(format!("{passed:#} after a good build for the same cause"));
+            }
+        }
         result
     }
 
     /// An invocation begins.
     pub fn begins(&mut self, caller: &str, at: Timestamp, event: &Value) {
         self.invocations.insert(caller.to_owned(), at);
+        if event["detail-type"] == "EC2 Image Builder CVE Detected" {
+            self.told_of_findings.insert(caller.to_owned());
+            self.happens("invocations that are told of findings");
+        }
         if let Some(name) = about(event).split(['/', ' ']).find(|part| part.starts_with("image-")) {
             self.announced.insert(caller.to_owned(), name.to_owned());
         }
@@ -354,17 +390,10 @@ impl Seen {
         image_builder: &ImageBuilder,
     ) {
         let Some(before) = self.before.take() else { return };
-        let Before {
-            verdict,
-            parts,
-            running,
-            some_are_unresolved,
-            gates,
-            is_urgent,
-            limit,
-            at_work,
-            ..
-        } = before;
+        let verdict = before.standing.as_ref().map(|it| it.verdict.clone());
+        let causes = before.standing.as_ref().map(|it| it.causes.clone()).unwrap_or_default();
+        let Before { some_are_unresolved, is_urgent, limit, at_work, .. } = before;
+        let (running, gates) = (&before.running, &before.gates);
         // Nothing of it is the doing of others from here on.
         self.ours.insert(image.to_owned(), (call.caller.to_owned(), pipeline.to_owned()));
         let since = self.invocations.get(call.caller).copied().unwrap_or(call.at);
@@ -373,12 +402,12 @@ impl Seen {
         let name = pipeline.rsplit('/').next().unwrap_or_default();
         let by = format!("{name}, started by {}", call.caller);
         for (other, created) in running {
-            if self.ours.contains_key(&other) {
+            if self.ours.contains_key(other) {
                 self.violation(
                     call.at,
                     format!("{by}, has two builds of ours at once: {other} runs"),
                 );
-            } else if created < since && !excused {
+            } else if *created < since && !excused {
                 self.violation(call.at, format!("{by}, while {other} was already building"));
             }
         }
@@ -407,7 +436,14 @@ impl Seen {
                 self.violation(call.at, format!("{by}, although it is held: {gates:?}"));
             }
         }
-        let spaced = self.space(pipeline, image, parts, call.at, image_builder);
+        for cause in causes {
+            self.happens(match cause {
+                Cause::Age => "starts of what is too old",
+                Cause::Findings => "starts of what is vulnerable",
+                Cause::Recalled(_) => "starts of what is recalled, or on a recalled image",
+            });
+        }
+        let spaced = self.space(pipeline, image, &before, call.at, image_builder);
         if !excused {
             if let Err(broken) = spaced {
                 self.violation(call.at, format!("{by}, {broken}"));
@@ -444,18 +480,19 @@ impl Seen {
     }
 
     /// What is true of every pipeline that there is, and whether its next start may have to wait
-    /// for those before it.
+    /// for those before it. Ages are those that images had at a moment.
     pub fn truth(
         &self,
         image_builder: &mut ImageBuilder,
         now: Timestamp,
+        at: Timestamp,
     ) -> Vec<(String, Verdict, bool)> {
         let mut oracle = Oracle { image_builder, parameters: &self.parameters, now };
         let pipelines = oracle.pipelines();
         let arns = pipelines.iter().filter_map(|it| it["arn"].as_str());
         let slack = self.ahead.abs();
         arns.filter_map(|arn| {
-            let verdict = oracle.verdict(arn)?;
+            let verdict = oracle.standing(arn, &self.rules, at + self.ahead)?.verdict;
             Some((arn.to_owned(), verdict, oracle.is_within_a_pause(arn, slack)))
         })
         .collect()
@@ -472,6 +509,16 @@ impl CallListener for Watch {
         if call.fault.is_some() {
             seen.struck.insert(call.caller.to_owned());
         }
+        if call.operation.starts_with("ListImageScanFinding") {
+            seen.happens("calls about findings");
+            let may_read = call.caller.starts_with("dependency-check")
+                || call.caller.starts_with("dry-run")
+                || seen.told_of_findings.contains(call.caller);
+            if seen.rules.min_age().is_none() || !may_read {
+                let what = format!("{} reads findings, which decide nothing", call.caller);
+                seen.violation(call.at, what);
+            }
+        }
         if call.operation != "StartImagePipelineExecution" {
             return;
         }
@@ -484,8 +531,9 @@ impl CallListener for Watch {
         let began = seen.invocations.get(call.caller).copied().unwrap_or(call.at);
         let now = began + seen.ahead;
         let mut oracle = Oracle { image_builder, parameters: &parameters, now: call.at };
-        let verdict = oracle.verdict(pipeline);
-        let some_are_unresolved = verdict == Some(Verdict::Cycle)
+        let standing = oracle.standing(pipeline, &seen.rules, now);
+        let is_in_a_cycle = standing.as_ref().is_some_and(|it| it.verdict == Verdict::Cycle);
+        let some_are_unresolved = is_in_a_cycle
             && oracle
                 .pipelines()
                 .iter()
@@ -507,9 +555,13 @@ impl CallListener for Watch {
         } else {
             pipelines_at_work(&oracle.pipelines(), began, ended.as_deref())
         };
+        if !reads_all {
+            // A notification, and a check without the list of all images, need not see what is further up.
+            gates.retain(|gate| !gate.is_of_a_distant_recall());
+        }
         let is_urgent = oracle.has_urgent_parent(pipeline);
         seen.before = Some(Before {
-            verdict,
+            standing,
             gates,
             is_urgent,
             limit,
@@ -595,6 +647,7 @@ fn gates_of(line: &Value) -> Vec<&'static str> {
             "unreadable-tag" => "deferrals by a tag that cannot be read",
             "hold" => "deferrals by a hold",
             "image-hold" => "deferrals by the hold of an image",
+            "recalled" => "deferrals by a recall",
             "window" => "deferrals by a window",
             "calendar" if is_unreadable => "deferrals by a calendar that cannot be read",
             "calendar" => "deferrals by a calendar",

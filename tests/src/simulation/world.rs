@@ -9,11 +9,14 @@ use emulator::cloud::Cloud;
 use emulator::deploy;
 use emulator::faults::Fault;
 use emulator::fleet::{Fleet, StartCondition, arn, pipeline, pipeline_arn, recipe};
-use emulator::image_builder::{ApiError, Doc, ResponseFault};
+use emulator::image_builder::{
+    ApiError, Doc, Finding, FixAvailable, ResponseFault, Severity, Vulnerability,
+};
 use emulator::sns::Message;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::causes::{CauseEvent, Within};
 use super::draw::{Begins, COMPONENTS, Drawn, FOLLOWED, Parent, Play, Quality, Step};
 use super::gates::{CALENDARS, CONTROL, Calendar, Change};
 use super::oracle::{Oracle, Verdict};
@@ -91,6 +94,9 @@ impl<'a> World<'a> {
         for change in &play.gates.first {
             world.change(change);
         }
+        for event in &play.causes.first {
+            world.cause(*event);
+        }
         world
     }
 
@@ -155,10 +161,97 @@ impl<'a> World<'a> {
         self.watch.seen().rules_change(now);
     }
 
+    /// Something happens that asks for a build, or does so no more.
+    fn cause(&self, event: CauseEvent) {
+        let now = self.cloud.now();
+        self.watch.seen().note(now, || format!("world: {event:?}"));
+        let recalled = |index| self.builds(index, &USABLE).into_iter().map(|(image, _)| image);
+        match event {
+            CauseEvent::MaxAge(index, Some(age)) => {
+                self.change(&Change::Tag(index, "max-age", age.to_owned()));
+            }
+            CauseEvent::MaxAge(index, None) => self.change(&Change::Untag(index, "max-age")),
+            CauseEvent::Recall(index, is_withdrawn) => {
+                let newest = recalled(index).last();
+                self.change(&Change::TagImage(index, "recalled", "bad openssl".to_owned()));
+                if let Some(image) = newest.filter(|_| is_withdrawn) {
+                    self.deprecate(&image);
+                }
+            }
+            CauseEvent::Withdraw(index) => {
+                for image in recalled(index) {
+                    if self.is_recalled(&image) {
+                        self.deprecate(&image);
+                    }
+                }
+            }
+            CauseEvent::Restore(index) => self.change(&Change::UntagImages(index, "recalled")),
+            CauseEvent::Found(index, severity) => self.find(index, severity),
+            CauseEvent::Vulnerable(within, severity, after) => {
+                self.make_vulnerable(within, severity, after);
+            }
+            CauseEvent::Mended => {
+                let mended = self.cloud.state().image_builder.mend_vulnerabilities(None);
+                self.watch.seen().note(now, || format!("world: {mended} mended"));
+            }
+        }
+    }
+
+    fn is_recalled(&self, image: &str) -> bool {
+        let (now, mut state) = (self.cloud.now(), self.cloud.state());
+        let emulator::cloud::State { image_builder, parameters, .. } = &mut *state;
+        let shown = Oracle { image_builder, parameters, now }.image(image);
+        shown.is_some_and(|image| !image["tags"]["image-cascade:recalled"].is_null())
+    }
+
+    fn deprecate(&self, image: &str) {
+        self.call(
+            "StartResourceStateUpdate",
+            json!({ "resourceArn": image, "state": { "status": "DEPRECATED" } }),
+        );
+    }
+
+    /// A scan finds something in the newest image of a pipeline.
+    fn find(&self, index: usize, severity: Severity) {
+        let now = self.cloud.now();
+        let newest = self.builds(index, &["AVAILABLE", "DEPRECATED"]).pop();
+        let Some((image, _)) = newest else { return };
+        let findings = Finding::several(severity, 2);
+        let found = self.cloud.state().image_builder.set_findings(&image, findings, now);
+        if self.done("a scan", found).is_some() {
+            self.watch.seen().happens("scans that find something in an image that is there");
+        }
+        self.cloud.wake();
+    }
+
+    /// Scans of images to come find something, and one of an image that has it already.
+    fn make_vulnerable(&self, within: Within, severity: Severity, after: Duration) {
+        let place = match within {
+            Within::Pipeline(index) => Self::pipeline(index),
+            Within::Image(index) => match self.builds(index, &["AVAILABLE", "DEPRECATED"]).pop() {
+                Some((image, _)) => image,
+                None => return,
+            },
+            Within::Component(name) => {
+                let minor = self.moves.get(name).map_or(0, |count| count - 1);
+                arn(&format!("component/{name}/1.{minor}.0/1"))
+            }
+        };
+        let finding =
+            Finding { fix_available: FixAvailable::No, ..Finding::new("CVE-2026-1", severity) };
+        let after = Some(after).filter(|after| !after.is_zero());
+        let vulnerability = Vulnerability { within: place, finding, after };
+        self.cloud.state().image_builder.add_vulnerability(vulnerability);
+        if let Within::Pipeline(index) | Within::Image(index) = within {
+            self.find(index, severity);
+        }
+    }
+
     /// Takes every gate away, as far as settings allow: then tags stand against them.
     pub fn open_gates(&self) {
         const KEYS: [&str; 8] =
             ["mode", "hold", "window", "window.2", "window.x", "calendar", "Hold", "continue-here"];
+        self.cause(CauseEvent::Mended);
         self.change(&Change::Control(Some("{}".to_owned())));
         for name in CALENDARS {
             self.change(&Change::Calendar(name, Some(Calendar::open())));
@@ -167,8 +260,12 @@ impl<'a> World<'a> {
             for key in KEYS {
                 self.change(&Change::Untag(index, key));
             }
-            for key in ["hold", "urgent"] {
+            for key in ["hold", "urgent", "recalled"] {
                 self.change(&Change::UntagImages(index, key));
+            }
+            if self.play.causes.any() {
+                // What is built again for its age comes to no end.
+                self.cause(CauseEvent::MaxAge(index, Some("none")));
             }
             let has = |name: &str| self.play.gates.settings.iter().any(|(it, _)| *it == name);
             if has("DEFAULT_MODE") {
@@ -313,6 +410,7 @@ impl<'a> World<'a> {
     fn create_pipeline(&mut self, index: usize) {
         let Drawn { recipe, enabled, schedule, .. } = &self.play.pipelines[index];
         let name = Self::name(index);
+        let is_scanned = self.play.causes.scanned.contains(&index);
         let mut described = pipeline(&name).runs(format!("{name}/{recipe}")).enabled(*enabled);
         if self.is_container(index) {
             described = described.container();
@@ -324,6 +422,9 @@ impl<'a> World<'a> {
                 StartCondition::ExpressionMatchOnly
             };
             described = described.schedule(&format!("rate({hours} hours)"), condition);
+        }
+        if is_scanned {
+            described = described.scanned();
         }
         self.done("a pipeline", self.fleets.fleet.add(&described));
     }
@@ -358,6 +459,7 @@ impl<'a> World<'a> {
             "infrastructureConfigurationArn",
             "status",
             "schedule",
+            "imageScanningConfiguration",
         ] {
             if let Some(value) = shown.get(field).filter(|it| !it.is_null()) {
                 update[field] = value.clone();
@@ -501,10 +603,7 @@ impl<'a> World<'a> {
             }
             Step::Deprecate(index) => {
                 if let Some((image, _)) = self.builds(index, &["AVAILABLE"]).pop() {
-                    self.call(
-                        "StartResourceStateUpdate",
-                        json!({ "resourceArn": image, "state": { "status": "DEPRECATED" } }),
-                    );
+                    self.deprecate(&image);
                 }
             }
             Step::DeleteImage(index) => {
@@ -524,6 +623,11 @@ impl<'a> World<'a> {
             Step::Gate(index) => {
                 if let Some((_, change)) = self.play.gates.changes.get(index) {
                     self.change(change);
+                }
+            }
+            Step::Cause(index) => {
+                if let Some((_, event)) = self.play.causes.events.get(index) {
+                    self.cause(*event);
                 }
             }
             Step::Garbage => {
