@@ -349,7 +349,8 @@ async fn answer_sqs(
             return protocol.refuse(400, "SerializationException", &problem, id);
         }
     };
-    let named = input["QueueUrl"].as_str().or(input["QueueName"].as_str()).unwrap_or_default();
+    let text = |name: &str| input.get(name).and_then(Value::as_str);
+    let named = text("QueueUrl").or_else(|| text("QueueName")).unwrap_or_default();
     let queue = named.rsplit('/').next().unwrap_or_default();
     let region = cloud.region();
     let queue = format!("arn:{}:sqs:{region}:{ACCOUNT}:{queue}", partition(region));

@@ -30,8 +30,8 @@ pub(super) struct Ended {
 
 /// The builds that follow on the first gold image.
 pub(super) struct Followers {
-    /// What the gold image's pattern resolved to when the child was started.
-    pub(super) parent: Option<String>,
+    /// What the gold image's pattern resolved to just before the child was started, and just after.
+    pub(super) parents: [Option<String>; 2],
     pub(super) child: Option<String>,
     /// The next build of the gold image.
     pub(super) second: Option<String>,
@@ -145,6 +145,7 @@ impl Check<'_> {
         let recipe = ("imageRecipeArn", recipe.as_str());
         let line = self.make().pipeline("child", recipe, &fleet.infrastructure, "ENABLED").await?;
         let child = self.start_line(&line, &token(), "child").await?;
+        let parents = [parent, self.resolve(&pattern).await?];
         if let Err(refusal) = &child {
             self.findings.leave(&fact::CHILDS_PARENT, format!("its start was refused: {refusal}"));
         }
@@ -161,7 +162,7 @@ impl Check<'_> {
                 self.findings.leave(fact, format!("the second start was refused: {refusal}"));
             }
         }
-        Ok(Followers { parent, child: child.ok(), second: second.ok() })
+        Ok(Followers { parents, child: child.ok(), second: second.ok() })
     }
 
     /// Whether every build passed known states in their order.

@@ -63,7 +63,7 @@ impl Check<'_> {
             let child = self.announced(child).await?;
             let parent = child.image["imageRecipe"]["parentImage"].as_str().unwrap_or("no parent");
             if child.is_available() {
-                let is_the_same = followers.parent.as_deref() == Some(parent);
+                let is_the_same = followers.parents.iter().flatten().any(|it| it == parent);
                 self.settle(&fact::CHILDS_PARENT, is_the_same, short(parent));
             } else {
                 self.findings.leave(&fact::CHILDS_PARENT, child.said());
