@@ -348,7 +348,7 @@ impl Cloud {
                 empty_page: kind == Some(Kind::EmptyPage),
                 unreadable_item: kind == Some(Kind::UnreadableItem),
                 longest_page: state.longest_page,
-                as_of: kind.and_then(|kind| kind.shows(self.now())),
+                as_of: fault.as_ref().and_then(|fault| fault.shows(self.now())),
                 lies: state.faults.lies(operation),
             };
             let State { image_builder, call_listener, faults, .. } = &mut *state;

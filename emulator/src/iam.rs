@@ -179,7 +179,7 @@ impl Need {
 
     /// What an operation of Image Builder needs.
     pub fn of_image_builder(operation: &str, input: &Input) -> Vec<Self> {
-        const NAMING: [&str; 8] = [
+        const NAMING: [&str; 9] = [
             "imageBuildVersionArn",
             "imageRecipeArn",
             "containerRecipeArn",
@@ -188,6 +188,7 @@ impl Need {
             "componentVersionArn",
             "imagePipelineArn",
             "resourceArn",
+            "infrastructureConfigurationArn",
         ];
         if operation.starts_with("ListImageScanFinding") {
             return Self::of_findings(operation, input);
@@ -250,6 +251,8 @@ fn statement(statement: &Value, region: &str) -> Result<Statement, TemplateError
                 ("Null", "aws:TagKeys") if value == "false" => Condition::HasTagKeys,
                 // There is one Region here.
                 ("StringEquals", "aws:RequestedRegion") if value == region => continue,
+                // Image Builder tags every AMI that it makes.
+                ("StringEquals", "ec2:ResourceTag/CreatedBy") => continue,
                 (_, "kms:ViaService" | "kms:EncryptionContext:aws:sns:topicArn") => {
                     Condition::ThroughAService
                 }

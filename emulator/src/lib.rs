@@ -21,6 +21,7 @@ pub mod iam;
 pub mod image_builder;
 pub mod lambda;
 pub mod latency;
+pub mod left_behind;
 pub mod page;
 pub mod rate_limit;
 pub mod scheduler;

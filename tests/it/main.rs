@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should end there")]
 
+mod account_check;
 mod bad_input;
 mod binaries;
 mod causes;

@@ -5,6 +5,7 @@
 
 mod control;
 mod functions;
+mod left_behind;
 mod protocol;
 
 use std::collections::BTreeMap;
@@ -116,7 +117,8 @@ async fn answer_with_id(
 }
 
 /// The services that have operations here.
-const EMULATED: [&str; 6] = ["imagebuilder", "lambda", "sns", "sqs", "ssm", "sts"];
+const EMULATED: [&str; 9] =
+    ["ec2", "ecr", "imagebuilder", "lambda", "logs", "sns", "sqs", "ssm", "sts"];
 
 /// Answers a request without a signature: of a browser, of the emulator's own interface, or of a client
 /// of Lambda that does not sign.
@@ -225,7 +227,10 @@ async fn other_service(
     }
     let response = match service {
         "sns" => answer_sns(cloud, caller, body, id),
-        "sqs" => answer_sqs(cloud, request, protocol, &operation, id).await,
+        "sqs" => answer_sqs(cloud, caller, request, protocol, &operation, id).await,
+        "ec2" | "ecr" | "logs" => {
+            left_behind::answer(cloud, caller, (service, &operation), body, id)
+        }
         "ssm" => answer_ssm(cloud, caller, &operation, body),
         "lambda" => functions::answer(cloud, method, path, headers, body).await,
         _ if operation == "GetCallerIdentity" => caller_identity(cloud.region(), id),
@@ -315,7 +320,14 @@ fn xml_response(status: u16, body: String) -> Response {
 fn answer_sns(cloud: &Cloud, caller: &str, body: &[u8], id: &str) -> Response {
     let form: BTreeMap<_, _> = form_urlencoded::parse(body).collect();
     let member = |name: &str| form.get(name).map_or("", |value| &**value);
-    let need = Need::new(&format!("sns:{}", member("Action")), member("TopicArn"));
+    let topic = match (member("TopicArn"), member("Name")) {
+        ("", name) if !name.is_empty() => {
+            let region = cloud.region();
+            format!("arn:{}:sns:{region}:{ACCOUNT}:{name}", partition(region))
+        }
+        (arn, _) => arn.to_owned(),
+    };
+    let need = Need::new(&format!("sns:{}", member("Action")), &topic);
     if let Err(refused) = cloud.authorize(caller, &[need]) {
         return Protocol::Query.refuse(403, "AuthorizationError", &refused, id);
     }
@@ -330,6 +342,7 @@ fn answer_sns(cloud: &Cloud, caller: &str, body: &[u8], id: &str) -> Response {
 /// asks to.
 async fn answer_sqs(
     cloud: &Cloud,
+    caller: &str,
     request: Request<'_>,
     protocol: Protocol,
     operation: &str,
@@ -347,6 +360,15 @@ async fn answer_sqs(
             return protocol.refuse(400, "SerializationException", &problem, id);
         }
     };
+    let text = |name: &str| input.get(name).and_then(Value::as_str);
+    let named = text("QueueUrl").or_else(|| text("QueueName")).unwrap_or_default();
+    let queue = named.rsplit('/').next().unwrap_or_default();
+    let region = cloud.region();
+    let queue = format!("arn:{}:sqs:{region}:{ACCOUNT}:{queue}", partition(region));
+    let need = Need::new(&format!("sqs:{operation}"), &queue);
+    if let Err(refused) = cloud.authorize(caller, &[need]) {
+        return protocol.refuse(403, "AccessDeniedException", &refused, id);
+    }
     let arrivals = cloud.state().sqs.arrivals();
     let until = Instant::now() + cloud.state().sqs.waits(operation, &input);
     let answer = loop {

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::build::{Build, Due};
-use super::doc::text;
+use super::doc::{required, text};
 use super::notification;
 use super::outputs::outputs;
 use super::state::{ImageBuilder, ScriptedBuild};
@@ -73,6 +73,7 @@ impl ImageBuilder {
         let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
         let refusal = self.quotas.refuse_build(|| self.builds_in_progress());
         if let Some(build) = self.images.find_mut(arn) {
+            self.left_behind.keep_log(required(&build.doc, "name"));
             // Without an instance the build ends before any other error.
             build.doom = match (fails, reason) {
                 (true, Some(reason)) => Some(reason),
@@ -162,6 +163,7 @@ impl ImageBuilder {
             build.reason.clone_from(&build.doom);
         } else {
             build.outputs = outputs(&build.doc, &self.account, &self.region);
+            self.left_behind.keep_outputs(&build.outputs, &self.region);
         }
         let build = build.clone();
         if build.status == "AVAILABLE" {

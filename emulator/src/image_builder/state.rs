@@ -19,6 +19,7 @@ use super::versioned::Versioned;
 use crate::account::partition;
 use crate::events::EventBus;
 use crate::faults::{Kind, LIES, Lies};
+use crate::left_behind::LeftBehind;
 use crate::ssm::ParameterStore;
 
 /// EC2 Image Builder in one account and Region.
@@ -66,6 +67,8 @@ pub struct ImageBuilder {
     tokens: BTreeMap<(String, String), (Input, Doc)>,
     /// Whether the last call has built on an older parent than is said.
     pub(super) built_on_older: bool,
+    /// What builds leave in other services.
+    pub left_behind: LeftBehind,
     /// How the response to the present call is changed.
     pub(super) fault: ResponseFault,
 }
@@ -174,6 +177,7 @@ impl ImageBuilder {
             tag_versions: BTreeMap::new(),
             tokens: BTreeMap::new(),
             built_on_older: false,
+            left_behind: LeftBehind::default(),
             fault: ResponseFault::default(),
         };
         empty.stock_amazons_catalogue(now);
