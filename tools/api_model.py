@@ -2,13 +2,15 @@
 
     tools/api-model [--check]
 
-Writes `emulator/src/image_builder/api.json`, against which the emulator checks each request, from
-AWS's published API model as botocore has it (Apache-2.0; `tools/requirements-api-model.txt` names the version).
-With --check it writes nothing, and fails if the file would change.
+Writes `emulator/src/image_builder/api.json`, against which the emulator checks each request and the
+tests each answer, from AWS's published API model as botocore has it (Apache-2.0; `tools/requirements-api-model.txt` names the version).
+Writes `tests/src/strict_client.json`, too: what the answers of SQS and the Parameter Store may be, and
+all operations of the emulated services.
+With --check it writes nothing, and fails if a file would change.
 
-    operations   of each emulated operation: method, path, input shape and errors
+    operations   of each emulated operation: method, path, the shapes of input and output, and errors
     others       method and path of every other operation, so that a call to one can be named
-    shapes       each shape within the input of an emulated operation, with its constraints
+    shapes       each shape within the input or output of an emulated operation, with its constraints
     statuses     the HTTP status of each error
 
 To emulate another operation, add its name to EMULATED and run the script.
@@ -23,40 +25,64 @@ from pathlib import Path
 
 API = Path(__file__).parents[1] / "emulator/src/image_builder/api.json"
 
-MODEL = "data/imagebuilder/2019-12-02/service-2.json.gz"
+NEIGHBOURS = Path(__file__).parents[1] / "tests/src/strict_client.json"
+
+# Of each service, the version of its model.
+MODELS = {
+    "imagebuilder": "2019-12-02",
+    "lambda": "2015-03-31",
+    "sns": "2010-03-31",
+    "sqs": "2012-11-05",
+    "ssm": "2014-11-06",
+    "sts": "2011-06-15",
+}
+
+# Of the services that answer in JSON, the operations whose answers are checked.
+CHECKED = {
+    "sqs": """
+        ChangeMessageVisibility ChangeMessageVisibilityBatch CreateQueue DeleteMessage
+        DeleteMessageBatch DeleteQueue GetQueueAttributes GetQueueUrl ListQueueTags ListQueues
+        PurgeQueue ReceiveMessage SendMessage SendMessageBatch SetQueueAttributes TagQueue UntagQueue
+    """,
+    "ssm": """
+        AddTagsToResource CreateDocument DeleteDocument DeleteParameter DeleteParameters
+        DescribeDocument DescribeParameters GetCalendarState GetDocument GetParameter
+        GetParameterHistory GetParameters GetParametersByPath LabelParameterVersion
+        ListTagsForResource PutParameter RemoveTagsFromResource UnlabelParameterVersion
+        UpdateDocument
+    """,
+}
 
 EMULATED = """
-    CancelImageCreation CreateComponent CreateContainerRecipe CreateDistributionConfiguration
-    CreateImage CreateImagePipeline CreateImageRecipe CreateInfrastructureConfiguration
-    DeleteComponent DeleteContainerRecipe DeleteDistributionConfiguration DeleteImage
-    DeleteImagePipeline DeleteImageRecipe DeleteInfrastructureConfiguration GetComponent
-    GetContainerRecipe GetDistributionConfiguration GetImage GetImagePipeline GetImageRecipe
-    GetInfrastructureConfiguration ListComponentBuildVersions ListComponents ListContainerRecipes
+    CancelImageCreation CancelLifecycleExecution CreateComponent CreateContainerRecipe
+    CreateDistributionConfiguration CreateImage CreateImagePipeline CreateImageRecipe
+    CreateInfrastructureConfiguration CreateLifecyclePolicy CreateWorkflow DeleteComponent
+    DeleteContainerRecipe DeleteDistributionConfiguration DeleteImage DeleteImagePipeline
+    DeleteImageRecipe DeleteInfrastructureConfiguration DeleteLifecyclePolicy DeleteWorkflow
+    GetComponent GetComponentPolicy GetContainerRecipe GetContainerRecipePolicy
+    GetDistributionConfiguration GetImage GetImagePipeline GetImagePolicy GetImageRecipe
+    GetImageRecipePolicy GetInfrastructureConfiguration GetLifecycleExecution GetLifecyclePolicy
+    GetWorkflow GetWorkflowExecution GetWorkflowStepExecution ImportComponent
+    ListComponentBuildVersions ListComponents ListContainerRecipes
     ListDistributionConfigurations ListImageBuildVersions ListImagePipelineImages
     ListImagePipelines ListImageRecipes ListImageScanFindingAggregations ListImageScanFindings
-    ListImages ListInfrastructureConfigurations
-    ListTagsForResource ListWorkflowExecutions RetryImage StartImagePipelineExecution
-    StartResourceStateUpdate TagResource UntagResource UpdateDistributionConfiguration
-    UpdateImagePipeline UpdateInfrastructureConfiguration
+    ListImages ListInfrastructureConfigurations ListLifecycleExecutionResources
+    ListLifecycleExecutions ListLifecyclePolicies ListTagsForResource ListWorkflowBuildVersions
+    ListWorkflowExecutions ListWorkflowStepExecutions ListWorkflows PutComponentPolicy
+    PutContainerRecipePolicy PutImagePolicy PutImageRecipePolicy RetryImage
+    StartImagePipelineExecution StartResourceStateUpdate TagResource UntagResource
+    UpdateDistributionConfiguration UpdateImagePipeline UpdateInfrastructureConfiguration
+    UpdateLifecyclePolicy
 """.split()
-
-# Members that would change what an operation does and that the emulator does not implement. Without
-# them in the file, a request that uses one is refused instead of being obeyed in part.
-NOT_EMULATED = {"StartResourceStateUpdateRequest": {"exclusionRules"}}
 
 CONSTRAINTS = ("type", "pattern", "min", "max", "enum", "required")
 
 
-def published() -> dict:
-    """AWS's API model, as the installed botocore has it."""
+def published(service: str = "imagebuilder") -> dict:
+    """AWS's API model of a service, as the installed botocore has it."""
     [package] = importlib.util.find_spec("botocore").submodule_search_locations
-    return json.loads(gzip.decompress((Path(package) / MODEL).read_bytes()))
-
-
-def members(name: str, shape: dict) -> dict[str, dict]:
-    """The members of a structure that the emulator implements."""
-    left_out = NOT_EMULATED.get(name, set())
-    return {key: it for key, it in shape.get("members", {}).items() if key not in left_out}
+    model = Path(package) / "data" / service / MODELS[service] / "service-2.json.gz"
+    return json.loads(gzip.decompress(model.read_bytes()))
 
 
 def contained(shapes: dict, names: list[str]) -> list[str]:
@@ -68,19 +94,19 @@ def contained(shapes: dict, names: list[str]) -> list[str]:
             continue
         found.add(name)
         shape = shapes[name]
-        waiting += [it["shape"] for it in members(name, shape).values()]
+        waiting += [it["shape"] for it in shape.get("members", {}).values()]
         waiting += [shape[part]["shape"] for part in ("member", "key", "value") if part in shape]
     return sorted(found)
 
 
-def constraints(name: str, shape: dict) -> dict:
+def constraints(shape: dict) -> dict:
     """What a value of a shape must be."""
     kept = {key: shape[key] for key in CONSTRAINTS if key in shape}
     if "members" in shape:
         places = ("shape", "location", "locationName")
         kept["members"] = {
             key: {place: member[place] for place in places if place in member}
-            for key, member in members(name, shape).items()
+            for key, member in shape["members"].items()
         }
     return kept | {part: shape[part]["shape"] for part in ("member", "key", "value") if part in shape}
 
@@ -94,18 +120,19 @@ def accepted(model: dict) -> dict:
     operations, shapes = model["operations"], model["shapes"]
     if unknown := set(EMULATED) - operations.keys():
         sys.exit(f"the API model has no operation {', '.join(sorted(unknown))}")
-    inputs = [operations[name]["input"]["shape"] for name in EMULATED]
+    ends = [operations[name][end]["shape"] for name in EMULATED for end in ("input", "output")]
     return {
         "operations": {
             name: route(operations[name])
             | {
                 "input": operations[name]["input"]["shape"],
+                "output": operations[name]["output"]["shape"],
                 "errors": [error["shape"] for error in operations[name]["errors"]],
             }
             for name in sorted(EMULATED)
         },
         "others": {name: route(operations[name]) for name in sorted(operations.keys() - set(EMULATED))},
-        "shapes": {name: constraints(name, shapes[name]) for name in contained(shapes, inputs)},
+        "shapes": {name: constraints(shapes[name]) for name in contained(shapes, ends)},
         "statuses": {
             name: shape["error"]["httpStatusCode"]
             for name, shape in sorted(shapes.items())
@@ -123,17 +150,49 @@ def written(sections: dict) -> str:
     return "{\n" + ",\n".join(blocks) + "\n}\n"
 
 
+def answered(service: str) -> dict:
+    """The part of a model that a neighbour's answers are checked against."""
+    model, names = published(service), CHECKED[service].split()
+    operations, shapes = model["operations"], model["shapes"]
+    outputs = {name: operations[name].get("output", {}).get("shape") for name in names}
+    within = contained(shapes, [shape for shape in outputs.values() if shape])
+    return {
+        "operations": {
+            name: {
+                "output": outputs[name],
+                "errors": [error["shape"] for error in operations[name].get("errors", [])],
+            }
+            for name in names
+        },
+        "shapes": {name: constraints(shapes[name]) for name in within},
+    }
+
+
+def routes_of(model: dict) -> dict[str, str]:
+    """Method and path of each operation of a service."""
+    routes = {name: route(operation) for name, operation in sorted(model["operations"].items())}
+    return {name: f"{it['method']} {it['uri'].split('?')[0]}" for name, it in routes.items()}
+
+
+def neighbours() -> dict:
+    """What is known of the services around Image Builder."""
+    checked = {service: answered(service) for service in CHECKED}
+    routes = {service: routes_of(published(service)) for service in MODELS}
+    return {"checked": checked, "operations": routes}
+
+
 def main():
     parser = argparse.ArgumentParser(
         prog="tools/api-model", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--check", action="store_true", help="fail if the file would change")
     options = parser.parse_args()
-    text = written(accepted(published()))
-    if not options.check:
-        API.write_text(text)
-    elif text != API.read_text():
-        sys.exit(f"{API.name} is not what the API model says: run tools/api-model")
+    files = {API: written(accepted(published())), NEIGHBOURS: written(neighbours())}
+    for file, text in files.items():
+        if not options.check:
+            file.write_text(text)
+        elif text != file.read_text():
+            sys.exit(f"{file.name} is not what the API model says: run tools/api-model")
 
 
 if __name__ == "__main__":

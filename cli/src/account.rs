@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use emulator::account::REGION;
 use emulator::clock::Clock;
 use emulator::cloud::Cloud;
 use emulator::deploy::{self, Wiring};
@@ -34,19 +35,21 @@ pub(crate) struct Options<'a> {
     pub(crate) timeout: Duration,
     /// The functions' settings.
     pub(crate) settings: &'a [(String, String)],
+    /// Where it is.
+    pub(crate) region: &'a str,
 }
 
 impl Default for Options<'_> {
     fn default() -> Self {
         let (retry_pause, timeout) = (Duration::from_secs(1), deploy::TIMEOUT);
-        Self { port: 0, retry_pause, timeout, settings: &[] }
+        Self { port: 0, retry_pause, timeout, settings: &[], region: REGION }
     }
 }
 
 impl Account {
     /// Deploys the functions in a new account.
     pub(crate) async fn new(options: Options<'_>) -> Result<Self, Error> {
-        let Options { port, retry_pause, timeout, settings } = options;
+        let Options { port, retry_pause, timeout, settings, region } = options;
         let listener =
             TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| match error.kind() {
                 std::io::ErrorKind::AddrInUse => {
@@ -57,7 +60,7 @@ impl Account {
         let address = listener.local_addr()?;
         let program = std::env::current_exe()
             .map_err(|error| format!("the path of this program is not known: {error}"))?;
-        let cloud = Cloud::new(Clock::real(), Duration::ZERO)?;
+        let cloud = Cloud::in_region(region, Clock::real(), Duration::ZERO)?;
         let wiring = Wiring {
             endpoint: format!("http://{address}"),
             retry_pause,

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Keeps EC2 Image Builder fleets up to date. `plan`, `why`, `tree`, `history` and `map` read a real
-/// account with your own credentials and write nothing. Without a command it shows the whole cascade on
+/// account with your own credentials and write nothing; `account check` builds a tiny fleet in one, and
+/// removes it. Without a command it shows the whole cascade on
 /// this machine: EC2 Image Builder, SNS, SQS and Lambda are emulated, the functions are real; it creates
 /// a fleet, publishes a new base image, and shows how every pipeline built on it follows.
 #[derive(Debug, Parser)]
@@ -35,6 +36,9 @@ pub(crate) enum Command {
     History(History),
     /// The fleet map, as one self-contained HTML file
     Map(Map),
+    /// Settle on a real account what AWS does where its documentation does not say it, with a tiny
+    /// fleet that is built, judged and removed
+    Account(RealAccount),
     /// A completion script for a shell
     Completions(Completions),
     /// Invoke a function with a sample event, against the same fleet with new gold images that were
@@ -47,18 +51,26 @@ pub(crate) enum Command {
     Function(Function),
 }
 
-/// Which account is read, and by which settings it is decided.
+/// Which account is called, with which credentials.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Account {
+pub(crate) struct Caller {
     /// The profile of the AWS configuration files [default: that of the environment]
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// The Region [default: that of the environment or of the profile]
     #[arg(long)]
     pub(crate) region: Option<String>,
-    /// The emulator of `image-cascade serve` on its usual port, in place of an account
-    #[arg(long, conflicts_with_all = ["profile", "region"])]
+    /// The emulator of `image-cascade serve` on its usual port, in place of an account; with `--region`
+    /// if it serves another than us-east-1
+    #[arg(long, conflicts_with = "profile")]
     pub(crate) local: bool,
+}
+
+/// Which account is read, and by which settings it is decided.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Account {
+    #[command(flatten)]
+    pub(crate) caller: Caller,
     /// A setting of the functions, such as `MAX_BUILDS=5`, where the deployed stack has another than
     /// the default
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
@@ -143,6 +155,90 @@ pub(crate) struct Map {
     pub(crate) account: Account,
 }
 
+/// Options of `account`.
+#[derive(Debug, Args)]
+pub(crate) struct RealAccount {
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) command: AccountCommand,
+}
+
+/// The commands of `account`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Build a tiny fleet, settle each fact with it, and remove it. Exits with 0 if every fact is as
+    /// expected, with 2 if one differs or is not settled, and with 1 if the check could not run or
+    /// something is left
+    Check(AccountCheck),
+    /// Remove what a check has left that was killed
+    Clean(AccountClean),
+    /// Print the IAM policy that `check` and `clean` need
+    Policy,
+}
+
+/// Options of `account check`.
+#[derive(Debug, Args)]
+pub(crate) struct AccountCheck {
+    /// The instance profile of the builds; without it the commands are printed that create one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) instance_profile: Option<String>,
+    /// A repository of ECR: a container image is built, too
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ecr_repository: Option<String>,
+    /// Your own key: the topic and a component are encrypted with it
+    #[arg(long, value_name = "ARN")]
+    pub(crate) kms_key: Option<String>,
+    /// The subnet of the builds [default: one of the default VPC]
+    #[arg(long, value_name = "ID", requires = "security_group")]
+    pub(crate) subnet: Option<String>,
+    /// The security group of the builds
+    #[arg(long, value_name = "ID", requires = "subnet")]
+    pub(crate) security_group: Option<String>,
+    /// The instance type of the builds
+    #[arg(long, value_name = "TYPE", default_value = "t3.small")]
+    pub(crate) instance_type: String,
+    /// Amazon's image that the gold image is built on
+    #[arg(long, value_name = "NAME", default_value = "amazon-linux-2023-x86")]
+    pub(crate) base: String,
+    /// The public parameter that names an AMI to build on
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+    )]
+    pub(crate) parameter: String,
+    /// How long a build may take
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+    pub(crate) build_limit: Duration,
+    /// How long something that follows from a build may take: a message, a list, a removal
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub(crate) lag_limit: Duration,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// How the findings are shown
+    #[arg(long, alias = "output", value_enum, default_value_t)]
+    pub(crate) format: TextOrJson,
+    #[command(flatten)]
+    pub(crate) caller: Caller,
+}
+
+/// Options of `account clean`.
+#[derive(Debug, Args)]
+pub(crate) struct AccountClean {
+    /// Only what this check has left, such as `k3j2x9ab`
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: Option<String>,
+    /// How long a removal may take
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub(crate) lag_limit: Duration,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) caller: Caller,
+}
+
 /// Options of `completions`.
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
@@ -214,6 +310,9 @@ pub(crate) struct Serve {
     /// The loopback port that answers for all services
     #[arg(long, default_value_t = 4580)]
     pub(crate) port: u16,
+    /// The Region that the account is in; ARNs, addresses and the partition follow it
+    #[arg(long, value_name = "REGION", default_value = emulator::account::REGION, value_parser = region)]
+    pub(crate) region: String,
     /// Start with an empty account: the functions deployed, a topic that gold-cascade is subscribed
     /// to, and no pipelines
     #[arg(long)]
@@ -266,6 +365,12 @@ fn setting(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write it as NAME=VALUE".to_owned()),
     }
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let is_region = emulator::account::is_region(text);
+    let wrong = || "write it as AWS does, such as `eu-central-1` or `cn-north-1`".to_owned();
+    is_region.then(|| text.to_owned()).ok_or_else(wrong)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

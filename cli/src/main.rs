@@ -1,6 +1,7 @@
 //! Entry point: reads the command line, and writes an error in one line.
 
 mod account;
+mod account_check;
 mod command_line;
 mod function;
 mod invoke;
@@ -39,6 +40,8 @@ fn main() -> ExitCode {
         Some(Command::Tree(tree)) => on_all_cores(see::tree(&tree)),
         Some(Command::History(history)) => on_all_cores(see::history(&history)),
         Some(Command::Map(map)) => on_all_cores(see::map(&map)),
+        // It removes what it has made when it is asked to end.
+        Some(Command::Account(account)) => account_check::run(&account.command),
         Some(Command::Completions(Completions { shell })) => {
             let mut script = Vec::new();
             clap_complete::generate(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use emulator::account::{ACCOUNT, OBSERVER, REGION, short};
+use emulator::account::{ACCOUNT, OBSERVER, short};
 use emulator::cloud::Cloud;
 use emulator::deploy;
 use emulator::page::{FrontPage, describe};
@@ -44,7 +44,11 @@ pub(crate) async fn front_page(
     let settings = Settings { dry_run: true, ..settings };
     let endpoint =
         Endpoint { url: format!("http://{}", account.address), access_key: OBSERVER.to_owned() };
-    let user = User { profile: None, region: Some(REGION.to_owned()), endpoint: Some(endpoint) };
+    let user = User {
+        profile: None,
+        region: Some(account.cloud.region().to_owned()),
+        endpoint: Some(endpoint),
+    };
     let clients = Clients::of_user(&user, &settings).await?;
     let page = Arc::new(Page { cloud: account.cloud.clone(), clients, settings });
     Ok(FrontPage::new(move |host| {
@@ -65,7 +69,7 @@ impl Page {
                 head {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width";
-                    title { "Image Cascade: " (ACCOUNT) ", " (REGION) }
+                    title { "Image Cascade: " (ACCOUNT) ", " (self.cloud.region()) }
                     style { (PreEscaped(map::style())) (PreEscaped(STYLE)) }
                 }
                 body {

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use console::style;
-use emulator::account::REGION;
 use emulator::cloud::Cloud;
 use emulator::image_builder::Quotas;
 use emulator::rate_limit::RateLimit;
@@ -27,6 +26,7 @@ pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
         retry_pause: options.retry_pause,
         timeout: options.timeout,
         settings: &options.settings,
+        region: &options.region,
     })
     .await?;
     let (address, topic) = (account.address, account.topic.clone());
@@ -44,11 +44,12 @@ pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
         Quotas { concurrent_builds: options.concurrent_builds, vcpus: options.vcpus };
     cloud.state().rate_limit =
         options.rate_limit.map(|rate| RateLimit::new(rate, rate.saturating_mul(2)));
+    let region = cloud.region();
     writeln!(out, "{}", emulator::page::describe(&cloud, &address.to_string()))?;
     writeln!(
         out,
         "For cargo lambda watch, and then cargo lambda invoke gold-cascade --data-file events/available.json:\n  \
-         export AWS_ENDPOINT_URL=http://{address} AWS_DEFAULT_REGION={REGION} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n\n\
+         export AWS_ENDPOINT_URL=http://{address} AWS_DEFAULT_REGION={region} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n\n\
          The fleet map, live: http://{address}\n\n\
          The gold-image topic, which gold-cascade is subscribed to: {topic}\n\
          Ready. Ctrl-C ends it.\n"
@@ -56,7 +57,8 @@ pub(crate) async fn serve(options: &Serve) -> Result<ExitCode, Error> {
     out.flush()?;
     let usual = (!options.empty).then_some(Duration::from_mins(1));
     if let Some(period) = options.check_every.or(usual) {
-        cloud.schedule("dependency-check", period, deploy::tick);
+        let region = cloud.region().to_owned();
+        cloud.schedule("dependency-check", period, move |at| deploy::tick_in(&region, at));
     }
     print_logs(&cloud, &mut out).await
 }
@@ -95,6 +97,7 @@ async fn create_stack(
     let name = file.display();
     let refused = |error: TemplateError| format!("{name}: {error}");
     let mut template = Template::read(&read(file)?).map_err(refused)?;
+    template.deploy_in(cloud.region());
     template.name_stack("example");
     if let Some(file) = &options.exports {
         let exports = template::exports(&read(file)?);

@@ -13,7 +13,8 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::account::{ACCOUNT, OBSERVER, REGION};
+use crate::account::{ACCOUNT, OBSERVER, REGION, partition};
+use crate::answer_listener::AnswerListener;
 use crate::call_listener::{Call, CallListener};
 use crate::clock::Clock;
 use crate::events::EventBus;
@@ -40,6 +41,7 @@ pub struct Cloud {
 
 #[derive(Debug)]
 struct Shared {
+    region: String,
     clock: Clock,
     state: Mutex<State>,
     /// There may be something due sooner.
@@ -69,6 +71,8 @@ pub struct State {
     pub latency: Option<Latency>,
     /// Is called for every call to Image Builder.
     pub call_listener: Option<Box<dyn CallListener>>,
+    /// Is called for every answer in JSON.
+    pub answer_listener: Option<Box<dyn AnswerListener>>,
     /// What each function may do. A caller without an entry may do everything.
     pub roles: BTreeMap<String, Role>,
     /// Refused actions, in order: the function's name and the action.
@@ -110,25 +114,35 @@ impl Cloud {
     /// # Errors
     /// The folder for the functions' logs cannot be made.
     pub fn new(clock: Clock, build_time: Duration) -> std::io::Result<Self> {
+        Self::in_region(REGION, clock, build_time)
+    }
+
+    /// The same in another Region, and so in the partition that this one lies in.
+    ///
+    /// # Errors
+    /// The folder for the functions' logs cannot be made.
+    pub fn in_region(region: &str, clock: Clock, build_time: Duration) -> std::io::Result<Self> {
         let (effects, received) = mpsc::unbounded_channel();
-        let bus = EventBus::default();
-        let parameters = ParameterStore::new(ACCOUNT, REGION, bus.clone());
+        let bus = EventBus::new(region);
+        let parameters = ParameterStore::new(ACCOUNT, region, bus.clone(), clock.now());
         let shared = Arc::new(Shared {
+            region: region.to_owned(),
             state: Mutex::new(State {
                 image_builder: ImageBuilder::new(
                     ACCOUNT,
-                    REGION,
+                    region,
                     build_time,
                     parameters.clone(),
                     bus.clone(),
                     clock.now(),
                 ),
                 parameters,
-                documents: Documents::new(ACCOUNT, REGION, bus.clone()),
+                documents: Documents::new(ACCOUNT, region, bus.clone()),
                 rate_limit: None,
                 longest_page: None,
                 latency: None,
                 call_listener: None,
+                answer_listener: None,
                 roles: BTreeMap::new(),
                 refused: Vec::new(),
                 unanswered: Vec::new(),
@@ -143,7 +157,7 @@ impl Cloud {
             changed: Notify::new(),
             publishing: AtomicU64::new(0),
             answered: AtomicU64::new(0),
-            lambda: Lambda::new(ACCOUNT, REGION, clock.clone(), effects)?,
+            lambda: Lambda::new(ACCOUNT, region, clock.clone(), effects)?,
             clock,
         });
         let driver = Driver(vec![
@@ -156,6 +170,11 @@ impl Cloud {
     /// The state of the services. Hold it briefly.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.shared.state()
+    }
+
+    /// Where the account is.
+    pub fn region(&self) -> &str {
+        &self.shared.region
     }
 
     /// The emulator's time.
@@ -172,6 +191,18 @@ impl Cloud {
     pub(crate) fn next_request_id(&self) -> String {
         let number = self.shared.answered.fetch_add(1, Ordering::Relaxed);
         format!("00000000-0000-4000-b000-{number:012x}")
+    }
+
+    /// Whether no fault is to strike.
+    pub(crate) fn is_undisturbed(&self) -> bool {
+        self.state().faults.is_empty()
+    }
+
+    /// Shows an answer to the listener.
+    pub(crate) fn answered(&self, service: &str, operation: &str, answer: Result<&Value, &str>) {
+        if let Some(listener) = &mut self.state().answer_listener {
+            listener.answered(service, operation, answer);
+        }
     }
 
     /// Makes the task of time look again: something may be due sooner.
@@ -264,8 +295,9 @@ impl Cloud {
             return Ok(());
         };
         state.refused.push((function.to_owned(), action.clone()));
+        let partition = partition(self.region());
         Err(format!(
-            "User: arn:aws:sts::{ACCOUNT}:assumed-role/{function}/{function} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action"
+            "User: arn:{partition}:sts::{ACCOUNT}:assumed-role/{function}/{function} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action"
         ))
     }
 
@@ -316,7 +348,7 @@ impl Cloud {
                 empty_page: kind == Some(Kind::EmptyPage),
                 unreadable_item: kind == Some(Kind::UnreadableItem),
                 longest_page: state.longest_page,
-                as_of: kind.and_then(|kind| kind.shows(self.now())),
+                as_of: fault.as_ref().and_then(|fault| fault.shows(self.now())),
                 lies: state.faults.lies(operation),
             };
             let State { image_builder, call_listener, faults, .. } = &mut *state;
@@ -415,7 +447,10 @@ impl Shared {
                     // A subscription may outlive its function; then the event is lost.
                     self.lambda.invoke_later(&function, event);
                 }
-                Delivery::Queue(queue, body) => self.state().sqs.send(&queue, body, Map::new()),
+                Delivery::Queue(queue, body) => {
+                    let now = self.clock.now();
+                    self.state().sqs.send(&queue, body, Map::new(), now);
+                }
             }
         }
     }
@@ -535,7 +570,8 @@ async fn apply_effects(shared: Arc<Shared>, mut effects: mpsc::UnboundedReceiver
                 });
                 let attributes = attributes.as_object().cloned().unwrap_or_default();
                 let event: Value = letter.event;
-                shared.state().sqs.send(&letter.queue, event.to_string(), attributes);
+                let now = shared.clock.now();
+                shared.state().sqs.send(&letter.queue, event.to_string(), attributes, now);
             }
             Effect::InvocationEnded { function, result } => {
                 shared.state().invocations.push((function, result));

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::account::{ACCOUNT, REGION};
+use crate::account::{self, REGION, partition};
 use crate::cloud::Cloud;
 use crate::fleet::takes_a_token;
 use crate::image_builder::{ApiError, Doc};
@@ -117,19 +117,19 @@ fn call(cloud: &Cloud, operation: &'static str, mut members: Value) -> Result<Do
     answer.map_err(|refusal| FleetError { operation, refusal })
 }
 
-fn arn(rest: &str) -> String {
+fn arn(region: &str, rest: &str) -> String {
     if rest.starts_with("ssm:") {
         rest.to_owned()
     } else if rest.starts_with("aws:") {
-        format!("arn:aws:imagebuilder:{REGION}:{rest}")
+        format!("arn:{}:imagebuilder:{region}:{rest}", partition(region))
     } else {
-        format!("arn:aws:imagebuilder:{REGION}:{ACCOUNT}:{rest}")
+        account::arn(region, "imagebuilder", rest)
     }
 }
 
-/// The ARN of the fleet's pipeline with this name.
+/// The ARN of the fleet's pipeline with this name, in the usual Region.
 pub fn pipeline_arn(name: &str) -> String {
-    arn(&format!("image-pipeline/{name}"))
+    arn(REGION, &format!("image-pipeline/{name}"))
 }
 
 /// Creates the fleet, with a first image for each pipeline. Builds should take no time meanwhile,
@@ -157,7 +157,7 @@ pub fn build(cloud: &Cloud, topic: &str) -> Result<(), FleetError> {
         json!({
             "name": DISTRIBUTED,
             "distributions": [{
-                "region": REGION,
+                "region": cloud.region(),
                 "ssmParameterConfigurations": [
                     { "parameterName": format!("/imagebuilder/{DISTRIBUTED}/latest") },
                 ],
@@ -175,7 +175,7 @@ pub fn build(cloud: &Cloud, topic: &str) -> Result<(), FleetError> {
             "imageScanningConfiguration": { "imageScanningEnabled": name == SCANNED },
         });
         pipeline[format!("{kind}RecipeArn")] =
-            arn(&format!("{kind}-recipe/{name}/{recipe}")).into();
+            arn(cloud.region(), &format!("{kind}-recipe/{name}/{recipe}")).into();
         if name == DISTRIBUTED {
             pipeline["distributionConfigurationArn"] =
                 distribution["distributionConfigurationArn"].clone();
@@ -204,12 +204,12 @@ fn create_recipe(cloud: &Cloud, member: Member) -> Result<(), FleetError> {
     let components: Vec<Value> = [Some("aws:component/update-linux/x.x.x"), component]
         .into_iter()
         .flatten()
-        .map(|component| json!({ "componentArn": arn(component) }))
+        .map(|component| json!({ "componentArn": arn(cloud.region(), component) }))
         .collect();
     let mut recipe = json!({
         "name": name,
         "semanticVersion": "1.0.0",
-        "parentImage": arn(parent),
+        "parentImage": arn(cloud.region(), parent),
         "components": components,
     });
     if !container {
@@ -275,7 +275,8 @@ pub fn run_golds(cloud: &Cloud) -> Result<(), FleetError> {
 /// # Errors
 /// A refusal of the emulator.
 pub fn run(cloud: &Cloud, name: &str) -> Result<(), FleetError> {
-    let members = json!({ "imagePipelineArn": pipeline_arn(name) });
+    let members =
+        json!({ "imagePipelineArn": arn(cloud.region(), &format!("image-pipeline/{name}")) });
     call(cloud, "StartImagePipelineExecution", members)?;
     Ok(())
 }
@@ -288,7 +289,7 @@ pub fn tag(cloud: &Cloud, name: &str, key: &str, value: &str) -> Result<(), Flee
     call(
         cloud,
         "TagResource",
-        json!({ "resourceArn": pipeline_arn(name), "tags": { key: value } }),
+        json!({ "resourceArn": arn(cloud.region(), &format!("image-pipeline/{name}")), "tags": { key: value } }),
     )?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::account::{ACCOUNT, DEAD_LETTERS, GOLD_TOPIC, REGION, REPORT_TOPIC};
+use crate::account::{ACCOUNT, DEAD_LETTERS, GOLD_TOPIC, REGION, REPORT_TOPIC, arn};
 use crate::cloud::Cloud;
 use crate::functions::{FUNCTIONS, Function};
 use crate::iam::Role;
@@ -41,16 +41,18 @@ pub fn deploy(
     wiring: &Wiring,
     code: impl Fn(Function) -> Code,
 ) -> Result<String, StackError> {
-    cloud.state().roles = Role::of_the_template()?;
+    let region = cloud.region();
+    cloud.state().roles = Role::of_the_template_in(region)?;
     let (gold, reports) = {
         let mut state = cloud.state();
         state.sqs.create(DEAD_LETTERS);
         (
-            state.sns.create_topic(ACCOUNT, REGION, GOLD_TOPIC),
-            state.sns.create_topic(ACCOUNT, REGION, REPORT_TOPIC),
+            state.sns.create_topic(ACCOUNT, region, GOLD_TOPIC),
+            state.sns.create_topic(ACCOUNT, region, REPORT_TOPIC),
         )
     };
     let mut template = Template::ours()?;
+    template.deploy_in(region);
     template.set("GoldTopic", &gold);
     template.set("ReportTopic", &reports);
     for (logical_id, properties) in parameters(&template)? {
@@ -76,7 +78,7 @@ pub fn deploy(
             variables,
             timeout: wiring.timeout,
             retry_pause: wiring.retry_pause,
-            dead_letter_queue: Some(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTERS}")),
+            dead_letter_queue: Some(arn(region, "sqs", DEAD_LETTERS)),
         });
     }
     let values = [("CHANGE_CALENDARS", "ChangeCalendars"), ("CONTROL_PARAMETER", "Control")];
@@ -109,6 +111,12 @@ fn parameters(template: &Template) -> Result<Vec<(String, Value)>, TemplateError
 
 /// A tick of the schedule that invokes `dependency-check`, as EventBridge Scheduler sends it.
 pub fn tick(at: Timestamp) -> Value {
+    tick_in(REGION, at)
+}
+
+/// The same in another Region.
+pub fn tick_in(region: &str, at: Timestamp) -> Value {
+    let schedule = "schedule/default/image-cascade-dependency-check";
     json!({
         "version": "0",
         "id": "00000000-0000-4000-c000-000000000000",
@@ -116,8 +124,8 @@ pub fn tick(at: Timestamp) -> Value {
         "source": "aws.scheduler",
         "account": ACCOUNT,
         "time": format!("{at:.0}"),
-        "region": REGION,
-        "resources": [format!("arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/default/image-cascade-dependency-check")],
+        "region": region,
+        "resources": [arn(region, "scheduler", schedule)],
         "detail": "{}",
     })
 }
@@ -127,7 +135,8 @@ pub fn tick(at: Timestamp) -> Value {
 /// # Errors
 /// The subscription has another shape than is understood here.
 pub fn subscribe(cloud: &Cloud, topic: &str) -> Result<(), TemplateError> {
-    let template = Template::ours()?;
+    let mut template = Template::ours()?;
+    template.deploy_in(cloud.region());
     let unknown = |what: String| TemplateError::NotEmulated(what);
     let subscribed = template.resources()?.into_iter().find_map(|(_, function)| {
         let events = function.pointer("/Properties/Events")?.as_object()?;
@@ -163,6 +172,7 @@ pub fn listen(cloud: &Cloud) -> Result<(), TemplateError> {
 /// The rules have another shape than is understood here.
 pub fn listen_with(cloud: &Cloud, values: &[(&str, &str)]) -> Result<(), TemplateError> {
     let mut template = Template::ours()?;
+    template.deploy_in(cloud.region());
     for (logical_id, properties) in parameters(&template)? {
         template.set(&logical_id, &as_text(&properties["Name"]));
     }

@@ -5,15 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::account::{ACCOUNT, REGION};
+use crate::account::ACCOUNT;
 use crate::sns::filter;
 
 /// The bus of one account and Region. Cloning gives another handle to the same.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct EventBus(Arc<Mutex<Bus>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Bus {
+    region: String,
     rules: Vec<Rule>,
     /// Functions and their events that are not delivered yet, oldest first.
     waiting: Vec<(String, Value)>,
@@ -27,6 +28,13 @@ struct Rule {
 }
 
 impl EventBus {
+    /// One without rules.
+    pub fn new(region: &str) -> Self {
+        let region = region.to_owned();
+        let bus = Bus { region, rules: Vec::new(), waiting: Vec::new(), sent: 0 };
+        Self(Arc::new(Mutex::new(bus)))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Bus> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -68,7 +76,7 @@ impl EventBus {
             "source": source,
             "account": ACCOUNT,
             "time": format!("{at:.0}"),
-            "region": REGION,
+            "region": bus.region,
             "resources": resources,
             "detail": detail,
         });

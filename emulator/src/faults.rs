@@ -20,7 +20,8 @@ pub struct Fault {
     pub times: u32,
     /// How many matching calls pass before it strikes.
     pub after: u32,
-    /// For [`Kind::Slow`] and [`Kind::Delay`]: by how much.
+    /// For [`Kind::Slow`] and [`Kind::Delay`]: by how much. For [`Kind::Stale`]: how old, if not five
+    /// minutes.
     pub milliseconds: u64,
     /// The message of a refusal; by default one that fits.
     pub message: Option<String>,
@@ -172,11 +173,6 @@ impl Kind {
         LIES.contains(&self)
     }
 
-    /// The moment whose state an answer shows instead of the state at `now`.
-    pub fn shows(self, now: Timestamp) -> Option<Timestamp> {
-        (self == Self::Stale).then(|| now - STALE_FOR)
-    }
-
     /// Whether a call that it strikes has no effect.
     pub fn prevents_effect(self) -> bool {
         self == Self::KillBefore || self.refusal("imagebuilder").is_some()
@@ -303,6 +299,12 @@ impl Fault {
         Self { message: Some(message.to_owned()), ..self }
     }
 
+    /// The moment whose state an answer shows instead of the state at `now`.
+    pub fn shows(&self, now: Timestamp) -> Option<Timestamp> {
+        let age = if self.milliseconds == 0 { STALE_FOR } else { self.duration() };
+        (self.kind == Kind::Stale).then(|| now - age)
+    }
+
     /// For how long an answer or a message is held back.
     pub fn duration(&self) -> Duration {
         Duration::from_millis(self.milliseconds)
@@ -343,6 +345,11 @@ impl Faults {
     /// Adds one.
     pub fn add(&mut self, fault: Fault) {
         self.waiting.push(fault);
+    }
+
+    /// Whether none is to strike.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
     }
 
     /// Takes back all.

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use regex_lite::Regex;
 use serde_json::Value;
 
-use crate::account::{ACCOUNT, REGION, REPORT_TOPIC};
+use crate::account::{REGION, REPORT_TOPIC, arn};
 use crate::functions::FUNCTIONS;
 use crate::image_builder::Input;
 use crate::template::{Template, TemplateError};
@@ -64,9 +64,20 @@ impl Role {
         if let Some(roles) = ROLES.get() {
             return Ok(roles.clone());
         }
-        let roles =
-            Self::of_the_template_with(&[("ParameterPrefixes", "*"), ("CveSeverity", "high")])?;
+        let roles = Self::of_the_template_in(REGION)?;
         Ok(ROLES.get_or_init(|| roles).clone())
+    }
+
+    /// The same where the stack is deployed in another Region.
+    ///
+    /// # Errors
+    /// The template has another shape than is understood here.
+    pub fn of_the_template_in(region: &str) -> Result<BTreeMap<String, Self>, TemplateError> {
+        let mut template = Template::ours()?;
+        template.deploy_in(region);
+        template.set("ParameterPrefixes", "*");
+        template.set("CveSeverity", "high");
+        Self::of_deployed(template, region)
     }
 
     /// The same for a choice of the template's parameters.
@@ -80,7 +91,14 @@ impl Role {
         for (name, value) in parameters {
             template.set(name, value);
         }
-        template.set("ReportTopic", &format!("arn:aws:sns:{REGION}:{ACCOUNT}:{REPORT_TOPIC}"));
+        Self::of_deployed(template, REGION)
+    }
+
+    fn of_deployed(
+        mut template: Template,
+        region: &str,
+    ) -> Result<BTreeMap<String, Self>, TemplateError> {
+        template.set("ReportTopic", &arn(region, "sns", REPORT_TOPIC));
         // What nothing here asks for.
         let log_groups = FUNCTIONS.map(|function| format!("{}.Arn", function.log_group));
         for arn in
@@ -105,8 +123,8 @@ impl Role {
             let documents = policies
                 .map(|policy| template.resolve(&policy["PolicyDocument"]["Statement"]))
                 .collect::<Result<Vec<Value>, _>>()?;
-            let statements =
-                documents.iter().flat_map(each).map(statement).collect::<Result<_, _>>()?;
+            let statements = documents.iter().flat_map(each).map(|it| statement(it, region));
+            let statements = statements.collect::<Result<_, _>>()?;
             roles.insert(binary.to_owned(), Self(statements));
         }
         Ok(roles)
@@ -117,7 +135,9 @@ impl Role {
     /// # Errors
     /// It has a statement of another form than is understood here.
     pub fn of_policy(policy: &Value) -> Result<Self, TemplateError> {
-        Ok(Self(each(&policy["Statement"]).map(statement).collect::<Result<_, _>>()?))
+        Ok(Self(
+            each(&policy["Statement"]).map(|it| statement(it, REGION)).collect::<Result<_, _>>()?,
+        ))
     }
 
     /// Every action that this role allows, on any resource.
@@ -159,7 +179,7 @@ impl Need {
 
     /// What an operation of Image Builder needs.
     pub fn of_image_builder(operation: &str, input: &Input) -> Vec<Self> {
-        const NAMING: [&str; 8] = [
+        const NAMING: [&str; 9] = [
             "imageBuildVersionArn",
             "imageRecipeArn",
             "containerRecipeArn",
@@ -168,6 +188,7 @@ impl Need {
             "componentVersionArn",
             "imagePipelineArn",
             "resourceArn",
+            "infrastructureConfigurationArn",
         ];
         if operation.starts_with("ListImageScanFinding") {
             return Self::of_findings(operation, input);
@@ -185,7 +206,8 @@ impl Need {
             needs[0].tag_keys = keys;
         } else if operation == "StartImagePipelineExecution" && !keys.is_empty() {
             // Tags for the image, whose name is not known before it is there.
-            let image = format!("arn:aws:imagebuilder:{REGION}:{ACCOUNT}:image/any/1.0.0/1");
+            let account = resource.split(":image-pipeline/").next().unwrap_or_default();
+            let image = format!("{account}:image/any/1.0.0/1");
             needs.push(Self { tag_keys: keys, ..Self::new("imagebuilder:TagResource", &image) });
         }
         needs
@@ -211,7 +233,7 @@ fn is_of(policy: &Value, role: &str) -> bool {
     each(&policy["Roles"]).any(|named| named["Ref"] == role)
 }
 
-fn statement(statement: &Value) -> Result<Statement, TemplateError> {
+fn statement(statement: &Value, region: &str) -> Result<Statement, TemplateError> {
     let unknown = || TemplateError::NotEmulated(format!("the statement {statement}"));
     let actions = each(&statement["Action"]).filter_map(Value::as_str);
     let resources = each(&statement["Resource"])
@@ -228,7 +250,9 @@ fn statement(statement: &Value) -> Result<Statement, TemplateError> {
                 }
                 ("Null", "aws:TagKeys") if value == "false" => Condition::HasTagKeys,
                 // There is one Region here.
-                ("StringEquals", "aws:RequestedRegion") if value == REGION => continue,
+                ("StringEquals", "aws:RequestedRegion") if value == region => continue,
+                // Image Builder tags every AMI that it makes.
+                ("StringEquals", "ec2:ResourceTag/CreatedBy") => continue,
                 (_, "kms:ViaService" | "kms:EncryptionContext:aws:sns:topicArn") => {
                     Condition::ThroughAService
                 }

@@ -4,6 +4,7 @@
 //! serves it on a port, [`connector`] hands it to an SDK client in this process.
 
 pub mod account;
+pub mod answer_listener;
 pub mod call_listener;
 pub mod clock;
 pub mod cloud;
@@ -20,6 +21,7 @@ pub mod iam;
 pub mod image_builder;
 pub mod lambda;
 pub mod latency;
+pub mod left_behind;
 pub mod page;
 pub mod rate_limit;
 pub mod scheduler;
@@ -30,3 +32,4 @@ pub mod stack;
 pub mod template;
 
 mod wildcard;
+mod xml;

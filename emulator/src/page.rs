@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, header};
 
-use crate::account::{ACCOUNT, REGION};
+use crate::account::ACCOUNT;
 use crate::cloud::Cloud;
 
 /// Draws the page that a browser sees, from the name of the host that it asked.
@@ -37,12 +37,12 @@ pub(crate) fn host(headers: &HeaderMap) -> String {
 
 /// The account's functions, topics and queues, and the emulator's own controls.
 pub fn describe(cloud: &Cloud, host: &str) -> String {
-    let functions = cloud.lambda().names();
+    let (functions, region) = (cloud.lambda().names(), cloud.region());
     let state = cloud.state();
     let mut page = format!(
         "Image Cascade: EC2 Image Builder, SNS, SQS and Lambda on this machine\n\
-         account {ACCOUNT}, Region {REGION}\n\n\
-         Point any AWS client at it:\n  export AWS_ENDPOINT_URL=http://{host} AWS_DEFAULT_REGION={REGION} \
+         account {ACCOUNT}, Region {region}\n\n\
+         Point any AWS client at it:\n  export AWS_ENDPOINT_URL=http://{host} AWS_DEFAULT_REGION={region} \
          AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local\n\nFunctions\n"
     );
     // Writing to a string cannot fail.

@@ -209,14 +209,16 @@ async fn given_an_image_of_create_image_then_it_shows_its_configurations_and_no_
 #[tokio::test(start_paused = true)]
 async fn given_two_versions_of_a_component_and_one_twice_then_the_recipe_is_accepted() {
     let lab = Lab::silent(&[]);
-    lab.release_agent("2.0.0", "name: agent 2");
+    let document = "schemaVersion: 1.0\nparameters:\n  - Greeting: { type: string }\nphases:\n  - { name: build, steps: [] }";
+    lab.release("greeter", "1.0.0", document);
+    lab.release("greeter", "2.0.0", document);
     let component = |version: &str, value: &str| {
         let parameter = aws_sdk_imagebuilder::types::ComponentParameter::builder()
             .name("Greeting")
             .value(value)
             .build();
         ComponentConfiguration::builder()
-            .component_arn(arn(&format!("component/agent/{version}")))
+            .component_arn(arn(&format!("component/greeter/{version}")))
             .parameters(parameter.unwrap())
             .build()
             .unwrap()
@@ -237,7 +239,7 @@ async fn given_two_versions_of_a_component_and_one_twice_then_the_recipe_is_acce
     let components: Vec<_> = components
         .iter()
         .map(|it| {
-            let arn = it.component_arn().rsplit_once("agent/").unwrap().1;
+            let arn = it.component_arn().rsplit_once("greeter/").unwrap().1;
             format!("{arn} {}", it.parameters()[0].value()[0])
         })
         .collect();

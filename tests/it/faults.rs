@@ -157,13 +157,13 @@ async fn given_a_lie_about_inputs_then_the_image_shows_it_until_it_is_cleared() 
         assert_eq!(shown(&lab, "image/gold/x.x.x").await, truth[0], "{kind:?} is taken back");
     }
     insta::assert_snapshot!(lines.join("\n"), @r#"
-    truth: aws:image/amazon-linux-2023-x86/2026.10.1/1 ["aws:component/update-linux/1.0.0/1", "123456789012:component/agent/1.0.0/1"] | 123456789012:image/base/1.0.0/1 []
-    AmazonAsNumber: 987654321098:image/amazon-linux-2023-x86/2026.10.1/1 ["987654321098:component/update-linux/1.0.0/1", "123456789012:component/agent/1.0.0/1"] | 123456789012:image/base/1.0.0/1 []
-    ParentAsPattern: aws:image/amazon-linux-2023-x86/x.x.x ["aws:component/update-linux/1.0.0/1", "123456789012:component/agent/1.0.0/1"] | 123456789012:image/base/1.x.x []
-    ParentAsText: aws:image/amazon-linux-2023-x86/2026.10.1/1 ["aws:component/update-linux/1.0.0/1", "123456789012:component/agent/1.0.0/1"] | 123456789012.dkr.ecr.us-east-1.amazonaws.com/base:1.0.0-1 []
-    ParentMissing: nothing ["aws:component/update-linux/1.0.0/1", "123456789012:component/agent/1.0.0/1"] | nothing []
+    truth: aws:image/amazon-linux-2023-x86/2026.10.1/1 ["aws:component/update-linux/1.0.0/1", "123456789012:component/agent/1.0.0/1"] | 123456789012:image/base/1.0.0/1 nothing
+    AmazonAsNumber: 987654321098:image/amazon-linux-2023-x86/2026.10.1/1 ["987654321098:component/update-linux/1.0.0/1", "123456789012:component/agent/1.0.0/1"] | 123456789012:image/base/1.0.0/1 nothing
+    ParentAsPattern: aws:image/amazon-linux-2023-x86/x.x.x ["aws:component/update-linux/1.0.0/1", "123456789012:component/agent/1.0.0/1"] | 123456789012:image/base/1.x.x nothing
+    ParentAsText: aws:image/amazon-linux-2023-x86/2026.10.1/1 ["aws:component/update-linux/1.0.0/1", "123456789012:component/agent/1.0.0/1"] | 123456789012.dkr.ecr.us-east-1.amazonaws.com/base:1.0.0-1 nothing
+    ParentMissing: nothing ["aws:component/update-linux/1.0.0/1", "123456789012:component/agent/1.0.0/1"] | nothing nothing
     ComponentsMissing: aws:image/amazon-linux-2023-x86/2026.10.1/1 nothing | 123456789012:image/base/1.0.0/1 nothing
-    BuildsOnOlder: aws:image/amazon-linux-2023-x86/2026.10.1/1 ["aws:component/update-linux/1.0.0/1", "123456789012:component/agent/1.0.0/1"] | 123456789012:image/base/1.0.0/1 []
+    BuildsOnOlder: aws:image/amazon-linux-2023-x86/2026.10.1/1 ["aws:component/update-linux/1.0.0/1", "123456789012:component/agent/1.0.0/1"] | 123456789012:image/base/1.0.0/1 nothing
     "#);
 }
 

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should end there")]
 
+mod account_check;
 mod bad_input;
 mod binaries;
 mod causes;
 mod check;
+mod clients;
 mod clock;
 mod command_line;
 mod control;
@@ -22,6 +24,7 @@ mod lab;
 mod moves;
 mod nasty;
 mod native;
+mod neighbours;
 mod parameters;
 mod peers;
 mod processes;
@@ -41,3 +44,4 @@ mod tries;
 mod triggers;
 mod why;
 mod widget;
+mod wire;

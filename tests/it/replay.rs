@@ -65,6 +65,8 @@ async fn given_each_sample_event_then_it_does_what_its_readme_says() {
         "malformed",
         "several",
         "state-change",
+        "cve-detected",
+        "recalled",
     ] {
         replayed.push(replay(name).await);
     }
@@ -83,6 +85,8 @@ async fn given_each_sample_event_then_it_does_what_its_readme_says() {
     malformed: starts []; fails, is retried, then kept: 1 not finished: message 95df01b4-ee98-5cb9-9903-000000000012: the image notification cannot be read: `arn`: `arn:aws:imagebuilder:us-east-1:123456789012:image/gold-linux/1.0.0` is not an image build's ARN (`arn:aws:imagebuilder:REGION:ACCOUNT:image/NAME/1.2.3/4`): it has no build number
     several: starts ["java-21"]; fails, is retried, then kept: 1 not finished: message 95df01b4-ee98-5cb9-9903-000000000013: the message is not JSON: expected value at line 1 column 1
     state-change: starts ["java-21"]; done
+    cve-detected: starts []; ignored: images are not rebuilt for what scans found (CVE_SEVERITY)
+    recalled: starts []; ignored: the event is `Tag Change on Resource`, not `EC2 Image Builder Image State Change`
     "#);
     let of_gold_cascade = functions::FUNCTIONS.iter().find(|it| it.name == "gold-cascade").unwrap();
     let samples = of_gold_cascade.events.len();

@@ -35,13 +35,15 @@ impl<E: std::fmt::Debug> IntoServiceErrorForTest<E> for aws_sdk_imagebuilder::er
 async fn given_a_request_then_it_is_validated_by_the_model() {
     let lab = Lab::silent(&[]);
     let client = &lab.client;
-    let recipe = || client.create_image_recipe().semantic_version("1.0.0").parent_image("ami-1");
+    let recipe = || {
+        client.create_image_recipe().semantic_version("1.0.0").parent_image("ami-0cd12345db678d90f")
+    };
     insta::assert_snapshot!(
         [
             refusal(recipe().name("a").send().await),
             refusal(recipe().name("bad name!").send().await),
-            refusal(client.create_image_recipe().name("web").semantic_version("1.0").parent_image("ami-1").send().await),
-            refusal(client.create_image_recipe().name("web").semantic_version("1.x.0").parent_image("ami-1").send().await),
+            refusal(client.create_image_recipe().name("web").semantic_version("1.0").parent_image("ami-0cd12345db678d90f").send().await),
+            refusal(client.create_image_recipe().name("web").semantic_version("1.x.0").parent_image("ami-0cd12345db678d90f").send().await),
             refusal(client.create_image_recipe().name("web").semantic_version("1.0.0").send().await),
             refusal(recipe().name("web").parent_image("arn:aws:ec2:us-east-1:123456789012:image/ami-1").send().await),
             refusal(recipe().name("web").parent_image(arn("image/gold/1.x.3")).send().await),
@@ -51,9 +53,8 @@ async fn given_a_request_then_it_is_validated_by_the_model() {
             refusal(client.list_image_pipelines().next_token("page 2").send().await),
             refusal(client.list_image_pipelines().filters(Filter::builder().name("colour").values("red").build()).send().await),
             refusal(client.start_image_pipeline_execution().image_pipeline_arn(pipeline_arn("gone")).send().await),
-            refusal(client.import_component().name("web").semantic_version("1.0.0").platform(Platform::Linux)
-                .r#type(aws_sdk_imagebuilder::types::ComponentType::Build)
-                .format(aws_sdk_imagebuilder::types::ComponentFormat::Shell).data("x").send().await),
+            refusal(client.import_vm_image().name("web").semantic_version("1.0.0").platform(Platform::Linux)
+                .vm_import_task_id("import-ami-1").send().await),
         ].join("\n"),
         @r"
     InvalidRequestException: The value supplied for parameter 'name' is not valid. name must match pattern ^[-_A-Za-z-0-9][-_A-Za-z0-9 ]{1,126}[-_A-Za-z-0-9]$
@@ -69,19 +70,21 @@ async fn given_a_request_then_it_is_validated_by_the_model() {
     InvalidPaginationTokenException: The pagination token is not valid.
     InvalidRequestException: The value supplied for parameter 'filters' is not valid. ListImagePipelines has no filter 'colour'.
     ResourceNotFoundException: The resource with ARN 'arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/gone' does not exist.
-    UnknownOperationException: The operation ImportComponent is not emulated here.
+    UnknownOperationException: The operation ImportVmImage is not emulated here.
     ");
 }
 
 #[tokio::test(start_paused = true)]
 async fn given_a_name_then_it_becomes_an_arn_and_is_taken_once() {
     let lab = Lab::silent(&[]);
-    let recipe = || lab.client.create_image_recipe().name("My Web_App").parent_image("ami-1");
+    let recipe = || {
+        lab.client.create_image_recipe().name("My Web_App").parent_image("ami-0cd12345db678d90f")
+    };
     let created = recipe().semantic_version("1.0.0").send().await.unwrap();
     assert_eq!(created.image_recipe_arn(), Some(&*arn("image-recipe/my-web-app/1.0.0")));
     let next = recipe().semantic_version("1.0.x").send().await.unwrap();
     assert_eq!(next.image_recipe_arn(), Some(&*arn("image-recipe/my-web-app/1.0.1")));
-    insta::assert_snapshot!(refusal(recipe().semantic_version("1.0.0").send().await), @"ResourceAlreadyExistsException: Resource of type 'AWS::ImageBuilder::ImageRecipe' with identifier 'My Web_App/1.0.0' already exists.");
+    insta::assert_snapshot!(refusal(recipe().semantic_version("1.0.0").send().await), @"ResourceAlreadyExistsException: The following resource 'ImageRecipe' already exists: 'arn:aws:imagebuilder:us-east-1:123456789012:image-recipe/my-web-app/1.0.0'.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,7 +96,7 @@ async fn given_other_content_of_a_component_then_it_is_another_build() {
             .name("tool")
             .semantic_version("1.0.0")
             .platform(Platform::Linux)
-            .data(data)
+            .data(format!("{data}\nschemaVersion: 1.0\nphases:\n  - {{ name: build, steps: [] }}"))
             .send()
     };
     let created =
@@ -102,7 +105,7 @@ async fn given_other_content_of_a_component_then_it_is_another_build() {
     let created =
         create("name: two").await.unwrap().component_build_version_arn().unwrap().to_owned();
     assert_eq!(created, arn("component/tool/1.0.0/2"));
-    insta::assert_snapshot!(refusal(create("name: two").await), @"ResourceAlreadyExistsException: Resource of type 'AWS::ImageBuilder::Component' with identifier 'tool' already exists.");
+    insta::assert_snapshot!(refusal(create("name: two").await), @"ResourceAlreadyExistsException: The following resource 'Component' already exists: 'arn:aws:imagebuilder:us-east-1:123456789012:component/tool/1.0.0/2'.");
     let newest = lab
         .client
         .get_component()

@@ -43,6 +43,9 @@ async fn created(lab: &Lab, text: &str, parameters: &[(&str, &str)]) -> Result<C
 
 /// What the other stacks of the account export. Their component and configuration are there.
 async fn exports(lab: &Lab) -> BTreeMap<String, String> {
+    let parameters = "parameters:\n  - Source: { type: string }\n  - Measure: { type: string }\n";
+    let phases = "schemaVersion: 1.0\nphases:\n  - { name: build, steps: [] }";
+    lab.release("measure", "1.0.0", &format!("{parameters}{phases}"));
     let infrastructure = lab
         .client
         .create_infrastructure_configuration()
@@ -54,7 +57,7 @@ async fn exports(lab: &Lab) -> BTreeMap<String, String> {
         .unwrap();
     let infrastructure = infrastructure.infrastructure_configuration_arn().unwrap();
     let text = format!(
-        "base-component: arn:aws:imagebuilder:us-east-1:123456789012:component/agent/x.x.x
+        "base-component: arn:aws:imagebuilder:us-east-1:123456789012:component/measure/x.x.x
 base-role: arn:aws:iam::123456789012:role/execution
 base-infrastructure: {infrastructure}
 windows-baseline-image: arn:aws:imagebuilder:us-east-1:123456789012:image/windowsbaseline/x.x.x"
@@ -158,9 +161,7 @@ async fn given_resources_that_are_not_emulated_then_one_line_each_says_so() {
     buckets.yaml
     Agent: s3://components/agent.yaml is not read, an empty one stands in
     Execution (AWS::IAM::Role) is not emulated: fleet-Execution-9D546CBF4D87
-    Lifecycle (AWS::ImageBuilder::LifecyclePolicy) is not emulated: arn:aws:imagebuilder:us-east-1:123456789012:lifecycle-policy/keep-three
     Network (AWS::CloudFormation::Stack) is not emulated: arn:aws:cloudformation:us-east-1:123456789012:stack/fleet-Network-157831CF4617/00000000-0000-4000-a000-000000000001; Outputs.SubnetId is subnet-6b2f0ee4ac91d054e
-    Workflow (AWS::ImageBuilder::Workflow) is not emulated: arn:aws:imagebuilder:us-east-1:123456789012:workflow/build/test/1.0.0/1
 
     parameter-types.yaml
     Parameters.Network: no value is given, vpc-5d7a0e97ff7e9b802 stands in

@@ -143,11 +143,12 @@ async fn given_a_calendar_that_opens_then_a_check_runs() {
 #[tokio::test(start_paused = true)]
 async fn given_another_event_or_a_malformed_one_then_it_is_ignored_or_a_dead_letter() {
     let lab = lab(false);
-    let other = serde_json::json!({ "detail-type": "EC2 Image Builder CVE Detected", "id": "1" });
+    let other =
+        serde_json::json!({ "detail-type": "EC2 Image Builder Workflow Step Waiting", "id": "1" });
     let answer = lab.invoke(&other).await.unwrap();
     assert_eq!(
         answer["events"][0]["ignored"],
-        "the event is `EC2 Image Builder CVE Detected`, not `EC2 Image Builder Image State Change`"
+        "the event is `EC2 Image Builder Workflow Step Waiting`, not `EC2 Image Builder Image State Change`"
     );
     let broken = serde_json::json!({ "detail-type": "EC2 Image Builder Image State Change" });
     lab.cloud.lambda().invoke_later("gold-cascade", broken);

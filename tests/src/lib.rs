@@ -3,4 +3,5 @@
 
 pub mod report_schema;
 pub mod simulation;
+pub mod strict_client;
 pub mod wire;

@@ -180,6 +180,7 @@ class Connections(unittest.TestCase):
             {
                 "ImageEvents": ("GoldCascade", ["aws.imagebuilder"]),
                 "SystemsManagerEvents": ("DependencyCheck", ["aws.ssm"]),
+                "FindingEvents": ("GoldCascade", ["aws.imagebuilder"]),
             },
         )
 
@@ -439,19 +440,23 @@ class Connections(unittest.TestCase):
     def test_the_functions_get_the_parameters_of_control(self):
         def control(stack):
             names = ["MAX_BUILDS", "DEFAULT_MODE", "DEFAULT_WINDOW", "CHANGE_CALENDARS"]
+            names += ["MAX_AGE", "CVE_SEVERITY", "CVE_MIN_AGE"]
             functions = stack.of("AWS::Lambda::Function").values()
             [values] = {tuple(it["Environment"]["Variables"][name] for name in names) for it in functions}
             return values
 
-        self.assertEqual(control(WITH_DEFAULTS), ("20", "auto", "", ""))
+        self.assertEqual(control(WITH_DEFAULTS), ("20", "auto", "", "", "none", "none", "24h"))
         self.assertEqual(
             control(WITH_EVERYTHING),
-            ("none", "ignore", "Mon-Thu 20:00+8h Europe/Berlin", ",".join(CALENDARS)),
+            ("none", "ignore", "Mon-Thu 20:00+8h Europe/Berlin", ",".join(CALENDARS))
+            + ("30d", "high", "12h"),
         )
 
     def test_the_parameters_of_control_accept_values_that_the_functions_accept_and_no_others(self):
         calendar_of_another = "arn:aws:ssm:us-east-1:210987654321:document/prod-freeze"
         for parameter, accepted, refused in [
+            ("MaxAge", ["none", "1d", "30d", "1h", "60m"], ["", "0d", "59m", "30", "soon"]),
+            ("CveMinAge", ["1d", "24h", "90m"], ["", "none", "59m", "0h"]),
             ("MaxBuilds", ["1", "20", "9999", "10000", "none"], ["", "0", "10001", "-1", "all"]),
             (
                 "DefaultWindow",

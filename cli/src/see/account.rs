@@ -32,30 +32,9 @@ impl Account {
         #[expect(clippy::disallowed_methods, reason = "a person's own program reads the clock")]
         let clock = Timestamp::now();
         let now = options.at.as_deref().map_or(Ok(clock), |text| time(text, clock))?;
-        let user = User {
-            profile: options.profile.clone(),
-            region: options
-                .region
-                .clone()
-                .or_else(|| options.local.then(|| "us-east-1".to_owned())),
-            endpoint: options
-                .local
-                .then(|| Endpoint { url: LOCAL.to_owned(), access_key: "local".to_owned() }),
-        };
-        check_endpoints()?;
+        let user = user(&options.caller)?;
         let clients = Clients::of_user(&user, &settings).await?;
-        match clients.region() {
-            None => {
-                return Err(
-                    "no Region is set: pass --region, or set AWS_REGION or the region of the profile"
-                        .into(),
-                );
-            }
-            Some(region) if !is_region(region) => {
-                return Err(format!("`{region}` is no Region such as eu-central-1").into());
-            }
-            Some(_) => {}
-        }
+        check_region(clients.region())?;
         Ok(Self { clients, settings, now, user })
     }
 
@@ -168,6 +147,32 @@ impl Account {
             (None, None, Some(profile)) => format!("the profile {profile}"),
             (None, None, None) => "the default profile".to_owned(),
         }
+    }
+}
+
+/// The caller that the options mean.
+pub(crate) fn user(options: &command_line::Caller) -> Result<User, Error> {
+    check_endpoints()?;
+    let is_local = options.local;
+    Ok(User {
+        profile: options.profile.clone(),
+        region: options.region.clone().or_else(|| is_local.then(|| "us-east-1".to_owned())),
+        endpoint: is_local
+            .then(|| Endpoint { url: LOCAL.to_owned(), access_key: "local".to_owned() }),
+    })
+}
+
+/// Refuses a Region that is missing, or that cannot be one.
+pub(crate) fn check_region(region: Option<&str>) -> Result<&str, Error> {
+    match region {
+        None => {
+            Err("no Region is set: pass --region, or set AWS_REGION or the region of the profile"
+                .into())
+        }
+        Some(region) if !is_region(region) => {
+            Err(format!("`{region}` is no Region such as eu-central-1").into())
+        }
+        Some(region) => Ok(region),
     }
 }
 

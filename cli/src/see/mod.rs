@@ -11,6 +11,7 @@ mod terminal;
 mod tree;
 mod why;
 
+pub(crate) use account::{check_region, user};
 pub(crate) use history::history;
 pub(crate) use map::map;
 pub(crate) use plan::plan;

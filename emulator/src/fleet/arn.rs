@@ -3,7 +3,7 @@
 use crate::account::{ACCOUNT, REGION};
 
 /// What a resource of Image Builder's begins with after the account.
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 9] = [
     "image/",
     "image-recipe/",
     "container-recipe/",
@@ -11,6 +11,8 @@ const KINDS: [&str; 7] = [
     "component/",
     "infrastructure-configuration/",
     "distribution-configuration/",
+    "lifecycle-policy/",
+    "workflow/",
 ];
 
 /// The ARN of `image/gold/x.x.x` in this account, and of `aws:image/…` among Amazon's.

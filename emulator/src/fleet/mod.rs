@@ -93,11 +93,17 @@ impl Fleet {
     }
 
     /// Releases a version of a component, or a new build of one that exists.
-    /// A build of an image fails if `data` has a command that ends with another status than 0.
+    /// A build of an image fails if `data` has a command that ends with another status than 0. Text
+    /// without phases is made a document.
     ///
     /// # Errors
     /// As Image Builder refuses it.
     pub fn release(&self, component: &str, version: &str, data: &str) -> Result<(), ApiError> {
+        let data = if data.contains("phases:") {
+            data.to_owned()
+        } else {
+            format!("{data}\nschemaVersion: 1.0\nphases:\n  - name: build\n    steps: []\n")
+        };
         let members = json!({
             "name": component, "semanticVersion": version, "platform": "Linux", "data": data,
         });

@@ -3,13 +3,16 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::doc::{Doc, date, latest_version_references, pick, required, segment, text};
+use super::doc::{Doc, date, latest_version_references, pick, required, text};
+use super::document::{Document, of_script, stand_in};
 use super::error::ApiError;
 use super::model::Input;
-use super::page::List;
-use super::semver;
+use super::page::{List, by_name_or_version};
 use super::state::{Component, ImageBuilder};
 use super::versioned::cut;
+
+const FROM_REQUEST: &[&str] =
+    &["name", "description", "changeDescription", "platform", "supportedOsVersions", "kmsKeyId"];
 
 const SUMMARY: &[&str] = &[
     "arn",
@@ -24,6 +27,20 @@ const SUMMARY: &[&str] = &[
     "changeDescription",
     "dateCreated",
     "tags",
+    "publisher",
+    "obfuscate",
+];
+
+const VERSION: &[&str] = &[
+    "name",
+    "version",
+    "platform",
+    "supportedOsVersions",
+    "type",
+    "owner",
+    "description",
+    "dateCreated",
+    "productCodes",
 ];
 
 impl ImageBuilder {
@@ -33,79 +50,86 @@ impl ImageBuilder {
         now: Timestamp,
     ) -> Result<Doc, ApiError> {
         let data = match (text(input, "data"), text(input, "uri")) {
-            (Some(data), None) => data,
+            (Some(data), None) => data.to_owned(),
+            (None, Some(uri)) if uri.starts_with("s3://") => stand_in(uri),
             (None, Some(_)) => {
-                return Err(ApiError::invalid("uri", "Only inline data is emulated."));
+                return Err(ApiError::invalid("uri", "It must be an S3 URL (s3://bucket/key)."));
             }
-            _ => {
-                return Err(ApiError::new(
-                    "InvalidParameterCombinationException",
-                    "You must specify exactly one of 'data' and 'uri'.",
-                ));
-            }
+            _ => return Err(one_source()),
         };
-        let head = self.arn("component", required(input, "name"));
-        let version = required(input, "semanticVersion");
-        let newest = self.components.find(&format!("{head}/{version}"), |_| true);
-        if newest.is_some_and(|newest| text(&newest.doc, "data") == Some(data)) {
-            return Err(ApiError::exists("Component", required(input, "name")));
-        }
-        let owner = self.account.clone();
-        let arn = self.add_component(&owner, input, now)?;
+        let is_read = text(input, "data").is_some();
+        let arn = self.add_component(input, &data, is_read, now)?;
+        let references =
+            cut(&arn).map(|(head, version, _)| latest_version_references(&head, version));
         Ok(Doc::from_iter([
-            ("componentBuildVersionArn".to_owned(), arn.into()),
-            ("latestVersionReferences".to_owned(), latest_version_references(&head, version)),
+            ("componentBuildVersionArn".to_owned(), arn.clone().into()),
+            ("latestVersionReferences".to_owned(), references.into()),
         ]))
     }
 
-    /// Adds the next build of a component of any owner, and gives its ARN.
-    pub(super) fn add_component(
+    /// A component that runs a script.
+    pub(super) fn import_component(
         &mut self,
-        owner: &str,
         input: &Input,
         now: Timestamp,
+    ) -> Result<Doc, ApiError> {
+        let phase = if text(input, "type") == Some("TEST") { "test" } else { "build" };
+        let script = match (text(input, "data"), text(input, "uri")) {
+            (Some(data), None) => data.to_owned(),
+            (None, Some(uri)) => format!("echo '{uri} is not read here'"),
+            _ => return Err(one_source()),
+        };
+        let data = of_script(&script, required(input, "platform"), phase);
+        let arn = self.add_component(input, &data, true, now)?;
+        Ok(Doc::from_iter([("componentBuildVersionArn".to_owned(), arn.into())]))
+    }
+
+    /// Adds the next build of a component of this account, and gives its ARN. Without its own document
+    /// being read, its parameters are not known.
+    fn add_component(
+        &mut self,
+        input: &Input,
+        data: &str,
+        is_read: bool,
+        now: Timestamp,
     ) -> Result<String, ApiError> {
-        let head = self.arn_of(owner, "component", required(input, "name"));
-        let version = required(input, "semanticVersion").to_owned();
-        let data = required(input, "data");
-        let mut doc = pick(
-            input,
-            &[
-                "name",
-                "description",
-                "changeDescription",
-                "platform",
-                "supportedOsVersions",
-                "data",
-                "kmsKeyId",
-            ],
-        );
+        let document =
+            Document::read(data).map_err(|problem| ApiError::invalid("data", problem))?;
+        let name = required(input, "name");
+        let head = self.arn("component", name);
+        let version = required(input, "semanticVersion");
+        let newest = self.components.find(&format!("{head}/{version}"), |_| true);
+        if let Some(newest) = newest.filter(|newest| text(&newest.doc, "data") == Some(data)) {
+            return Err(ApiError::exists("Component", required(&newest.doc, "arn")));
+        }
+        let mut doc = pick(input, FROM_REQUEST);
         doc.insert("tags".to_owned(), input.get("tags").cloned().unwrap_or_else(|| json!({})));
-        doc.insert("version".to_owned(), version.clone().into());
-        doc.insert(
-            "type".to_owned(),
-            if has_phase(data, "build") { "BUILD" } else { "TEST" }.into(),
-        );
-        doc.insert("owner".to_owned(), owner.into());
+        doc.insert("version".to_owned(), version.into());
+        doc.insert("owner".to_owned(), self.account.clone().into());
         doc.insert("state".to_owned(), json!({ "status": "ACTIVE" }));
         doc.insert("encrypted".to_owned(), true.into());
+        doc.insert("obfuscate".to_owned(), false.into());
         doc.insert("dateCreated".to_owned(), date(now));
-        let fails = lets_builds_fail(data);
-        let build = self.components.push(&head, &version, |build| {
+        let build = self.components.push(&head, version, |build| {
             doc.insert("arn".to_owned(), format!("{head}/{version}/{build}").into());
-            Component { doc, fails }
+            let component = Self::own_component(doc, &document, data);
+            Component { takes_any_parameter: !is_read, ..component }
         });
-        let build = build.ok_or_else(|| {
-            ApiError::new("InvalidVersionNumberException", "The version is not valid.")
-        })?;
-        Ok(format!("{head}/{version}/{build}"))
+        let build = build.ok_or_else(|| ApiError::no_version(version))?;
+        let arn = format!("{head}/{version}/{build}");
+        self.tell_first_tags(&arn, now);
+        Ok(arn)
     }
 
     /// Deletes a build of a component that no recipe needs: one needs it that names it, or whose
     /// reference would select nothing without it.
     pub(super) fn delete_component(&mut self, input: &Input) -> Result<Doc, ApiError> {
         let arn = required(input, "componentBuildVersionArn");
+        self.check_own(arn)?;
         self.components.find(arn, |_| true).ok_or_else(|| ApiError::not_found(arn))?;
+        if self.is_shared(arn) {
+            return Err(ApiError::in_use(arn));
+        }
         let without = |component: &Component| text(&component.doc, "arn") != Some(arn);
         let references = self.recipes.all().flat_map(|recipe| {
             let components = recipe.get("components").and_then(Value::as_array);
@@ -121,13 +145,13 @@ impl ImageBuilder {
             return Err(ApiError::in_use(arn));
         }
         self.components.remove(arn);
+        self.policies.remove(arn);
         Ok(Doc::from_iter([("componentBuildVersionArn".to_owned(), arn.into())]))
     }
 
-    pub(super) fn get_component(&self, input: &Input) -> Result<Doc, ApiError> {
+    pub(super) fn get_component(&mut self, input: &Input, now: Timestamp) -> Result<Doc, ApiError> {
         let arn = required(input, "componentBuildVersionArn");
-        let component =
-            self.components.find(arn, |_| true).ok_or_else(|| ApiError::not_found(arn))?;
+        let component = self.resolve_component(arn, now).ok_or_else(|| ApiError::not_found(arn))?;
         let found = required(&component.doc, "arn");
         let (head, version, _) = cut(found).ok_or_else(|| ApiError::not_found(arn))?;
         Ok(Doc::from_iter([
@@ -144,6 +168,7 @@ impl ImageBuilder {
                 "description",
                 "name",
                 "platform",
+                "productCodes",
                 "status",
                 "supportedOsVersion",
                 "type",
@@ -151,13 +176,11 @@ impl ImageBuilder {
             ],
             fault: self.fault,
         };
-        let items =
-            self.components.versions().filter(|(arn, _)| self.is_owned(arn, text(input, "owner")));
+        let owner = text(input, "owner");
+        let items = by_name_or_version(&self.components, "Components", input)?
+            .filter(|(arn, _)| self.is_owned(arn, owner));
         let render = |(arn, component): (String, &Component)| {
-            let mut doc = pick(&component.doc, SUMMARY);
-            for field in ["tags", "state", "changeDescription"] {
-                doc.remove(field);
-            }
+            let mut doc = pick(&component.doc, VERSION);
             doc.insert("status".to_owned(), "ACTIVE".into());
             doc.insert("arn".to_owned(), arn.into());
             doc
@@ -165,6 +188,7 @@ impl ImageBuilder {
         list.page(items, render, input)
     }
 
+    /// Only builds of our own components are listed.
     pub(super) fn list_component_build_versions(&self, input: &Input) -> Result<Doc, ApiError> {
         let list = List {
             operation: "ListComponentBuildVersions",
@@ -174,7 +198,8 @@ impl ImageBuilder {
         };
         let of = text(input, "componentVersionArn").map(|of| format!("{of}/"));
         let items = self.components.all().filter(|component| {
-            of.as_ref().is_none_or(|of| required(&component.doc, "arn").starts_with(of))
+            let arn = required(&component.doc, "arn");
+            self.is_owned(arn, None) && of.as_ref().is_none_or(|of| arn.starts_with(of))
         });
         list.page(items, |component| pick(&component.doc, SUMMARY), input)
     }
@@ -200,73 +225,14 @@ impl ImageBuilder {
         reference: &str,
         now: Timestamp,
     ) -> Option<&Component> {
-        self.stock_if_amazons(reference, now);
+        self.stock(reference, now);
         self.components.find(reference, |_| true)
     }
-
-    /// Amazon's catalogue is not carried here. What a recipe refers to of it comes into being with
-    /// the reference: version 1.0.0, or the exact one that is named.
-    pub(super) fn stock_if_amazons(&mut self, reference: &str, now: Timestamp) {
-        let Some((head, version, _)) = cut(reference) else { return };
-        let is_amazons = reference.split(':').nth(4) == Some("aws");
-        if !is_amazons {
-            return;
-        }
-        let name = head.rsplit('/').next().unwrap_or_default().to_owned();
-        let version = if semver::numbers(version).is_some() { version } else { "1.0.0" }.to_owned();
-        if head.contains(":component/") && self.components.find(reference, |_| true).is_none() {
-            let platform = if name.contains("windows") { "Windows" } else { "Linux" };
-            self.publish_amazon_component(&name, &version, platform, now);
-        } else if head.contains(":image/") && self.images.find(reference, |_| true).is_none() {
-            self.publish_amazon_image(&name, &version, now);
-        }
-    }
-
-    /// A new version of a component that Amazon manages.
-    pub fn publish_amazon_component(
-        &mut self,
-        name: &str,
-        version: &str,
-        platform: &str,
-        now: Timestamp,
-    ) {
-        self.publish_component("aws", name, version, platform, now);
-    }
-
-    /// A new version, or the next build of a version, of a component of `owner`: another account
-    /// that shares it with this one, or a third party.
-    pub fn publish_component(
-        &mut self,
-        owner: &str,
-        name: &str,
-        version: &str,
-        platform: &str,
-        now: Timestamp,
-    ) {
-        let input = json!({
-            "name": segment(name), "semanticVersion": version, "platform": platform,
-            "data": format!("name: {name}\nschemaVersion: 1.0\nphases:\n  - name: build\n    steps: []\n"),
-        });
-        if let Value::Object(input) = input {
-            // The version is the caller's, and a text that is none adds nothing.
-            let _ = self.add_component(owner, &input, now);
-        }
-    }
 }
 
-/// Whether a component document has the phase; one look at its lines will do here.
-fn has_phase(data: &str, phase: &str) -> bool {
-    data.lines()
-        .any(|line| line.trim_start().trim_start_matches("- ").trim() == format!("name: {phase}"))
-        || !data.contains("phases")
-}
-
-/// Whether a command of the document ends with a status other than 0: an item `- exit 1`, in any
-/// phase. This is how a build is made to fail by an ordinary client. A line within a script may be
-/// reached or not.
-fn lets_builds_fail(data: &str) -> bool {
-    data.lines()
-        .filter_map(|line| Some(line.trim().strip_prefix("- ")?.trim_matches(['"', '\''])))
-        .filter_map(|command| command.strip_prefix("exit "))
-        .any(|status| status.trim().parse::<u8>().is_ok_and(|status| status != 0))
+fn one_source() -> ApiError {
+    ApiError::new(
+        "InvalidParameterCombinationException",
+        "You must specify exactly one of 'data' and 'uri'.",
+    )
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::configuration_check::{check_distribution, check_infrastructure};
 use super::doc::{Doc, date, pick, required, text};
 use super::error::ApiError;
 use super::model::Input;
@@ -23,19 +24,16 @@ impl ImageBuilder {
         } else {
             ("DistributionConfiguration", "distributionConfigurationArn")
         };
+        check(kind, input)?;
         if self.configurations.contains_key(&arn) {
-            return Err(ApiError::exists(resource, name));
+            return Err(ApiError::exists(resource, &arn));
         }
-        let mut doc = input.clone();
-        doc.remove("clientToken");
-        doc.remove("dryRun");
+        let mut doc = stored(kind, input);
         doc.insert("arn".to_owned(), arn.clone().into());
         doc.insert("dateCreated".to_owned(), date(now));
         doc.entry("tags").or_insert_with(|| json!({}));
-        if kind == "infrastructure-configuration" {
-            doc.entry("terminateInstanceOnFailure").or_insert(Value::Bool(true));
-        }
         self.configurations.insert(arn.clone(), doc);
+        self.tell_first_tags(&arn, now);
         Ok(Doc::from_iter([(field.to_owned(), arn.into())]))
     }
 
@@ -49,8 +47,9 @@ impl ImageBuilder {
         let field = format!("{field}Arn");
         let arn = required(input, &field).to_owned();
         let old = self.configurations.get(&arn).ok_or_else(|| ApiError::not_found(&arn))?;
-        let mut doc = input.clone();
-        doc.remove("clientToken");
+        let kind = kind_of(&arn);
+        check(kind, input)?;
+        let mut doc = stored(kind, input);
         doc.remove(&field);
         doc.extend(pick(old, &["arn", "name", "dateCreated", "tags"]));
         doc.insert("dateUpdated".to_owned(), date(now));
@@ -96,6 +95,32 @@ impl ImageBuilder {
         let items = self.configurations.iter().filter(|(arn, _)| arn.contains(&of_kind));
         list.page(items, |(_, doc)| summary(doc), input)
     }
+}
+
+/// `infrastructure-configuration` or `distribution-configuration`.
+fn kind_of(arn: &str) -> &str {
+    arn.split(':').nth(5).and_then(|rest| rest.split('/').next()).unwrap_or_default()
+}
+
+fn check(kind: &str, input: &Input) -> Result<(), ApiError> {
+    if kind == "infrastructure-configuration" {
+        check_infrastructure(input)
+    } else {
+        check_distribution(input)
+    }
+}
+
+/// What is stored of a request, with the defaults of what it omits.
+fn stored(kind: &str, input: &Input) -> Doc {
+    let mut doc = input.clone();
+    doc.remove("clientToken");
+    doc.remove("dryRun");
+    if kind == "infrastructure-configuration" {
+        doc.entry("terminateInstanceOnFailure").or_insert(Value::Bool(true));
+    } else {
+        doc.insert("timeoutMinutes".to_owned(), 720.into());
+    }
+    doc
 }
 
 fn summary(doc: &Doc) -> Doc {

@@ -56,12 +56,23 @@ impl ApiError {
     }
 
     /// A name or version that is taken.
-    pub fn exists(kind: &str, identifier: &str) -> Self {
+    pub fn exists(kind: &str, arn: &str) -> Self {
         Self::new(
             "ResourceAlreadyExistsException",
-            format!(
-                "Resource of type 'AWS::ImageBuilder::{kind}' with identifier '{identifier}' already exists."
-            ),
+            format!("The following resource '{kind}' already exists: '{arn}'."),
+        )
+    }
+
+    /// A text that is no version.
+    pub fn no_version(text: &str) -> Self {
+        Self::new("InvalidVersionNumberException", format!("'{text}' is not a version."))
+    }
+
+    /// A resource that belongs to another owner.
+    pub fn forbidden(arn: &str) -> Self {
+        Self::new(
+            "ForbiddenException",
+            format!("You are not authorized to change the resource '{arn}' of another owner."),
         )
     }
 

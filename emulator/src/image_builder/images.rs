@@ -1,17 +1,18 @@
 //! Images: started, listed, cancelled and retried.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::build::Build;
-use super::doc::{Doc, date, latest_version_references, pick, required, segment, text};
+use super::catalogue::{owner_of, shown_owner};
+use super::doc::{Doc, date, latest_version_references, pick, required, text};
 use super::error::ApiError;
 use super::fingerprint::fingerprint;
 use super::model::Input;
 use super::notification::with_amazons_number;
-use super::page::List;
+use super::page::{List, by_name_or_version};
+use super::plan_check::with_test_defaults;
+use super::recipes::shown;
 use super::scanning::scan_state;
 use super::state::{Execution, ImageBuilder};
 use super::versioned::cut;
@@ -29,7 +30,14 @@ const SUMMARY: &[&str] = &[
     "tags",
     "buildType",
     "imageSource",
+    "deprecationTime",
+    "lifecycleExecutionId",
+    "loggingConfiguration",
 ];
+
+/// What a list of versions does not show of a build.
+const ONLY_OF_BUILDS: [&str; 4] =
+    ["tags", "deprecationTime", "lifecycleExecutionId", "loggingConfiguration"];
 
 impl ImageBuilder {
     pub(super) fn start_pipeline(
@@ -44,23 +52,10 @@ impl ImageBuilder {
     }
 
     pub(super) fn create_image(&mut self, input: &Input, now: Timestamp) -> Result<Doc, ApiError> {
-        for name in ["infrastructureConfigurationArn", "distributionConfigurationArn"] {
-            if let Some(arn) =
-                text(input, name).filter(|arn| !self.configurations.contains_key(*arn))
-            {
-                return Err(ApiError::invalid(
-                    name,
-                    format!("The configuration '{arn}' does not exist."),
-                ));
-            }
-        }
-        if text(input, "imageRecipeArn").is_some() == text(input, "containerRecipeArn").is_some() {
-            return Err(ApiError::invalid(
-                "imageRecipeArn",
-                "Exactly one of 'imageRecipeArn' and 'containerRecipeArn' is required.",
-            ));
-        }
-        let image = self.build(input, None, input, "USER_INITIATED", now)?;
+        self.check_plan(input)?;
+        let mut plan = input.clone();
+        with_test_defaults(&mut plan);
+        let image = self.build(&plan, None, input, "USER_INITIATED", now)?;
         let references =
             cut(&image).map(|(head, version, _)| latest_version_references(&head, version));
         Ok(Doc::from_iter([
@@ -91,6 +86,7 @@ impl ImageBuilder {
         let name = required(&recipe, "name").to_owned();
         let version = required(&recipe, "version").to_owned();
         let head = self.arn("image", &name);
+        let os_version = self.os_version_on(&recipe);
 
         let mut doc = pick(
             plan,
@@ -105,7 +101,8 @@ impl ImageBuilder {
         doc.insert("type".to_owned(), if container { "DOCKER" } else { "AMI" }.into());
         doc.insert("name".to_owned(), name.into());
         doc.insert("platform".to_owned(), recipe.get("platform").cloned().unwrap_or(Value::Null));
-        doc.insert("osVersion".to_owned(), "Amazon Linux 2023".into());
+        doc.insert("osVersion".to_owned(), os_version.into());
+        doc.extend(log_group(plan).map(|it| ("loggingConfiguration".to_owned(), it)));
         doc.insert("dateCreated".to_owned(), date(now));
         doc.insert("buildType".to_owned(), build_type.into());
         doc.insert("imageSource".to_owned(), "CUSTOM".into());
@@ -114,7 +111,7 @@ impl ImageBuilder {
         let failed_component = self.failing_component(&recipe);
         doc.insert(
             if container { "containerRecipe" } else { "imageRecipe" }.to_owned(),
-            recipe.into(),
+            shown(&recipe).into(),
         );
         if let Some(pipeline) = pipeline {
             doc.insert("sourcePipelineArn".to_owned(), pipeline.into());
@@ -150,6 +147,19 @@ impl ImageBuilder {
         Ok(arn)
     }
 
+    /// The operating system of an image that is built by a resolved recipe: its parent's, or what the
+    /// recipe says of a registry's image. That of an AMI is not known here.
+    fn os_version_on(&self, recipe: &Doc) -> String {
+        let parent = self.images.find(required(recipe, "parentImage"), |_| true);
+        let parent = parent.and_then(|it| text(&it.doc, "osVersion"));
+        let usual = match text(recipe, "platform") {
+            Some("Windows") => "Microsoft Windows Server 2025",
+            Some("macOS") => "macOS 15",
+            _ => "Amazon Linux 2023",
+        };
+        parent.or(text(recipe, "imageOsVersionOverride")).unwrap_or(usual).to_owned()
+    }
+
     /// The first of a resolved recipe's components that lets builds fail.
     fn failing_component(&self, recipe: &Doc) -> Option<String> {
         let components = recipe.get("components")?.as_array()?;
@@ -178,7 +188,7 @@ impl ImageBuilder {
             }
         }
         if parent.starts_with("arn:") {
-            self.stock_if_amazons(&parent, now);
+            self.stock(&parent, now);
             let newest = self.images.find(&parent, |build| build.status == "AVAILABLE");
             let older = self.fault.lies.tell(Kind::BuildsOnOlder).then(|| {
                 let newest = newest?.arn();
@@ -199,8 +209,10 @@ impl ImageBuilder {
                 }
             }
         }
-        let mut components =
-            recipe.get("components").and_then(Value::as_array).cloned().unwrap_or_default();
+        let Some(mut components) = recipe.get("components").and_then(Value::as_array).cloned()
+        else {
+            return (flaw, held);
+        };
         for component in &mut components {
             let reference = component
                 .get("componentArn")
@@ -224,34 +236,14 @@ impl ImageBuilder {
     /// Deletes the record of an image. Its output stays.
     pub(super) fn delete_image(&mut self, input: &Input) -> Result<Doc, ApiError> {
         let arn = required(input, "imageBuildVersionArn");
+        self.check_own(arn)?;
         let build = self.images.find(arn, |_| true).ok_or_else(|| ApiError::not_found(arn))?;
-        if build.is_running() {
+        if build.is_running() || self.is_shared(arn) {
             return Err(ApiError::in_use(arn));
         }
         self.images.remove(arn);
+        self.policies.remove(arn);
         Ok(Doc::from_iter([("imageBuildVersionArn".to_owned(), arn.into())]))
-    }
-
-    /// Deprecates or disables an image, or makes it available again.
-    pub(super) fn update_state(&mut self, input: &Input) -> Result<Doc, ApiError> {
-        let arn = required(input, "resourceArn");
-        let wanted = input.get("state").and_then(|state| state.get("status")?.as_str());
-        let wanted = match wanted {
-            Some("AVAILABLE") => "AVAILABLE",
-            Some("DEPRECATED") => "DEPRECATED",
-            Some("DISABLED") => "DISABLED",
-            Some("DELETED") => "DELETED",
-            _ => return Err(ApiError::invalid("state", "The state has no status.")),
-        };
-        let build = self.images.find_mut(arn).ok_or_else(|| ApiError::not_found(arn))?;
-        let is_usable = matches!(build.status, "AVAILABLE" | "DEPRECATED" | "DISABLED");
-        let is_spent = matches!(build.status, "FAILED" | "CANCELLED");
-        if !(is_usable || (is_spent && wanted == "DELETED")) {
-            let message = format!("An image that is {} cannot become {wanted}.", build.status);
-            return Err(ApiError::new("InvalidRequestException", message));
-        }
-        build.status = wanted;
-        Ok(Doc::from_iter([("resourceArn".to_owned(), arn.into())]))
     }
 
     pub(super) fn get_image(&self, input: &Input) -> Result<Doc, ApiError> {
@@ -303,34 +295,20 @@ impl ImageBuilder {
     }
 
     pub(super) fn list_images(&self, input: &Input) -> Result<Doc, ApiError> {
-        let filters_version = input
-            .get("filters")
-            .and_then(Value::as_array)
-            .is_some_and(|filters| filters.iter().any(|filter| filter["name"] == "version"));
-        let by_name = input.get("byName") == Some(&Value::Bool(true));
-        if by_name && filters_version {
-            return Err(ApiError::invalid(
-                "filters",
-                "You cannot list Images by name and filter by version in the same request.",
-            ));
-        }
         let list = List {
             operation: "ListImages",
             member: "imageVersionList",
             filters: &["name", "osVersion", "platform", "type", "version"],
             fault: self.fault,
         };
-        let mut seen = BTreeSet::new();
-        let items = self
-            .images
-            .versions()
-            .filter(|(arn, _)| self.is_owned(arn, text(input, "owner")))
-            .filter(|(_, build)| !by_name || seen.insert(required(&build.doc, "name")));
+        let owner = text(input, "owner");
+        let items = by_name_or_version(&self.images, "Images", input)?
+            .filter(|(arn, _)| self.is_owned(arn, owner));
         let render = |(arn, build): (String, &Build)| {
             let mut doc = pick(&build.doc, SUMMARY);
-            doc.remove("tags");
+            doc.retain(|name, _| !ONLY_OF_BUILDS.contains(&name.as_str()));
             let version = arn.rsplit('/').next().unwrap_or_default().to_owned();
-            doc.insert("owner".to_owned(), arn.split(':').nth(4).unwrap_or_default().into());
+            doc.insert("owner".to_owned(), shown_owner(owner_of(&arn)).into());
             doc.insert("version".to_owned(), version.into());
             doc.insert("arn".to_owned(), arn.into());
             doc
@@ -351,7 +329,7 @@ impl ImageBuilder {
 
     fn summary(&self, build: &Build) -> Doc {
         let mut doc = pick(&build.doc, SUMMARY);
-        doc.insert("owner".to_owned(), build.arn().split(':').nth(4).unwrap_or_default().into());
+        doc.insert("owner".to_owned(), shown_owner(owner_of(build.arn())).into());
         doc.insert("state".to_owned(), self.shown_state(build));
         doc.insert("outputResources".to_owned(), build.outputs.clone());
         doc
@@ -393,6 +371,7 @@ impl ImageBuilder {
 
     pub(super) fn cancel_image(&mut self, input: &Input, now: Timestamp) -> Result<Doc, ApiError> {
         let arn = required(input, "imageBuildVersionArn");
+        self.check_own(arn)?;
         let build = self.images.find(arn, |_| true).ok_or_else(|| ApiError::not_found(arn))?;
         if !build.is_running() {
             return Err(ApiError::invalid(
@@ -407,6 +386,7 @@ impl ImageBuilder {
     /// Builds the same build version once more, in place.
     pub(super) fn retry_image(&mut self, input: &Input, now: Timestamp) -> Result<Doc, ApiError> {
         let arn = required(input, "imageBuildVersionArn");
+        self.check_own(arn)?;
         let build = self.images.find(arn, |_| true).ok_or_else(|| ApiError::not_found(arn))?;
         if !matches!(build.status, "FAILED" | "CANCELLED")
             || text(&build.doc, "type") != Some("AMI")
@@ -419,54 +399,11 @@ impl ImageBuilder {
         self.run(arn, now);
         Ok(Doc::from_iter([("imageBuildVersionArn".to_owned(), arn.into())]))
     }
+}
 
-    /// What every account finds of Amazon's.
-    pub(super) fn stock_amazons_catalogue(&mut self, now: Timestamp) {
-        for name in [
-            "amazon-linux-2023-x86",
-            "amazon-linux-2023-arm64",
-            "ubuntu-server-24-lts-x86",
-            "windows-server-2025-english-full-base-x86",
-        ] {
-            self.publish_amazon_image(name, "2026.10.1", now);
-        }
-        for (name, platform) in [
-            ("update-linux", "Linux"),
-            ("stig-build-linux", "Linux"),
-            ("stig-build-linux-high", "Linux"),
-            ("amazon-cloudwatch-agent-linux", "Linux"),
-            ("aws-cli-version-2-linux", "Linux"),
-            ("simple-boot-test-linux", "Linux"),
-            ("update-windows", "Windows"),
-            ("stig-build-windows-high", "Windows"),
-        ] {
-            self.publish_amazon_component(name, "1.0.0", platform, now);
-        }
-    }
-
-    /// A new version, or the next build of a version, of an image that Amazon manages.
-    pub fn publish_amazon_image(&mut self, name: &str, version: &str, now: Timestamp) {
-        self.publish_image("aws", name, version, now);
-    }
-
-    /// A new version, or the next build of a version, of an image of `owner`: another account that
-    /// shares it with this one, say.
-    pub fn publish_image(&mut self, owner: &str, name: &str, version: &str, now: Timestamp) {
-        let head = self.arn_of(owner, "image", name);
-        let platform = if name.contains("windows") { "Windows" } else { "Linux" };
-        let region = self.region.clone();
-        self.images.push(&head, version, |build| {
-            let doc = json!({
-                "arn": format!("{head}/{version}/{build}"), "type": "AMI", "name": segment(name),
-                "version": format!("{version}/{build}"), "platform": platform, "dateCreated": date(now),
-                "imageSource": if owner == "aws" { "AMAZON_MANAGED" } else { "CUSTOM" }, "tags": {},
-            });
-            let doc = doc.as_object().cloned().unwrap_or_default();
-            let ami = format!("ami-{:017x}", fingerprint(&[&head, version, &build.to_string()]) & 0xf_ffff_ffff_ffff_ffff);
-            let mut image = Build::new(doc, None, now);
-            image.status = "AVAILABLE";
-            image.outputs = json!({ "amis": [{ "region": region, "image": ami }] });
-            image
-        });
-    }
+/// The logs of a build, if the plan of it says where: a pipeline names the group of its images.
+fn log_group(plan: &Doc) -> Option<Value> {
+    let logging = plan.get("loggingConfiguration")?;
+    let group = logging.get("logGroupName").or_else(|| logging.get("imageLogGroupName"))?;
+    Some(json!({ "logGroupName": group }))
 }

@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::build::Build;
-use super::doc::text;
+use super::build::{Build, Due};
+use super::doc::{required, text};
 use super::notification;
 use super::outputs::outputs;
 use super::state::{ImageBuilder, ScriptedBuild};
@@ -73,6 +73,7 @@ impl ImageBuilder {
         let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
         let refusal = self.quotas.refuse_build(|| self.builds_in_progress());
         if let Some(build) = self.images.find_mut(arn) {
+            self.left_behind.keep_log(required(&build.doc, "name"));
             // Without an instance the build ends before any other error.
             build.doom = match (fails, reason) {
                 (true, Some(reason)) => Some(reason),
@@ -97,10 +98,10 @@ impl ImageBuilder {
         self.become_status(arn, "PENDING", now);
     }
 
-    /// When something happens next by itself: to a build, or by a schedule.
+    /// When something happens next by itself: to a build, by a schedule, or to the state of images.
     pub fn next_event(&self) -> Option<Timestamp> {
-        let due = [self.due.first(), self.scans.due.first(), self.ticks.first()];
-        due.into_iter().flatten().map(|(at, _)| *at).min()
+        let due = [&self.due, &self.scans.due, &self.ticks, &self.lifecycle_due];
+        due.into_iter().filter_map(|due| due.first()).map(|(at, _)| *at).min()
     }
 
     /// When something happens next to a build.
@@ -113,17 +114,17 @@ impl ImageBuilder {
         let mut notices = Vec::new();
         while let Some(next) = self.next_event().filter(|next| *next <= now) {
             // What ends at the moment of a schedule has ended before it.
-            match self.due.pop_first() {
-                Some((at, arn)) if at == next => notices.extend(self.step(&arn, at)),
-                later => {
-                    self.due.extend(later);
-                    if self.scans.due.first().is_some_and(|(at, _)| *at == next) {
-                        if let Some((at, arn)) = self.scans.due.pop_first() {
-                            self.scan_again(&arn, at);
-                        }
-                    } else if let Some((at, arn)) = self.ticks.pop_first() {
-                        self.tick(&arn, at);
-                    }
+            if let Some((at, arn)) = pop_at(&mut self.due, next) {
+                notices.extend(self.step(&arn, at));
+            } else if let Some((at, arn)) = pop_at(&mut self.scans.due, next) {
+                self.scan_again(&arn, at);
+            } else if let Some((at, arn)) = pop_at(&mut self.ticks, next) {
+                self.tick(&arn, at);
+            } else if let Some((at, what)) = pop_at(&mut self.lifecycle_due, next) {
+                if what.starts_with("arn:") {
+                    self.run_policy(&what, at);
+                } else {
+                    self.end_execution(&what, at);
                 }
             }
         }
@@ -162,6 +163,7 @@ impl ImageBuilder {
             build.reason.clone_from(&build.doom);
         } else {
             build.outputs = outputs(&build.doc, &self.account, &self.region);
+            self.left_behind.keep_outputs(&build.outputs, &self.region);
         }
         let build = build.clone();
         if build.status == "AVAILABLE" {
@@ -191,8 +193,10 @@ impl ImageBuilder {
             let named = distribution.get("ssmParameterConfigurations").and_then(Value::as_array);
             for parameter in named.into_iter().flatten() {
                 let name = parameter.get("parameterName").and_then(Value::as_str);
-                // Those of other Regions are in other Regions' stores.
-                if let (Some(name), Some(ami), true) = (name, ami, region == self.region) {
+                // Those of other Regions and accounts are in other stores.
+                let owner = parameter.get("amiAccountId").and_then(Value::as_str);
+                let is_own = region == self.region && owner.is_none_or(|it| it == self.account);
+                if let (Some(name), Some(ami), true) = (name, ami, is_own) {
                     self.parameters.put(name, ami, at);
                 }
             }
@@ -231,4 +235,9 @@ impl ImageBuilder {
         let kind = "EC2 Image Builder Image State Change";
         self.bus.send("aws.imagebuilder", kind, arn, &detail, at);
     }
+}
+
+/// Takes out the first of what is due at a moment.
+fn pop_at(due: &mut Due, moment: Timestamp) -> Option<(Timestamp, String)> {
+    due.first().is_some_and(|(at, _)| *at == moment).then(|| due.pop_first()).flatten()
 }

@@ -1,9 +1,13 @@
 //! EC2 Image Builder: state and rules here, HTTP in `crate::http`.
 
 mod build;
+mod catalogue;
 mod components;
+mod configuration_check;
 mod configurations;
+mod cron;
 mod doc;
+mod document;
 mod error;
 mod finding;
 mod findings;
@@ -12,12 +16,18 @@ mod images;
 mod in_progress;
 mod last_run;
 mod life;
+mod lifecycle;
+mod lifecycle_execution;
+mod lifecycle_policies;
 mod model;
 mod notification;
 mod outputs;
 mod page;
 mod pipelines;
+mod plan_check;
+mod policies;
 mod quotas;
+mod recipe_check;
 mod recipes;
 mod scanning;
 mod scans;
@@ -26,6 +36,8 @@ mod semver;
 mod state;
 mod tags;
 mod versioned;
+mod workflow_resources;
+mod workflow_steps;
 mod workflows;
 
 pub use doc::Doc;

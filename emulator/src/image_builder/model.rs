@@ -1,8 +1,8 @@
-//! Is a request one that the API takes?
+//! Is a request one that the API takes, and is an answer one that it gives?
 //!
-//! `api.json` holds, for each operation that is emulated, the method, path and input constraints
-//! of AWS's published API model (`imagebuilder/2019-12-02`, Apache-2.0), and the bare names of the
-//! others, so that a call to one of them can be named. `tools/api-model` writes it.
+//! `api.json` holds, for each operation that is emulated, the method, path and the constraints on
+//! input and output of AWS's published API model (`imagebuilder/2019-12-02`, Apache-2.0), and the
+//! bare names of the others, so that a call to one of them can be named. `tools/api-model` writes it.
 
 mod properties;
 
@@ -17,6 +17,9 @@ use super::error::ApiError;
 
 /// What tag keys may not begin with, as the model writes it.
 const NOT_AWS: &str = "(?!aws:)";
+
+/// The model's pattern has `String`, and its text says that the value is `string`, as in documents.
+const TYPES_OF_PARAMETERS: &str = "^String|Integer|Boolean|StringList$";
 
 /// A request's members, wherever in the HTTP request they stood.
 pub type Input = Map<String, Value>;
@@ -36,6 +39,7 @@ struct Operation {
     method: String,
     uri: String,
     input: String,
+    output: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -164,7 +168,7 @@ impl Model {
     ///
     /// # Errors
     /// As [`Self::read`] has them.
-    pub(crate) fn operation(
+    pub fn operation(
         &'static self,
         name: &str,
         input: Input,
@@ -172,6 +176,28 @@ impl Model {
         self.check_input(name, &input)?;
         let known = self.operations.get_key_value(name);
         Ok((known.map_or("", |(name, _)| name.as_str()), input))
+    }
+
+    /// The operations that are emulated.
+    pub fn operations(&self) -> impl Iterator<Item = &str> {
+        self.operations.keys().map(String::as_str)
+    }
+
+    /// Whether an operation's answer may have a member.
+    pub(crate) fn answers_with(&self, operation: &str, member: &str) -> bool {
+        let output = self.operations.get(operation).and_then(|it| self.shapes.get(&it.output));
+        output.is_some_and(|shape| shape.members.contains_key(member))
+    }
+
+    /// Checks an answer, for tests.
+    ///
+    /// # Errors
+    /// A member that the model does not have, or one that is not as the model says.
+    pub fn check_answer(&self, operation: &str, answer: &Input) -> Result<(), ApiError> {
+        let Some(known) = self.operations.get(operation) else {
+            return Err(ApiError::invalid(operation, "There is no such operation."));
+        };
+        self.check(&known.output, &without_empty_tags(&Value::Object(answer.clone())), "")
     }
 
     fn take_from_address(&self, operation: &Operation, path: &str, query: &str, input: &mut Input) {
@@ -267,6 +293,7 @@ impl Model {
             ));
         }
         match &shape.pattern {
+            Some(pattern) if pattern == TYPES_OF_PARAMETERS => Ok(()),
             Some(pattern)
                 if !self.patterns[pattern].is_match(text)
                     || (pattern.contains(NOT_AWS) && text.starts_with("aws:")) =>
@@ -275,6 +302,22 @@ impl Model {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// An answer without the empty maps of tags, which AWS's own examples of answers have, and the model
+/// has not.
+fn without_empty_tags(value: &Value) -> Value {
+    let is_empty =
+        |name: &str, value: &Value| name == "tags" && value == &Value::Object(Map::new());
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .filter(|(name, value)| !is_empty(name, value))
+            .map(|(name, value)| (name.clone(), without_empty_tags(value)))
+            .collect(),
+        Value::Array(items) => items.iter().map(without_empty_tags).collect(),
+        other => other.clone(),
     }
 }
 

@@ -84,7 +84,7 @@ fn dialect(doc: &Value, account: &str) -> Value {
             doc.insert(key.to_owned(), spoken_date(date).into());
         }
     }
-    for surplus in ["owner", "type", "encrypted", "amiTags"] {
+    for surplus in ["owner", "encrypted", "amiTags", "timeoutMinutes"] {
         doc.remove(surplus);
     }
     let arn = required(&doc, "arn").to_owned();

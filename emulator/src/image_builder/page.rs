@@ -1,16 +1,15 @@
 //! Which items are on one page of a list?
 
-use std::borrow::Cow;
-
 use jiff::Timestamp;
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
-use super::doc::Doc;
+use super::doc::{Doc, required};
 use super::error::ApiError;
 use super::fingerprint::fingerprint;
 use super::model::Input;
 use super::state::ResponseFault;
+use super::versioned::Versioned;
 use crate::wildcard::pattern;
 
 /// A list: its names, and its filters.
@@ -81,6 +80,28 @@ impl List<'_> {
         output.extend(next.map(|token| ("nextToken".to_owned(), token.into())));
         Ok(output)
     }
+}
+
+/// The items of a list of versions: each version, or the newest one of each name if the request asks
+/// for it. `kind` is the plural that a refusal names.
+///
+/// # Errors
+/// The request asks for names, and filters versions.
+pub(super) fn by_name_or_version<'a, T>(
+    kept: &'a Versioned<T>,
+    kind: &str,
+    input: &Input,
+) -> Result<Box<dyn Iterator<Item = (String, &'a T)> + 'a>, ApiError> {
+    if input.get("byName") != Some(&Value::Bool(true)) {
+        return Ok(Box::new(kept.versions()));
+    }
+    let filters = input.get("filters").and_then(Value::as_array);
+    if filters.into_iter().flatten().any(|filter| filter["name"] == "version") {
+        let why =
+            format!("You cannot list {kind} by name and filter by version in the same request.");
+        return Err(ApiError::invalid("filters", why));
+    }
+    Ok(Box::new(kept.newest_versions()))
 }
 
 /// An item like `readable`, but for its ARN.
@@ -167,14 +188,31 @@ impl<'a> Wanted<'a> {
     }
 
     fn passes(&self, item: &Doc) -> bool {
-        let found = match item.get(self.field) {
-            Some(Value::String(text)) => Cow::Borrowed(text.as_str()),
-            Some(other) => Cow::Owned(other.to_string()),
-            None => Cow::Borrowed(""),
+        // The one filter that is not named as its member.
+        let member = match self.field {
+            "supportedOsVersion" => "supportedOsVersions",
+            field => field,
         };
-        if self.field == "name" {
-            return self.patterns.iter().any(|pattern| pattern.is_match(&found));
+        match item.get(member) {
+            Some(Value::Array(items)) => items.iter().any(|item| match item {
+                Value::Object(code) => self.selects(required(code, "productCodeId")),
+                other => self.selects(other.as_str().unwrap_or_default()),
+            }),
+            Some(Value::String(text)) => self.selects(text),
+            Some(other) => self.selects(&other.to_string()),
+            None => self.selects(""),
         }
-        self.texts.contains(&&*found)
+    }
+
+    fn selects(&self, found: &str) -> bool {
+        match self.field {
+            "name" => self.patterns.iter().any(|pattern| pattern.is_match(found)),
+            // A build shows its number with its version.
+            "version" => {
+                let version = found.split('/').next().unwrap_or_default();
+                self.texts.contains(&found) || self.texts.contains(&version)
+            }
+            _ => self.texts.contains(&found),
+        }
     }
 }

@@ -7,6 +7,7 @@ use super::doc::{Doc, date, pick, required, text};
 use super::error::ApiError;
 use super::model::Input;
 use super::page::List;
+use super::plan_check::with_test_defaults;
 use super::state::ImageBuilder;
 
 impl ImageBuilder {
@@ -19,7 +20,7 @@ impl ImageBuilder {
         let arn = self.arn("image-pipeline", name);
         self.check_pipeline(input)?;
         if self.pipelines.contains_key(&arn) {
-            return Err(ApiError::exists("ImagePipeline", name));
+            return Err(ApiError::exists("ImagePipeline", &arn));
         }
         let mut doc = self.pipeline_doc(input);
         doc.insert("arn".to_owned(), arn.clone().into());
@@ -41,6 +42,12 @@ impl ImageBuilder {
         let arn = required(input, "imagePipelineArn").to_owned();
         let old = self.pipelines.get(&arn).cloned().ok_or_else(|| ApiError::not_found(&arn))?;
         self.check_pipeline(input)?;
+        if old.contains_key("imageRecipeArn") != input.contains_key("imageRecipeArn") {
+            return Err(ApiError::invalid(
+                "imageRecipeArn",
+                "The recipe must be of the same type, image or container, as the pipeline's.",
+            ));
+        }
         let mut doc = self.pipeline_doc(input);
         doc.remove("imagePipelineArn");
         doc.extend(pick(
@@ -55,31 +62,7 @@ impl ImageBuilder {
 
     fn check_pipeline(&self, input: &Input) -> Result<(), ApiError> {
         Self::check_schedule(input)?;
-        let ((Some(recipe), None) | (None, Some(recipe))) =
-            (text(input, "imageRecipeArn"), text(input, "containerRecipeArn"))
-        else {
-            return Err(ApiError::invalid(
-                "imageRecipeArn",
-                "Exactly one of 'imageRecipeArn' and 'containerRecipeArn' is required.",
-            ));
-        };
-        if self.recipes.find(recipe, |_| true).is_none() {
-            return Err(ApiError::invalid(
-                "imageRecipeArn",
-                format!("The recipe '{recipe}' does not exist."),
-            ));
-        }
-        for name in ["infrastructureConfigurationArn", "distributionConfigurationArn"] {
-            if let Some(arn) =
-                text(input, name).filter(|arn| !self.configurations.contains_key(*arn))
-            {
-                return Err(ApiError::invalid(
-                    name,
-                    format!("The configuration '{arn}' does not exist."),
-                ));
-            }
-        }
-        Ok(())
+        self.check_plan(input)
     }
 
     fn pipeline_doc(&self, input: &Input) -> Doc {
@@ -92,10 +75,12 @@ impl ImageBuilder {
             self.recipes.find(recipe, |_| true).and_then(|recipe| recipe.get("platform"));
         doc.insert("platform".to_owned(), platform.cloned().unwrap_or(Value::Null));
         doc.entry("status").or_insert_with(|| "ENABLED".into());
-        doc.entry("enhancedImageMetadataEnabled").or_insert(Value::Bool(true));
-        doc.entry("imageTestsConfiguration")
-            .or_insert_with(|| json!({ "imageTestsEnabled": true, "timeoutMinutes": 720 }));
-        doc.insert("consecutiveFailures".to_owned(), 0.into());
+        with_test_defaults(&mut doc);
+        if let Some(schedule) = doc.get_mut("schedule").and_then(Value::as_object_mut) {
+            schedule
+                .entry("pipelineExecutionStartCondition")
+                .or_insert_with(|| "EXPRESSION_MATCH_AND_DEPENDENCY_UPDATES_AVAILABLE".into());
+        }
         doc
     }
 

@@ -1,11 +1,11 @@
 //! Recipes: a parent image and components, under a version.
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::doc::{Doc, date, latest_version_references, pick, required, text};
 use super::error::ApiError;
-use super::model::{Input, Model};
+use super::model::Input;
 use super::page::List;
 use super::semver;
 use super::state::ImageBuilder;
@@ -19,17 +19,8 @@ impl ImageBuilder {
         now: Timestamp,
     ) -> Result<Doc, ApiError> {
         let container = kind == "container-recipe";
-        check_parent(required(input, "parentImage"))?;
-        self.check_components(input, now)?;
-        if container
-            && text(input, "dockerfileTemplateData").is_none()
-            && text(input, "dockerfileTemplateUri").is_none()
-        {
-            return Err(ApiError::invalid(
-                "dockerfileTemplateData",
-                "A Dockerfile template is required.",
-            ));
-        }
+        let template = if container { Some(dockerfile(input)?) } else { None };
+        let platform = self.check_recipe(input, container, now)?;
         let name = required(input, "name");
         let head = self.arn(kind, name);
         let asked = required(input, "semanticVersion");
@@ -38,18 +29,13 @@ impl ImageBuilder {
             None => semver::selects(asked, [0; 3])
                 .and_then(|_| semver::next(asked, self.recipes.numbers_of(&head)))
                 .map(|[major, minor, patch]| format!("{major}.{minor}.{patch}"))
-                .ok_or_else(|| {
-                    ApiError::new(
-                        "InvalidVersionNumberException",
-                        format!("'{asked}' is not a version."),
-                    )
-                })?,
+                .ok_or_else(|| ApiError::no_version(asked))?,
         };
-        if self.recipes.find(&format!("{head}/{version}"), |_| true).is_some() {
-            let resource = if container { "ContainerRecipe" } else { "ImageRecipe" };
-            return Err(ApiError::exists(resource, &format!("{name}/{version}")));
-        }
         let arn = format!("{head}/{version}");
+        if self.recipes.find(&arn, |_| true).is_some() {
+            let resource = if container { "ContainerRecipe" } else { "ImageRecipe" };
+            return Err(ApiError::exists(resource, &arn));
+        }
         let mut doc = input.clone();
         for request_only in [
             "clientToken",
@@ -57,52 +43,29 @@ impl ImageBuilder {
             "dryRun",
             "dockerfileTemplateUri",
             "platformOverride",
-            "imageOsVersionOverride",
         ] {
             doc.remove(request_only);
         }
-        let platform = text(input, "platformOverride")
-            .map_or_else(|| platform_of(required(input, "parentImage")).to_owned(), str::to_owned);
         doc.insert("arn".to_owned(), arn.clone().into());
         doc.insert("version".to_owned(), version.clone().into());
         doc.insert("platform".to_owned(), platform.into());
         doc.insert("owner".to_owned(), self.account.clone().into());
         doc.insert("dateCreated".to_owned(), date(now));
         doc.entry("tags").or_insert_with(|| json!({}));
-        doc.entry("components").or_insert_with(|| json!([]));
-        if container {
+        if let Some(template) = template {
             doc.insert("encrypted".to_owned(), true.into());
+            doc.insert("dockerfileTemplateData".to_owned(), template.into());
         } else {
-            doc.insert("type".to_owned(), "AMI".into());
-            doc.entry("blockDeviceMappings").or_insert_with(|| json!([]));
+            let folder = if text(&doc, "platform") == Some("Windows") { "C:/" } else { "/tmp" };
+            doc.entry("workingDirectory").or_insert_with(|| folder.into());
         }
         self.recipes.push(&head, &version, |_| doc);
+        self.tell_first_tags(&arn, now);
         let field = if container { "containerRecipeArn" } else { "imageRecipeArn" };
         Ok(Doc::from_iter([
             (field.to_owned(), arn.into()),
             ("latestVersionReferences".to_owned(), latest_version_references(&head, &version)),
         ]))
-    }
-
-    fn check_components(&mut self, input: &Input, now: Timestamp) -> Result<(), ApiError> {
-        let components =
-            input.get("components").and_then(Value::as_array).cloned().unwrap_or_default();
-        if components.len() > 20 {
-            return Err(ApiError::new(
-                "ServiceQuotaExceededException",
-                "A recipe may have 20 components.",
-            ));
-        }
-        for component in &components {
-            let arn = component.get("componentArn").and_then(Value::as_str).unwrap_or_default();
-            if self.resolve_component(arn, now).is_none() {
-                return Err(ApiError::invalid(
-                    "components",
-                    format!("The component '{arn}' does not exist."),
-                ));
-            }
-        }
-        Ok(())
     }
 
     pub(super) fn get_recipe(&self, field: &str, input: &Input) -> Result<Doc, ApiError> {
@@ -111,7 +74,7 @@ impl ImageBuilder {
         let (head, version, _) =
             cut(required(recipe, "arn")).ok_or_else(|| ApiError::not_found(arn))?;
         Ok(Doc::from_iter([
-            (field.to_owned(), recipe.clone().into()),
+            (field.to_owned(), shown(recipe).into()),
             ("latestVersionReferences".to_owned(), latest_version_references(&head, version)),
         ]))
     }
@@ -122,6 +85,7 @@ impl ImageBuilder {
     pub(super) fn delete_recipe(&mut self, field: &str, input: &Input) -> Result<Doc, ApiError> {
         let field = format!("{field}Arn");
         let arn = required(input, &field);
+        self.check_own(arn)?;
         let kept = format!("{arn}/1");
         self.recipes.find(&kept, |_| true).ok_or_else(|| ApiError::not_found(arn))?;
         let without = |recipe: &Doc| text(recipe, "arn") != Some(arn);
@@ -131,10 +95,11 @@ impl ImageBuilder {
                     && self.recipes.find(reference, without).is_none()
             })
         };
-        if self.pipelines.values().any(needs) {
+        if self.pipelines.values().any(needs) || self.is_shared(arn) {
             return Err(ApiError::in_use(arn));
         }
         self.recipes.remove(&kept);
+        self.policies.remove(arn);
         Ok(Doc::from_iter([(field.clone(), arn.into())]))
     }
 
@@ -148,11 +113,15 @@ impl ImageBuilder {
                 &["containerType", "name", "parentImage", "platform"],
             )
         };
+        let owner = text(input, "owner");
+        if kind == "container-recipe" && matches!(owner, Some("ThirdParty" | "AWSMarketplace")) {
+            return Err(ApiError::invalid("owner", "It must be Self, Shared or Amazon."));
+        }
         let list = List { operation, member, filters, fault: self.fault };
         let of_kind = format!(":{kind}/");
         let items = self.recipes.all().filter(|recipe| {
             let arn = required(recipe, "arn");
-            arn.contains(&of_kind) && self.is_owned(arn, text(input, "owner"))
+            arn.contains(&of_kind) && self.is_owned(arn, owner)
         });
         let fields = [
             "arn",
@@ -164,45 +133,34 @@ impl ImageBuilder {
             "dateCreated",
             "tags",
         ];
-        list.page(items, |recipe| pick(recipe, &fields), input)
+        let render = |recipe: &Doc| {
+            let mut summary = pick(recipe, &fields);
+            let instance = recipe.get("instanceConfiguration").and_then(|it| it.get("image"));
+            summary.extend(instance.map(|image| ("instanceImage".to_owned(), image.clone())));
+            summary
+        };
+        list.page(items, render, input)
     }
 }
 
-/// The forms that a parent image may have (user guide; AWS's own guidance for agents says that an
-/// EC2 image ARN is refused).
-fn check_parent(parent: &str) -> Result<(), ApiError> {
-    let refuse = |why: &str| Err(ApiError::invalid("parentImage", why));
-    if let Some(rest) = parent.strip_prefix("arn:") {
-        if rest.split(':').nth(1) != Some("imagebuilder") {
-            return refuse("The ARN is not one of an Image Builder image.");
+/// The Dockerfile template of a request. One in S3 is not read here, and another stands in.
+fn dockerfile(input: &Input) -> Result<String, ApiError> {
+    match (text(input, "dockerfileTemplateData"), text(input, "dockerfileTemplateUri")) {
+        (Some(data), None) => Ok(data.to_owned()),
+        (None, Some(uri)) if uri.starts_with("s3://") => {
+            Ok(format!("# {uri} is not read here.\nFROM {{{{{{ imagebuilder:parentImage }}}}}}\n"))
         }
-        // GetImage takes the same forms, so its pattern is the one to hold an ARN against.
-        let address = format!("imageBuildVersionArn={parent}");
-        if let Err(error) = Model::get().read("GET", "/GetImage", &address, b"") {
-            return Err(ApiError::new(
-                error.code,
-                error.message.replace("imageBuildVersionArn", "parentImage"),
-            ));
-        }
-        if let Some((_, version, None)) = cut(parent)
-            && semver::selects(version, [0; 3]).is_none()
-        {
-            return refuse("Nodes after the first wildcard must be wildcards.");
-        }
-        return Ok(());
+        (None, Some(_)) => Err(ApiError::invalid("dockerfileTemplateUri", "It must be an S3 URL.")),
+        _ => Err(ApiError::invalid(
+            "dockerfileTemplateData",
+            "You must specify exactly one of 'dockerfileTemplateData' and 'dockerfileTemplateUri'.",
+        )),
     }
-    if parent.chars().any(char::is_whitespace) {
-        return refuse("It holds blanks.");
-    }
-    Ok(())
 }
 
-fn platform_of(parent: &str) -> &'static str {
-    if parent.contains("windows") {
-        "Windows"
-    } else if parent.contains("macos") {
-        "macOS"
-    } else {
-        "Linux"
-    }
+/// A recipe as answers show it.
+pub(super) fn shown(recipe: &Doc) -> Doc {
+    let mut shown = recipe.clone();
+    shown.remove("imageOsVersionOverride");
+    shown
 }

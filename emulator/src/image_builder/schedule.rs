@@ -6,14 +6,11 @@
 //! the choices are: without an earlier build it runs; a build that failed or was cancelled is no last
 //! build; one that is under way is.
 
-use std::str::FromStr;
-
 use jiff::{SignedDuration, Timestamp};
-use jiff_cron::Schedule as Cron;
-use jiff_cron::jiff as cron_time;
 use serde_json::{Value, json};
 
 use super::build::Build;
+use super::cron::Expression;
 use super::doc::{Doc, date, required, text};
 use super::error::ApiError;
 use super::model::Input;
@@ -25,7 +22,7 @@ const FAILURES: u64 = 5;
 /// When a schedule comes due.
 enum Times {
     Every(SignedDuration),
-    At(Box<Cron>, cron_time::tz::TimeZone),
+    At(Expression),
 }
 
 impl Times {
@@ -47,28 +44,13 @@ impl Times {
             return Ok(Self::Every(SignedDuration::from_secs(count.saturating_mul(seconds))));
         }
         let fields = inner("cron(").ok_or_else(|| format!("'{expression}' is no expression"))?;
-        if fields.split_whitespace().count() != 6 {
-            return Err(format!("'{expression}' does not have six fields"));
-        }
-        let fields: Vec<&str> = fields.split_whitespace().collect();
-        if [fields[2], fields[4]].iter().filter(|day| **day == "?").count() != 1 {
-            return Err(format!("'{expression}' needs a ? as the day of the month or of the week"));
-        }
-        let fields = fields.join(" ");
-        let cron = Cron::from_str(&format!("0 {fields}")).map_err(|error| error.to_string())?;
-        let zone = text(schedule, "timezone").unwrap_or("UTC");
-        let zone = cron_time::tz::TimeZone::get(zone).map_err(|error| error.to_string())?;
-        Ok(Self::At(Box::new(cron), zone))
+        Ok(Self::At(Expression::read(fields, text(schedule, "timezone").unwrap_or("UTC"))?))
     }
 
     fn after(&self, now: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Every(period) => now.checked_add(*period).ok(),
-            Self::At(cron, zone) => {
-                let now = cron_time::Timestamp::from_second(now.as_second()).ok()?;
-                let next = cron.after(now.to_zoned(zone.clone())).next()?;
-                Timestamp::from_second(next.timestamp().as_second()).ok()
-            }
+            Self::At(expression) => expression.after(now),
         }
     }
 }

@@ -6,9 +6,13 @@
 /// Three numbers. The ARN keeps the version's text.
 pub(super) type Numbers = [u64; 3];
 
+/// The largest number of a node (API model, `semanticVersion`).
+const MAX_NODE: u64 = (1 << 30) - 1;
+
 /// Reads `1.2.3`.
 pub(super) fn numbers(text: &str) -> Option<Numbers> {
-    let numbers: Option<Vec<u64>> = text.split('.').map(|node| node.parse().ok()).collect();
+    let node = |node: &str| node.parse().ok().filter(|number| *number <= MAX_NODE);
+    let numbers: Option<Vec<u64>> = text.split('.').map(node).collect();
     numbers?.try_into().ok()
 }
 
@@ -64,6 +68,12 @@ mod tests {
         assert_eq!(newest("1.6.x"), Some([1, 6, 8]));
         assert_eq!(selects("1.x.8", [1, 6, 8]), None);
         assert_eq!(selects("x.2.x", [1, 2, 8]), None);
+    }
+
+    #[test]
+    fn given_a_node_beyond_thirty_bits_then_it_is_no_version() {
+        assert_eq!(numbers("1.0.1073741823"), Some([1, 0, 1_073_741_823]));
+        assert_eq!(numbers("1.0.1073741824"), None);
     }
 
     #[test]

@@ -11,12 +11,15 @@ use serde_json::Value;
 use super::build::{Build, Due};
 use super::doc::{Doc, segment, text};
 use super::error::ApiError;
+use super::lifecycle_execution::LifecycleExecution;
 use super::model::{Input, Model};
 use super::quotas::Quotas;
 use super::scans::Scans;
 use super::versioned::Versioned;
+use crate::account::partition;
 use crate::events::EventBus;
 use crate::faults::{Kind, LIES, Lies};
+use crate::left_behind::LeftBehind;
 use crate::ssm::ParameterStore;
 
 /// EC2 Image Builder in one account and Region.
@@ -34,6 +37,15 @@ pub struct ImageBuilder {
     pub(super) due: Due,
     /// When pipelines come due by their own schedules.
     pub(super) ticks: Due,
+    pub(super) workflows: Versioned<Doc>,
+    /// The policies by which resources are shared.
+    pub(super) policies: BTreeMap<String, String>,
+    pub(super) lifecycle_policies: BTreeMap<String, Doc>,
+    pub(super) lifecycle: Vec<LifecycleExecution>,
+    /// When lifecycle executions end, by their ids, and policies run, by their ARNs.
+    pub(super) lifecycle_due: Due,
+    /// Whether the present call may name what is not there: fleets are described in any order.
+    pub(super) accepts_missing: bool,
     /// What scans have found.
     pub(super) scans: Scans,
     pub(super) parameters: ParameterStore,
@@ -55,6 +67,8 @@ pub struct ImageBuilder {
     tokens: BTreeMap<(String, String), (Input, Doc)>,
     /// Whether the last call has built on an older parent than is said.
     pub(super) built_on_older: bool,
+    /// What builds leave in other services.
+    pub left_behind: LeftBehind,
     /// How the response to the present call is changed.
     pub(super) fault: ResponseFault,
 }
@@ -64,6 +78,8 @@ pub struct ImageBuilder {
 pub(super) struct Component {
     pub(super) doc: Doc,
     pub(super) fails: bool,
+    /// Its document is not known here, and so neither are its parameters.
+    pub(super) takes_any_parameter: bool,
 }
 
 /// One start of a build, for tests.
@@ -144,6 +160,12 @@ impl ImageBuilder {
             executions: Vec::new(),
             due: Due::new(),
             ticks: Due::new(),
+            workflows: Versioned::default(),
+            policies: BTreeMap::new(),
+            lifecycle_policies: BTreeMap::new(),
+            lifecycle: Vec::new(),
+            lifecycle_due: Due::new(),
+            accepts_missing: false,
             scans: Scans::default(),
             parameters,
             bus,
@@ -155,9 +177,11 @@ impl ImageBuilder {
             tag_versions: BTreeMap::new(),
             tokens: BTreeMap::new(),
             built_on_older: false,
+            left_behind: LeftBehind::default(),
             fault: ResponseFault::default(),
         };
         empty.stock_amazons_catalogue(now);
+        empty.stock_amazons_workflows(now);
         empty
     }
 
@@ -182,7 +206,8 @@ impl ImageBuilder {
         &self.executions
     }
 
-    /// Carries out one operation without a client: no fault strikes it, and it is not counted.
+    /// Carries out one operation without a client: no fault strikes it, it is not counted, and a recipe
+    /// may name a parent that is not there yet.
     ///
     /// # Errors
     /// As the model or the service refuses.
@@ -194,7 +219,10 @@ impl ImageBuilder {
     ) -> Result<Doc, ApiError> {
         let input = members.as_object().cloned().unwrap_or_default();
         Model::get().check_input(operation, &input)?;
-        self.call(operation, &input, ResponseFault::default(), now)
+        self.accepts_missing = true;
+        let answer = self.call(operation, &input, ResponseFault::default(), now);
+        self.accepts_missing = false;
+        answer
     }
 
     /// Carries out one operation on members that the model has let pass.
@@ -263,7 +291,9 @@ impl ImageBuilder {
             };
         }
         let mut answer = self.perform(operation, input, now)?;
-        answer.insert("clientToken".to_owned(), token.into());
+        if Model::get().answers_with(operation, "clientToken") {
+            answer.insert("clientToken".to_owned(), token.into());
+        }
         self.tokens.insert(key, (input.clone(), answer.clone()));
         Ok(answer)
     }
@@ -271,7 +301,8 @@ impl ImageBuilder {
     fn perform(&mut self, operation: &str, input: &Input, now: Timestamp) -> Result<Doc, ApiError> {
         match operation {
             "CreateComponent" => self.create_component(input, now),
-            "GetComponent" => self.get_component(input),
+            "ImportComponent" => self.import_component(input, now),
+            "GetComponent" => self.get_component(input, now),
             "ListComponents" => self.list_components(input),
             "ListComponentBuildVersions" => self.list_component_build_versions(input),
             "CreateImageRecipe" => self.create_recipe("image-recipe", input, now),
@@ -322,22 +353,62 @@ impl ImageBuilder {
             "DeleteImagePipeline" => self.delete_pipeline(input),
             "GetImagePipeline" => self.get_pipeline(input),
             "ListImagePipelines" => self.list_pipelines(input),
+            "TagResource" => self.tag(input, now),
+            "UntagResource" => self.untag(input, now),
+            "ListTagsForResource" => self.list_tags(input),
+            _ => self.perform_on_images(operation, input, now),
+        }
+    }
+
+    /// The operations on images, on what runs in their builds, and on what becomes of them later.
+    fn perform_on_images(
+        &mut self,
+        operation: &str,
+        input: &Input,
+        now: Timestamp,
+    ) -> Result<Doc, ApiError> {
+        match operation {
             "StartImagePipelineExecution" => self.start_pipeline(input, now),
             "CreateImage" => self.create_image(input, now),
-            "GetImage" => self.get_image(input),
+            "GetImage" => {
+                self.stock(text(input, "imageBuildVersionArn").unwrap_or_default(), now);
+                self.get_image(input)
+            }
             "DeleteImage" => self.delete_image(input),
-            "StartResourceStateUpdate" => self.update_state(input),
+            "StartResourceStateUpdate" => self.update_state(input, now),
+            "CancelLifecycleExecution" => self.cancel_execution(input, now),
+            "GetLifecycleExecution" => self.get_execution(input),
+            "ListLifecycleExecutions" => self.list_executions(input),
+            "ListLifecycleExecutionResources" => self.list_execution_resources(input),
+            "CreateLifecyclePolicy" => self.create_lifecycle_policy(input, now),
+            "UpdateLifecyclePolicy" => self.update_lifecycle_policy(input, now),
+            "DeleteLifecyclePolicy" => self.delete_lifecycle_policy(input),
+            "GetLifecyclePolicy" => self.get_lifecycle_policy(input),
+            "ListLifecyclePolicies" => self.list_lifecycle_policies(input),
+            "CreateWorkflow" => self.create_workflow(input, now),
+            "GetWorkflow" => self.get_workflow(input),
+            "DeleteWorkflow" => self.delete_workflow(input),
+            "ListWorkflows" => self.list_workflows(input),
+            "ListWorkflowBuildVersions" => self.list_workflow_build_versions(input),
+            "PutComponentPolicy" => self.put_policy("componentArn", input),
+            "PutContainerRecipePolicy" => self.put_policy("containerRecipeArn", input),
+            "PutImagePolicy" => self.put_policy("imageArn", input),
+            "PutImageRecipePolicy" => self.put_policy("imageRecipeArn", input),
+            "GetComponentPolicy" => self.get_policy("componentArn", input),
+            "GetContainerRecipePolicy" => self.get_policy("containerRecipeArn", input),
+            "GetImagePolicy" => self.get_policy("imageArn", input),
+            "GetImageRecipePolicy" => self.get_policy("imageRecipeArn", input),
             "ListImages" => self.list_images(input),
             "ListImageBuildVersions" => self.list_image_build_versions(input),
             "ListImagePipelineImages" => self.list_pipeline_images(input),
             "ListImageScanFindings" => self.list_scan_findings(input),
             "ListImageScanFindingAggregations" => self.list_scan_finding_aggregations(input),
             "ListWorkflowExecutions" => self.list_workflow_executions(input, now),
+            "GetWorkflowExecution" => self.get_workflow_execution(input, now),
+            "ListWorkflowStepExecutions" => self.list_workflow_steps(input, now),
+            "GetWorkflowStepExecution" => self.get_workflow_step(input, now),
             "CancelImageCreation" => self.cancel_image(input, now),
             "RetryImage" => self.retry_image(input, now),
-            "TagResource" => self.tag(input, now),
-            "UntagResource" => self.untag(input, now),
-            "ListTagsForResource" => self.list_tags(input),
             other => Err(ApiError::new(
                 "UnknownOperationException",
                 format!("The operation {other} is not emulated here."),
@@ -352,6 +423,7 @@ impl ImageBuilder {
 
     /// The ARN of a resource of any owner.
     pub(super) fn arn_of(&self, owner: &str, kind: &str, name: &str) -> String {
-        format!("arn:aws:imagebuilder:{}:{owner}:{kind}/{}", self.region, segment(name))
+        let Self { region, .. } = self;
+        format!("arn:{}:imagebuilder:{region}:{owner}:{kind}/{}", partition(region), segment(name))
     }
 }

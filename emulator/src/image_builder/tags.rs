@@ -30,6 +30,8 @@ impl ImageBuilder {
             "image" => self.images.find_mut(arn).map(|build| &mut build.doc),
             "image-recipe" | "container-recipe" => self.recipes.find_mut(&format!("{arn}/1")),
             "image-pipeline" => self.pipelines.get_mut(arn),
+            "workflow" => self.workflows.find_mut(arn),
+            "lifecycle-policy" => self.lifecycle_policies.get_mut(arn),
             _ => self.configurations.get_mut(arn),
         };
         let tags = doc.ok_or_else(not_found)?.entry("tags").or_insert_with(|| json!({}));

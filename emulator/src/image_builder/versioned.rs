@@ -27,10 +27,14 @@ impl<T> Default for Versioned<T> {
 
 /// An ARN cut after the name: what comes before the version, the version, and the build.
 pub(super) fn cut(arn: &str) -> Option<(String, &str, Option<u64>)> {
-    let mut parts = arn.split('/');
-    let (kind, name, version) = (parts.next()?, parts.next()?, parts.next()?);
+    // The kind of a workflow has two parts: `workflow/build`.
+    let parts_of_head = if arn.contains(":workflow/") { 3 } else { 2 };
+    let (end, _) = arn.match_indices('/').nth(parts_of_head - 1)?;
+    let (head, rest) = arn.split_at(end);
+    let mut parts = rest[1..].split('/');
+    let version = parts.next()?;
     let build = parts.next().map(str::parse).transpose().ok()?;
-    Some((format!("{kind}/{name}"), version, build))
+    Some((head.to_owned(), version, build))
 }
 
 impl<T> Versioned<T> {
@@ -52,6 +56,29 @@ impl<T> Versioned<T> {
         *given = build.max(*given);
         entry.builds.insert(build, make(build));
         Some(build)
+    }
+
+    /// Keeps a thing under the build's number that is named, or as the next one; as nothing, if `version`
+    /// is none.
+    pub(super) fn keep(
+        &mut self,
+        head: &str,
+        version: &str,
+        build: Option<u64>,
+        make: impl FnOnce(u64) -> T,
+    ) {
+        let Some(numbers) = semver::numbers(version) else { return };
+        let Some(build) = build else {
+            self.push(head, version, make);
+            return;
+        };
+        let versions = self.kept.entry(head.to_owned()).or_default();
+        let entry = versions
+            .entry(numbers)
+            .or_insert_with(|| Version { text: version.to_owned(), builds: BTreeMap::new() });
+        entry.builds.insert(build, make(build));
+        let given = self.given.entry((head.to_owned(), numbers)).or_default();
+        *given = build.max(*given);
     }
 
     /// Whether a number whose build was removed is given again.
@@ -90,6 +117,15 @@ impl<T> Versioned<T> {
             versions.remove(&number);
         }
         removed
+    }
+
+    /// The newest version of each name with its newest build: the version's ARN comes with it.
+    pub(super) fn newest_versions(&self) -> impl Iterator<Item = (String, &T)> {
+        self.kept.iter().filter_map(|(head, versions)| {
+            let version = versions.values().next_back()?;
+            let newest = version.builds.values().next_back()?;
+            Some((format!("{head}/{}", version.text), newest))
+        })
     }
 
     /// Every version with its newest build: the version's ARN comes with it.

@@ -15,12 +15,14 @@ use super::fingerprint::{fingerprint, uuid};
 use super::model::Input;
 use super::page::List;
 use super::state::ImageBuilder;
+use super::workflow_resources::AMAZONS_VERSION;
+use crate::account::partition;
 
 /// The run of one workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Run {
-    kind: &'static str,
-    status: &'static str,
+pub(super) struct Run {
+    pub(super) kind: &'static str,
+    pub(super) status: &'static str,
     began: Timestamp,
     ended: Option<Timestamp>,
     /// A retry of the build came after it.
@@ -71,12 +73,12 @@ impl Run {
         Some(if is_over { self } else { Self { status: "RUNNING", ended: None, ..self } })
     }
 
-    fn id(self, build: &Build) -> String {
+    pub(super) fn id(self, build: &Build) -> String {
         let began = self.began.as_nanosecond().to_string();
         format!("wf-{}", uuid(fingerprint(&["workflow", build.arn(), self.kind, &began])))
     }
 
-    fn workflow(self, build: &Build, region: &str) -> String {
+    pub(super) fn workflow(self, build: &Build, region: &str) -> String {
         let is_container = text(&build.doc, "type") == Some("DOCKER");
         let (folder, name) = match (self.kind, is_container) {
             ("BUILD", false) => ("build", "build-image"),
@@ -86,10 +88,13 @@ impl Run {
             (_, false) => ("distribution", "distribute-image"),
             (_, true) => ("distribution", "distribute-container"),
         };
-        format!("arn:aws:imagebuilder:{region}:aws:workflow/{folder}/{name}/1.0.2/1")
+        let partition = partition(region);
+        format!(
+            "arn:{partition}:imagebuilder:{region}:aws:workflow/{folder}/{name}/{AMAZONS_VERSION}/1"
+        )
     }
 
-    fn show(self, build: &Build, region: &str) -> Doc {
+    pub(super) fn show(self, build: &Build, region: &str) -> Doc {
         let succeeded = u8::from(self.status == "COMPLETED");
         let mut shown = Doc::from_iter([
             ("workflowBuildVersionArn".to_owned(), self.workflow(build, region).into()),
@@ -105,18 +110,20 @@ impl Run {
         if let Some(ended) = self.ended {
             shown.insert("endTime".to_owned(), date(ended));
         }
-        if self.retried {
-            shown.insert("retried".to_owned(), true.into());
-        }
+        shown.insert("retried".to_owned(), self.retried.into());
         shown
     }
 }
 
 impl Build {
-    /// The workflow and its run's id that ran when the build failed: what a failure's context names.
-    pub(super) fn failed_workflow(&self, region: &str) -> Option<(String, String)> {
-        let run = runs(&self.history).into_iter().rev().find(|run| run.status == "FAILED")?;
-        Some((run.workflow(self, region), run.id(self)))
+    /// The runs as they were shown at `moment`, oldest first.
+    pub(super) fn workflow_runs(&self, moment: Timestamp) -> impl Iterator<Item = Run> {
+        runs(&self.history).into_iter().filter_map(move |run| run.at(moment))
+    }
+
+    /// The run that failed with the build.
+    fn failed_run(&self) -> Option<Run> {
+        runs(&self.history).into_iter().rev().find(|run| run.status == "FAILED")
     }
 }
 
@@ -142,8 +149,10 @@ impl ImageBuilder {
         });
         let mut shown: Vec<Doc> = build
             .into_iter()
-            .flat_map(|build| runs(&build.history).into_iter().map(move |run| (build, run)))
-            .filter_map(|(build, run)| Some((build, run.at(self.fault.as_of.unwrap_or(now))?)))
+            .flat_map(|build| {
+                let moment = self.fault.as_of.unwrap_or(now);
+                build.workflow_runs(moment).map(move |run| (build, run))
+            })
             .filter(|(_, run)| {
                 kept_since.is_none_or(|since| run.ended.is_none_or(|it| it >= since))
             })
@@ -162,11 +171,12 @@ impl ImageBuilder {
 
 /// The context of a failure, as `GetImage` and the lists of images show it.
 pub(super) fn failure_context(build: &Build, region: &str) -> Option<Value> {
-    let (workflow, id) = build.failed_workflow(region)?;
+    let run = build.failed_run()?;
     let mut context = json!({
         "imageStatus": "BUILDING",
-        "workflowArn": workflow,
-        "workflowExecutionId": id,
+        "workflowArn": run.workflow(build, region),
+        "workflowExecutionId": run.id(build),
+        "stepExecutionId": run.step_id(build),
         "failedStep": "ApplyBuildComponents",
     });
     if let Some(component) = &build.failed_component {

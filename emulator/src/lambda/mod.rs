@@ -20,6 +20,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use environment::Environment;
 
+use crate::account::partition;
 use crate::clock::Clock;
 
 /// How often an asynchronous invocation is tried again.
@@ -192,7 +193,8 @@ impl Lambda {
 
     /// The ARN of the function with this name.
     pub fn arn(&self, name: &str) -> String {
-        format!("arn:aws:lambda:{}:{}:function:{name}", self.inner.region, self.inner.account)
+        let Inner { account, region, .. } = &*self.inner;
+        format!("arn:{}:lambda:{region}:{account}:function:{name}", partition(region))
     }
 
     /// How many asynchronous invocations have not ended, and how many effects are not applied yet.

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::account::partition;
 pub use query::answer;
-pub(crate) use query::refusal;
 
 /// The topics of one account and Region.
 #[derive(Debug, Default)]
@@ -78,7 +78,7 @@ pub type Refusal = (&'static str, String);
 impl Sns {
     /// Creates a topic, or finds it.
     pub fn create_topic(&mut self, account: &str, region: &str, name: &str) -> String {
-        let arn = format!("arn:aws:sns:{region}:{account}:{name}");
+        let arn = format!("arn:{}:sns:{region}:{account}:{name}", partition(region));
         self.topics.entry(arn.clone()).or_default();
         arn
     }
@@ -97,14 +97,19 @@ impl Sns {
         if !self.topics.contains_key(topic) {
             return Err(("NotFound", "Topic does not exist".to_owned()));
         }
+        check_endpoint(protocol, endpoint)?;
         if let Some(policy) = attributes.get("FilterPolicy") {
             filter::check(policy)?;
         }
         let same = self.subscriptions.iter().find(|(_, known)| {
             known.topic == topic && known.protocol == protocol && known.endpoint == endpoint
         });
-        if let Some((arn, _)) = same {
-            return Ok(arn.clone());
+        if let Some((arn, known)) = same {
+            if attributes.iter().all(|(name, value)| known.attributes.get(name) == Some(value)) {
+                return Ok(arn.clone());
+            }
+            let message = "Invalid parameter: Attributes Reason: Subscription already exists with different attributes";
+            return Err(("InvalidParameter", message.to_owned()));
         }
         let arn = format!("{topic}:{}", self.id());
         self.subscriptions.insert(
@@ -204,6 +209,29 @@ impl Sns {
     fn id(&mut self) -> String {
         self.counter += 1;
         format!("00000000-0000-4000-8000-{:012x}", self.counter)
+    }
+}
+
+/// Whether a protocol exists, and an endpoint is one of it.
+fn check_endpoint(protocol: &str, endpoint: &str) -> Result<(), Refusal> {
+    let invalid = |what: String| Err(("InvalidParameter", format!("Invalid parameter: {what}")));
+    match protocol {
+        "sqs" if !endpoint.contains(":sqs:") => invalid("SQS endpoint ARN".to_owned()),
+        "lambda" if !endpoint.contains(":lambda:") => invalid("Lambda endpoint ARN".to_owned()),
+        "email" | "email-json" if !endpoint.contains('@') => invalid("Email address".to_owned()),
+        "http" | "https" if !endpoint.starts_with(&format!("{protocol}://")) => {
+            invalid("Unsupported endpoint".to_owned())
+        }
+        "application" | "email" | "email-json" | "firehose" | "http" | "https" | "lambda"
+        | "sms" | "sqs" => Ok(()),
+        other => invalid(format!("Does not support this protocol string: {other}")),
+    }
+}
+
+impl Subscription {
+    /// Whether its endpoint has to confirm it, which none here does.
+    fn is_pending(&self) -> bool {
+        ["email", "email-json", "http", "https"].contains(&self.protocol.as_str())
     }
 }
 

@@ -8,7 +8,8 @@ use regex_lite::Regex;
 use serde_json::{Value, json};
 
 use super::calendar::{Calendar, CalendarState, NoCalendar, combined};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, invalid};
+use crate::account::partition;
 use crate::events::EventBus;
 
 /// The type of those that are calendars.
@@ -65,7 +66,7 @@ impl Document {
 impl Documents {
     /// None, whose changes of state are sent to the bus.
     pub fn new(account: &str, region: &str, bus: EventBus) -> Self {
-        let prefix = format!("arn:aws:ssm:{region}:{account}:document/");
+        let prefix = format!("arn:{}:ssm:{region}:{account}:document/", partition(region));
         Self { prefix, by_name: BTreeMap::new(), bus }
     }
 
@@ -145,7 +146,12 @@ impl Documents {
     pub(super) fn performs(operation: &str) -> bool {
         matches!(
             operation,
-            "CreateDocument" | "UpdateDocument" | "DeleteDocument" | "GetCalendarState"
+            "CreateDocument"
+                | "UpdateDocument"
+                | "DeleteDocument"
+                | "GetDocument"
+                | "DescribeDocument"
+                | "GetCalendarState"
         )
     }
 
@@ -165,6 +171,21 @@ impl Documents {
             "UpdateDocument" => self.update(text("Name"), text("Content"), now),
             "DeleteDocument" if self.delete(text("Name")) => Ok(json!({})),
             "DeleteDocument" => Err(missing(text("Name"))),
+            "GetDocument" | "DescribeDocument" => {
+                let name = self.name(text("Name"));
+                let document = self.by_name.get(name).ok_or_else(|| missing(name))?;
+                let mut shown = document.describe(name);
+                if operation == "DescribeDocument" {
+                    return Ok(json!({ "Document": shown }));
+                }
+                if let Some(shown) = shown.as_object_mut() {
+                    shown.retain(|member, _| {
+                        !["LatestVersion", "DefaultVersion"].contains(&member.as_str())
+                    });
+                    shown.insert("Content".to_owned(), document.content.clone().into());
+                }
+                Ok(shown)
+            }
             _ => self.get_calendar_state(input, now),
         }
     }
@@ -291,10 +312,6 @@ fn read(
 
 fn missing(name: &str) -> Refusal {
     ("InvalidDocument", format!("Document with name {name} does not exist."))
-}
-
-fn invalid(message: &str) -> Refusal {
-    ("ValidationException", message.to_owned())
 }
 
 /// A time as the service writes it.

@@ -2,7 +2,10 @@
 
 mod calendar;
 mod documents;
+mod pages;
+mod parameter_calls;
 mod parameters;
+mod public_parameters;
 mod refusal;
 
 use jiff::Timestamp;
@@ -22,7 +25,11 @@ pub fn resources(
 ) -> Vec<String> {
     let input: Value = serde_json::from_slice(body).unwrap_or_default();
     let several = ["Names", "CalendarNames"].into_iter().filter_map(|it| input.get(it)?.as_array());
-    let names = several.flatten().chain(input.get("Name")).filter_map(Value::as_str);
+    let names = several
+        .flatten()
+        .chain(input.get("Name"))
+        .chain(input.get("Path"))
+        .filter_map(Value::as_str);
     let arn = |name: &str| {
         if Documents::performs(operation) { documents.arn(name) } else { parameters.arn(name) }
     };

@@ -1,4 +1,4 @@
-//! The Parameter Store, as far as recipes and distributions use it.
+//! The Parameter Store: what is in it. The operations are in `parameter_calls`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::refusal::Refusal;
+use super::public_parameters;
+use crate::account::partition;
 use crate::events::EventBus;
 
 /// The parameters of one account and Region. Cloning gives another handle to the same: Image
@@ -15,64 +16,107 @@ use crate::events::EventBus;
 pub struct ParameterStore {
     account: String,
     region: String,
-    parameters: Arc<Mutex<BTreeMap<String, Vec<Version>>>>,
+    began: Timestamp,
+    parameters: Arc<Mutex<BTreeMap<String, Parameter>>>,
     bus: EventBus,
+}
+
+/// A parameter.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Parameter {
+    pub(super) versions: Vec<Version>,
+    pub(super) tags: BTreeMap<String, String>,
 }
 
 /// One version of a parameter.
 #[derive(Debug, Clone)]
-struct Version {
-    value: String,
-    kind: String,
-    modified: Timestamp,
+pub(super) struct Version {
+    pub(super) value: String,
+    pub(super) kind: String,
+    pub(super) modified: Timestamp,
+    pub(super) labels: Vec<String>,
+    /// What its writer said besides, as the API shows it: `Description`, `DataType` and the like.
+    pub(super) more: BTreeMap<String, Value>,
+}
+
+/// A version that a name, an ARN, or one of them with a selector, leads to.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) name: String,
+    pub(super) version: Version,
+    pub(super) number: usize,
+}
+
+/// Why there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotFound {
+    Parameter,
+    Version,
+}
+
+impl Version {
+    /// A plain text.
+    fn text(value: &str, now: Timestamp) -> Self {
+        let more = BTreeMap::from([("DataType".to_owned(), "text".into())]);
+        let (value, kind) = (value.to_owned(), "String".to_owned());
+        Self { value, kind, modified: now, labels: Vec::new(), more }
+    }
 }
 
 impl ParameterStore {
-    /// An empty one, whose changes are sent to the bus.
-    pub fn new(account: &str, region: &str, bus: EventBus) -> Self {
+    /// One that has but what AWS publishes. Its changes are sent to the bus.
+    pub fn new(account: &str, region: &str, bus: EventBus, now: Timestamp) -> Self {
         let (account, region) = (account.to_owned(), region.to_owned());
-        Self { account, region, parameters: Arc::default(), bus }
+        Self { account, region, began: now, parameters: Arc::default(), bus }
     }
 
     /// Writes the next version of a parameter, and gives its number.
     pub fn put(&self, name: &str, value: &str, now: Timestamp) -> usize {
-        self.put_as("String", name, value, now)
+        self.put_version(name, Version::text(value, now))
     }
 
-    fn put_as(&self, kind: &str, name: &str, value: &str, now: Timestamp) -> usize {
-        let mut parameters = self.lock();
-        let versions = parameters.entry(name.to_owned()).or_default();
-        versions.push(Version { value: value.to_owned(), kind: kind.to_owned(), modified: now });
-        let version = versions.len();
-        let operation = if version == 1 { "Create" } else { "Update" };
-        self.tell_bus(name, kind, operation, now);
-        version
+    pub(super) fn put_version(&self, name: &str, version: Version) -> usize {
+        let (kind, now) = (version.kind.clone(), version.modified);
+        let number = {
+            let mut parameters = self.lock();
+            let parameter = parameters.entry(name.to_owned()).or_default();
+            parameter.versions.push(version);
+            parameter.versions.len()
+        };
+        let operation = if number == 1 { "Create" } else { "Update" };
+        self.tell_bus(name, &kind, operation, now);
+        number
     }
 
     /// Deletes a parameter with all its versions. Whether there was one.
     pub fn delete(&self, name: &str, now: Timestamp) -> bool {
-        let Some(versions) = self.lock().remove(name) else { return false };
-        let kind = versions.last().map_or("String", |newest| newest.kind.as_str());
+        let Some(gone) = self.lock().remove(name) else { return false };
+        let kind = gone.versions.last().map_or("String", |newest| newest.kind.as_str());
         self.tell_bus(name, kind, "Delete", now);
         true
     }
 
-    fn tell_bus(&self, name: &str, kind: &str, operation: &str, now: Timestamp) {
+    pub(super) fn tell_bus(&self, name: &str, kind: &str, operation: &str, now: Timestamp) {
         let detail = json!({ "name": name, "type": kind, "operation": operation });
         self.bus.send("aws.ssm", "Parameter Store Change", &self.arn(name), &detail, now);
     }
 
-    /// What a parameter holds, by name or ARN, with or without a version behind a colon.
+    /// What a parameter holds, by name or ARN, with or without a version or label behind a colon.
     pub fn value(&self, asked: &str) -> Option<String> {
-        self.find(asked).map(|(_, version, _)| version.value)
+        self.find(asked).ok().map(|found| found.version.value)
     }
 
     /// When what it holds was written, by name or ARN.
     pub fn modified(&self, asked: &str) -> Option<Timestamp> {
-        self.find(asked).map(|(_, version, _)| version.modified)
+        self.find(asked).ok().map(|found| found.version.modified)
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Version>>> {
+    /// Whether AWS publishes a parameter of this name, so that what it holds here is made up.
+    pub fn is_public(&self, name: &str) -> bool {
+        public_parameters::ami(name).is_some() && !self.lock().contains_key(name)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Parameter>> {
         self.parameters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -84,106 +128,55 @@ impl ParameterStore {
         let Self { account, region, .. } = self;
         // AWS's own belong to no account.
         let account = if name.starts_with("/aws/") { "" } else { account.as_str() };
-        format!("arn:aws:ssm:{region}:{account}:parameter/{}", name.trim_start_matches('/'))
+        let path = name.trim_start_matches('/');
+        format!("arn:{}:ssm:{region}:{account}:parameter/{path}", partition(region))
     }
 
-    /// The parameter's name, the version that is meant, and its number.
-    fn find(&self, asked: &str) -> Option<(String, Version, usize)> {
-        let by_name = |text: &str| -> Option<(String, Vec<Version>)> {
+    /// The parameter of a name or an ARN: its own name, and all of it.
+    pub(super) fn parameter(&self, asked: &str) -> Option<(String, Parameter)> {
+        {
             let parameters = self.lock();
-            let (name, versions) =
-                parameters.iter().find(|(name, _)| *name == text || self.arn(name) == text)?;
-            Some((name.clone(), versions.clone()))
-        };
-        let ((name, versions), number) = if let Some(found) = by_name(asked) {
-            let newest = found.1.len();
-            (found, newest)
+            let own = parameters.iter().find(|(name, _)| *name == asked || self.arn(name) == asked);
+            if let Some((name, parameter)) = own {
+                return Some((name.clone(), parameter.clone()));
+            }
+        }
+        let path = asked.strip_prefix(self.arn(public_parameters::PREFIX).as_str());
+        let name = path.map_or(asked.to_owned(), |it| format!("{}{it}", public_parameters::PREFIX));
+        let mut version = Version::text(&public_parameters::ami(&name)?, self.began);
+        version.more.insert("DataType".to_owned(), "aws:ec2:image".into());
+        Some((name, Parameter { versions: vec![version], tags: BTreeMap::new() }))
+    }
+
+    /// The version that a name or an ARN means, with or without a selector: a number or a label.
+    pub(super) fn find(&self, asked: &str) -> Result<Found, NotFound> {
+        let (name, parameter, selector) = if let Some((name, parameter)) = self.parameter(asked) {
+            (name, parameter, None)
         } else {
-            let (text, number) = asked.rsplit_once(':')?;
-            (by_name(text)?, number.parse::<usize>().ok()?)
+            let (text, selector) = asked.rsplit_once(':').ok_or(NotFound::Parameter)?;
+            let (name, parameter) = self.parameter(text).ok_or(NotFound::Parameter)?;
+            (name, parameter, Some(selector))
         };
-        Some((name, versions.get(number.checked_sub(1)?)?.clone(), number))
+        let labelled = |label: &str| {
+            let has = |version: &Version| version.labels.iter().any(|it| it == label);
+            Some(parameter.versions.iter().position(has)? + 1)
+        };
+        let number = match selector {
+            None => Some(parameter.versions.len()),
+            Some(selector) => selector.parse().ok().or_else(|| labelled(selector)),
+        };
+        let number = number.ok_or(NotFound::Version)?;
+        let version = number.checked_sub(1).and_then(|index| parameter.versions.get(index));
+        Ok(Found { name, version: version.ok_or(NotFound::Version)?.clone(), number })
     }
 
-    /// Carries out an operation.
-    ///
-    /// # Errors
-    /// As the service refuses.
-    pub(super) fn perform(
-        &self,
-        operation: &str,
-        input: &Value,
-        now: Timestamp,
-    ) -> Result<Value, Refusal> {
-        let text = |name: &str| input.get(name).and_then(Value::as_str).unwrap_or_default();
-        match operation {
-            "PutParameter" => {
-                let (name, value) = (text("Name"), text("Value"));
-                if name.is_empty() || value.is_empty() {
-                    return Err(("ValidationException", "Name and Value are required.".to_owned()));
-                }
-                let overwrite = input.get("Overwrite").and_then(Value::as_bool) == Some(true);
-                if self.value(name).is_some() && !overwrite {
-                    let message = "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.";
-                    return Err(("ParameterAlreadyExists", message.to_owned()));
-                }
-                let kind = Some(text("Type")).filter(|kind| !kind.is_empty()).unwrap_or("String");
-                let version = self.put_as(kind, name, value, now);
-                Ok(json!({ "Version": version, "Tier": "Standard" }))
-            }
-            "GetParameter" => match self.show(text("Name")) {
-                Some(parameter) => Ok(json!({ "Parameter": parameter })),
-                None => Err(("ParameterNotFound", text("Name").to_owned())),
-            },
-            "GetParameters" => self.get_several(input),
-            "DeleteParameter" if self.delete(text("Name"), now) => Ok(json!({})),
-            "DeleteParameter" => Err(("ParameterNotFound", text("Name").to_owned())),
-            other => Err((
-                "UnknownOperationException",
-                format!("The SSM operation {other} is not emulated here."),
-            )),
-        }
-    }
-
-    fn get_several(&self, input: &Value) -> Result<Value, Refusal> {
-        let names: Vec<&str> = input
-            .get("Names")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        if names.is_empty() || names.len() > 10 {
-            let message = "Value at 'names' failed to satisfy constraint: Member must have length between 1 and 10";
-            return Err(("ValidationException", message.to_owned()));
-        }
-        let mut found = Vec::new();
-        let mut invalid = Vec::new();
-        for name in names {
-            match self.show(name) {
-                Some(parameter) => found.push(parameter),
-                None => invalid.push(name),
-            }
-        }
-        Ok(json!({ "Parameters": found, "InvalidParameters": invalid }))
-    }
-
-    fn show(&self, asked: &str) -> Option<Value> {
-        let (name, version, number) = self.find(asked)?;
-        let mut shown = json!({
-            "Name": name,
-            "Type": version.kind,
-            "Value": version.value,
-            "Version": number,
-            "LastModifiedDate": version.modified.as_duration().as_secs_f64(),
-            "ARN": self.arn(&name),
-            "DataType": "text",
-        });
-        let selector = asked.strip_prefix(&name).or(asked.strip_prefix(&self.arn(&name)));
-        if let Some(selector) = selector.filter(|selector| !selector.is_empty()) {
-            shown["Selector"] = selector.into();
-        }
-        Some(shown)
+    /// Every parameter by name, sorted; those that AWS publishes, too.
+    pub(super) fn all(&self) -> BTreeMap<String, Parameter> {
+        let public = public_parameters::names();
+        let mut all: BTreeMap<String, Parameter> =
+            public.filter_map(|name| self.parameter(name)).collect();
+        all.extend(self.lock().clone());
+        all
     }
 }
 
@@ -193,16 +186,29 @@ mod tests {
 
     #[test]
     fn given_a_parameter_then_name_arn_and_version_find_it() {
-        let store = ParameterStore::new("123456789012", "us-east-1", EventBus::default());
+        let bus = EventBus::new("us-east-1");
+        let store = ParameterStore::new("123456789012", "us-east-1", bus, Timestamp::UNIX_EPOCH);
         store.put("/golden/ami", "ami-1", Timestamp::UNIX_EPOCH);
         store.put("/golden/ami", "ami-2", Timestamp::UNIX_EPOCH);
+        if let Some(parameter) = store.lock().get_mut("/golden/ami") {
+            parameter.versions[0].labels.push("tested".to_owned());
+        }
+        let public = "/aws/service/debian/release/12/latest/amd64";
+        let ami = public_parameters::ami(public);
         for (asked, value) in [
             ("/golden/ami", Some("ami-2")),
             ("/golden/ami:1", Some("ami-1")),
+            ("/golden/ami:tested", Some("ami-1")),
             ("/golden/ami:3", None),
+            ("/golden/ami:0", None),
+            ("/golden/ami:none", None),
             ("arn:aws:ssm:us-east-1:123456789012:parameter/golden/ami", Some("ami-2")),
             ("arn:aws:ssm:us-east-1:123456789012:parameter/golden/ami:1", Some("ami-1")),
+            ("arn:aws:ssm:us-east-1:999999999999:parameter/golden/ami", None),
             ("/golden", None),
+            (public, ami.as_deref()),
+            (&format!("arn:aws:ssm:us-east-1::parameter{public}"), ami.as_deref()),
+            (&format!("arn:aws:ssm:eu-west-1::parameter{public}"), None),
         ] {
             assert_eq!(store.value(asked).as_deref(), value, "{asked}");
         }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Made;
 use super::names::Named;
-use crate::account::{ACCOUNT, REGION};
+use crate::account::arn;
 use crate::cloud::Cloud;
 use crate::template::as_text;
 
@@ -14,7 +14,7 @@ pub(super) fn rule(cloud: &Cloud, named: &Named<'_>) -> Made {
     let name = named.name("Name");
     let bus = named.property("EventBusName").filter(|bus| bus != "default");
     let within = bus.as_ref().map(|bus| format!("{bus}/")).unwrap_or_default();
-    let arn = format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{within}{name}");
+    let arn = arn(cloud.region(), "events", &format!("rule/{within}{name}"));
     let made = Made::new(&name, &[("Arn", &arn)]);
     let without_effect = |made: Made, why: &str| {
         made.with_note(format!("{} (AWS::Events::Rule) has no effect: {why}", named.logical_id))

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Made;
 use super::names::Named;
-use crate::account::{ACCOUNT, REGION};
+use crate::account::{ACCOUNT, arn, dns_suffix, partition};
 use crate::image_builder::{ec2_id, fingerprint, uuid};
 
 /// What `Ref` gives.
@@ -59,18 +59,6 @@ const KINDS: &[Kind] = &[
         Form::Arn,
         "cloudformation:R:A:stack/{}/00000000-0000-4000-a000-000000000001",
     ),
-    (
-        "AWS::ImageBuilder::Workflow",
-        "Name",
-        Form::Arn,
-        "imagebuilder:R:A:workflow/build/{}/1.0.0/1",
-    ),
-    (
-        "AWS::ImageBuilder::LifecyclePolicy",
-        "Name",
-        Form::Arn,
-        "imagebuilder:R:A:lifecycle-policy/{}",
-    ),
     ("AWS::EC2::VPC", "", Form::Id("vpc"), ""),
     ("AWS::EC2::Subnet", "", Form::Id("subnet"), ""),
     ("AWS::EC2::SecurityGroup", "", Form::Id("sg"), ""),
@@ -122,6 +110,7 @@ pub(super) fn identity(named: &Named<'_>, asked: &BTreeSet<String>) -> Made {
 }
 
 struct Identity {
+    region: String,
     reference: String,
     name: String,
     arn: Option<String>,
@@ -147,27 +136,29 @@ impl Identity {
         }
         let path = named.property("Path").unwrap_or_else(|| "/".to_owned());
         let arn = (!arn.is_empty()).then(|| {
-            let arn = arn.replacen(":R:", &format!(":{REGION}:"), 1);
+            let arn = arn.replacen(":R:", &format!(":{}:", named.region), 1);
             let arn = arn.replacen(":A:", &format!(":{ACCOUNT}:"), 1);
-            format!("arn:aws:{}", arn.replace("{path}", &path).replace("{}", &name))
+            let partition = partition(&named.region);
+            format!("arn:{partition}:{}", arn.replace("{path}", &path).replace("{}", &name))
         });
         let reference = match (form, &arn) {
             (Form::Arn, Some(arn)) => arn.clone(),
             _ => name.clone(),
         };
-        Self { reference, name, arn }
+        Self { reference, name, arn, region: named.region.clone() }
     }
 
     /// An attribute that the template reference documents for a type.
     fn documented(&self, kind: &str, attribute: &str) -> Option<String> {
-        let Self { name, arn, reference } = self;
+        let Self { name, arn, reference, region } = self;
+        let hosts = dns_suffix(region);
         let value = match (kind, attribute) {
-            ("AWS::S3::Bucket", "DomainName") => format!("{name}.s3.amazonaws.com"),
+            ("AWS::S3::Bucket", "DomainName") => format!("{name}.s3.{hosts}"),
             ("AWS::S3::Bucket", "RegionalDomainName") => {
-                format!("{name}.s3.{REGION}.amazonaws.com")
+                format!("{name}.s3.{region}.{hosts}")
             }
             ("AWS::ECR::Repository", "RepositoryUri") => {
-                format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{name}")
+                format!("{ACCOUNT}.dkr.ecr.{region}.{hosts}/{name}")
             }
             ("AWS::IAM::Role", "RoleId") => {
                 format!("AROA{:016X}", fingerprint(&[name]) & 0xffff_ffff_ffff_ffff)
@@ -192,11 +183,11 @@ impl Identity {
 
     /// What stands in for an attribute, by its name.
     fn guess(&self, attribute: &str) -> String {
-        let Self { name, reference, .. } = self;
+        let Self { name, reference, region, .. } = self;
         let words = attribute.to_ascii_lowercase();
         if words.ends_with("arn") {
             let last = name.to_ascii_lowercase();
-            return format!("arn:aws:not-emulated:{REGION}:{ACCOUNT}:{last}");
+            return arn(region, "not-emulated", &last);
         }
         let of_ec2 = GUESSED_IDS.iter().find(|(word, _)| words.contains(word));
         if let Some((_, prefix)) = of_ec2 {
@@ -243,7 +234,6 @@ mod tests {
                 made("AWS::ECR::Repository", &json!({ "RepositoryName": "web" }), &["Arn", "RepositoryUri"]),
                 made("AWS::EC2::SecurityGroup", &json!({}), &["GroupId"]),
                 made("AWS::KMS::Key", &json!({}), &["Arn"]),
-                made("AWS::ImageBuilder::LifecyclePolicy", &json!({ "Name": "l" }), &[]),
                 made("Custom::Lookup", &json!({ "Name": "golden" }), &["ImageId", "Latest.Version", "Url", "TopicArn"]),
                 made("AWS::CloudFormation::Stack", &json!({}), &["Outputs.Subnet"]),
                 made("AWS::Macie::Session", &json!({}), &["Arn"]),
@@ -261,7 +251,6 @@ mod tests {
         web | Arn=arn:aws:ecr:us-east-1:123456789012:repository/web RepositoryUri=123456789012.dkr.ecr.us-east-1.amazonaws.com/web | Web (AWS::ECR::Repository) is not emulated: web
         sg-79fa52fa877027876 | GroupId=sg-79fa52fa877027876 | Web (AWS::EC2::SecurityGroup) is not emulated: sg-79fa52fa877027876
         ac832b72-6c0b-4ca8-680a-feef6b57601e | Arn=arn:aws:kms:us-east-1:123456789012:key/ac832b72-6c0b-4ca8-680a-feef6b57601e | Web (AWS::KMS::Key) is not emulated: ac832b72-6c0b-4ca8-680a-feef6b57601e
-        arn:aws:imagebuilder:us-east-1:123456789012:lifecycle-policy/l | | Web (AWS::ImageBuilder::LifecyclePolicy) is not emulated: arn:aws:imagebuilder:us-east-1:123456789012:lifecycle-policy/l
         fleet-Web-9A9170DA5523 | ImageId=ami-250846c3d75831fbd Latest.Version=1.0.0 TopicArn=arn:aws:not-emulated:us-east-1:123456789012:fleet-web-9a9170da5523 Url=fleet-Web-9A9170DA5523-Url | Web (Custom::Lookup) is not emulated: fleet-Web-9A9170DA5523; ImageId is ami-250846c3d75831fbd; Latest.Version is 1.0.0; TopicArn is arn:aws:not-emulated:us-east-1:123456789012:fleet-web-9a9170da5523; Url is fleet-Web-9A9170DA5523-Url
         arn:aws:cloudformation:us-east-1:123456789012:stack/fleet-Web-9A9170DA5523/00000000-0000-4000-a000-000000000001 | Outputs.Subnet=subnet-7e5b8b5b2ad44c174 | Web (AWS::CloudFormation::Stack) is not emulated: arn:aws:cloudformation:us-east-1:123456789012:stack/fleet-Web-9A9170DA5523/00000000-0000-4000-a000-000000000001; Outputs.Subnet is subnet-7e5b8b5b2ad44c174
         fleet-Web-9A9170DA5523 | Arn=arn:aws:not-emulated:us-east-1:123456789012:fleet-web-9a9170da5523 | Web (AWS::Macie::Session) is not emulated: fleet-Web-9A9170DA5523; Arn is arn:aws:not-emulated:us-east-1:123456789012:fleet-web-9a9170da5523

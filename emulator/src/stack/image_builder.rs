@@ -18,7 +18,7 @@ const POLL: Duration = Duration::from_secs(1);
 const OWN: [&str; 3] = ["DeletionSettings", "ImagePipelineExecutionSettings", "LatestVersion"];
 
 /// Types, the operation that makes one, and the member of its answer that has the ARN.
-const KINDS: [(&str, &str, &str); 6] = [
+const KINDS: [(&str, &str, &str); 8] = [
     ("Component", "CreateComponent", "componentBuildVersionArn"),
     ("ImageRecipe", "CreateImageRecipe", "imageRecipeArn"),
     ("ContainerRecipe", "CreateContainerRecipe", "containerRecipeArn"),
@@ -33,6 +33,8 @@ const KINDS: [(&str, &str, &str); 6] = [
         "CreateDistributionConfiguration",
         "distributionConfigurationArn",
     ),
+    ("LifecyclePolicy", "CreateLifecyclePolicy", "lifecyclePolicyArn"),
+    ("Workflow", "CreateWorkflow", "workflowBuildVersionArn"),
 ];
 
 /// Whether resources of a type are emulated.
@@ -59,10 +61,9 @@ pub(super) async fn make(
         members.insert("semanticVersion".to_owned(), version);
     }
     let note = stand_in_for_files(kind, named, &mut members);
-    // A parent of the Parameter Store that is AWS's own.
     let parent = members.get("parentImage").and_then(Value::as_str);
     if let Some(name) = parent.and_then(|parent| parent.strip_prefix("ssm:")) {
-        store.value(name);
+        store.image(name);
     }
     let made = call(cloud, operation, members).await?;
     let arn = made.get(*answer).map(as_text).unwrap_or_default();
@@ -93,39 +94,44 @@ fn members(operation: &str, named: &Named<'_>) -> Map<String, Value> {
     members
 }
 
-/// Documents and Dockerfiles in buckets cannot be read here: an empty one stands in.
+/// Documents and Dockerfiles in buckets cannot be read here: an empty one stands in, which Image
+/// Builder makes itself if the file is one that it would read.
 fn stand_in_for_files(
     kind: &str,
     named: &Named<'_>,
     members: &mut Map<String, Value>,
 ) -> Option<String> {
-    let uri = match kind {
-        "Component" => members.remove("uri")?,
-        "ContainerRecipe" => members.remove("dockerfileTemplateUri")?,
+    let member = match kind {
+        "Component" => "uri",
+        "ContainerRecipe" => "dockerfileTemplateUri",
         _ => return None,
     };
-    let (member, text) = if kind == "Component" {
+    let uri = members.remove(member)?;
+    if uri.as_str().is_some_and(|uri| uri.starts_with("s3://")) {
+        members.insert(member.to_owned(), uri.clone());
+    } else if kind == "Component" {
         let name = named.property("Name").unwrap_or_default();
         let document = json!({
             "name": name, "schemaVersion": 1.0, "phases": [{ "name": "build", "steps": [] }],
         });
-        ("data", document.to_string())
+        members.insert("data".to_owned(), document.to_string().into());
     } else {
         let text = "FROM {{{ imagebuilder:parentImage }}}\n{{{ imagebuilder:environments }}}\n{{{ imagebuilder:components }}}\n";
-        ("dockerfileTemplateData", text.to_owned())
-    };
-    members.insert(member.to_owned(), text.into());
+        members.insert("dockerfileTemplateData".to_owned(), text.into());
+    }
     Some(format!("{}: {} is not read, an empty one stands in", named.logical_id, as_text(&uri)))
 }
 
 /// `Version`, and the parts of `LatestVersion`, such as `LatestVersion.Major`: the ARN with `x` in
 /// place of what is less than the part.
 fn versions(arn: &str) -> Vec<(String, String)> {
-    let parts: Vec<&str> = arn.split('/').collect();
-    let [head, name, version, ..] = parts[..] else { return Vec::new() };
+    let mut parts = arn.split('/');
+    let is_version = |part: &&str| part.split('.').count() == 3 && !part.contains(':');
+    let Some(version) = parts.find(is_version) else { return Vec::new() };
+    let head = arn.split_once(&format!("/{version}")).map_or(arn, |(head, _)| head);
     let numbers: Vec<&str> = version.split('.').collect();
     let [major, minor, patch] = numbers[..] else { return Vec::new() };
-    let arn = |version: &str| format!("{head}/{name}/{version}");
+    let arn = |version: &str| format!("{head}/{version}");
     vec![
         ("Version".to_owned(), version.to_owned()),
         ("LatestVersion.Arn".to_owned(), arn("x.x.x")),

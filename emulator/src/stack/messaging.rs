@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Made;
 use super::names::Named;
-use crate::account::{ACCOUNT, REGION};
+use crate::account::{ACCOUNT, arn, dns_suffix};
 use crate::cloud::Cloud;
 use crate::sns;
 use crate::template::as_text;
@@ -24,7 +24,7 @@ const ATTRIBUTES: [&str; 6] = [
 /// A topic, with the subscriptions that it has in its own properties.
 pub(super) fn topic(cloud: &Cloud, named: &Named<'_>) -> Result<Made, String> {
     let name = named.name("TopicName");
-    let arn = cloud.state().sns.create_topic(ACCOUNT, REGION, &name);
+    let arn = cloud.state().sns.create_topic(ACCOUNT, cloud.region(), &name);
     let subscriptions = named.properties["Subscription"].as_array().into_iter().flatten();
     let mut made = Made::new(&arn, &[("TopicArn", &arn), ("TopicName", &name)]);
     for subscription in subscriptions {
@@ -55,7 +55,7 @@ pub(super) fn topic_policy(cloud: &Cloud, named: &Named<'_>) -> Result<Made, Str
             .finish();
         let now = cloud.now();
         let (status, answer, _) =
-            sns::answer(&mut cloud.state().sns, ACCOUNT, REGION, form.as_bytes(), now);
+            sns::answer(&mut cloud.state().sns, ACCOUNT, cloud.region(), form.as_bytes(), now);
         if status != 200 {
             return Err(format!("{}: {answer}", as_text(topic)));
         }
@@ -68,8 +68,9 @@ pub(super) fn topic_policy(cloud: &Cloud, named: &Named<'_>) -> Result<Made, Str
 pub(super) fn queue(cloud: &Cloud, named: &Named<'_>) -> Made {
     let name = named.name("QueueName");
     cloud.state().sqs.create(&name);
-    let url = format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}");
-    let arn = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}");
+    let region = cloud.region();
+    let url = format!("https://sqs.{region}.{}/{ACCOUNT}/{name}", dns_suffix(region));
+    let arn = arn(region, "sqs", &name);
     Made::new(&url, &[("Arn", &arn), ("QueueName", &name), ("QueueUrl", &url)])
 }
 

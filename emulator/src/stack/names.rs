@@ -12,6 +12,8 @@ pub(super) struct Named<'a> {
     pub(super) kind: &'a str,
     pub(super) properties: &'a Value,
     stack: String,
+    /// The Region that the stack is in.
+    pub(super) region: String,
 }
 
 impl<'a> Named<'a> {
@@ -29,8 +31,10 @@ impl<'a> Named<'a> {
                 problem: "a resource has a type".to_owned(),
             });
         }
-        let stack = template.resolve(&serde_json::json!({ "Ref": "AWS::StackName" }))?;
-        Ok(Self { logical_id, kind, properties, stack: as_text(&stack) })
+        let of = |name: &str| {
+            Ok(as_text(&template.resolve(&serde_json::json!({ "Ref": format!("AWS::{name}") }))?))
+        };
+        Ok(Self { logical_id, kind, properties, stack: of("StackName")?, region: of("Region")? })
     }
 
     /// What a property says, if it is there.

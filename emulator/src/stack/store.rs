@@ -27,6 +27,9 @@ impl<'a> Store<'a> {
     pub(super) fn value(&self, name: &str) -> Option<String> {
         let parameters = self.cloud.state().parameters.clone();
         if let Some(value) = parameters.value(name) {
+            if parameters.is_public(name) {
+                self.note_made_up(name, &value);
+            }
             return Some(value);
         }
         let value = if name.starts_with("/aws/service/") {
@@ -36,10 +39,30 @@ impl<'a> Store<'a> {
         } else {
             return None;
         };
-        parameters.put(name, &value, self.cloud.now());
-        self.cloud.wake();
-        self.notes.borrow_mut().push(format!("the parameter {name} is made up: {value}"));
+        self.make_up(name, &value);
         Some(value)
+    }
+
+    /// Makes up the image that a parameter holds, if it holds nothing: Image Builder accepts no recipe
+    /// whose parent is a parameter that is not there.
+    pub(super) fn image(&self, name: &str) {
+        if self.value(name).is_none() && !name.starts_with("arn:") {
+            self.make_up(name, &ec2_id("ami", name));
+        }
+    }
+
+    fn make_up(&self, name: &str, value: &str) {
+        self.cloud.state().parameters.put(name, value, self.cloud.now());
+        self.cloud.wake();
+        self.note_made_up(name, value);
+    }
+
+    fn note_made_up(&self, name: &str, value: &str) {
+        let note = format!("the parameter {name} is made up: {value}");
+        let mut notes = self.notes.borrow_mut();
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
     }
 
     /// One line for each parameter that was made up.

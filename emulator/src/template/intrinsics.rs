@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 
 use super::path::Path;
 use super::{Template, TemplateError, as_text};
-use crate::account::REGION;
 
 impl Template {
     /// A value with all its functions resolved, which stands at `path`.
@@ -113,7 +112,9 @@ impl Template {
             }
             ("Fn::GetAZs", region, _) => {
                 let region = self.text(path, region)?;
-                let region = if region.is_empty() { REGION } else { &region };
+                let own =
+                    self.values.get("AWS::Region").and_then(Value::as_str).unwrap_or_default();
+                let region = if region.is_empty() { own } else { &region };
                 Ok(["a", "b", "c"].map(|zone| format!("{region}{zone}")).to_vec().into())
             }
             ("Fn::Cidr", _, [block, count, rest @ ..]) => {

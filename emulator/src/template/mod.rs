@@ -23,7 +23,7 @@ use serde_json::Value;
 pub use self::exports::exports;
 pub use self::parameters::Lookup;
 use self::path::Path;
-use crate::account::{ACCOUNT, REGION};
+use crate::account::{ACCOUNT, REGION, arn, dns_suffix, partition};
 
 /// The template that is deployed.
 const OURS: &str = include_str!("../../../template.yaml");
@@ -89,17 +89,10 @@ impl Template {
     pub fn read(text: &str) -> Result<Self, TemplateError> {
         let document = reading::read(text)?;
         let mut template = Self { document, values: BTreeMap::new(), exports: BTreeMap::new() };
-        let usual = [
-            ("AWS::Partition", "aws"),
-            ("AWS::Region", REGION),
-            ("AWS::AccountId", ACCOUNT),
-            ("AWS::URLSuffix", "amazonaws.com"),
-        ];
-        for (name, value) in usual {
-            template.set(name, value);
-        }
+        template.set("AWS::AccountId", ACCOUNT);
         template.values.insert("AWS::NotificationARNs".to_owned(), Value::Array(Vec::new()));
-        template.name_stack("stack");
+        template.set("AWS::StackName", "stack");
+        template.deploy_in(REGION);
         template.set_defaults();
         Ok(template)
     }
@@ -107,8 +100,21 @@ impl Template {
     /// Sets the name of the stack, and its id.
     pub fn name_stack(&mut self, name: &str) {
         self.set("AWS::StackName", name);
-        let id = "00000000-0000-4000-a000-000000000000";
-        let arn = format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{name}/{id}");
+        self.set_stack_id();
+    }
+
+    /// Sets the Region that the stack is deployed in, and what follows from it.
+    pub fn deploy_in(&mut self, region: &str) {
+        self.set("AWS::Region", region);
+        self.set("AWS::Partition", partition(region));
+        self.set("AWS::URLSuffix", dns_suffix(region));
+        self.set_stack_id();
+    }
+
+    fn set_stack_id(&mut self) {
+        let of = |name: &str| self.values.get(name).and_then(Value::as_str).unwrap_or_default();
+        let id = format!("stack/{}/00000000-0000-4000-a000-000000000000", of("AWS::StackName"));
+        let arn = arn(of("AWS::Region"), "cloudformation", &id);
         self.set("AWS::StackId", &arn);
     }
 

@@ -42,13 +42,15 @@ impl Template {
             let problem = "the template has no such parameter";
             return Err(TemplateError::refused(&section.member(name), problem));
         }
+        let region = self.values.get("AWS::Region").and_then(Value::as_str).unwrap_or_default();
+        let region = region.to_owned();
         let (mut notes, mut missing) = (Vec::new(), Vec::new());
         for (name, parameter) in &declared {
             let path = section.member(name);
             let kind = as_text(&parameter["Type"]);
             let default = parameter.get("Default").map(as_text);
             let value = given.get(name).cloned().or(default).or_else(|| {
-                let value = stand_in(&kind, name)?;
+                let value = stand_in(&kind, name, &region)?;
                 notes.push(format!("{path}: no value is given, {value} stands in"));
                 Some(value)
             });
@@ -156,9 +158,9 @@ fn stored(path: &Path<'_>, name: &str, store: Lookup<'_>) -> Result<String, Temp
 }
 
 /// What stands in for a resource of the account that a type of parameter names.
-fn stand_in(kind: &str, seed: &str) -> Option<String> {
+fn stand_in(kind: &str, seed: &str, region: &str) -> Option<String> {
     if let Some(item) = kind.strip_prefix("List<").and_then(|kind| kind.strip_suffix('>')) {
-        let of = |number: u8| stand_in(item, &format!("{seed}-{number}"));
+        let of = |number: u8| stand_in(item, &format!("{seed}-{number}"), region);
         return Some(format!("{},{}", of(1)?, of(2)?));
     }
     let value = match kind {
@@ -169,7 +171,7 @@ fn stand_in(kind: &str, seed: &str) -> Option<String> {
         "AWS::EC2::Instance::Id" => id("i", seed),
         "AWS::EC2::Volume::Id" => id("vol", seed),
         "AWS::EC2::SecurityGroup::GroupName" | "AWS::EC2::KeyPair::KeyName" => "default".to_owned(),
-        "AWS::EC2::AvailabilityZone::Name" => "us-east-1a".to_owned(),
+        "AWS::EC2::AvailabilityZone::Name" => format!("{region}a"),
         "AWS::Route53::HostedZone::Id" => "Z0123456789EXAMPLE".to_owned(),
         _ => return None,
     };

@@ -45,8 +45,7 @@ impl Clients {
     /// # Errors
     /// The profile that it names cannot be used.
     pub async fn of_user(user: &User, settings: &Settings) -> Result<Self, ProfileError> {
-        let https = https();
-        Ok(Self::new(user.load(loader(https.clone()), https).await?, settings))
+        Ok(Self::new(user.configuration().await?, settings))
     }
 
     /// Clients of this configuration.
@@ -108,6 +107,18 @@ impl Clients {
     /// The Region of the clients.
     pub fn region(&self) -> Option<&str> {
         self.aws.region().map(AsRef::as_ref)
+    }
+}
+
+impl User {
+    /// Region, credentials, endpoints and HTTP client of a person's own program, as
+    /// [`Clients::of_user`] has them.
+    ///
+    /// # Errors
+    /// The profile that it names cannot be used.
+    pub async fn configuration(&self) -> Result<SdkConfig, ProfileError> {
+        let https = https();
+        self.load(loader(https.clone()), https).await
     }
 }
 

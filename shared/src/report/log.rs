@@ -201,6 +201,6 @@ mod tests {
     fn given_an_invocation_then_its_totals_are_one_line() {
         let lines = vec![line("web", rebuild(), started())];
         let report = Report::new("gold-cascade", false, vec![event(MESSAGE, lines)]);
-        insta::assert_snapshot!(logged(|| log_totals(&report)), @"INFO Image Cascade: 1 started, 0 waiting, 0 skipped started=1 waiting=0 deferred=0 deferred_longest_seconds=0 ignored=0 unverified=0 skipped=0 up_to_date=0 behind=0 behind_longest_seconds=0 pinned=0 failed=0 dry_run=false");
+        insta::assert_snapshot!(logged(|| log_totals(&report)), @"INFO Image Cascade: 1 started, 0 waiting, 0 skipped started=1 waiting=0 deferred=0 deferred_longest_seconds=0 ignored=0 unverified=0 skipped=0 up_to_date=0 behind=0 behind_longest_seconds=0 pinned=0 recalled=0 too_old=0 vulnerable=0 failed=0 dry_run=false");
     }
 }

@@ -222,6 +222,8 @@ mod tests {
     use crate::decide::fixtures::Fixtures;
     use crate::decide::pin::{Newest, Pin, PinStatus};
     use crate::decide::reason::Reason;
+    use crate::model::findings::{FindingCounts, Findings as ImageFindings};
+    use crate::model::recall::Recall;
     use crate::report::fixtures::{
         MESSAGE, at, cause, check, deferred, disabled, event, failed, for_gold, parent_updated,
         rebuild, started, tries, up_to_date,
@@ -278,6 +280,16 @@ mod tests {
         lines[2].behind = behind(3_600);
         let newest = Newest::Image(Fixtures::image("base/2.0.0/1"));
         let status = PinStatus::Outdated { newest, versions: None, builds: None };
+        let image = Fixtures::image("gold/1.0.0/1");
+        for line in &mut lines[..2] {
+            line.recall = Some(Recall { image: image.clone(), why: String::new() });
+        }
+        lines[2].is_too_old = true;
+        let found = FindingCounts { critical: 1, high: 0 };
+        let findings = ImageFindings { image, found, before: None, not_before: at(0) };
+        for line in &mut lines[3..6] {
+            line.findings = Some(findings.clone());
+        }
         lines[8].pins = vec![Pin { dependency: "base 1.0.0".to_owned(), status }];
         let failure = Findings::Failed(Failure::permanent("not JSON"));
         let unreadable = CauseReport::new(&cause(MESSAGE), failure, at(0));
@@ -297,9 +309,9 @@ mod tests {
                 behind: 3,
                 behind_longest_seconds: 7_200,
                 pinned: 1,
-                recalled: 1,
+                recalled: 2,
                 too_old: 1,
-                vulnerable: 1,
+                vulnerable: 3,
             }
         );
     }

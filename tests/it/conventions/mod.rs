@@ -4,6 +4,7 @@ mod citations;
 mod contracts;
 mod cycles;
 mod decisions;
+mod emulated;
 mod layers;
 mod length;
 mod names;

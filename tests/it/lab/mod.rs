@@ -26,6 +26,7 @@ use image_cascade::settings::Settings;
 use jiff::SignedDuration;
 use serde_json::Value;
 use tests::report_schema;
+use tests::strict_client::StrictClient;
 use tests::wire::client;
 
 pub(crate) use self::events::{envelope, message, message_of_pipeline};
@@ -37,6 +38,8 @@ pub(crate) struct Lab {
     pub(crate) client: Client,
     fleet: Fleet,
     reports: Arc<Mutex<Vec<Value>>>,
+    /// Last, so that it is dropped after all that is said.
+    _strict: StrictClient,
 }
 
 /// Amazon's image that [`Lab::move_base`] publishes new versions of.
@@ -88,9 +91,10 @@ impl Lab {
                 dead_letter_queue: Some(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{DEAD_LETTERS}")),
             });
         }
+        let strict = StrictClient::watch(&cloud);
         let client = client(&cloud, "test");
         let fleet = Fleet::new(&cloud, "standard", Some(&topic(GOLD_TOPIC))).unwrap();
-        let lab = Self { cloud, client, fleet, reports };
+        let lab = Self { cloud, client, fleet, reports, _strict: strict };
         lab.release("agent", "1.0.0", "name: agent");
         lab
     }
