@@ -19,7 +19,7 @@ fn given_the_same_seed_then_the_run_is_the_same_to_the_byte() {
 #[test]
 fn given_every_kind_of_fault_then_every_promise_is_kept() {
     const KINDS: usize = 26;
-    const SHAPES: [&str; 28] = [
+    const SHAPES: [&str; 29] = [
         "builds that failed for lack of capacity",
         "deferrals by a calendar",
         "deferrals by a calendar that cannot be read",
@@ -48,6 +48,7 @@ fn given_every_kind_of_fault_then_every_promise_is_kept() {
         "starts of what is vulnerable",
         "starts of what was deferred",
         "starts onto an urgent image",
+        "starts that go back from a recalled image",
     ];
     let mut kinds = std::collections::BTreeSet::new();
     let mut shapes = std::collections::BTreeSet::new();

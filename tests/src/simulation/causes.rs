@@ -165,8 +165,8 @@ fn recalls(rng: &mut Rng, size: usize, drawn: &mut Causes) {
             // Long before, so that others have been built on it, or not.
             drawn.work.push((at.saturating_sub(minutes(rng, 1, 420)), Step::Run(pipeline)));
         }
-        drawn.events.push((at, CauseEvent::Recall(pipeline, rng.u8(0..3) == 0)));
-        if rng.u8(0..3) == 0 {
+        drawn.events.push((at, CauseEvent::Recall(pipeline, rng.bool())));
+        if rng.bool() {
             drawn.events.push((at + minutes(rng, 0, 180), CauseEvent::Withdraw(pipeline)));
         }
         if rng.u8(0..4) == 0 {

@@ -436,6 +436,9 @@ impl Seen {
                 self.violation(call.at, format!("{by}, although it is held: {gates:?}"));
             }
         }
+        if matches!(&verdict, Some(Verdict::Behind(lacks)) if lacks.contains(" back to ")) {
+            self.happens("starts that go back from a recalled image");
+        }
         for cause in causes {
             self.happens(match cause {
                 Cause::Age => "starts of what is too old",
