@@ -19,28 +19,36 @@ fn given_the_same_seed_then_the_run_is_the_same_to_the_byte() {
 #[test]
 fn given_every_kind_of_fault_then_every_promise_is_kept() {
     const KINDS: usize = 26;
-    const SHAPES: [&str; 21] = [
+    const SHAPES: [&str; 29] = [
         "builds that failed for lack of capacity",
         "deferrals by a calendar",
         "deferrals by a calendar that cannot be read",
         "deferrals by a hold",
         "deferrals by a mode",
+        "deferrals by a recall",
         "deferrals by a tag that cannot be read",
         "deferrals by a window",
         "deferrals by the budget",
         "deferrals by the budget while the world stands still",
         "deferrals by the control parameter",
         "deferrals by the hold of an image",
+        "deferrals by the recall of an image further up",
         "fleets that are held in the end by what cannot be read",
         "images made without their pipeline, by its configurations",
         "images made without their pipeline, by others",
+        "invocations that are told of findings",
         "lies that lasted to the end",
         "pipelines whose images were all deleted",
         "recipes deleted and made again",
         "recipes with one component twice",
         "recipes with two versions of a component",
+        "scans that find something in an image that is there",
+        "starts of what is recalled, or on a recalled image",
+        "starts of what is too old",
+        "starts of what is vulnerable",
         "starts of what was deferred",
         "starts onto an urgent image",
+        "starts that go back from a recalled image",
     ];
     let mut kinds = std::collections::BTreeSet::new();
     let mut shapes = std::collections::BTreeSet::new();

@@ -15,6 +15,8 @@ use super::draw::{COMPONENTS, HORIZON, Step};
 pub struct Causes {
     /// The functions' settings.
     pub settings: Vec<(&'static str, String)>,
+    /// One more pipeline each, on this one: so that there are more levels than without causes.
+    pub descendants: Vec<usize>,
     /// The pipelines whose images are scanned.
     pub scanned: Vec<usize>,
     /// The tags of pipelines that there are from the beginning.
@@ -78,6 +80,13 @@ pub fn causes(seed: u64, size: usize) -> Causes {
         return drawn;
     }
     let kinds = rng.u8(1..8);
+    let mut size = size;
+    for _ in 0..rng.usize(0..=2) + usize::from(kinds & 4 != 0) {
+        // Of the last, most of all: a recall has to be seen at every level.
+        let parent = if rng.u8(0..4) > 0 { size - 1 } else { rng.usize(0..size) };
+        drawn.descendants.push(parent);
+        size += 1;
+    }
     if kinds & 1 != 0 {
         ages(&mut rng, size, &mut drawn);
     }
@@ -153,10 +162,11 @@ fn recalls(rng: &mut Rng, size: usize, drawn: &mut Causes) {
         let pipeline = rng.usize(0..=pipeline);
         let at = when(rng).max(Duration::from_hours(1));
         if rng.u8(0..3) > 0 {
-            drawn.work.push((at.saturating_sub(minutes(rng, 1, 240)), Step::Run(pipeline)));
+            // Long before, so that others have been built on it, or not.
+            drawn.work.push((at.saturating_sub(minutes(rng, 1, 420)), Step::Run(pipeline)));
         }
-        drawn.events.push((at, CauseEvent::Recall(pipeline, rng.u8(0..3) == 0)));
-        if rng.u8(0..3) == 0 {
+        drawn.events.push((at, CauseEvent::Recall(pipeline, rng.bool())));
+        if rng.bool() {
             drawn.events.push((at + minutes(rng, 0, 180), CauseEvent::Withdraw(pipeline)));
         }
         if rng.u8(0..4) == 0 {

@@ -183,8 +183,9 @@ pub fn play(seed: u64) -> Play {
     let mut pipelines: Vec<Drawn> =
         (0..size).map(|index| pipeline(&mut rng, index, size)).collect();
     let gates = gates(seed, size);
-    pipelines.extend((0..gates.children).map(|_| child()));
+    pipelines.extend((0..gates.children).map(|_| child_of(0)));
     let causes = causes(seed, pipelines.len());
+    pipelines.extend(causes.descendants.iter().map(|parent| child_of(*parent)));
     let mut steps: Vec<(Duration, Step)> =
         (0..rng.usize(1..=5)).map(|_| (moment(&mut rng), step(&mut rng, size))).collect();
     if rng.u8(0..4) == 0 {
@@ -253,10 +254,10 @@ pub fn play(seed: u64) -> Play {
     }
 }
 
-/// One of many children of the first pipeline, for which a limit of builds is too low.
-fn child() -> Drawn {
+/// One more child of a pipeline: of the first, for which a limit of builds is too low, or another level.
+fn child_of(parent: usize) -> Drawn {
     Drawn {
-        parent: Parent::Pipeline(0, "x.x.x"),
+        parent: Parent::Pipeline(parent, "x.x.x"),
         components: Vec::new(),
         container: false,
         enabled: true,

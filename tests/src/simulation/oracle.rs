@@ -165,7 +165,8 @@ impl Oracle<'_> {
                 if is_back && self.recalled_above(built).is_none() {
                     return Verdict::NeverBack;
                 }
-                lacks.push(format!("parent {was} -> {target}"));
+                let way = if is_back { "back to" } else { "->" };
+                lacks.push(format!("parent {was} {way} {target}"));
             } else {
                 lacks.push(format!("parent {was} -> {target}"));
             }

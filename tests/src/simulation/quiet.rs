@@ -44,7 +44,7 @@ struct Line {
     has_tries: bool,
     /// Whether an ancestor starts before it.
     waits: bool,
-    /// Whether it is behind for its age or findings alone, and comes to be so again with time.
+    /// Whether it is behind for its age or findings alone, and will be again with time.
     recurs: bool,
     /// Whether its newest good image was built since the checks began.
     is_built: bool,

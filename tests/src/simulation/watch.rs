@@ -436,6 +436,9 @@ impl Seen {
                 self.violation(call.at, format!("{by}, although it is held: {gates:?}"));
             }
         }
+        if matches!(&verdict, Some(Verdict::Behind(lacks)) if lacks.contains(" back to ")) {
+            self.happens("starts that go back from a recalled image");
+        }
         for cause in causes {
             self.happens(match cause {
                 Cause::Age => "starts of what is too old",
@@ -647,6 +650,9 @@ fn gates_of(line: &Value) -> Vec<&'static str> {
             "unreadable-tag" => "deferrals by a tag that cannot be read",
             "hold" => "deferrals by a hold",
             "image-hold" => "deferrals by the hold of an image",
+            "recalled" if gate.get("parent").is_some_and(|parent| *parent != gate["image"]) => {
+                "deferrals by the recall of an image further up"
+            }
             "recalled" => "deferrals by a recall",
             "window" => "deferrals by a window",
             "calendar" if is_unreadable => "deferrals by a calendar that cannot be read",

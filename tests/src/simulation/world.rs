@@ -264,7 +264,7 @@ impl<'a> World<'a> {
                 self.change(&Change::UntagImages(index, key));
             }
             if self.play.causes.any() {
-                // What is built again for its age comes to no end.
+                // Images that grow too old would be built again without end.
                 self.cause(CauseEvent::MaxAge(index, Some("none")));
             }
             let has = |name: &str| self.play.gates.settings.iter().any(|(it, _)| *it == name);
