@@ -226,7 +226,7 @@ pub fn play(seed: u64) -> Play {
     // A short time leaves room for the usual answers, and not for slow ones.
     let short = latency < 3_000 && rng.u8(0..6) == 0;
     // Only the rules send on what scans find.
-    let needs_rules = causes.has_scans() && seed % 3 > 0;
+    let needs_rules = causes.has_scans() && !seed.is_multiple_of(3);
     let scripted_builds = (0..60).map(|_| scripted_build(&mut rng)).collect();
     Play {
         seed,

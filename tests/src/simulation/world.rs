@@ -165,21 +165,21 @@ impl<'a> World<'a> {
     fn cause(&self, event: CauseEvent) {
         let now = self.cloud.now();
         self.watch.seen().note(now, || format!("world: {event:?}"));
-        let recalled = |index| self.builds(index, &USABLE).into_iter().map(|(image, _)| image);
+        let images = |index| self.builds(index, &USABLE).into_iter().map(|(image, _)| image);
         match event {
             CauseEvent::MaxAge(index, Some(age)) => {
                 self.change(&Change::Tag(index, "max-age", age.to_owned()));
             }
             CauseEvent::MaxAge(index, None) => self.change(&Change::Untag(index, "max-age")),
             CauseEvent::Recall(index, is_withdrawn) => {
-                let newest = recalled(index).last();
+                let newest = images(index).next_back();
                 self.change(&Change::TagImage(index, "recalled", "bad openssl".to_owned()));
                 if let Some(image) = newest.filter(|_| is_withdrawn) {
                     self.deprecate(&image);
                 }
             }
             CauseEvent::Withdraw(index) => {
-                for image in recalled(index) {
+                for image in images(index) {
                     if self.is_recalled(&image) {
                         self.deprecate(&image);
                     }
