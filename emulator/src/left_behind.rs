@@ -66,7 +66,7 @@ impl LeftBehind {
     pub(crate) fn answer_ec2(&mut self, operation: &str, body: &[u8]) -> Result<String, Refusal> {
         let form: BTreeMap<String, String> = form_urlencoded::parse(body).into_owned().collect();
         let xml = match operation {
-            "DescribeImages" => self.describe_images(&form),
+            "DescribeImages" => self.describe_images(&form)?,
             "DeregisterImage" => {
                 let id = form.get("ImageId").cloned().unwrap_or_default();
                 if self.amis.remove(&id).is_none() {
@@ -75,24 +75,27 @@ impl LeftBehind {
                 }
                 "<return>true</return>".to_owned()
             }
-            other => return Err(not_emulated("EC2", other)),
+            other => return Err(("InvalidAction", not_emulated(other))),
         };
         Ok(format!("<{operation}Response>{xml}</{operation}Response>"))
     }
 
-    /// The AMIs whose name the filter lets pass.
-    fn describe_images(&self, form: &BTreeMap<String, String>) -> String {
+    /// The AMIs whose name the filter lets pass. Of other AMIs nothing is known here, so that a request
+    /// without the filter has no honest answer.
+    fn describe_images(&self, form: &BTreeMap<String, String>) -> Result<String, Refusal> {
         let by_name = form.get("Filter.1.Name").is_some_and(|it| it == "name");
         let wanted = form.get("Filter.1.Value.1").filter(|_| by_name);
-        let wanted = wanted.and_then(|it| pattern(it).ok());
+        let wanted = wanted.and_then(|it| pattern(it).ok()).ok_or_else(|| {
+            ("InvalidAction", not_emulated("DescribeImages without a filter by name"))
+        })?;
         let mut xml = "<imagesSet>".to_owned();
         for (id, name) in &self.amis {
-            if wanted.as_ref().is_none_or(|it| it.is_match(name)) {
+            if wanted.is_match(name) {
                 // Writing to a string cannot fail.
                 let _ = write!(xml, "<item><imageId>{id}</imageId><name>{name}</name></item>");
             }
         }
-        xml + "</imagesSet>"
+        Ok(xml + "</imagesSet>")
     }
 
     /// Answers a request to `CloudWatch` Logs or ECR in JSON.
@@ -105,7 +108,10 @@ impl LeftBehind {
         let text = |member: &str| input[member].as_str().unwrap_or_default();
         match operation {
             "DescribeLogGroups" => {
-                let prefix = text("logGroupNamePrefix");
+                let prefix = input["logGroupNamePrefix"].as_str().ok_or_else(|| {
+                    let what = "DescribeLogGroups without the prefix of a name";
+                    ("UnknownOperationException", not_emulated(what))
+                })?;
                 let groups = self.log_groups.iter().filter(|it| it.starts_with(prefix));
                 let groups: Vec<Value> = groups.map(|it| json!({ "logGroupName": it })).collect();
                 Ok(json!({ "logGroups": groups }))
@@ -129,11 +135,11 @@ impl LeftBehind {
                 }
                 Ok(json!({ "failures": failures }))
             }
-            other => Err(not_emulated("service's", other)),
+            other => Err(("UnknownOperationException", not_emulated(other))),
         }
     }
 }
 
-fn not_emulated(service: &str, operation: &str) -> Refusal {
-    ("InvalidAction", format!("The {service} operation {operation} is not emulated here."))
+fn not_emulated(operation: &str) -> String {
+    format!("The operation {operation} is not emulated here.")
 }
