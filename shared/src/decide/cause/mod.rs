@@ -19,6 +19,6 @@ pub(super) fn causes(image: &Image, observed: &PipelineObservation) -> Vec<Diffe
     let good = Some(image).filter(|image| image.status.phase() == BuildPhase::Succeeded);
     let age = good.and_then(|image| age::difference(image, observed));
     let scan = good.and_then(|image| scan::difference(image, observed));
-    let recall = recall::difference(image, observed);
+    let recall = good.and_then(|image| recall::difference(image, observed));
     recall.into_iter().chain(age).chain(scan).collect()
 }
