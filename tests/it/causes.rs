@@ -336,6 +336,23 @@ async fn given_a_recalled_image_that_is_announced_then_nothing_is_built_onto_it(
 }
 
 #[tokio::test(start_paused = true)]
+async fn given_a_failed_build_whose_image_is_recalled_then_it_is_a_try_all_the_same() {
+    let lab = Lab::silent(&[]);
+    lab.build(pipeline("gold").on(AMAZON)).await;
+    lab.build(pipeline("web").on("image/gold/x.x.x")).await;
+    lab.run_to_rest("gold").await;
+    let fails = ScriptedBuild { length: BUILD_TIME, fails: true, reason: None };
+    lab.cloud.state().image_builder.scripted_builds.extend([fails]);
+    check(&lab).await;
+    lab.rest().await;
+    assert_eq!(lab.builds("web")[1], "web 1.0.0/2 FAILED on gold 1.0.0/2");
+    recall(&lab, "image/web/1.0.0/2");
+    let said = said(&lab, &["web"]).await;
+    assert!(said.starts_with("web wait: "), "{said}");
+    assert_eq!(lab.count("web"), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn given_a_recall_then_a_person_sees_what_is_built_on_it() {
     let lab = Lab::silent(&[]);
     three_levels(&lab).await;
