@@ -10,13 +10,18 @@ use crate::decide::gate::Gate;
 use crate::decide::observation::PipelineObservation;
 use crate::decide::reason::Reason;
 use crate::model::arn::ImageArn;
-use crate::model::image::Image;
+use crate::model::image::{BuildPhase, Image};
 use crate::model::recall::Recall;
 use crate::model::tags::ControlTags;
 
 /// Whether `image` is recalled, or built on one that is.
 pub(super) fn difference(image: &Image, observed: &PipelineObservation) -> Option<Difference> {
     let recall = observed.recalls.get(&image.arn)?;
+    let is_good = image.status.phase() == BuildPhase::Succeeded;
+    // The recall of a build that failed says nothing about its inputs, which are what it is judged by.
+    if !is_good && recall.image == image.arn {
+        return None;
+    }
     // A tag has no date. Every build began before it was seen, and none of them is a try.
     let since = Some(observed.now);
     Some(Difference { reason: Reason::Recalled(recall.clone()), since, by_date: true })
@@ -136,6 +141,33 @@ mod tests {
         rebuild: parent image gold 1.0.0/5 -> 1.0.0/6; base 1.0.0/9 is recalled: bad openssl
         "
         );
+    }
+
+    #[test]
+    fn regression_given_a_failed_build_that_is_recalled_then_it_is_a_try_all_the_same() {
+        let failed = |recalls: &[(&str, &str)], shortage: Option<&str>| {
+            let mut observed = web("gold/1.0.0/5", "gold/1.0.0/6", recalls);
+            let built = observed.history[0].clone();
+            observed.history.insert(
+                0,
+                std::sync::Arc::new(Image {
+                    arn: Fixtures::image("web/1.0.0/2"),
+                    status: "FAILED".into(),
+                    created: jiff::Timestamp::from_second(2).ok(),
+                    parent: Some(Fixtures::parent("image/gold/1.0.0/6")),
+                    shortage: shortage.map(str::to_owned),
+                    ..(*built).clone()
+                }),
+            );
+            observed.now = jiff::Timestamp::from_second(3).unwrap();
+            decided(&observed)
+        };
+        let own = [("web/1.0.0/2", "web/1.0.0/2")];
+        for shortage in [None, Some("VcpuLimitExceeded")] {
+            let plain = failed(&[], shortage);
+            assert!(plain.starts_with("wait: "), "{plain}");
+            assert_eq!(failed(&own, shortage), plain);
+        }
     }
 
     #[test]
