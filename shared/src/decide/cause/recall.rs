@@ -10,18 +10,13 @@ use crate::decide::gate::Gate;
 use crate::decide::observation::PipelineObservation;
 use crate::decide::reason::Reason;
 use crate::model::arn::ImageArn;
-use crate::model::image::{BuildPhase, Image};
+use crate::model::image::Image;
 use crate::model::recall::Recall;
 use crate::model::tags::ControlTags;
 
-/// Whether `image` is recalled, or built on one that is.
+/// Whether a good image is recalled, or built on one that is.
 pub(super) fn difference(image: &Image, observed: &PipelineObservation) -> Option<Difference> {
     let recall = observed.recalls.get(&image.arn)?;
-    let is_good = image.status.phase() == BuildPhase::Succeeded;
-    // The recall of a build that failed says nothing about its inputs, which are what it is judged by.
-    if !is_good && recall.image == image.arn {
-        return None;
-    }
     // A tag has no date. Every build began before it was seen, and none of them is a try.
     let since = Some(observed.now);
     Some(Difference { reason: Reason::Recalled(recall.clone()), since, by_date: true })
