@@ -159,7 +159,7 @@ fn look(
             gates.iter().partition(|gate| gate["gate"] == "budget");
         let mut reported: Vec<Held> = others.into_iter().map(Held::reported).collect();
         reported.sort();
-        let is_for_causes = standing.is_for_causes();
+        let has_causes = !standing.causes.is_empty();
         let waits = oracle.has_ancestor_to_wait_for(arn, |oracle, ancestor| {
             let standing = oracle.standing(ancestor, rules, at);
             let is_behind = standing.is_some_and(|it| matches!(it.verdict, Verdict::Behind(_)));
@@ -183,8 +183,8 @@ fn look(
             gates_after: oracle.gates(arn, rules, at, ended),
             is_urgent: oracle.has_urgent_parent(arn),
             is_ignored: oracle.mode(shown, rules) == "ignore",
-            // Good builds are none where nothing newer asks for another.
-            has_tries: oracle.tries(arn).iter().any(|it| !is_for_causes || it.failed),
+            // Good builds are none where their age, findings or a recall ask for another, besides or alone.
+            has_tries: oracle.tries(arn).iter().any(|it| !has_causes || it.failed),
             verdict: standing.verdict,
             waits,
             said: line.and_then(code).unwrap_or("nothing").to_owned(),
