@@ -345,6 +345,35 @@ mod tests {
     }
 
     #[test]
+    fn given_causes_beyond_versions_then_each_is_read_and_none_is_the_default() {
+        let read = |pairs: &[(&str, &str)]| {
+            let settings = from(pairs).unwrap();
+            (settings.defaults.max_age, settings.scan)
+        };
+        assert_eq!(read(&[]), (None, None));
+        assert_eq!(read(&[("MAX_AGE", "none"), ("CVE_SEVERITY", "none")]), (None, None));
+        assert_eq!(read(&[("MAX_AGE", "30d")]).0, Some(Age::hours(30 * 24)));
+        let scan = |severity, hours| Some(ScanPolicy { severity, min_age: Age::hours(hours) });
+        assert_eq!(read(&[("CVE_SEVERITY", "high")]).1, scan(Severity::High, 24));
+        let critical = [("CVE_SEVERITY", "critical"), ("CVE_MIN_AGE", "12h")];
+        assert_eq!(read(&critical).1, scan(Severity::Critical, 12));
+        // A value is checked whether or not it is used.
+        let error = |name, value| from(&[(name, value)]).unwrap_err().to_string();
+        insta::assert_snapshot!(
+            [
+                error("MAX_AGE", "59m"),
+                error("CVE_SEVERITY", "medium"),
+                error("CVE_MIN_AGE", "none"),
+            ].join("\n"),
+            @"
+        the setting MAX_AGE is `59m`, which is not `none`, or a number of days, hours or minutes, of an hour or more, such as `30d` or `12h`
+        the setting CVE_SEVERITY is `medium`, which is not one of `none`, `critical`, `high`
+        the setting CVE_MIN_AGE is `none`, which is not a number of days, hours or minutes, of an hour or more, such as `30d` or `12h`
+        "
+        );
+    }
+
+    #[test]
     fn given_a_value_that_is_no_topic_then_it_is_refused() {
         let read = |topic: &str| from(&[("GOLD_TOPIC_ARN", topic)]).map(|it| it.gold_topic);
         for topic in [

@@ -26,3 +26,36 @@ pub(super) fn difference(image: &Image, observed: &PipelineObservation) -> Optio
         by_date: true,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+    use crate::model::age::Age;
+
+    #[test]
+    fn given_a_limit_then_an_image_is_too_old_from_the_moment_on_at_which_it_reaches_it() {
+        let fleet = Fixtures::new().pipeline("web", "image/gold/x.x.x").fleet();
+        let member = fleet.members().next().unwrap().clone();
+        let built = Fixtures::built(&member, "web/1.0.0/1", "image/gold/1.0.0/1");
+        let mut observed = Fixtures::observed(member, built.clone());
+        let mut said = |second: i64, limit: Option<Age>| {
+            observed.now = Timestamp::from_second(second).unwrap();
+            observed.max_age = limit;
+            let found = difference(&built, &observed);
+            assert_eq!(is_too_old(&observed), found.is_some());
+            found.map(|it| it.reason.to_string())
+        };
+        let hour = Some(Age::hours(1));
+        assert_eq!(said(3_599, hour), None);
+        let old = "max age 1 h: web 1.0.0/1 is 1 h old";
+        assert_eq!(said(3_600, hour).as_deref(), Some(old));
+        assert_eq!(said(3_601, hour).as_deref(), Some(old));
+        assert_eq!(said(1_000_000, None), None);
+        let undated = Image { created: None, ..built.clone() };
+        observed.max_age = hour;
+        assert_eq!(difference(&undated, &observed), None);
+    }
+}

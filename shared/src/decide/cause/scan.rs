@@ -58,3 +58,47 @@ pub(super) fn difference(image: &Image, observed: &PipelineObservation) -> Optio
         by_date: true,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+    use crate::model::findings::Findings;
+
+    #[test]
+    fn given_counts_then_the_severity_says_whether_they_are_enough() {
+        let reached = |severity, critical, high| {
+            let policy = ScanPolicy { severity, min_age: Age::hours(24) };
+            policy.is_reached_by(FindingCounts { critical, high })
+        };
+        for (critical, high, by_critical, by_high) in
+            [(0, 0, false, false), (0, 1, false, true), (1, 0, true, true), (1, 1, true, true)]
+        {
+            assert_eq!(reached(Severity::Critical, critical, high), by_critical);
+            assert_eq!(reached(Severity::High, critical, high), by_high);
+        }
+    }
+
+    #[test]
+    fn given_findings_then_they_count_from_the_moment_on_at_which_the_image_is_old_enough() {
+        let fleet = Fixtures::new().pipeline("web", "image/gold/x.x.x").fleet();
+        let member = fleet.members().next().unwrap().clone();
+        let built = Fixtures::built(&member, "web/1.0.0/1", "image/gold/1.0.0/1");
+        let mut observed = Fixtures::observed(member, built.clone());
+        observed.findings = Some(Findings {
+            image: built.arn.clone(),
+            found: FindingCounts { critical: 1, high: 0 },
+            before: None,
+            not_before: Timestamp::from_second(100).unwrap(),
+        });
+        let other = Image { arn: Fixtures::image("web/1.0.0/2"), ..built.clone() };
+        let mut counts = |second| {
+            observed.now = Timestamp::from_second(second).unwrap();
+            assert_eq!(difference(&other, &observed), None, "they are of another image");
+            difference(&built, &observed).map(|it| it.since.unwrap().as_second())
+        };
+        assert_eq!([99, 100, 101].map(&mut counts), [None, Some(100), Some(100)]);
+    }
+}
