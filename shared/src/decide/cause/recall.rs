@@ -166,6 +166,18 @@ mod tests {
     }
 
     #[test]
+    fn given_a_new_component_then_it_is_reason_enough_unless_the_parent_is_recalled() {
+        let arn = "arn:aws:imagebuilder:us-east-1:123456789012:component/agent/1.0.0/2";
+        let moved = [Reason::ComponentUpdated { old: None, new: arn.parse().unwrap() }];
+        let held = |recalls: &[(&str, &str)]| {
+            gate(&web("gold/1.0.0/5", "gold/1.0.0/5", recalls), &moved, None).is_some()
+        };
+        assert!(!held(&[]));
+        assert!(!held(&[("web/1.0.0/1", "web/1.0.0/1")]), "its own image alone is recalled");
+        assert!(held(&[("web/1.0.0/1", "gold/1.0.0/5")]), "it would be built on the same again");
+    }
+
+    #[test]
     fn given_a_recalled_image_of_its_own_then_the_pipeline_starts_once_an_input_moves() {
         let own = ("web/1.0.0/1", "web/1.0.0/1");
         insta::assert_snapshot!(
