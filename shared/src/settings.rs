@@ -190,11 +190,7 @@ impl Settings {
                     |text| text.parse().ok(),
                 )?
                 .unwrap_or_default(),
-                max_age: read(&lookup, "MAX_AGE", MAX_AGE, |text| match text {
-                    "none" => Some(None),
-                    _ => text.parse().ok().map(Some),
-                })?
-                .flatten(),
+                max_age: read(&lookup, "MAX_AGE", MAX_AGE, |text| age::limit(text).ok())?.flatten(),
             },
             scan: scan(&lookup)?,
             control_parameter: read(

@@ -1,7 +1,7 @@
 //! What does an event of SNS or EventBridge deliver?
 
 use aws_lambda_events::event::sns::SnsRecord;
-use image_cascade::decide::relevance::why_irrelevant;
+use image_cascade::decide::relevance::{why_elsewhere, why_irrelevant};
 use image_cascade::model::notification::{MessageError, Notification};
 use image_cascade::model::scan_event::{CVE_DETECTED, ScanEvent};
 use image_cascade::report::{Cause, Failure, Findings, Tick, Trigger};
@@ -114,16 +114,13 @@ impl Filter<'_> {
             trigger: Trigger::Check { whole_fleet: false, tick: self.tick },
             ..cause
         };
-        let image_region = image.family().region();
-        let content = match (pipeline, self.region) {
+        let content = match (pipeline, why_elsewhere(&image, self.region)) {
             _ if !self.scans => {
                 Err("images are not rebuilt for what scans found (CVE_SEVERITY)".to_owned())
             }
-            (_, Some(own)) if own != image_region => {
-                Err(format!("the image is in {image_region}, this function runs for {own}"))
-            }
-            (None, _) => Err("no pipeline built the image".to_owned()),
-            (Some(pipeline), _) => Ok(Hint::Pipeline(Selection::of([pipeline]))),
+            (_, Some(why)) => Err(why),
+            (None, None) => Err("no pipeline built the image".to_owned()),
+            (Some(pipeline), None) => Ok(Hint::Pipeline(Selection::of([pipeline]))),
         };
         Delivery { cause, content: content.map_err(Findings::Ignored) }
     }

@@ -1,13 +1,13 @@
 //! Does a notification concern any pipeline?
 
+use crate::model::arn::ImageArn;
 use crate::model::image::{BuildPhase, ImageStatus};
 use crate::model::notification::Notification;
 
 /// Why a notification concerns no pipeline of the Region `region`, if it does not.
 pub fn why_irrelevant(notification: &Notification, region: Option<&str>) -> Option<String> {
-    let image_region = notification.image.family().region();
-    if let Some(own) = region.filter(|own| *own != image_region) {
-        return Some(format!("the image is in {image_region}, this function runs for {own}"));
+    if let Some(why) = why_elsewhere(&notification.image, region) {
+        return Some(why);
     }
     match &notification.status {
         ImageStatus::Unknown(status) => {
@@ -21,6 +21,13 @@ pub fn why_irrelevant(notification: &Notification, region: Option<&str>) -> Opti
             BuildPhase::Succeeded | BuildPhase::Deleted => Some("it starts nothing".to_owned()),
         },
     }
+}
+
+/// Why an image concerns no pipeline of the Region `region`, if it lies in another one.
+pub fn why_elsewhere(image: &ImageArn, region: Option<&str>) -> Option<String> {
+    let image_region = image.family().region();
+    let own = region.filter(|own| *own != image_region)?;
+    Some(format!("the image is in {image_region}, this function runs for {own}"))
 }
 
 #[cfg(test)]

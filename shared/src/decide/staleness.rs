@@ -195,28 +195,25 @@ fn image_difference(
         }));
     };
     let created = observed.parent_created;
-    let moved = match order(&old, parent, is_younger(created, image, observed)) {
+    Ok(match order(&old, parent, is_younger(created, image, observed)) {
         Order::Same => None,
-        Order::Recreated => Some(Reason::ParentRecreated { parent: parent.clone(), created }),
-        Order::Newer => Some(Reason::ParentUpdated { old, new: parent.clone() }),
+        Order::Recreated => {
+            let reason = Reason::ParentRecreated { parent: parent.clone(), created };
+            Some(Difference { reason, since, by_date: true })
+        }
+        Order::Newer => {
+            let reason = Reason::ParentUpdated { old, new: parent.clone() };
+            Some(Difference { reason, since, by_date: false })
+        }
         // The one exception to never going back.
         Order::Older if is_recalled_with_parent(image, observed) => {
-            Some(Reason::ParentWithdrawn { old, new: parent.clone() })
+            let reason = Reason::ParentWithdrawn { old, new: parent.clone() };
+            Some(Difference { reason, since: Some(observed.now), by_date: true })
         }
         Order::Older => {
             return Err(Box::new(Skip::BuiltOnNewer { built_on: old, now: parent.clone() }));
         }
-    };
-    Ok(moved.map(|reason| {
-        let by_date =
-            matches!(reason, Reason::ParentRecreated { .. } | Reason::ParentWithdrawn { .. });
-        let since = if matches!(reason, Reason::ParentWithdrawn { .. }) {
-            Some(observed.now)
-        } else {
-            since
-        };
-        Difference { reason, since, by_date }
-    }))
+    })
 }
 
 /// How the input of now compares with the input that an image was built from.

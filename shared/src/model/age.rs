@@ -31,6 +31,14 @@ impl Age {
     }
 }
 
+/// The greatest age of something: `30d`, or `none` for any age.
+///
+/// # Errors
+/// The text is neither.
+pub fn limit(text: &str) -> Result<Option<Age>, String> {
+    if text == "none" { Ok(None) } else { text.parse().map(Some) }
+}
+
 impl FromStr for Age {
     type Err = String;
 

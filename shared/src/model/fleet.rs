@@ -86,13 +86,12 @@ impl Member {
 
     /// The AMI or container image that its recipe names as its parent, be it through a parameter.
     pub fn output(&self) -> Option<&str> {
-        match &self.recipe.as_ref()?.parent {
-            Ok(ParentImage::Ami(output) | ParentImage::Registry(output)) => Some(output),
-            Ok(ParentImage::Parameter(_)) => match self.parameter_value()? {
+        match self.recipe.as_ref()?.parent.as_ref().ok()? {
+            ParentImage::Parameter(_) => match self.parameter_value()? {
                 ParameterValue::Ami(id) => Some(id),
                 ParameterValue::Image(_) => None,
             },
-            _ => None,
+            parent => parent.output(),
         }
     }
 }

@@ -52,6 +52,14 @@ impl ParentImage {
         self.reference()?.clone().pinned()
     }
 
+    /// The AMI's id or the container image's name, if this parent is one: a build may have produced it.
+    pub fn output(&self) -> Option<&str> {
+        match self {
+            Self::Ami(output) | Self::Registry(output) => Some(output),
+            Self::Image(_) | Self::Parameter(_) | Self::Product(_) => None,
+        }
+    }
+
     /// The reference, if this parent is an image of Image Builder.
     pub fn reference(&self) -> Option<&ImageReference> {
         match self {

@@ -11,7 +11,6 @@ use crate::aws::image_builder::ImageBuilder;
 use crate::error::RequestError;
 use crate::model::arn::ImageArn;
 use crate::model::image::Image;
-use crate::model::parent::ParentImage;
 
 /// How many levels up an image's own parents are read.
 const MAX_LEVELS: usize = 10;
@@ -54,13 +53,8 @@ pub async fn ancestry(
 /// The build that an image was built on, if Image Builder shows it or the AMI or container image that it
 /// produced.
 fn exact_parent(image: &Image, producers: &BTreeMap<String, ImageArn>) -> Option<ImageArn> {
-    match image.parent.as_ref()? {
-        parent @ ParentImage::Image(_) => parent.build(),
-        ParentImage::Ami(output) | ParentImage::Registry(output) => {
-            producers.get(&**output).cloned()
-        }
-        ParentImage::Parameter(_) | ParentImage::Product(_) => None,
-    }
+    let parent = image.parent.as_ref()?;
+    parent.build().or_else(|| producers.get(parent.output()?).cloned())
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use crate::decide::observation::PipelineObservation;
 use crate::error::RequestError;
 use crate::model::arn::ImageArn;
 use crate::model::image::Image;
-use crate::model::parent::ParentImage;
 use crate::model::recall::Recall;
 use crate::scope::Scope;
 
@@ -85,18 +84,14 @@ async fn parent_of(
     image: &Image,
     has_recalls: bool,
 ) -> Result<Option<ImageArn>, RequestError> {
-    match &image.parent {
-        Some(ParentImage::Ami(output) | ParentImage::Registry(output)) if has_recalls => {
-            let producers = context.all_images.producers(context.cache.image_builder).await?;
-            Ok(producers.get(&**output).cloned())
-        }
-        Some(ParentImage::Ami(output) | ParentImage::Registry(output)) => {
-            let outputs = context.outputs;
-            Ok(outputs.only_producer(output).or(outputs.last_producer(output)).cloned())
-        }
-        Some(parent) => Ok(parent.build()),
-        None => Ok(None),
+    let Some(parent) = &image.parent else { return Ok(None) };
+    let Some(output) = parent.output() else { return Ok(parent.build()) };
+    if has_recalls {
+        let producers = context.all_images.producers(context.cache.image_builder).await?;
+        return Ok(producers.get(output).cloned());
     }
+    let outputs = context.outputs;
+    Ok(outputs.only_producer(output).or(outputs.last_producer(output)).cloned())
 }
 
 #[cfg(test)]

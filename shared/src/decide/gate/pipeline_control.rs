@@ -7,7 +7,7 @@ use super::calendar::CalendarSet;
 use super::hold::Hold;
 use super::mode::Mode;
 use super::window::Window;
-use crate::model::age::Age;
+use crate::model::age::{self, Age};
 use crate::model::tags::{ControlTags, full_key};
 
 /// What holds for pipelines without tags of their own: the settings.
@@ -64,7 +64,7 @@ impl PipelineControl {
                 "continue-here" => Ok(()),
                 "mode" => value.parse().map(|mode| control.mode = mode).map_err(|it: &str| it.to_owned()),
                 "hold" => value.parse().map(|hold| control.hold = Some(hold)),
-                "max-age" => max_age(value).map(|max_age| control.max_age = max_age),
+                "max-age" => age::limit(value).map(|max_age| control.max_age = max_age),
                 "calendar" => value.parse().map(|calendars| own_calendars = calendars),
                 _ if is_window(key) => value
                     .parse()
@@ -116,11 +116,6 @@ impl PipelineControl {
     pub fn may_defer(&self) -> bool {
         self.hold.is_some() || !self.windows.is_empty() || !self.calendars.is_empty()
     }
-}
-
-/// `30d`, or `none` for a pipeline whose images may have any age.
-fn max_age(value: &str) -> Result<Option<Age>, String> {
-    if value == "none" { Ok(None) } else { value.parse().map(Some) }
 }
 
 /// `window`, `window.2`, …
