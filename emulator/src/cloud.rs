@@ -230,10 +230,7 @@ impl Cloud {
     /// on its way.
     pub fn is_at_rest(&self) -> bool {
         // In the order in which one leads to the next, so that nothing slips by.
-        self.state().image_builder.next_step().is_none()
-            && self.state().bus.is_empty()
-            && self.shared.publishing.load(Ordering::SeqCst) == 0
-            && self.lambda().pending() == 0
+        self.state().image_builder.next_step().is_none() && self.shared.is_delivered()
     }
 
     /// Waits until [`Self::is_at_rest`].
@@ -465,8 +462,13 @@ impl Shared {
     /// Whether all has happened that is due, and all that followed from it.
     fn is_settled(&self) -> bool {
         // In the order in which one leads to the next, so that nothing slips by.
-        self.next_event().is_none_or(|at| at > self.clock.now())
-            && self.state().bus.is_empty()
+        self.next_event().is_none_or(|at| at > self.clock.now()) && self.is_delivered()
+    }
+
+    /// Whether no event, message or invocation is on its way.
+    fn is_delivered(&self) -> bool {
+        // In the order in which one leads to the next, so that nothing slips by.
+        self.state().bus.is_empty()
             && self.publishing.load(Ordering::SeqCst) == 0
             && self.lambda.pending() == 0
     }

@@ -9,7 +9,6 @@ pub mod call_listener;
 pub mod clock;
 pub mod cloud;
 pub mod connector;
-mod controls;
 pub mod demo_fleet;
 pub mod deploy;
 pub mod events;

@@ -26,7 +26,7 @@ use crate::cloud::{Cloud, Failure, State};
 use crate::iam::Need;
 use crate::image_builder::Model;
 use crate::page::FrontPage;
-use crate::{controls, page, sns, sqs, ssm};
+use crate::{page, sns, sqs, ssm};
 
 /// Serves the cloud on `listener` until the task is dropped.
 ///
@@ -127,11 +127,7 @@ async fn unsigned(cloud: &Cloud, request: Request<'_>) -> Response {
     if path == "/" && *method == Method::GET {
         page::describe(cloud, &page::host(headers)).into_response()
     } else if path.starts_with("/_emulator/") {
-        match controls::answer(cloud, method, path, body).await {
-            Some(Ok(answer)) => json_response(200, &answer),
-            Some(Err(problem)) => error(400, "BadRequest", &problem),
-            None => control::answer(cloud, method, path, body),
-        }
+        control::answer(cloud, method, path, body).await
     } else if path.starts_with("/2015-03-31/functions") {
         functions::answer(cloud, method, path, headers, body).await
     } else {
