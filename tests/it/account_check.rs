@@ -14,7 +14,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::binaries;
+use crate::binaries::{self, Ran};
 use crate::eventually::eventually;
 use crate::sources::below;
 
@@ -36,21 +36,9 @@ struct Account {
     endpoint: String,
 }
 
-/// The outcome of a command.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
 impl Ran {
     fn of(child: Child) -> Self {
-        let ran = child.wait_with_output().unwrap();
-        Self {
-            code: ran.status.code(),
-            out: String::from_utf8(ran.stdout).unwrap(),
-            err: String::from_utf8(ran.stderr).unwrap(),
-        }
+        child.wait_with_output().unwrap().into()
     }
 
     /// The facts with this verdict.

@@ -1,7 +1,7 @@
 //! Where are the programs that the tests start as processes?
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::LazyLock;
 
 use emulator::functions;
@@ -9,6 +9,20 @@ use emulator::lambda::Code;
 
 /// The program that a person runs.
 const PROGRAM: &str = "image-cascade";
+
+/// What a program ended with.
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl From<Output> for Ran {
+    fn from(Output { status, stdout, stderr }: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self { code: status.code(), out: text(stdout), err: text(stderr) }
+    }
+}
 
 /// The folder of this test's own program, in which cargo builds the others.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {

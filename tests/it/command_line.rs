@@ -2,11 +2,11 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-use crate::binaries;
-
+use crate::binaries::{self, Ran};
 use crate::eventually::eventually;
+use crate::sources::root;
 
 pub(crate) fn program() -> Command {
     let mut program = Command::new(binaries::program());
@@ -15,13 +15,9 @@ pub(crate) fn program() -> Command {
     program
 }
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
 fn output(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } = program().args(arguments).output().unwrap();
-    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    let Ran { code, out, err } = program().args(arguments).output().unwrap().into();
+    (code, out, err)
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! What holds or bounds builds, as AWS has it: the last run of a pipeline, tags, Change Calendars and
 //! quotas, seen through the SDK's own clients.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ssm::error::ProvideErrorMetadata;
@@ -12,7 +10,6 @@ use emulator::faults::{Fault, Kind};
 use emulator::fleet::{arn, pipeline, pipeline_arn};
 use emulator::iam::Role;
 use emulator::image_builder::Quotas;
-use emulator::lambda::{Code, Deployment};
 use serde_json::{Value, json};
 
 use crate::lab::{AMAZON, BUILD_TIME, Lab};
@@ -22,29 +19,12 @@ fn ssm(lab: &Lab, access_key: &str) -> aws_sdk_ssm::Client {
     aws_sdk_ssm::Client::new(&tests::wire::sdk_config(&lab.cloud, access_key))
 }
 
-/// Deploys a function that answers with its event, which a rule gives it.
-fn record(lab: &Lab, pattern: &Value) {
-    lab.cloud.lambda().deploy(Deployment {
-        name: "recorder".to_owned(),
-        code: Code::Handler(Arc::new(|_, event| Box::pin(async move { Ok(event) }))),
-        variables: BTreeMap::new(),
-        timeout: Duration::from_secs(1),
-        retry_pause: Duration::from_secs(1),
-        dead_letter_queue: None,
-    });
-    lab.cloud.state().bus.rule(pattern, "recorder");
-}
-
-/// The events so far that the rule of [`record`] let pass: the resource, and the detail.
+/// The events so far that a rule let pass: the resource, and the detail.
 fn recorded(lab: &Lab) -> Vec<(String, Value)> {
-    let state = lab.cloud.state();
-    let events = state.invocations.iter().filter(|(function, _)| function == "recorder");
-    events
-        .map(|(_, result)| {
-            let event = &result.payload;
-            (event["resources"][0].as_str().unwrap().to_owned(), event["detail"].clone())
-        })
-        .collect()
+    let of_one = |event: &Value| {
+        (event["resources"][0].as_str().unwrap().to_owned(), event["detail"].clone())
+    };
+    lab.recorded().iter().map(of_one).collect()
 }
 
 /// A calendar's text.
@@ -106,7 +86,7 @@ async fn given_a_build_then_its_pipeline_shows_each_of_its_statuses() {
 #[tokio::test(start_paused = true)]
 async fn given_tags_then_lists_show_them_and_each_change_sends_an_event() {
     let lab = Lab::silent(&[]);
-    record(&lab, &json!({ "source": ["aws.tag"], "detail-type": ["Tag Change on Resource"] }));
+    lab.record(&json!({ "source": ["aws.tag"], "detail-type": ["Tag Change on Resource"] }));
     lab.add(pipeline("gold").on(AMAZON).tag("owner", "platform"));
     let image = lab.run_to_rest("gold").await;
     let gold = pipeline_arn("gold");
@@ -256,7 +236,7 @@ async fn given_change_calendars_then_their_state_follows_their_events() {
 #[tokio::test(start_paused = true)]
 async fn given_a_calendar_that_opens_and_closes_then_each_change_sends_an_event() {
     let lab = Lab::silent(&[]);
-    record(&lab, &json!({ "source": ["aws.ssm"], "detail-type": ["Calendar State Change"] }));
+    lab.record(&json!({ "source": ["aws.ssm"], "detail-type": ["Calendar State Change"] }));
     let events =
         [("20261123T130000Z", "20261123T150000Z"), ("20261124T130000Z", "20261124T140000Z")];
     lab.cloud.put_calendar("freeze", &calendar("DEFAULT_OPEN", &events)).unwrap();
@@ -348,7 +328,7 @@ async fn given_quotas_then_a_build_beyond_them_fails_for_a_shortage() {
 #[tokio::test(start_paused = true)]
 async fn given_a_deleted_parameter_then_its_event_says_so() {
     let lab = Lab::silent(&[]);
-    record(&lab, &json!({ "source": ["aws.ssm"], "detail-type": ["Parameter Store Change"] }));
+    lab.record(&json!({ "source": ["aws.ssm"], "detail-type": ["Parameter Store Change"] }));
     lab.put_parameter("/control", "ami-1");
     let client = ssm(&lab, "test");
     client.delete_parameter().name("/control").send().await.unwrap();

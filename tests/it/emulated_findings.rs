@@ -1,8 +1,6 @@
 //! Scan findings as the emulator has them, seen through the SDK's own client: lists and counts of them,
 //! when scans end, and their events.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_imagebuilder::error::ProvideErrorMetadata;
@@ -13,32 +11,15 @@ use emulator::faults::{Fault, Kind};
 use emulator::fleet::{arn, pipeline, pipeline_arn};
 use emulator::iam::Role;
 use emulator::image_builder::{Finding, FixAvailable, Severity, Vulnerability};
-use emulator::lambda::{Code, Deployment};
 use serde_json::{Value, json};
 
 use crate::lab::{AMAZON, BUILD_TIME, Lab};
 
-/// Deploys a function that answers with its event, which each event of a scan invokes.
+/// Keeps the events of scans.
 fn record(lab: &Lab) {
-    lab.cloud.lambda().deploy(Deployment {
-        name: "recorder".to_owned(),
-        code: Code::Handler(Arc::new(|_, event| Box::pin(async move { Ok(event) }))),
-        variables: BTreeMap::new(),
-        timeout: Duration::from_secs(1),
-        retry_pause: Duration::from_secs(1),
-        dead_letter_queue: None,
-    });
-    let pattern = json!({
+    lab.record(&json!({
         "source": ["aws.imagebuilder"], "detail-type": ["EC2 Image Builder CVE Detected"],
-    });
-    lab.cloud.state().bus.rule(&pattern, "recorder");
-}
-
-/// The events of scans so far.
-fn recorded(lab: &Lab) -> Vec<Value> {
-    let state = lab.cloud.state();
-    let events = state.invocations.iter().filter(|(function, _)| function == "recorder");
-    events.map(|(_, result)| result.payload.clone()).collect()
+    }));
 }
 
 /// The events of scans so far, each as `12:08:00 gold 1.0.0/1: 0 1 0`.
@@ -49,7 +30,7 @@ fn scans(lab: &Lab) -> Vec<String> {
         let at = &event["time"].as_str().unwrap()[11..19];
         format!("{at} {image}: {} {} {}", counts["critical"], counts["high"], counts["medium"])
     };
-    recorded(lab).iter().map(short).collect()
+    lab.recorded().iter().map(short).collect()
 }
 
 fn set(lab: &Lab, image: &str, findings: Vec<Finding>) {
@@ -312,7 +293,7 @@ async fn given_a_build_with_scanning_then_its_scan_ends_with_its_tests() {
     states.dedup();
     assert_eq!(states, ["PENDING", "SCANNING", "COMPLETED"]);
     assert_eq!(ids(&lab, &image).await, ["CVE-2026-0001"]);
-    let [event] = &*recorded(&lab) else { panic!("one event") };
+    let [event] = &*lab.recorded() else { panic!("one event") };
     assert_eq!(event["time"], "2026-11-23T12:08:00Z", "80 hundredths of ten minutes");
     assert_eq!(event["resources"], json!([image, pipeline_arn("gold")]));
     let instance = event["detail"]["resource-id"].as_str().unwrap();
@@ -347,7 +328,7 @@ async fn given_a_build_that_is_cancelled_then_its_scan_is_abandoned() {
     let shown = lab.client.get_image().image_build_version_arn(&image).send().await.unwrap();
     let state = shown.image.unwrap().scan_state.unwrap();
     assert_eq!(state.status.unwrap().as_str(), "ABANDONED");
-    assert_eq!(recorded(&lab), [json!(null); 0]);
+    assert_eq!(lab.recorded(), [json!(null); 0]);
     lab.client.retry_image().image_build_version_arn(&image).send().await.unwrap();
     lab.rest().await;
     assert_eq!(scans(&lab).len(), 1);
@@ -411,7 +392,7 @@ async fn given_events_of_scans_then_they_may_be_lost_doubled_and_late_and_rules_
     let high = || set(&lab, &one, Finding::several(Severity::High, 1));
     let events = async || {
         lab.pass(Duration::from_secs(1)).await;
-        recorded(&lab).len()
+        lab.recorded().len()
     };
     high();
     assert_eq!(events().await, 1);
@@ -426,7 +407,7 @@ async fn given_events_of_scans_then_they_may_be_lost_doubled_and_late_and_rules_
     high();
     assert_eq!(events().await, 3);
     lab.rest().await;
-    assert_eq!(recorded(&lab).len(), 4);
+    assert_eq!(lab.recorded().len(), 4);
     set(&lab, &one, Finding::several(Severity::Critical, 1));
     assert_eq!(events().await, 6, "by both rules");
 }

@@ -1,7 +1,6 @@
 //! The commands that read an account: as processes, with the policy that the documentation gives for them.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use emulator::clock::Clock;
@@ -15,7 +14,8 @@ use serde_json::{Value, json};
 use tests::report_schema;
 use tokio::net::TcpListener;
 
-use crate::binaries;
+use crate::binaries::{self, Ran};
+use crate::sources::root;
 
 /// The access key of the principal that has the policy.
 const READER: &str = "reader";
@@ -24,17 +24,6 @@ const READER: &str = "reader";
 struct Account {
     cloud: Cloud,
     endpoint: String,
-}
-
-/// The outcome of a command.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
 /// The policy of `docs/operations.md`, to the letter.
@@ -86,12 +75,7 @@ impl Account {
             .env("AWS_ACCESS_KEY_ID", READER)
             .env("AWS_SECRET_ACCESS_KEY", "reader")
             .env_remove("AWS_PROFILE");
-        let ran = tokio::task::spawn_blocking(move || program.output().unwrap()).await.unwrap();
-        Ran {
-            code: ran.status.code(),
-            out: String::from_utf8(ran.stdout).unwrap(),
-            err: String::from_utf8(ran.stderr).unwrap(),
-        }
+        tokio::task::spawn_blocking(move || program.output().unwrap()).await.unwrap().into()
     }
 
     /// Runs these commands, and gives what was refused to them.

@@ -1,10 +1,18 @@
 //! Which events invoke the functions?
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
 use emulator::account::GOLD_TOPIC;
 use emulator::fleet::{arn, pipeline_arn};
+use emulator::lambda::{Code, Deployment};
 use serde_json::{Value, json};
 
 use super::{Lab, topic};
+
+/// The function that keeps its events.
+const RECORDER: &str = "recorder";
 
 impl Lab {
     /// Invokes `gold-cascade` with one message that was published now.
@@ -33,6 +41,26 @@ impl Lab {
     pub(crate) async fn widget(&self, event: &Value) -> String {
         let answer = self.invoke_function("fleet-map", event).await.unwrap();
         answer.as_str().unwrap().to_owned()
+    }
+
+    /// Deploys a function that does nothing but keep its events, which the rule of this pattern gives it.
+    pub(crate) fn record(&self, pattern: &Value) {
+        self.cloud.lambda().deploy(Deployment {
+            name: RECORDER.to_owned(),
+            code: Code::Handler(Arc::new(|_, event| Box::pin(async move { Ok(event) }))),
+            variables: BTreeMap::new(),
+            timeout: Duration::from_secs(1),
+            retry_pause: Duration::from_secs(1),
+            dead_letter_queue: None,
+        });
+        self.cloud.state().bus.rule(pattern, RECORDER);
+    }
+
+    /// The events so far that the rule of [`record`](Self::record) let pass.
+    pub(crate) fn recorded(&self) -> Vec<Value> {
+        let state = self.cloud.state();
+        let events = state.invocations.iter().filter(|(function, _)| function == RECORDER);
+        events.map(|(_, result)| result.payload.clone()).collect()
     }
 
     pub(crate) async fn invoke_function(&self, name: &str, event: &Value) -> Result<Value, String> {
