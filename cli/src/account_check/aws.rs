@@ -7,26 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
-use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
-use aws_smithy_runtime::client::identity::IdentityCache;
-use aws_smithy_runtime::client::orchestrator::operation::Operation;
-use aws_smithy_runtime::client::retries::classifiers::{
-    HttpStatusCodeClassifier, TransientErrorClassifier,
-};
-use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
-use aws_smithy_runtime_api::client::auth::{
-    AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver,
-};
-use aws_smithy_runtime_api::client::identity::{SharedIdentityCache, SharedIdentityResolver};
-use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
+use aws_config::SdkConfig;
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
-use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
-use aws_smithy_types::config_bag::Layer;
+use aws_smithy_types::error::metadata::ErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
-use aws_types::SdkConfig;
-use aws_types::region::{Region, SigningRegion};
+use aws_types::region::Region;
+use image_cascade::aws::SignedCalls;
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -39,8 +26,6 @@ pub(super) struct Aws {
     config: SdkConfig,
     region: String,
     stop: Stop,
-    /// Credentials are read anew only when they expire.
-    identities: SharedIdentityCache,
     calls: Arc<Mutex<BTreeMap<String, u64>>>,
 }
 
@@ -76,9 +61,12 @@ const THROTTLED_FOR: Duration = Duration::from_mins(5);
 
 impl Aws {
     pub(super) fn new(config: SdkConfig, region: &str, stop: Stop) -> Self {
-        let own = || IdentityCache::lazy().build();
-        let identities = config.identity_cache().unwrap_or_else(own);
-        Self { config, region: region.to_owned(), stop, identities, calls: Arc::default() }
+        let config = config
+            .into_builder()
+            .region(Region::new(region.to_owned()))
+            .retry_config(RetryConfig::standard().with_max_attempts(6))
+            .build();
+        Self { config, region: region.to_owned(), stop, calls: Arc::default() }
     }
 
     /// The same for what is done at the end, also after the program was asked to end.
@@ -87,7 +75,6 @@ impl Aws {
             config: self.config.clone(),
             region: self.region.clone(),
             stop: self.stop.again(),
-            identities: self.identities.clone(),
             calls: Arc::clone(&self.calls),
         }
     }
@@ -122,10 +109,10 @@ impl Aws {
                 return Err(CallError::Interrupted);
             }
             self.count(&name);
-            match self.send(&call).await {
+            match self.send(call.clone()).await {
                 Ok(answer) => return Ok(answer),
                 Err(SdkError::ServiceError(context)) => {
-                    let refusal = context.into_err();
+                    let refusal = Refusal::of(&context);
                     if !refusal.is_throttle() || pause.elapsed() > THROTTLED_FOR {
                         return Err(CallError::Refused { call: name, refusal });
                     }
@@ -179,58 +166,12 @@ impl Aws {
         }
     }
 
-    async fn send(
-        &self,
-        call: &Call,
-    ) -> Result<Value, SdkError<Refusal, aws_smithy_runtime_api::client::orchestrator::HttpResponse>>
-    {
-        let sent = |call: Call| call.request();
-        let mut operation = Operation::builder()
-            .service_name(call.service.name())
-            .operation_name(call.operation)
-            .endpoint_url(&self.endpoint(call.service))
-            .standard_retry(&RetryConfig::standard().with_max_attempts(6))
-            .retry_classifier(HttpStatusCodeClassifier::default())
-            .retry_classifier(TransientErrorClassifier::<Refusal>::new())
-            .runtime_plugin(self.signing(call.service))
-            .serializer(sent)
-            .deserializer(|response| answer(response).map_err(OrchestratorError::operation));
-        if let Some(http) = self.config.http_client() {
-            operation = operation.http_client(http);
-        }
-        if let Some(sleep) = self.config.sleep_impl() {
-            operation = operation.sleep_impl(sleep);
-        }
-        if let Some(time) = self.config.time_source() {
-            operation = operation.time_source(time);
-        }
-        if let Some(timeouts) = self.config.timeout_config() {
-            operation = operation.timeout_config(timeouts.clone());
-        }
-        operation.build().invoke(call.clone()).await
-    }
-
-    /// Signs with the caller's credentials for a service.
-    fn signing(&self, service: Service) -> StaticRuntimePlugin {
-        let region = SigningRegion::from(Region::new(self.region.clone()));
-        let name = aws_types::SigningName::from_static(service.name());
-        let mut config = Layer::new("signing");
-        config.store_put(AuthSchemeOptionResolverParams::new(()));
-        config.store_put(SigV4OperationSigningConfig {
-            region: Some(region),
-            name: Some(name),
-            signing_options: SigningOptions::default(),
-            ..SigV4OperationSigningConfig::default()
-        });
-        let options = StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]);
-        let mut components = RuntimeComponentsBuilder::new("signing")
-            .with_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()))
-            .with_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(options)))
-            .with_identity_cache(Some(self.identities.clone()));
-        if let Some(credentials) = self.config.credentials_provider() {
-            components.set_identity_resolver(SCHEME_ID, SharedIdentityResolver::new(credentials));
-        }
-        StaticRuntimePlugin::new().with_config(config.freeze()).with_runtime_components(components)
+    async fn send(&self, call: Call) -> Result<Value, SdkError<ErrorMetadata, HttpResponse>> {
+        let endpoint = self.endpoint(call.service);
+        let request = |call: Call| call.request();
+        let read = |response: &HttpResponse| answer(response).map_err(OrchestratorError::operation);
+        let calls = SignedCalls::new(&self.config, call.service.name());
+        calls.send(call.operation, &endpoint, call, request, read).await
     }
 
     #[expect(clippy::disallowed_methods, reason = "a person's own program reads their environment")]

@@ -1,7 +1,10 @@
 //! How does a call of each service look on the wire, and what does its response say?
 
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ServiceError;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::error::metadata::ErrorMetadata;
+use image_cascade::aws::json_error;
 use serde_json::Value;
 use thiserror::Error;
 
@@ -90,6 +93,16 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    /// The refusal that a response is.
+    pub(super) fn of(response: &ServiceError<ErrorMetadata, HttpResponse>) -> Self {
+        let error = response.err();
+        Self {
+            status: response.raw().status().as_u16(),
+            code: error.code().unwrap_or("an error without a code").to_owned(),
+            message: error.message().unwrap_or_default().to_owned(),
+        }
+    }
+
     /// Whether a right is missing.
     pub(super) fn is_forbidden(&self) -> bool {
         let code = self.code.as_str();
@@ -160,22 +173,23 @@ fn form(input: &Value) -> String {
 }
 
 /// The answer of a response: JSON, or XML as a text.
-pub(super) fn answer(response: &HttpResponse) -> Result<Value, Refusal> {
+pub(super) fn answer(response: &HttpResponse) -> Result<Value, ErrorMetadata> {
     let text = response.body().bytes().map(String::from_utf8_lossy).unwrap_or_default();
-    let json = serde_json::from_str::<Value>(&text).ok();
     if response.status().is_success() {
-        return Ok(json.unwrap_or_else(|| text.into_owned().into()));
+        return Ok(serde_json::from_str(&text).unwrap_or_else(|_| text.into_owned().into()));
     }
-    let json = json.unwrap_or_default();
-    let code = response.headers().get("x-amzn-errortype").or_else(|| json["__type"].as_str());
-    let code = code.map(|it| it.split(':').next().unwrap_or_default());
-    let code = code.and_then(|it| it.rsplit('#').next()).or_else(|| xml::first(&text, "Code"));
-    let message = json["message"].as_str().or_else(|| json["Message"].as_str());
-    Err(Refusal {
-        status: response.status().as_u16(),
-        code: code.unwrap_or("an error without a code").to_owned(),
-        message: message.or_else(|| xml::first(&text, "Message")).unwrap_or_default().to_owned(),
-    })
+    let error = json_error(response);
+    if error.code().is_some() || error.message().is_some() {
+        return Err(error);
+    }
+    let mut error = ErrorMetadata::builder();
+    if let Some(code) = xml::first(&text, "Code") {
+        error = error.code(code);
+    }
+    if let Some(message) = xml::first(&text, "Message") {
+        error = error.message(message);
+    }
+    Err(error.build())
 }
 
 #[cfg(test)]
@@ -222,7 +236,8 @@ mod tests {
             if let Some(header) = header {
                 response.headers_mut().insert("x-amzn-errortype", header);
             }
-            answer(&response).unwrap_err().to_string()
+            let error = answer(&response).unwrap_err();
+            Refusal::of(&ServiceError::builder().source(error).raw(response).build()).to_string()
         };
         let read = [
             read(Some("InUse:http://x"), r#"{"message":"later"}"#),

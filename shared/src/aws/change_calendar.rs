@@ -1,11 +1,20 @@
 //! What do Change Calendars of Systems Manager say?
 
-use aws_sdk_ssm::Client;
-use aws_sdk_ssm::types::CalendarState as Answer;
+use serde::Deserialize;
+use serde_json::json;
 
 use super::request_error::{request_error, unreadable};
+use super::systems_manager::Client;
 use crate::decide::gate::calendar::{CalendarSet, CalendarState};
 use crate::error::RequestError;
+
+/// The answer of `GetCalendarState`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    state: Option<String>,
+    next_transition_time: Option<String>,
+}
 
 /// The state of a set of calendars now: open if all of them are (`docs/image-builder.md`, Change
 /// Calendars).
@@ -17,17 +26,19 @@ pub(super) async fn read(
     calendars: &CalendarSet,
 ) -> Result<CalendarState, RequestError> {
     const OPERATION: &str = "get the state of calendar";
-    let names = calendars.names().map(str::to_owned).collect();
-    let request = client.get_calendar_state().set_calendar_names(Some(names)).send();
-    let answer = request.await.map_err(|error| request_error(OPERATION, calendars, &error))?;
-    match answer.state() {
-        Some(Answer::Open) => Ok(CalendarState::Open),
-        Some(Answer::Closed) => {
-            let next = answer.next_transition_time().and_then(|time| time.parse().ok());
+    let input = json!({ "CalendarNames": calendars.names().collect::<Vec<_>>() });
+    let answer: Answer = client
+        .call("GetCalendarState", &input)
+        .await
+        .map_err(|error| request_error(OPERATION, calendars, &error))?;
+    match answer.state.as_deref() {
+        Some("OPEN") => Ok(CalendarState::Open),
+        Some("CLOSED") => {
+            let next = answer.next_transition_time.and_then(|time| time.parse().ok());
             Ok(CalendarState::Closed(next))
         }
         other => {
-            let state = other.map_or("nothing", Answer::as_str);
+            let state = other.unwrap_or("nothing");
             let problem = format!("its state is {state}, neither OPEN nor CLOSED");
             Err(unreadable(OPERATION, calendars, problem))
         }

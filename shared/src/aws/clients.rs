@@ -14,6 +14,7 @@ use super::image_builder::sdk;
 use super::parameter_store::{self, Parameters};
 use super::rate_limited::RESPONSE_TIMEOUT;
 use super::request_error::request_error;
+use super::systems_manager;
 use super::user::{ProfileError, User};
 use crate::decide::gate::calendar::{CalendarSet, CalendarState};
 use crate::error::RequestError;
@@ -29,7 +30,7 @@ pub struct Clients {
     /// EC2 Image Builder.
     pub image_builder: sdk::Client,
     aws: SdkConfig,
-    parameter_store: OnceLock<aws_sdk_ssm::Client>,
+    systems_manager: OnceLock<systems_manager::Client>,
     sns: OnceLock<aws_sdk_sns::Client>,
 }
 
@@ -53,7 +54,7 @@ impl Clients {
         Self {
             image_builder: sdk::client(&aws, settings.calls_per_second),
             aws,
-            parameter_store: OnceLock::new(),
+            systems_manager: OnceLock::new(),
             sns: OnceLock::new(),
         }
     }
@@ -69,7 +70,7 @@ impl Clients {
         if names.is_empty() {
             return Ok(Parameters::new());
         }
-        let client = self.parameter_store.get_or_init(|| parameter_store::client(&self.aws));
+        let client = self.systems_manager.get_or_init(|| systems_manager::Client::new(&self.aws));
         parameter_store::read(client, names).await
     }
 
@@ -81,7 +82,7 @@ impl Clients {
         &self,
         calendars: &CalendarSet,
     ) -> Result<CalendarState, RequestError> {
-        let client = self.parameter_store.get_or_init(|| parameter_store::client(&self.aws));
+        let client = self.systems_manager.get_or_init(|| systems_manager::Client::new(&self.aws));
         change_calendar::read(client, calendars).await
     }
 

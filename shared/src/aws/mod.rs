@@ -10,7 +10,10 @@ mod request_error;
 #[cfg(test)]
 pub(crate) mod scripted;
 mod service_config;
+mod signed;
+mod systems_manager;
 mod user;
 
 pub use clients::Clients;
+pub use signed::{SignedCalls, json_error};
 pub use user::{Endpoint, ProfileError, User};

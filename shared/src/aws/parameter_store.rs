@@ -1,16 +1,14 @@
 //! What do the parameters hold that recipes name as their parents?
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use aws_config::SdkConfig;
-use aws_sdk_ssm::config::retry::RetryPartition;
-use aws_sdk_ssm::types;
-use aws_sdk_ssm::{Client, Config};
+use aws_smithy_types::DateTime;
 use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::json;
 
 use super::request_error::request_error;
-use super::service_config::service_config;
+use super::systems_manager::Client;
 use crate::error::{Chain, RequestError};
 use crate::model::parameter::ParameterName;
 use crate::model::parent::{Parameter, ParameterLookup, ParameterValue};
@@ -42,12 +40,24 @@ pub(crate) fn parents(parameters: Parameters) -> BTreeMap<ParameterName, Paramet
     parameters.into_iter().map(parent).collect()
 }
 
-/// A client with its own retry budget and rate limiter: see [`service_config`]. A throttled call counts
-/// as an attempt: an invocation whose parameters cannot be read fails, and Lambda retries it.
-pub(super) fn client(aws: &SdkConfig) -> Client {
-    let config = service_config(aws, None, Duration::ZERO);
-    let partition = RetryPartition::custom("image-cascade-parameters").build();
-    Client::from_conf(Config::from(&config).to_builder().retry_partition(partition).build())
+/// The answer of `GetParameters`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer {
+    parameters: Option<Vec<Shown>>,
+}
+
+/// A parameter as the service shows it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shown {
+    name: Option<String>,
+    #[serde(rename = "ARN")]
+    arn: Option<String>,
+    selector: Option<String>,
+    value: Option<String>,
+    /// In seconds since 1970.
+    last_modified_date: Option<f64>,
 }
 
 /// Reads parameters, ten at a time.
@@ -91,14 +101,15 @@ async fn get(
     client: &Client,
     names: &[&ParameterName],
 ) -> Result<Vec<(ParameterName, Result<Text, String>)>, RequestError> {
-    let requested = names.iter().map(|name| name.as_str().to_owned()).collect();
-    let answer =
-        client.get_parameters().set_names(Some(requested)).send().await.map_err(|error| {
-            let subject = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            request_error("get parameters", subject, &error)
-        })?;
+    let requested: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    let input = json!({ "Names": requested });
+    let answer: Answer = client
+        .call("GetParameters", &input)
+        .await
+        .map_err(|error| request_error("get parameters", requested.join(", "), &error))?;
+    let shown = answer.parameters.unwrap_or_default();
     let found = |name: &ParameterName| {
-        let parameter = answer.parameters().iter().find(|it| is_named(it, name.as_str()));
+        let parameter = shown.iter().find(|it| is_named(it, name.as_str()));
         match parameter {
             Some(parameter) => Ok(text(parameter)),
             None => Err("there is no such parameter".to_owned()),
@@ -109,20 +120,20 @@ async fn get(
 
 /// Whether `requested` names this parameter: by ARN or name, with the requested version or label after
 /// a colon.
-fn is_named(parameter: &types::Parameter, requested: &str) -> bool {
-    let selector = parameter.selector().unwrap_or_default();
-    [parameter.arn(), parameter.name()]
+fn is_named(parameter: &Shown, requested: &str) -> bool {
+    let selector = parameter.selector.as_deref().unwrap_or_default();
+    [&parameter.arn, &parameter.name]
         .into_iter()
         .flatten()
-        .any(|known| requested.strip_prefix(known).is_some_and(|rest| rest == selector))
+        .any(|known| requested.strip_prefix(known.as_str()).is_some_and(|rest| rest == selector))
 }
 
-fn text(parameter: &types::Parameter) -> Text {
-    let modified = parameter.last_modified_date().and_then(|date| {
+fn text(parameter: &Shown) -> Text {
+    let modified = parameter.last_modified_date.map(DateTime::from_secs_f64).and_then(|date| {
         let nanosecond = i32::try_from(date.subsec_nanos()).unwrap_or_default();
         Timestamp::new(date.secs(), nanosecond).ok()
     });
-    Text { value: parameter.value().unwrap_or_default().to_owned(), modified }
+    Text { value: parameter.value.clone().unwrap_or_default(), modified }
 }
 
 fn lookup(name: &ParameterName, text: &Text) -> ParameterLookup {
@@ -178,7 +189,7 @@ mod tests {
             (json!([plain, arm]), &["/golden/ami", "/golden/ami-arm"]),
         ] {
             let client =
-                client(&Scripted::in_order([json!({ "Parameters": parameters })]).config());
+                Client::new(&Scripted::in_order([json!({ "Parameters": parameters })]).config());
             let found = said(&read(&client, &names(requested)).await.unwrap());
             let expected: Vec<String> = requested
                 .iter()
@@ -208,7 +219,7 @@ mod tests {
         let arn = "arn:aws:ssm:us-east-1:123456789012:parameter/golden";
         let requested =
             names(&["/golden", "/golden:3", "/golden:stable", "/golden:4", "/empty", arn]);
-        let found = read(&client(&scripted.config()), &requested).await.unwrap();
+        let found = read(&Client::new(&scripted.config()), &requested).await.unwrap();
         insta::assert_snapshot!(said(&found), @r#"
         /empty: it is empty, and neither an AMI id nor an image's ARN
         /golden: it holds a text (10 characters), and neither an AMI id nor an image's ARN
@@ -228,7 +239,7 @@ mod tests {
         let scripted = Scripted::by(|_| json!({}).into());
         let many: BTreeSet<_> =
             (10..33).map(|number| ParameterName::from(&*format!("/p{number}"))).collect();
-        let found = read(&client(&scripted.config()), &many).await.unwrap();
+        let found = read(&Client::new(&scripted.config()), &many).await.unwrap();
         assert_eq!(found.len(), 23);
         let counts: Vec<usize> =
             scripted.requests().lines().map(|it| it.matches("\"/p").count()).collect();
@@ -243,7 +254,7 @@ mod tests {
             }
             json!({ "Parameters": [shown("/golden", "", "ami-0000000c")] }).into()
         });
-        let found = read(&client(&scripted.config()), &names(&["/golden", "/secret"])).await;
+        let found = read(&Client::new(&scripted.config()), &names(&["/golden", "/secret"])).await;
         insta::assert_snapshot!(said(&found.unwrap()), @r#"
         /golden: Ami("ami-0000000c"), Some(1000500)
         /secret: failed to get parameters /secret: AccessDeniedException: as scripted
@@ -258,7 +269,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn given_a_failing_service_then_no_parameter_is_read() {
         let scripted = Scripted::by(|_| Response::Error(400, "ThrottlingException"));
-        let error = read(&client(&scripted.config()), &names(&["/golden", "/other"])).await;
+        let error = read(&Client::new(&scripted.config()), &names(&["/golden", "/other"])).await;
         let error = error.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Throttled);
         assert_eq!(error.to_string(), "failed to get parameters /golden, /other");
@@ -273,7 +284,7 @@ mod tests {
                 Response::Error(403, "ExpiredTokenException")
             }
         });
-        let error = read(&client(&scripted.config()), &names(&["/golden", "/other"])).await;
+        let error = read(&Client::new(&scripted.config()), &names(&["/golden", "/other"])).await;
         assert_eq!(error.unwrap_err().kind(), ErrorKind::Unknown);
     }
 }

@@ -1,0 +1,175 @@
+"""A copy of Rust sources with every mutant of `cargo mutants` in it, each behind its number."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import tree_sitter_rust
+from tree_sitter import Language, Node, Parser
+
+PARSER = Parser(Language(tree_sitter_rust.language()))
+
+
+@dataclass
+class Place:
+    """Mutants of one expression, or at the beginning of one function."""
+
+    start: int
+    end: int
+    # What stands there instead, by the mutant's number.
+    instead: dict[int, str] = field(default_factory=dict)
+    # Kinds of places: "expression", "function", "arm"
+    kind: str = "expression"
+
+
+@dataclass
+class Written:
+    """Where the text of a mutant stands in a file that was written."""
+
+    number: int
+    start: int
+    end: int
+
+
+class Unplaced(Exception):
+    """The source has no expression where the mutant should be."""
+
+
+class Source:
+    def __init__(self, text: str):
+        self.text = text.encode()
+        self.root = PARSER.parse(self.text).root_node
+        self.lines = [0]
+        for line in text.splitlines(keepends=True):
+            self.lines.append(self.lines[-1] + len(line.encode()))
+
+    def offset(self, position: dict) -> int:
+        begin = self.lines[position["line"] - 1]
+        line = self.text[begin : self.lines[position["line"]]].decode()
+        return begin + len(line[: position["column"] - 1].encode())
+
+    def slice(self, node: Node) -> str:
+        return self.text[node.start_byte : node.end_byte].decode()
+
+    def smallest(self, start: int, end: int) -> Node:
+        node = self.root.descendant_for_byte_range(start, end)
+        if node is None:
+            raise Unplaced
+        return node
+
+    def above(self, node: Node | None, *kinds: str) -> Node:
+        while node is not None and node.type not in kinds:
+            node = node.parent
+        if node is None:
+            raise Unplaced
+        return node
+
+    def place(self, number: int, mutant: dict) -> Place:
+        start, end = (self.offset(mutant["span"][key]) for key in ("start", "end"))
+        instead = mutant["replacement"]
+        match mutant["genre"]:
+            case "FnValue":
+                return Place(start, start, {number: instead}, "function")
+            case "BinaryOperator":
+                operator = self.smallest(start, end)
+                node = self.above(operator, "binary_expression", "compound_assignment_expr")
+                before = self.text[node.start_byte : start].decode()
+                after = self.text[end : node.end_byte].decode()
+                return Place(node.start_byte, node.end_byte, {number: before + instead + after})
+            case "UnaryOperator":
+                node = self.above(self.smallest(start, end), "unary_expression")
+                text = self.text[end : node.end_byte].decode()
+                return Place(node.start_byte, node.end_byte, {number: text})
+            case "MatchArmGuard":
+                return Place(start, end, {number: instead})
+            case "MatchArm":
+                arm = self.above(self.smallest(start, end - 1), "match_arm")
+                while arm.start_byte != start:
+                    arm = self.above(arm.parent, "match_arm")
+                pattern = arm.child_by_field_name("pattern")
+                guard = pattern.child_by_field_name("condition") if pattern else None
+                if pattern is None:
+                    raise Unplaced
+                if guard is None:
+                    return Place(pattern.end_byte, pattern.end_byte, {number: ""}, "arm")
+                return Place(guard.start_byte, guard.end_byte, {number: ""}, "arm guard")
+            case "StructField":
+                node = self.above(self.smallest(start, end), "struct_expression")
+                rest = self.text[end : node.end_byte].decode().lstrip().removeprefix(",")
+                before = self.text[node.start_byte : start].decode()
+                return Place(node.start_byte, node.end_byte, {number: before + rest})
+        raise Unplaced
+
+
+def merged(places: list[Place]) -> list[Place]:
+    """One place for all mutants of the same expression, the outer ones first."""
+    by_span: dict[tuple, Place] = {}
+    for place in places:
+        key = (place.start, place.end, place.kind)
+        by_span.setdefault(key, Place(*key[:2], {}, place.kind)).instead.update(place.instead)
+    # A function's beginning is before its first expression; at the same span, deleting an arm is around
+    # replacing its guard.
+    def order(place: Place) -> tuple:
+        return (place.start, place.kind != "function", -place.end, place.kind != "arm guard")
+
+    return sorted(by_span.values(), key=order)
+
+
+def rewritten(source: Source, places: list[Place], check: str) -> tuple[str, list[Written]]:
+    """The source with all places, and where each mutant stands in it, in bytes. `check` is the path of
+    the function that says whether a number is the mutant that lives."""
+    out = bytearray()
+    written: list[Written] = []
+
+    def say(text: str):
+        out.extend(text.encode())
+
+    def original(start: int, end: int, inner: Iterator[Place] | list[Place]):
+        at = start
+        rest = list(inner)
+        while rest:
+            place = rest.pop(0)
+            inside = []
+            while rest and rest[0].end <= place.end and rest[0].start < max(place.end, place.start + 1):
+                inside.append(rest.pop(0))
+            out.extend(source.text[at : place.start])
+            emit(place, inside)
+            at = place.end
+        out.extend(source.text[at:end])
+
+    def emit(place: Place, inside: list[Place]):
+        match place.kind:
+            case "function":
+                for number, text in place.instead.items():
+                    begin = len(out)
+                    say(f"if {check}({number}) {{ return {text}; }} ")
+                    written.append(Written(number, begin, len(out)))
+                original(place.start, place.end, inside)
+            case "arm":
+                for number in place.instead:
+                    begin = len(out)
+                    say(f" if !{check}({number})")
+                    written.append(Written(number, begin, len(out)))
+            case "arm guard":
+                (number,) = place.instead
+                begin = len(out)
+                guard = source.text[place.start : place.end].decode()
+                say(f"!{check}({number}) && ")
+                written.append(Written(number, begin, len(out)))
+                has_let = re.search(r"\blet\b", guard) is not None
+                say("" if has_let else "(")
+                original(place.start, place.end, inside)
+                say("" if has_let else ")")
+            case _:
+                say("(")
+                for number, text in place.instead.items():
+                    begin = len(out)
+                    say(f"if {check}({number}) {{ {text} }}")
+                    written.append(Written(number, begin, len(out)))
+                    say(" else ")
+                say("{ ")
+                original(place.start, place.end, inside)
+                say(" })")
+
+    original(0, len(source.text), merged(places))
+    return out.decode(), written
