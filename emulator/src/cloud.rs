@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -36,7 +36,15 @@ const SERVICE: &str = "imagebuilder";
 #[derive(Debug, Clone)]
 pub struct Cloud {
     shared: Arc<Shared>,
-    _driver: Arc<Driver>,
+    driver: Arc<Driver>,
+}
+
+/// A handle that does not keep the services alive, for what they themselves hold: the handler of a
+/// function, for example. See [`Cloud::downgrade`].
+#[derive(Debug, Clone)]
+pub struct WeakCloud {
+    shared: Weak<Shared>,
+    driver: Weak<Driver>,
 }
 
 #[derive(Debug)]
@@ -108,6 +116,13 @@ impl Drop for Driver {
     }
 }
 
+impl WeakCloud {
+    /// The services, unless their last handle is gone.
+    pub fn upgrade(&self) -> Option<Cloud> {
+        Some(Cloud { shared: self.shared.upgrade()?, driver: self.driver.upgrade()? })
+    }
+}
+
 impl Cloud {
     /// An empty account whose builds take `build_time`. Must be called within a runtime.
     ///
@@ -164,7 +179,13 @@ impl Cloud {
             tokio::spawn(advance_time(Arc::clone(&shared))),
             tokio::spawn(apply_effects(Arc::clone(&shared), received)),
         ]);
-        Ok(Self { shared, _driver: Arc::new(driver) })
+        Ok(Self { shared, driver: Arc::new(driver) })
+    }
+
+    /// A handle that does not keep the services alive.
+    pub fn downgrade(&self) -> WeakCloud {
+        let (shared, driver) = (Arc::downgrade(&self.shared), Arc::downgrade(&self.driver));
+        WeakCloud { shared, driver }
     }
 
     /// The state of the services. Hold it briefly.

@@ -25,6 +25,17 @@ where
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn given_the_end_of_a_lab_then_nothing_of_its_emulator_is_left() {
+    let lab = Lab::new();
+    let cloud = lab.cloud.downgrade();
+    lab.add(pipeline("web").on(AMAZON));
+    lab.check().await.unwrap();
+    lab.rest().await;
+    drop(lab);
+    assert!(cloud.upgrade().is_none(), "what the emulator holds keeps it alive");
+}
+
 async fn runs(lab: &Lab, image: &str) -> Vec<WorkflowExecutionMetadata> {
     let request = lab.client.list_workflow_executions().image_build_version_arn(image);
     let pages = request.max_results(2).into_paginator().send().try_collect().await.unwrap();

@@ -56,8 +56,11 @@ pub fn handler(
     timeout: Duration,
     skew: SignedDuration,
 ) -> Handler {
-    let cloud = cloud.clone();
+    let cloud = cloud.downgrade();
     std::sync::Arc::new(move |access_key, event| {
+        let Some(cloud) = cloud.upgrade() else {
+            return Box::pin(async { Err("the emulator is gone".to_owned()) });
+        };
         let clients = Clients::new(sdk_config(&cloud, &access_key), &settings);
         let (settings, now) = (settings.clone(), cloud.now() + skew);
         let deadline_ms = u64::try_from((now + timeout).as_millisecond()).unwrap_or_default();

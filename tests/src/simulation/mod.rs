@@ -167,12 +167,15 @@ fn watched(handler: Handler, cloud: &Cloud, watch: &Watch) -> Handler {
             self.0.seen().is_over();
         }
     }
-    let (cloud, watch) = (cloud.clone(), watch.clone());
+    let (cloud, watch) = (cloud.downgrade(), watch.clone());
     Arc::new(move |caller, event| {
+        let Some(cloud) = cloud.upgrade() else {
+            return Box::pin(async { Err("the emulator is gone".to_owned()) });
+        };
         watch.seen().begins(&caller, cloud.now(), &event);
         let over = Over(watch.clone());
         let work = handler(caller.clone(), event);
-        let (cloud, watch) = (cloud.clone(), watch.clone());
+        let watch = watch.clone();
         Box::pin(async move {
             let _over = over;
             let (result, said) = logs::heard(work).await;
