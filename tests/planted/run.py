@@ -1,142 +1,179 @@
 """Do the tests notice the bugs that they are meant to notice?
 
-    python3 tests/planted/run.py [--seeds 150] [--only TEXT]… [--table docs/planted-bugs.md]
+    tools/planted [--seeds 400] [--only TEXT]… [--jobs N] [--table docs/planted-bugs.md]
     python3 tests/planted/run.py --check
 
-Plants each bug of bugs.toml in a copy of the tree and runs the unit tests, then the simulation if
-they do not notice it, then the end-to-end tests. Ends with 1 if a bug was not noticed. `--check` only
-makes sure that each bug can be planted: its text stands in its file exactly once.
+Builds all bugs of bugs.toml at once, each behind a number (tools/variant_build.py). Each bug is run with
+the unit tests that reach it; what they do not notice, with the simulation; and the rest with the
+end-to-end tests that reach it. All tests must pass without a bug. What cannot be behind a number is
+planted alone. Ends with 1 if a bug was not noticed.
+
+`--check` only makes sure that each bug can be planted: its text stands in its file exactly once.
 """
 
 import argparse
 import os
 import re
-import shutil
-import subprocess
 import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-COPY = ROOT / "target" / "planted" / "tree"
+OUTPUT = ROOT / "target/planted"
+
+UNIT_TESTS = ["test", "--package", "shared", "--lib", "--no-run"]
+SIMULATION = ["build", "--profile", "simulation", "--package", "tests", "--bin", "simulate"]
+END_TO_END = ["test", "--package", "tests", "--test", "it", "--no-run"]
+
+# Tests that start processes, draw at random or read sources: the others take a second each, and run in
+# one process.
+SKIPPED = ["processes", "simulation", "command_line", "random", "moves", "resolution", "conventions"]
+
+# How many seconds the simulation may take for a bug.
+PATIENCE = 900
 
 
-def copy_tree():
-    shutil.rmtree(COPY, ignore_errors=True)
-    files = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    for name in filter(None, files.stdout.split("\0")):
-        (COPY / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, COPY / name)
+def places(bug: dict) -> int:
+    path = ROOT / bug["file"]
+    return path.read_text().count(bug["find"]) if path.exists() else 0
 
 
-def cargo(*arguments: str) -> subprocess.CompletedProcess:
-    environment = {
-        **os.environ,
-        "CARGO_TARGET_DIR": str(COPY.parent / "target"),
-        "RUST_BACKTRACE": "0",
-        "INSTA_UPDATE": "no",
-        # A planted bug may break the lints.
-        "RUSTFLAGS": "--cap-lints=allow",
-    }
-    return subprocess.run(
-        ["cargo", *arguments], cwd=COPY, env=environment, capture_output=True, text=True
-    )
+def names(failed: list[str]) -> str:
+    short = list(dict.fromkeys(name.split("::")[-1] for name in failed))
+    more = f" and {len(short) - 2} more" if len(short) > 2 else ""
+    return ", ".join(f"`{name}`" for name in short[:2]) + more
 
 
-def failed_tests(output: str) -> str:
-    names = re.findall(r"^    ([a-z_0-9:]+)$", output, re.MULTILINE)
-    names = list(dict.fromkeys(name.split("::")[-1] for name in names))
-    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
-    return ", ".join(f"`{name}`" for name in names[:2]) + more
-
-
-def unit_tests(_) -> str | None:
-    done = cargo("test", "--quiet", "--package", "shared", "--lib")
-    return failed_tests(done.stdout) or "does not compile" if done.returncode else None
-
-
-def simulation(seeds: int) -> str | None:
-    built = cargo("build", "--quiet", "--package", "tests", "--bin", "simulate")
-    assert built.returncode == 0, built.stderr
-    simulate = COPY.parent / "target" / "debug" / "simulate"
-    done = subprocess.run(
-        [simulate, "--seeds", str(seeds)], capture_output=True, text=True, timeout=1800
-    )
-    if done.returncode == 0:
-        return None
-    seed, what = re.search(r"seed (\d+) breaks a promise:\n  (.{0,160})", done.stdout).groups()
+def broken_promise(output: str) -> str:
+    found = re.search(r"seed (\d+) breaks a promise:\n  (.{0,160})", output)
+    if not found:
+        sys.exit(f"the simulation ends without a broken promise:\n{output}")
+    seed, what = found.groups()
     what = re.sub(r"arn:aws:imagebuilder:[^ ]*?/", "", what)
     return f"seed {seed}: {what}".replace("|", "/")
 
 
-def end_to_end(_) -> str | None:
-    # Only the tests that run in one process: they take seconds.
-    slow = ["processes", "simulation", "command_line", "random", "moves", "resolution"]
-    skipped = [word for name in slow for word in ("--skip", name)]
-    done = cargo("test", "--quiet", "--package", "tests", "--test", "it", "--", *skipped)
-    return failed_tests(done.stdout) if done.returncode else None
+class Planted:
+    """All bugs in one tree, and what has noticed each so far."""
 
+    def __init__(self, bugs: list[dict], options: argparse.Namespace):
+        from variant_build import Build, Variant
 
-ASKED = {"unit tests": unit_tests, "the simulation": simulation, "end to end": end_to_end}
+        def variant(bug: dict) -> Variant:
+            def place(source, number):
+                return source.changed(number, bug["find"], bug["replace"].lstrip("\n"))
 
+            return Variant(bug["name"], bug["file"], place)
 
-def places(bug: dict, root: Path) -> int:
-    path = root / bug["file"]
-    return path.read_text().count(bug["find"]) if path.exists() else 0
+        self.bugs = dict(enumerate(bugs, 1))
+        self.options = options
+        self.build = Build({number: variant(bug) for number, bug in self.bugs.items()}, OUTPUT)
+        self.noticed: dict[int, tuple[str, str]] = {}
 
+    def unnoticed(self) -> list[int]:
+        return sorted(set(self.bugs) - set(self.noticed) - self.build.left_out)
 
-def notices(bug: dict, ask, seeds: int) -> str | None:
-    path = COPY / bug["file"]
-    text = path.read_text()
-    path.write_text(text.replace(bug["find"], bug["replace"].lstrip("\n")))
-    try:
-        return ask(seeds)
-    finally:
-        path.write_text(text)
+    def note(self, number: int, by: str, what: str):
+        self.noticed[number] = (by, what)
+        print(f"{self.bugs[number]['name']}: {by}: {what}", flush=True)
+        if self.options.table:
+            self.options.table.write_text(self.table())
 
+    def test(self, by: str, arguments: list[str], target: str, folder: str, skip: list[str]):
+        program = self.build.programs(*arguments)[target]
+        reaching = self.build.reach(program, folder, self.options.jobs, skip)
 
-def table(bugs: list[dict], seeds: int) -> str:
-    lines = [
-        "# Planted bugs, and what notices them",
-        "",
-        "Written by `python3 tests/planted/run.py --table docs/planted-bugs.md`.",
-        f"Each bug is run through the unit tests; what they do not notice, through {seeds} seeds of the",
-        "simulation; and the rest through the end-to-end tests.",
-        "",
-        "| planted | noticed by | failing test, or broken promise |",
-        "|---|---|---|",
-    ]
-    for bug in bugs:
-        by, said = bug.get("noticed", ("nothing yet", ""))
-        lines.append(f"| {bug['name']} | {by} | {said} |")
-    return "\n".join(lines) + "\n"
+        def one(number: int):
+            return self.build.outcome(number, reaching.get(number, []), folder)
+
+        left = self.unnoticed()
+        with ThreadPoolExecutor(self.options.jobs) as pool:
+            for number, outcome in zip(left, pool.map(one, left)):
+                if outcome.what in ("caught", "timeout"):
+                    self.note(number, by, names(outcome.by) or "a test does not end")
+
+    def simulate(self):
+        program = self.build.programs(*SIMULATION)["simulate"]
+        for number in [None, *self.unnoticed()]:
+            variant = {} if number is None else {"VARIANT": str(number)}
+            command = [program, "--seeds", str(self.options.seeds)]
+            holds, output = self.build.run(command, ".", PATIENCE, **variant)
+            if number is None and not holds:
+                sys.exit(f"a seed breaks a promise without a bug:\n{output}")
+            if number is not None and not holds:
+                what = "a seed does not end" if holds is None else broken_promise(output)
+                self.note(number, "the simulation", what)
+
+    def plant_alone(self, number: int):
+        """What notices a bug that cannot be behind a number."""
+        from variant_build import Build
+
+        bug = self.bugs[number]
+        build = Build({}, OUTPUT)
+        build.write()
+        text = (ROOT / bug["file"]).read_text()
+        build.put(bug["file"], text.replace(bug["find"], bug["replace"].lstrip("\n")).encode())
+        for by, arguments, target, folder, skip in [
+            ("unit tests", UNIT_TESTS, "image_cascade", "shared", []),
+            ("end to end", END_TO_END, "it", "tests", SKIPPED),
+        ]:
+            errors, programs = build.cargo(*arguments)
+            if errors:
+                return self.note(number, by, "does not compile")
+            command = [programs[target], *(word for it in skip for word in ("--skip", it))]
+            passes, output = build.run(command, folder, PATIENCE)
+            if not passes:
+                failed = re.findall(r"^test (\S+).* FAILED$", output, re.MULTILINE)
+                return self.note(number, by, names(failed) or "a test does not end")
+
+    def run(self):
+        self.test("unit tests", UNIT_TESTS, "image_cascade", "shared", [])
+        if self.unnoticed():
+            self.simulate()
+        if self.unnoticed():
+            self.test("end to end", END_TO_END, "it", "tests", SKIPPED)
+        for number in sorted(self.build.left_out):
+            self.plant_alone(number)
+
+    def table(self) -> str:
+        lines = [
+            "# Planted bugs, and what notices them",
+            "",
+            "Written by `tools/planted --table docs/planted-bugs.md`.",
+            "Each bug is run through the unit tests; what they do not notice, through"
+            f" {self.options.seeds} seeds of the simulation; and the rest through the end-to-end tests.",
+            "",
+            "| planted | noticed by | failing test, or broken promise |",
+            "|---|---|---|",
+        ]
+        for number, bug in self.bugs.items():
+            by, what = self.noticed.get(number, ("nothing yet", ""))
+            lines.append(f"| {bug['name']} | {by} | {what} |")
+        return "\n".join(lines) + "\n"
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seeds", type=int, default=150)
-    parser.add_argument("--only", action="append", default=[])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=400)
+    parser.add_argument("--only", action="append", default=[], metavar="TEXT")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N")
     parser.add_argument("--table", type=Path)
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     bugs = tomllib.loads((Path(__file__).parent / "bugs.toml").read_text())["bug"]
     if options.only:
         bugs = [bug for bug in bugs if any(text in bug["name"] for text in options.only)]
-    found = ((bug, places(bug, ROOT)) for bug in bugs)
+    found = ((bug, places(bug)) for bug in bugs)
     wrong = [f"{bug['name']}: {count} places in {bug['file']}" for bug, count in found if count != 1]
     if wrong or options.check:
         sys.exit("\n".join(wrong) or 0)
-    copy_tree()
-    for by, ask in ASKED.items():
-        for bug in (bug for bug in bugs if "noticed" not in bug):
-            if said := notices(bug, ask, options.seeds):
-                bug["noticed"] = (by, said)
-            print(f"{bug['name']}: {by}: {said or 'nothing'}", flush=True)
-            if options.table:
-                options.table.write_text(table(bugs, options.seeds))
-    left = [bug["name"] for bug in bugs if "noticed" not in bug]
+    sys.path.append(str(ROOT / "tools"))
+    planted = Planted(bugs, options)
+    planted.run()
+    left = [bug["name"] for number, bug in planted.bugs.items() if number not in planted.noticed]
     print(f"\n{len(bugs) - len(left)} noticed, {len(left)} not: {left}")
     sys.exit(1 if left else 0)
 

@@ -1,4 +1,9 @@
-"""A copy of Rust sources with every mutant of `cargo mutants` in it, each behind its number."""
+"""How does a Rust source hold variants of itself, each behind a number?
+
+A variant of an expression stands beside it: `(if is(7) { a || b } else { a && b })`. A variant of a
+function's body, or of what it returns, is a block at its beginning that returns. One variant at most is
+alive in a process, so within the text of a variant all others are left out.
+"""
 
 import re
 from collections.abc import Iterator
@@ -12,19 +17,20 @@ PARSER = Parser(Language(tree_sitter_rust.language()))
 
 @dataclass
 class Place:
-    """Mutants of one expression, or at the beginning of one function."""
+    """Variants of one part of a source, in bytes."""
 
     start: int
     end: int
-    # What stands there instead, by the mutant's number.
+    # What stands there instead, by the variant's number.
     instead: dict[int, str] = field(default_factory=dict)
-    # Kinds of places: "expression", "function", "arm"
+    # `expression`; `function`: where its body begins; `arm`: the end of a pattern that has no guard;
+    # `arm guard`: the guard of an arm that may be missing.
     kind: str = "expression"
 
 
 @dataclass
 class Written:
-    """Where the text of a mutant stands in a file that was written."""
+    """Where the text of a variant stands in a file that was written, in bytes."""
 
     number: int
     start: int
@@ -32,10 +38,12 @@ class Written:
 
 
 class Unplaced(Exception):
-    """The source has no expression where the mutant should be."""
+    """The source has no part that a variant could stand beside."""
 
 
 class Source:
+    """A source, and where its variants belong."""
+
     def __init__(self, text: str):
         self.text = text.encode()
         self.root = PARSER.parse(self.text).root_node
@@ -47,9 +55,6 @@ class Source:
         begin = self.lines[position["line"] - 1]
         line = self.text[begin : self.lines[position["line"]]].decode()
         return begin + len(line[: position["column"] - 1].encode())
-
-    def slice(self, node: Node) -> str:
-        return self.text[node.start_byte : node.end_byte].decode()
 
     def smallest(self, start: int, end: int) -> Node:
         node = self.root.descendant_for_byte_range(start, end)
@@ -64,7 +69,21 @@ class Source:
             raise Unplaced
         return node
 
-    def place(self, number: int, mutant: dict) -> Place:
+    def changed(self, number: int, find: str, replace: str) -> Place:
+        """A variant in which a text within a function is another one."""
+        start = self.text.index(find.encode())
+        end = start + len(find.encode())
+        function = self.above(self.smallest(start, end), "function_item")
+        body = function.child_by_field_name("body")
+        if body is None or start <= body.start_byte or body.end_byte <= end:
+            raise Unplaced
+        before = self.text[body.start_byte : start].decode()
+        after = self.text[end : body.end_byte].decode()
+        begin = body.start_byte + 1
+        return Place(begin, begin, {number: before + replace + after}, "function")
+
+    def mutated(self, number: int, mutant: dict) -> Place:
+        """A mutant as `cargo mutants --list --json` describes it."""
         start, end = (self.offset(mutant["span"][key]) for key in ("start", "end"))
         instead = mutant["replacement"]
         match mutant["genre"]:
@@ -102,7 +121,7 @@ class Source:
 
 
 def merged(places: list[Place]) -> list[Place]:
-    """One place for all mutants of the same expression, the outer ones first."""
+    """One place for all variants of the same part, the outer ones first."""
     by_span: dict[tuple, Place] = {}
     for place in places:
         key = (place.start, place.end, place.kind)
@@ -116,8 +135,8 @@ def merged(places: list[Place]) -> list[Place]:
 
 
 def rewritten(source: Source, places: list[Place], check: str) -> tuple[str, list[Written]]:
-    """The source with all places, and where each mutant stands in it, in bytes. `check` is the path of
-    the function that says whether a number is the mutant that lives."""
+    """The source with all places, and where each variant stands in it. `check` is the path of the
+    function that says whether a number is that of the variant that is alive."""
     out = bytearray()
     written: list[Written] = []
 
