@@ -1,13 +1,13 @@
 """Which mutants does no unit test notice?
 
-    tools/mutants [--only TEXT]… [--jobs N] [--rest] [--table]
+    tools/mutants [--only TEXT]… [--jobs N] [--all] [--table]
 
 Takes the mutants that `cargo mutants` lists for `shared` and the functions, builds all of them at once
 (see variant_build.py), and runs each with the unit tests of its package that reach it.
 
 `--only` selects mutants by a part of their names, such as `decide/tries.rs`.
-A mutant in a constant, for example, cannot be behind a number. `--rest` has `cargo mutants` run these:
-most do not compile either way.
+A mutant in a constant, for example, cannot be behind a number. `--all` runs these, too: those of different
+functions are compiled together, which shows the few that compile, and each of these is run alone.
 `--table` prints the table of docs/testing.md.
 
 Ends with 1 if a mutant survives that tools/mutants-explained.toml does not explain.
@@ -24,6 +24,7 @@ import tomllib
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
+from mutants_alone import Alone
 from variant_build import ROOT, Build, Outcome, Variant
 
 OUTPUT = ROOT / "target/mutants"
@@ -74,14 +75,6 @@ def outcomes(build: Build, mutants: dict[int, dict], jobs: int) -> dict[int, Out
     return found
 
 
-def run_rest(names: list[str]) -> bool:
-    """Whether `cargo mutants` finds survivors among those that cannot be behind a number."""
-    pattern = "|".join(re.escape(name) for name in names)
-    command = ["cargo", "mutants", *SELECTION, "--re", f"^({pattern})$", "--baseline", "skip"]
-    command += ["--timeout", "60", "--output", str(OUTPUT / "rest"), "--", "--lib"]
-    return subprocess.run(command, cwd=ROOT).returncode != 0
-
-
 def explained() -> set[str]:
     text = (ROOT / "tools/mutants-explained.toml").read_text()
     return {it["mutant"] for it in tomllib.loads(text)["survivor"]}
@@ -116,13 +109,17 @@ def main():
     )
     parser.add_argument("--only", action="append", default=[], metavar="TEXT")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N")
-    parser.add_argument("--rest", action="store_true")
+    parser.add_argument("--all", action="store_true")
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     began = time.monotonic()
     mutants = listed(options.only)
     build = Build({number: variant(it) for number, it in mutants.items()}, OUTPUT)
     found = outcomes(build, mutants, options.jobs)
+    left, rest = build.left_out, "cannot be behind a number"
+    if options.all:
+        found |= Alone(mutants, build.left_out, build, SELECTION).outcomes(PACKAGES)
+        left, rest = build.left_out - set(found), "do not compile"
 
     known = explained()
     survivors = False
@@ -134,9 +131,7 @@ def main():
     if options.table:
         print(table(mutants, found))
     counts = Counter(it.what for it in found.values())
-    print(f"{dict(counts)} in {time.monotonic() - began:.0f} s; {len(build.left_out)} left out")
-    if options.rest and build.left_out:
-        survivors |= run_rest([mutants[number]["name"] for number in sorted(build.left_out)])
+    print(f"{dict(counts)} in {time.monotonic() - began:.0f} s; {len(left)} more {rest}")
     sys.exit(1 if survivors else 0)
 
 

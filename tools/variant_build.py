@@ -86,9 +86,10 @@ class Outcome:
 class Build:
     """A copy of the tree with these variants, by their numbers."""
 
-    def __init__(self, variants: dict[int, Variant], output: Path):
+    def __init__(self, variants: dict[int, Variant], output: Path, target: Path | None = None):
         self.variants = variants
         self.output = output
+        self.target = target or output / "target"
         self.tree = output / "tree"
         # What did not compile in an earlier run is not tried again.
         self.memory = output / "left-out.json"
@@ -183,7 +184,7 @@ class Build:
     def environment(self, **more: str) -> dict[str, str]:
         return {
             **os.environ,
-            "CARGO_TARGET_DIR": str(self.output / "target"),
+            "CARGO_TARGET_DIR": str(self.target),
             "RUST_BACKTRACE": "0",
             "INSTA_UPDATE": "no",
             **more,

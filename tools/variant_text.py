@@ -119,6 +119,14 @@ class Source:
                 return Place(node.start_byte, node.end_byte, {number: before + rest})
         raise Unplaced
 
+    def edit(self, mutant: dict) -> tuple[int, int, str]:
+        """What `cargo mutants` itself does: from where to where the text becomes another one."""
+        start, end = (self.offset(mutant["span"][key]) for key in ("start", "end"))
+        if mutant["genre"] == "StructField":
+            rest = self.text[end:].decode()
+            end += len(rest.encode()) - len(rest.lstrip().removeprefix(",").encode())
+        return start, end, mutant["replacement"]
+
 
 def merged(places: list[Place]) -> list[Place]:
     """One place for all variants of the same part, the outer ones first."""
