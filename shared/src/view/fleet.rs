@@ -390,3 +390,6 @@ impl Builder<'_> {
         builds.max_by_key(|build| build.image.build())
     }
 }
+
+#[cfg(test)]
+mod tests;

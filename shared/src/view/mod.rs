@@ -15,6 +15,8 @@ mod parents;
 pub mod span;
 pub mod state;
 pub mod survey;
+#[cfg(test)]
+pub(crate) mod survey_fixtures;
 pub mod why;
 
 pub use fleet::{Behind, FleetView, Newest, Node};
