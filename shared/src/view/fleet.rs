@@ -297,21 +297,14 @@ impl Builder<'_> {
             return Some(Behind { since: None, is_of_parent: true, lacks, not_yet });
         }
         let reasons = lacks(decision, Some(observed));
-        let waits_for = match decision {
-            Decision::Wait(Wait::ForAncestor { pipeline }) => Some(pipeline.name()),
-            _ => None,
-        };
-        if reasons.is_empty() && waits_for.is_none() {
+        if reasons.is_empty() {
             return None;
         }
-        let lacks = match waits_for {
-            Some(ancestor) if reasons.is_empty() => format!("{ancestor}, which is behind itself"),
-            _ => reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-        };
+        let lacks: Vec<String> = reasons.iter().map(ToString::to_string).collect();
         Some(Behind {
             since: observed.behind_since,
             is_of_parent: reasons.iter().any(Reason::is_of_parent),
-            lacks: one_line(&lacks),
+            lacks: one_line(&lacks.join("; ")),
             not_yet: self.not_yet(decision),
         })
     }

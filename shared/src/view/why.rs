@@ -119,19 +119,20 @@ impl<'a> Page<'a> {
     }
 
     fn headline(&self, state: State) -> String {
-        let since = self.observed().and_then(|observed| observed.behind_since);
-        match since.filter(|_| !self.lacks().is_empty()) {
+        if self.lacks().is_empty() {
+            return match state {
+                State::Failing => "cannot be built".to_owned(),
+                State::Waiting => "waiting".to_owned(),
+                state => state.label().to_owned(),
+            };
+        }
+        match self.observed().and_then(|observed| observed.behind_since) {
             Some(since) => format!(
                 "behind for {} (since {})",
                 Span::between(since, self.now()),
                 moment(since, self.now())
             ),
-            None if !self.lacks().is_empty() => "behind".to_owned(),
-            None => match state {
-                State::Failing => "cannot be built".to_owned(),
-                State::Waiting => "waiting".to_owned(),
-                state => state.label().to_owned(),
-            },
+            None => "behind".to_owned(),
         }
     }
 
