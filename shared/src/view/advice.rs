@@ -186,6 +186,7 @@ mod tests {
     use crate::decide::gate::pipeline_control::UnreadableTag;
     use crate::decide::gate::switch::Off;
     use crate::decide::pin::{Newest, Pin, PinStatus};
+    use crate::decide::reason::Tries;
     use crate::report::Failure;
 
     fn of_skips(skips: &[Skip]) -> String {
@@ -280,6 +281,74 @@ mod tests {
             not_before: None,
         });
         assert_eq!(advice(Some(&decision), None, None).len(), 1, "each advice once");
+    }
+
+    /// Pauses after builds that failed, that were good and changed nothing, or that dates alone count.
+    fn pauses() -> Vec<Wait> {
+        let pause = |count, built, by_date, not_before| {
+            let tries = Tries {
+                last: Fixtures::image("web/1.0.0/3"),
+                status: "FAILED".into(),
+                count,
+                built,
+                of: 3,
+                by_date,
+                since: None,
+                shows: Vec::new(),
+            };
+            Wait::RetryPause { tries, reasons: Vec::new(), not_before }
+        };
+        let later = Fixtures::later();
+        vec![
+            pause(2, 0, false, later),
+            pause(3, 0, false, later),
+            pause(4, 1, false, later),
+            pause(4, 0, true, later),
+            pause(4, 4, true, None),
+        ]
+    }
+
+    #[test]
+    fn given_each_wait_then_what_ends_it_is_advised() {
+        let gold = || Fixtures::pipeline_arn("gold");
+        let image = || Fixtures::image("web/1.0.0/3");
+        let mut waits = vec![
+            Wait::Building { image: image(), status: "BUILDING".into(), behind: false },
+            Wait::ForAncestor { pipeline: gold() },
+            Wait::AncestorUnknown { pipeline: gold() },
+            Wait::Shortage {
+                failed: image(),
+                problem: String::new(),
+                reasons: Vec::new(),
+                not_before: Fixtures::later().unwrap(),
+            },
+            Wait::InconsistentRead { resolved: image(), announced: image() },
+        ];
+        waits.extend(pauses());
+        let failed = Fixtures::plain_image("web/1.0.0/3", "FAILED");
+        let said = |wait: Wait| {
+            let decision = Decision::Wait(wait);
+            let advice = advice(Some(&decision), None, Some(&failed));
+            format!("{}: {}", decision.code(), advice.join("\n    "))
+        };
+        let said: Vec<String> = waits.into_iter().map(said).collect();
+        insta::assert_snapshot!(said.join("\n"), @"
+        building: nothing: it is decided again when the build ends
+        for-ancestor: nothing, unless gold does not start either: image-cascade why gold
+        ancestor-unknown: see why gold cannot be read: image-cascade why gold
+        shortage: raise the quota or wait for capacity: it is started again by itself
+        inconsistent-read: nothing: the retry of the invocation decides
+        retry-pause: read its log: aws logs tail '/aws/imagebuilder/web' --log-stream-names 1.0.0/3 --since 7d
+            it is retried by itself; a new version of its recipe or of a component starts it at once
+        retry-pause: read its log: aws logs tail '/aws/imagebuilder/web' --log-stream-names 1.0.0/3 --since 7d
+            fix its recipe or the component: a new version of either starts it at once, and otherwise it is retried once a pause
+        retry-pause: compare `aws imagebuilder get-image` of web 1.0.0/3 with its recipe: it does not show what it was built for
+            fix its recipe or the component: a new version of either starts it at once, and otherwise it is retried once a pause
+        retry-pause: compare `aws imagebuilder get-image` of web 1.0.0/3 with its recipe: it does not show what it was built for
+            fix its recipe or the component: a new version of either starts it at once, and otherwise it is retried once a pause
+        retry-pause: compare `aws imagebuilder get-image` of web 1.0.0/3 with its recipe: it does not show what it was built for
+            fix its recipe or the component: only a new version of either starts it (FAILED_BUILD_RETRY=never)
+        ");
     }
 
     #[test]

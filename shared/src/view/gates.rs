@@ -53,7 +53,7 @@ pub(super) fn in_full(gate: &Gate, now: Timestamp) -> String {
             let opens = format!("opens {}{}", moment(*opens, now), lasts(*opens));
             format!("window {}: {opens}", all(windows))
         }
-        Gate::Switch(off) if off.problem.is_none() => {
+        Gate::Switch(off) => {
             let ends = |until| format!(" (ends {}{})", moment(until, now), lasts(until));
             format!("{off}{}", off.until.map_or_else(String::new, ends))
         }
@@ -64,8 +64,7 @@ pub(super) fn in_full(gate: &Gate, now: Timestamp) -> String {
         Gate::Calendar { opens: Some(opens), problem: None, .. } => {
             format!("{}{}", in_short(gate, now), lasts(*opens))
         }
-        Gate::Switch(_)
-        | Gate::UnreadableTag(_)
+        Gate::UnreadableTag(_)
         | Gate::Recalled { .. }
         | Gate::ParentUnread { .. }
         | Gate::Calendar { .. } => gate.to_string(),
@@ -96,4 +95,109 @@ fn said(
 fn all(windows: &[Window]) -> String {
     let windows: Vec<String> = windows.iter().map(ToString::to_string).collect();
     windows.join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+    use crate::decide::gate::mode::Mode;
+    use crate::decide::gate::switch::Off;
+    use crate::model::recall::Recall;
+
+    fn in_both(gates: &[Gate]) -> String {
+        let now = "2026-11-27T16:48:00Z".parse().unwrap();
+        let said = gates.iter().map(|gate| {
+            let (short, full) = (in_short(gate, now), in_full(gate, now));
+            if short == full { short } else { format!("{short}\n    {full}") }
+        });
+        said.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn given_a_gate_with_an_end_then_both_forms_name_it_and_the_full_one_says_how_long_it_lasts() {
+        let end: Option<Timestamp> = "2026-11-28T06:00:00Z".parse().ok();
+        let windows = ["daily 06:00+2h UTC", "Sat 08:00+1h UTC"];
+        let windows = || windows.map(|it| it.parse().unwrap()).to_vec();
+        let off = |until, problem: Option<&str>| {
+            let (parameter, problem) = ("/control".into(), problem.map(str::to_owned));
+            Gate::Switch(Off { parameter, until, why: Some("freeze".to_owned()), problem })
+        };
+        let hold = |until, text: &str| Hold { until, text: text.to_owned() };
+        let held = |until| Gate::ImageHold {
+            image: Fixtures::image("gold/1.0.0/2"),
+            hold: hold(until, "bad openssl"),
+        };
+        let calendar = |opens, problem: Option<&str>| {
+            let problem = problem.map(str::to_owned);
+            Gate::Calendar { calendars: "freeze".parse().unwrap(), opens, problem }
+        };
+        insta::assert_snapshot!(in_both(&[
+            off(None, None),
+            off(end, None),
+            off(None, Some("not JSON")),
+            Gate::Hold(hold(None, "")),
+            Gate::Hold(hold(end, "year-end\nfreeze")),
+            held(None),
+            held(end),
+            Gate::Window { windows: windows(), opens: None },
+            Gate::Window { windows: windows(), opens: end },
+            calendar(None, None),
+            calendar(end, None),
+            calendar(None, Some("denied")),
+        ]), @"
+        starts are switched off
+            starts are switched off by the parameter /control: freeze
+        starts are switched off until tomorrow 06:00 UTC
+            starts are switched off by the parameter /control until 2026-11-28T06:00:00Z: freeze (ends tomorrow 06:00 UTC, in 13 h 12 min)
+        the control parameter cannot be read
+            no start, since the control parameter /control cannot be read: not JSON
+        held without an end
+        held until tomorrow 06:00 UTC: year-end freeze
+            held until tomorrow 06:00 UTC, in 13 h 12 min: year-end freeze
+        gold 1.0.0/2 is held without an end: bad openssl
+        gold 1.0.0/2 is held until tomorrow 06:00 UTC: bad openssl
+            gold 1.0.0/2 is held until tomorrow 06:00 UTC, in 13 h 12 min: bad openssl
+        outside daily 06:00+2h UTC and Sat 08:00+1h UTC
+        window opens tomorrow 06:00 UTC
+            window daily 06:00+2h UTC and Sat 08:00+1h UTC: opens tomorrow 06:00 UTC, in 13 h 12 min
+        the calendar freeze is closed
+        the calendar freeze is closed until tomorrow 06:00 UTC
+            the calendar freeze is closed until tomorrow 06:00 UTC, in 13 h 12 min
+        the calendar freeze cannot be read
+            the calendar freeze cannot be read: denied
+        ");
+    }
+
+    #[test]
+    fn given_a_gate_without_an_end_then_it_is_said_what_holds() {
+        let gold = || Fixtures::image("gold/1.0.0/2");
+        let recall = || Recall { image: gold(), why: "bad openssl".to_owned() };
+        let budget = |ahead| Gate::Budget { limit: 3, in_progress: 2, ahead };
+        insta::assert_snapshot!(in_both(&[
+            Gate::Mode { mode: Mode::Report },
+            Gate::UnreadableTag(UnreadableTag {
+                tag: "image-cascade:Hold".to_owned(),
+                value: "x".to_owned(),
+                problem: "no such tag".to_owned(),
+            }),
+            Gate::Recalled { recall: recall(), parent: Some(gold()) },
+            Gate::Recalled { recall: recall(), parent: None },
+            Gate::ParentUnread { problem: "denied".to_owned() },
+            budget(0),
+            budget(2),
+        ]), @r#"
+        mode report: it is never started
+        the tag image-cascade:Hold cannot be read
+            the tag image-cascade:Hold is "x": no such tag
+        gold 1.0.0/2 is recalled
+            it would be built on gold 1.0.0/2, which is recalled: bad openssl
+        gold 1.0.0/2 is recalled
+            it would be built from the same inputs again
+        its parent could not be read
+            whether its parent is held is not known: denied
+        budget: 2 of 3 builds in progress
+        budget: 2 of 3 builds in progress, 2 start first
+        "#);
+    }
 }

@@ -167,3 +167,30 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn given_each_state_then_it_has_a_mark_that_no_other_has_a_plain_one_and_words() {
+        let said = STATES
+            .map(|it| format!("{} {} {}: {}", it.mark(), it.plain_mark(), it.code(), it.label()));
+        insta::assert_snapshot!(said.join("\n"), @"
+        ✕ x failing: failing
+        ? ? unreadable: could not be read
+        + + would-start: to start
+        ▶ > building: building
+        ◷ ~ deferred: deferred
+        … . waiting: waiting for an ancestor
+        ‖ ~ held: held
+        ⚑ ! pinned: pinned
+        – - skipped: skipped
+        ·   ignored: ignored
+        ✓ = up-to-date: up to date
+        ○ o base: base images
+        ");
+        let marks: std::collections::BTreeSet<char> = STATES.map(State::mark).into();
+        assert_eq!(marks.len(), STATES.len());
+    }
+}

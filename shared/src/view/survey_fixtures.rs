@@ -61,12 +61,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn of(fixtures: Fixtures) -> Self {
-        Self::with(fixtures, &[], &BTreeMap::new())
-    }
-
     /// The pipelines with their tags, and the values of parameters.
-    pub(crate) fn with(
+    pub(crate) fn of(
         fixtures: Fixtures,
         tagged: &[(&str, &str, &str)],
         parameters: &BTreeMap<ParameterName, ParameterLookup>,
@@ -317,7 +313,7 @@ pub(crate) fn many_states() -> World {
     ];
     let gold = |build: u32| format!("image/gold-linux/1.0.0/{build}");
     let (old, new) = (gold(3), gold(4));
-    World::with(fixtures, &tagged, &BTreeMap::new())
+    World::of(fixtures, &tagged, &BTreeMap::new())
         .base(&amazon("2026.11.1/1"), 240)
         .base(&amazon("2026.11.2/1"), 48)
         .build("gold-linux/1.0.0/3", "AVAILABLE", &amazon("2026.11.1/1"), 100)
@@ -347,5 +343,6 @@ pub(crate) fn many_states() -> World {
         .build("unverified/1.0.0/2", "AVAILABLE", &old, 1)
         .build("windowed/1.0.0/1", "AVAILABLE", &old, 70)
         .observe("disabled", |it| it.member.pipeline.status = PipelineStatus::Disabled)
+        .observe("lacking", |it| it.parent_created = None)
         .unreadable("unread", "AccessDenied: not today")
 }

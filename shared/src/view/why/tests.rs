@@ -1,6 +1,16 @@
+use std::collections::BTreeMap;
+
 use super::*;
+use crate::decide::control::Control;
 use crate::decide::fixtures::Fixtures;
-use crate::view::survey_fixtures::{World, many_states};
+use crate::decide::gate::calendar::{CalendarSet, CalendarState};
+use crate::decide::gate::image_control::Urgency;
+use crate::decide::gate::switch::Off;
+use crate::decide::observation::ResolvedComponent;
+use crate::decide::pin::{Pin, PinStatus};
+use crate::model::findings::{FindingCounts, Findings};
+use crate::model::recall::Recall;
+use crate::view::survey_fixtures::{AMAZON, World, amazon, hours_ago, many_states, tags};
 
 /// The page of a pipeline, a row a line.
 fn page(survey: &Survey, name: &str) -> String {
@@ -16,11 +26,17 @@ fn pages(world: World, names: &[&str]) -> String {
 
 #[test]
 fn given_a_pipeline_that_starts_or_is_held_then_its_gates_are_listed() {
-    let names = ["java-21", "held", "windowed"];
+    let names = ["java-21", "lacking", "held", "windowed"];
     insta::assert_snapshot!(pages(many_states(), &names), @"
     + java-21: behind for 20 h (since yesterday 20:48 UTC)
     newest: java-21 1.0.0/7, AVAILABLE, on gold-linux 1.0.0/3; built 3 d 18 h ago by request
     would start: parent image gold-linux 1.0.0/3 -> 1.0.0/4
+    passed: starts are not switched off, mode auto, no hold, no window, no calendar, no limit of builds
+    to do: the next check or notification starts it, as far as the budget allows and unless the stack is a dry run
+
+    + lacking: behind
+    newest: none
+    would start: no image yet; parent image gold-linux 1.0.0/4
     passed: starts are not switched off, mode auto, no hold, no window, no calendar, no limit of builds
     to do: the next check or notification starts it, as far as the budget allows and unless the stack is a dry run
 
@@ -136,4 +152,168 @@ fn given_a_pipeline_that_is_not_started_then_the_decision_and_what_is_above_it_a
     error: AccessDenied: not today
     to do: grant the permission or correct what the error names: no retry mends it
     ");
+}
+
+/// The page of `web`, which is behind, with these tags of its own and of its parent.
+fn web(own: &[(&str, &str)], parent: &[(&str, &str)], control: Control) -> String {
+    let fixtures = Fixtures::new().pipeline("gold", AMAZON).pipeline("web", "image/gold/x.x.x");
+    let own: Vec<_> = own.iter().map(|(key, value)| ("web", *key, *value)).collect();
+    let mut world = World::of(fixtures, &own, &BTreeMap::new())
+        .base(&amazon("2026.11.2/1"), 48)
+        .build("web/1.0.0/1", "AVAILABLE", "image/gold/1.0.0/1", 30)
+        .build("gold/1.0.0/2", "AVAILABLE", &amazon("2026.11.2/1"), 20)
+        .last(|image| image.tags = tags(parent));
+    world.control = control;
+    page(&world.survey(), "web")
+}
+
+/// Its rows from what it lacks on.
+fn gates(own: &[(&str, &str)], parent: &[(&str, &str)], control: Control) -> String {
+    let page = web(own, parent, control);
+    let rows = page
+        .lines()
+        .filter(|line| ["not yet", "passed", "urgent"].iter().any(|label| line.starts_with(label)));
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+fn calendar(state: CalendarState) -> BTreeMap<CalendarSet, CalendarState> {
+    BTreeMap::from([("freeze".parse().unwrap(), state)])
+}
+
+#[test]
+fn given_every_gate_then_it_holds_or_is_passed_and_never_both() {
+    let opens = "2026-11-28T06:00:00Z".parse().ok();
+    let off = Off { parameter: "/control".into(), until: opens, why: None, problem: None };
+    let all = [
+        ("mode", "report"),
+        ("hold", "until 2026-11-28 a test"),
+        ("window", "daily 20:00+8h UTC"),
+        ("calendar", "freeze"),
+    ];
+    let held = Control {
+        switch: Switch::Off(off),
+        calendars: calendar(CalendarState::Closed(opens)),
+        ..Control::default()
+    };
+    insta::assert_snapshot!(gates(&all, &[("hold", "bad openssl")], held), @"
+    not yet: starts are switched off by the parameter /control until 2026-11-28T06:00:00Z (ends tomorrow 06:00 UTC, in 13 h 12 min)
+    not yet: mode report: it is never started
+    not yet: held until tomorrow 00:00 UTC, in 7 h 12 min: a test
+    not yet: gold 1.0.0/2 is held without an end: bad openssl
+    not yet: window daily 20:00+8h UTC: opens today 20:00 UTC, in 3 h 12 min
+    not yet: the calendar freeze is closed until tomorrow 06:00 UTC, in 13 h 12 min
+    passed: no limit of builds
+    ");
+    let over = [
+        ("mode", "auto"),
+        ("hold", "until 2026-11-27 a test"),
+        ("window", "daily 16:00+8h UTC"),
+        ("calendar", "freeze"),
+    ];
+    let open = |in_progress| Control {
+        switch: Switch::On { max_builds: Some(3) },
+        calendars: calendar(CalendarState::Open),
+        in_progress,
+        ..Control::default()
+    };
+    insta::assert_snapshot!(gates(&over, &[], open(2)), @"passed: starts are switched on, mode auto, its hold has ended, window daily 16:00+8h UTC is open, the calendar freeze is open, budget 2 of 3");
+    insta::assert_snapshot!(gates(&over, &[], open(3)), @"
+    not yet: budget: 3 of 3 builds in progress
+    passed: starts are switched on, mode auto, its hold has ended, window daily 16:00+8h UTC is open, the calendar freeze is open
+    ");
+    insta::assert_snapshot!(gates(&[("hold", "until soon")], &[], open(2)), @r#"
+    not yet: the tag image-cascade:hold is "until soon": `soon` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z
+    passed: starts are switched on, no calendar, budget 2 of 3
+    "#);
+    insta::assert_snapshot!(gates(&[("mode", "report")], &[], open(2)), @"
+    not yet: mode report: it is never started
+    passed: starts are switched on, no hold, no window, no calendar, budget 2 of 3
+    ");
+}
+
+#[test]
+fn given_an_urgent_parent_then_a_closed_window_is_passed_and_the_image_is_named() {
+    let urgent = |why: &str| {
+        let urgency = Urgency { image: Fixtures::image("gold/1.0.0/2"), why: why.to_owned() };
+        let urgency = BTreeMap::from([(Fixtures::pipeline_arn("web"), Some(urgency))]);
+        gates(&[("window", "daily 20:00+8h UTC")], &[], Control { urgency, ..Control::default() })
+    };
+    insta::assert_snapshot!(urgent("CVE-2026-12345"), @"
+    passed: starts are not switched off, mode auto, no hold, urgent, so no window, no calendar, no limit of builds
+    urgent: by gold 1.0.0/2: CVE-2026-12345
+    ");
+    assert!(urgent("").ends_with("urgent: by gold 1.0.0/2: no reason is given"), "{}", urgent(""));
+}
+
+#[test]
+fn given_a_selection_then_it_is_said_that_the_budget_may_be_used_by_other_pipelines() {
+    let mut world = many_states().only("java-21");
+    world.control.max_builds = Some(20);
+    let page = page(&world.survey(), "java-21");
+    let passed = page.lines().find(|line| line.starts_with("passed"));
+    insta::assert_snapshot!(passed.unwrap(), @"passed: starts are not switched off, mode auto, no hold, no window, no calendar, budget 0 of 20, unless other pipelines come first (image-cascade plan)");
+}
+
+#[test]
+fn given_a_recall_findings_pins_and_forbidden_components_then_each_is_noted() {
+    let image = || Fixtures::image("java-21/1.0.0/7");
+    let world = many_states().observe("java-21", move |it| {
+        let recall = Recall { image: image(), why: "bad openssl".to_owned() };
+        it.recalls.insert(image(), recall);
+        it.findings = Some(Findings {
+            image: image(),
+            found: FindingCounts { critical: 3, high: 0 },
+            before: None,
+            not_before: hours_ago(-24),
+        });
+        it.pins = vec![Pin { dependency: "agent 1.0.0".to_owned(), status: PinStatus::Current }];
+        it.components_now = vec![ResolvedComponent::Forbidden {
+            what: "component secret 1.0.0".to_owned(),
+            problem: "denied".to_owned(),
+        }];
+    });
+    insta::assert_snapshot!(pages(world, &["java-21"]), @"
+    + java-21: behind for 20 h (since yesterday 20:48 UTC)
+    newest: java-21 1.0.0/7, AVAILABLE, on gold-linux 1.0.0/3; built 3 d 18 h ago by request
+    would start: parent image gold-linux 1.0.0/3 -> 1.0.0/4
+    would start: java-21 1.0.0/7 is recalled: bad openssl
+    passed: starts are not switched off, mode auto, no hold, no window, no calendar, no limit of builds
+    recalled: java-21 1.0.0/7 is recalled: bad openssl
+    findings: Inspector found 3 critical in java-21 1.0.0/7; no build for that before tomorrow 16:48 UTC
+    pinned: pinned to agent 1.0.0, misses nothing
+    not compared: component secret 1.0.0 is not compared: denied
+    to do: the next check or notification starts it, as far as the budget allows and unless the stack is a dry run
+    ");
+}
+
+#[test]
+fn given_a_pipeline_that_was_not_selected_then_nothing_is_explained_but_of_its_ancestors() {
+    let survey = many_states().only("billing").survey();
+    let explained = ["billing", "java-21", "shop", "none-such"]
+        .map(|name| Why::of(&survey, &Fixtures::pipeline_arn(name)).is_some());
+    assert_eq!(explained, [true, true, false, false]);
+}
+
+#[test]
+fn given_rows_of_one_subject_then_html_names_it_once_and_escapes_all() {
+    let row = |label, text: &str| Row { label, text: text.to_owned() };
+    let why = Why {
+        name: "<web>".to_owned(),
+        state: State::Held,
+        headline: "a & b".to_owned(),
+        rows: vec![row("lacks", "<one>"), row("lacks", "two"), row("to do", "nothing")],
+    };
+    insta::assert_snapshot!(html(&why).replace("<t", "\n<t"), @r#"
+    <h3>&lt;web&gt; <small>‖ a &amp; b</small></h3>
+    <table>
+    <tr>
+    <th scope="row">lacks</th>
+    <td>&lt;one&gt;</td></tr>
+    <tr>
+    <th scope="row"></th>
+    <td>two</td></tr>
+    <tr>
+    <th scope="row">to do</th>
+    <td>nothing</td></tr></table>
+    "#);
 }
