@@ -49,12 +49,13 @@ impl Why {
     /// Explains a pipeline of a survey; `None` if it is not among the selected ones and their ancestors.
     pub fn of(survey: &Survey, pipeline: &PipelineArn) -> Option<Self> {
         let line = survey.line(pipeline);
-        let is_ignored = survey.ignored.contains(pipeline);
-        if line.is_none() && !is_ignored && !survey.bystanders.contains_key(pipeline) {
+        let mut page = Page { survey, pipeline, line, rows: Vec::new() };
+        // One that is ignored is decided if another that is not is built on it.
+        let state = State::standing(line, page.decision());
+        let is_ignored = state == State::Ignored;
+        if is_ignored && !survey.ignored.contains(pipeline) {
             return None;
         }
-        let mut page = Page { survey, pipeline, line, rows: Vec::new() };
-        let state = State::standing(line, page.decision());
         page.builds();
         if is_ignored {
             page.add("decided", IGNORED);

@@ -154,6 +154,18 @@ fn given_a_pipeline_that_is_not_started_then_the_decision_and_what_is_above_it_a
     ");
 }
 
+#[test]
+fn regression_given_an_ignored_pipeline_that_others_are_built_on_then_it_is_said_how_it_stands() {
+    insta::assert_snapshot!(pages(many_states(), &["set-aside"]), @"
+    ‖ set-aside: behind for 20 h (since yesterday 20:48 UTC)
+    newest: set-aside 1.0.0/1, AVAILABLE, on gold-linux 1.0.0/3; built 2 d 22 h ago by request
+    would start: parent image gold-linux 1.0.0/3 -> 1.0.0/4
+    not yet: mode ignore: it is never started
+    passed: starts are not switched off, no hold, no window, no calendar, no limit of builds
+    to do: to have it started, set the tag image-cascade:mode of the pipeline to auto
+    ");
+}
+
 /// The page of `web`, which is behind, with these tags of its own and of its parent.
 fn web(own: &[(&str, &str)], parent: &[(&str, &str)], control: Control) -> String {
     let fixtures = Fixtures::new().pipeline("gold", AMAZON).pipeline("web", "image/gold/x.x.x");
