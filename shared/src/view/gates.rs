@@ -124,7 +124,7 @@ mod tests {
             Gate::Switch(Off { parameter, until, why: Some("freeze".to_owned()), problem })
         };
         let hold = |until, text: &str| Hold { until, text: text.to_owned() };
-        let held = |until| Gate::ImageHold {
+        let on_image = |until| Gate::ImageHold {
             image: Fixtures::image("gold/1.0.0/2"),
             hold: hold(until, "bad openssl"),
         };
@@ -138,8 +138,8 @@ mod tests {
             off(None, Some("not JSON")),
             Gate::Hold(hold(None, "")),
             Gate::Hold(hold(end, "year-end\nfreeze")),
-            held(None),
-            held(end),
+            on_image(None),
+            on_image(end),
             Gate::Window { windows: windows(), opens: None },
             Gate::Window { windows: windows(), opens: end },
             calendar(None, None),

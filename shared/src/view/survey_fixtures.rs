@@ -134,12 +134,12 @@ impl World {
 
     /// What a person sees of it.
     pub(crate) fn survey(self) -> Survey {
-        let ignores =
+        let is_left_out =
             |it: &Member| PipelineControl::ignores(&it.pipeline.tags, &self.control.defaults);
         let is_named =
             |it: &&Member| self.selected.is_none_or(|name| it.pipeline.arn.name() == name);
         let (ignored, selected): (Vec<&Member>, Vec<&Member>) =
-            self.fleet.members().filter(is_named).partition(|member| ignores(member));
+            self.fleet.members().filter(is_named).partition(|member| is_left_out(member));
         let selected: BTreeSet<&PipelineArn> =
             selected.iter().map(|member| &member.pipeline.arn).collect();
         let mut bystanders = self.ancestors(&selected);
@@ -166,7 +166,7 @@ impl World {
             let pipeline = &member.pipeline.arn;
             let outcome = Outcome::Failed(self.unread[pipeline.name()].clone());
             let sentence = "could not be observed".to_owned();
-            Line { outcome, sentence, ..Line::not_reached(pipeline) }
+            Line { sentence, outcome, ..Line::not_reached(pipeline) }
         });
         let failed = failed.filter(|line| selected.contains(&line.pipeline));
         let found = Found { lines: decided.chain(failed).collect(), ..Found::default() };

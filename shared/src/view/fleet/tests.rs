@@ -1,3 +1,5 @@
+//! What is drawn of a fleet?
+
 use super::*;
 use crate::decide::fixtures::Fixtures;
 use crate::decide::observation::ResolvedParent;

@@ -1,3 +1,5 @@
+//! What is said of a pipeline in each state?
+
 use std::collections::BTreeMap;
 
 use super::*;
