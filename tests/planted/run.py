@@ -26,9 +26,10 @@ UNIT_TESTS = ["test", "--package", "shared", "--lib", "--no-run"]
 SIMULATION = ["build", "--profile", "simulation", "--package", "tests", "--bin", "simulate"]
 END_TO_END = ["test", "--package", "tests", "--test", "it", "--no-run"]
 
-# Tests that start processes, draw at random or read sources: the others take a second each, and run in
-# one process.
-SKIPPED = ["processes", "simulation", "command_line", "random", "moves", "resolution", "conventions"]
+# Tests that start the workspace's binaries, draw at random or read sources. The others take a second each,
+# and run in one process.
+SKIPPED = ["account_check", "command_line", "processes", "read_only", "stack"]
+SKIPPED += ["simulation", "random", "moves", "resolution", "conventions"]
 
 # How many seconds the simulation may take for a bug.
 PATIENCE = 900
