@@ -12,6 +12,7 @@ use super::cards::{Card, Cards};
 use super::click::{Click, action};
 use super::folded;
 use super::layout::{Layout, Place};
+use super::lines;
 use super::text::{age, hover, name, shortened, with_arrows};
 use crate::view::{FleetView, Node, State};
 
@@ -24,13 +25,12 @@ pub(super) fn drawing(
     click: Click<'_>,
 ) -> Markup {
     let (width, height) = (layout.width, layout.height);
-    let dense = layout.sizes.card_height < 46;
     html! {
         div.scroll {
-            div.levels.dense[dense] role="group" aria-label="Which image is built on which"
+            div.levels.dense[layout.sizes.dense] role="group" aria-label="Which image is built on which"
                 style={ "width:" (width) "px;height:" (height) "px" }
             {
-                (edges(layout, cards))
+                (edges(layout))
                 @for (index, card) in cards.all.iter().enumerate() {
                     (drawn_card(view, index, card, layout, behind, click))
                 }
@@ -39,15 +39,15 @@ pub(super) fn drawing(
     }
 }
 
-fn edges(layout: &Layout, cards: &Cards) -> Markup {
+fn edges(layout: &Layout) -> Markup {
     let (mut plain, mut lags, mut back) = (String::new(), String::new(), String::new());
     for edge in &layout.edges {
         let (from, to) = (layout.places[edge.from], layout.places[edge.to]);
-        if cards.all[edge.from].depth >= cards.all[edge.to].depth {
-            write_back(&mut back, from, to, layout);
+        if from.x >= to.x {
+            back += &lines::back(from, to, layout.sizes);
         } else {
             let path = if edge.lags { &mut lags } else { &mut plain };
-            write_forward(path, from, to, layout);
+            *path += &lines::forward(from, to, layout.sizes);
         }
     }
     html! {
@@ -57,41 +57,6 @@ fn edges(layout: &Layout, cards: &Cards) -> Markup {
             }
         }
     }
-}
-
-/// From the right of a card to the left of one in a later level.
-fn write_forward(path: &mut String, from: Place, to: Place, layout: &Layout) {
-    let sizes = layout.sizes;
-    let half = sizes.card_height / 2;
-    let (x, y, to_y) = (from.x + sizes.card_width, from.y + half, to.y + half);
-    let _ = write!(path, "M{x} {y}");
-    let mut bend = |x: u32, y: u32, to_x: u32, to_y: u32| {
-        let middle = x.midpoint(to_x);
-        let _ = write!(path, "C{middle} {y} {middle} {to_y} {to_x} {to_y}");
-    };
-    let next = x + sizes.level_gap;
-    if to.x <= next {
-        return bend(x, y, to.x, to_y);
-    }
-    // Past the levels between, it runs in the gap beside the row that it leads to: across a card, it
-    // would look as if it ended there.
-    let beside = sizes.card_gap / 2;
-    let lane = if to.y > from.y { to.y - beside } else { to.y + sizes.card_height + beside };
-    let last = to.x - sizes.level_gap;
-    bend(x, y, next, lane);
-    bend(next, lane, last, lane);
-    bend(last, lane, to.x, to_y);
-}
-
-/// What closes a cycle: from below a card to below one that comes no later.
-fn write_back(path: &mut String, from: Place, to: Place, layout: &Layout) {
-    let sizes = layout.sizes;
-    let (x, to_x) = (from.x + sizes.card_width / 2, to.x + sizes.card_width / 2);
-    let (y, to_y) = (from.y + sizes.card_height, to.y + sizes.card_height);
-    // Between two rows.
-    let below = sizes.card_gap + 4;
-    let _infallible =
-        write!(path, "M{x} {y}C{x} {} {to_x} {} {to_x} {to_y}", y + below, to_y + below);
 }
 
 /// What a card says.
@@ -113,25 +78,21 @@ impl Text {
 
     fn of_one(view: &FleetView, node: &Node) -> Self {
         let version = node.newest.as_ref().map(|it| shortened(&it.version, 40)).unwrap_or_default();
+        let age = age(node, view.now).map(|it| it.to_string());
         // The age has a place of its own, where it is not cut off.
-        let summary = match node.summary.rsplit_once(" · ") {
-            Some((before, age)) if age.ends_with(" old") => before,
-            _ => &node.summary,
-        };
+        let in_summary = age.as_ref().map(|it| format!(" · {it} old")).unwrap_or_default();
+        let summary = node.summary.strip_suffix(&in_summary).unwrap_or(&node.summary);
         let summary = with_arrows(summary, 120);
         // The names and versions of base images are long.
         let (version, line) = match node.state {
-            State::Base if !version.is_empty() && !summary.contains(&version) => {
-                (String::new(), format!("{version} · {summary}"))
-            }
-            State::Base => (String::new(), summary),
+            State::Base if !version.is_empty() => (String::new(), format!("{version} · {summary}")),
             _ => (version, summary),
         };
         Self {
             name: name(node),
             version,
             line: html! { (line) },
-            age: age(node, view.now).map(|it| it.to_string()),
+            age,
             hover: hover(node, view.now),
         }
     }
@@ -223,4 +184,131 @@ fn needs_attention(state: State) -> bool {
             | State::Deferred
             | State::Held
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::view::map::fixtures::{fleet, node};
+    use crate::view::map::fragment::fragment;
+
+    /// What each card is, what it says, and its hover.
+    fn said(nodes: Vec<Node>) -> String {
+        let html = fragment(&fleet(nodes)).into_string();
+        let mut said = String::new();
+        for card in html.split("class=\"card ").skip(1) {
+            let (class, rest) = card.split_once('"').unwrap();
+            let (_, rest) = rest.split_once("title=\"").unwrap();
+            let (hover, rest) = rest.split_once('"').unwrap();
+            let inside = rest.split("<svg").next().unwrap();
+            let end = inside.find("</a>").or(inside.find("</div>")).unwrap();
+            let texts = inside[..end].split('<').filter_map(|it| it.split_once('>'));
+            let texts: Vec<&str> = texts.map(|it| it.1).filter(|it| !it.is_empty()).collect();
+            writeln!(said, "{class}: {}", texts.join(" | ")).unwrap();
+            for line in hover.lines() {
+                writeln!(said, "    {line}").unwrap();
+            }
+        }
+        said
+    }
+
+    fn numbered(name: &str, count: usize, state: State) -> Vec<Node> {
+        (1..=count).map(|it| node(&format!("{name}-{it:02}"), state, &[])).collect()
+    }
+
+    #[test]
+    fn given_single_cards_then_the_age_is_apart_and_a_base_image_has_its_version_in_its_line() {
+        let unread = |mut node: Node, summary: &str| {
+            node.summary = summary.to_owned();
+            node.newest = None;
+            node
+        };
+        let mut base = node("amazon-linux-2023-x86", State::Base, &[]);
+        base.summary = "Amazon · 20 h old".to_owned();
+        let mut apart = node("java", State::Deferred, &[]);
+        apart.summary = "window Mon · calendar change-freeze".to_owned();
+        let nodes = vec![
+            base,
+            unread(node("rocky", State::Base, &[]), "not built here"),
+            node("gold", State::UpToDate, &[0]),
+            apart,
+            unread(node("web", State::UpToDate, &[]), "on an unknown parent"),
+        ];
+        insta::assert_snapshot!(said(nodes), @"
+        base: ○ | amazon-linux-2023-x86 | 1.0.0/4 · Amazon | 20 h
+            amazon-linux-2023-x86 1.0.0/4, 20 h old
+            amazon-linux-2023-x86: base images
+        deferred attention: ◷ | java | 1.0.0/4 | window Mon · calendar change-freeze | 20 h
+            java 1.0.0/4, 20 h old
+            java: deferred
+        base: ○ | rocky | not built here
+            rocky
+            rocky: base images
+        up-to-date: ✓ | web | on an unknown parent
+            web
+            web: up to date
+        up-to-date: ✓ | gold | 1.0.0/4 | on amazon-linux 2026.11.2/1 | 20 h
+            gold 1.0.0/4, 20 h old
+            gold: up to date
+        ");
+    }
+
+    #[test]
+    fn given_several_in_a_card_then_it_says_what_they_have_in_common_and_names_twelve() {
+        let mut nodes = numbered("api", 12, State::UpToDate);
+        nodes.extend(numbered("web", 13, State::UpToDate));
+        nodes[13].newest.as_mut().unwrap().version = "1.0.0/5".to_owned();
+        nodes.extend(["crm", "erp", "shop", "wiki"].map(|it| node(it, State::UpToDate, &[])));
+        nodes.extend(numbered("linux", 4, State::Base));
+        nodes.extend(
+            ["alma", "debian", "rocky", "suse", "ubuntu"].map(|it| node(it, State::Base, &[])),
+        );
+        insta::assert_snapshot!(said(nodes), @"
+        base many: ○ | 5 base images | 1.0.0/4 | alma, debian, rocky, suse
+            5 base images
+            alma, debian, rocky, suse, ubuntu
+        up-to-date many: ✓ | api-* (12) | 1.0.0/4 | 12 up to date
+            12 up to date
+            api-01, api-02, api-03, api-04, api-05, api-06, api-07, api-08, api-09, api-10, api-11, api-12
+        up-to-date many: ✓ | 4 pipelines | 1.0.0/4 | up to date: crm, erp, shop, wiki
+            4 up to date
+            crm, erp, shop, wiki
+        base many: ○ | linux-* (4) | 1.0.0/4 | 4 base images
+            4 base images
+            linux-01, linux-02, linux-03, linux-04
+        up-to-date many: ✓ | web-* (13) | 13 up to date
+            13 up to date
+            web-01, web-02, web-03, web-04, web-05, web-06, web-07, web-08, web-09, web-10, web-11, web-12 and 1 more
+        ");
+    }
+
+    #[test]
+    fn given_families_that_differ_in_how_their_children_stand_then_a_card_counts_its_states() {
+        let some = [
+            State::UpToDate,
+            State::Deferred,
+            State::Building,
+            State::Held,
+            State::Skipped,
+            State::Ignored,
+        ];
+        let mut nodes = Vec::new();
+        for family in 1..64 {
+            let gold = nodes.len();
+            nodes.push(node(&format!("gold-{family:02}"), State::UpToDate, &[]));
+            let states = some.iter().enumerate().filter(|(place, _)| family >> place & 1 == 1);
+            let web = |place, state| node(&format!("web-{family:02}-{place}"), state, &[gold]);
+            nodes.extend(states.map(|(place, state)| web(place, *state)));
+        }
+        insta::assert_snapshot!(said(nodes), @"
+        up-to-date many: ✓ | gold-* (63) | 1.0.0/4 | 63 up to date
+            63 up to date
+            gold-01, gold-02, gold-03, gold-04, gold-05, gold-06, gold-07, gold-08, gold-09, gold-10, gold-11, gold-12 and 51 more
+        building attention many: ▶ | web-* (192) | 1.0.0/4 | ▶ | 32 | ◷ | 32 | ‖ | 32 | – | 32 | · | 32 | ✓ | 32
+            32 building, 32 deferred, 32 held, 32 skipped, 32 ignored, 32 up to date
+            web-01-0, web-02-1, web-03-0, web-03-1, web-04-2, web-05-0, web-05-2, web-06-1, web-06-2, web-07-0, web-07-1, web-07-2 and 180 more
+        ");
+    }
 }

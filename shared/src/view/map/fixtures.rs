@@ -1,8 +1,10 @@
 //! Fleets for the tests of the map.
 
 use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
 
 use crate::decide::fixtures::Fixtures;
+use crate::view::state::STATES;
 use crate::view::{Behind, FleetView, Newest, Node, State};
 
 /// When the fleets of the tests are read.
@@ -150,4 +152,31 @@ pub(super) fn thousand(
         node
     };
     fleet((0..1_000).map(named).collect())
+}
+
+prop_compose! {
+    fn any_node()(
+        state in 0..STATES.len(),
+        parents in prop::collection::vec(0..400_usize, 0..3),
+        near in any::<bool>(),
+        lags in any::<bool>(),
+        word in 0..4_usize,
+    ) -> (State, Vec<usize>, bool, bool, usize) {
+        (STATES[state], parents, near, lags, word)
+    }
+}
+
+/// Any fleet: with cycles, parents that do not exist, nodes that are their own parents.
+pub(super) fn any_fleet() -> impl Strategy<Value = Vec<Node>> {
+    prop::collection::vec(any_node(), 0..300).prop_map(|nodes| {
+        let named = |(index, it): (usize, (State, Vec<usize>, bool, bool, usize))| {
+            let (state, mut parents, near, lags, word) = it;
+            if near {
+                parents = parents.iter().map(|it| it % (index.min(12) + 1)).collect();
+            }
+            let name = format!("{}-{index}", ["web", "api", "core", ""][word]);
+            if lags { behind(&name, state, &parents, 4) } else { node(&name, state, &parents) }
+        };
+        nodes.into_iter().enumerate().map(named).collect()
+    })
 }

@@ -22,7 +22,6 @@ pub(super) fn summary(nodes: &[Node], card: &Card) -> Markup {
     const MOST_NAMES: usize = 4;
     let has_label = common(nodes, card).is_some();
     match standing(nodes, card)[..] {
-        [(State::Base, count)] if has_label => html! { (count) " base images" },
         [(state, count)] if has_label => html! { (count) " " (state.label()) },
         [(state, _)] => {
             let names = card.members.iter().take(MOST_NAMES).map(|it| name(&nodes[*it]));

@@ -59,6 +59,7 @@ mod tests {
         assert_eq!(label(&["日本a", "日本b", "日本"]), "");
         assert_eq!(label(&["billing", "crm"]), "");
         assert_eq!(label(&["-a", "-b"]), "");
+        assert_eq!(label(&["a-", "b-"]), "");
         assert_eq!(label(&[]), "");
     }
 

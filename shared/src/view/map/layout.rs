@@ -1,6 +1,7 @@
 //! Where does each card stand, and which are joined?
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::cards::Cards;
 use crate::view::Node;
@@ -8,6 +9,8 @@ use crate::view::Node;
 /// The sizes of a drawing, in pixels.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
+    /// Whether there are so many cards that they are smaller.
+    pub(super) dense: bool,
     pub(super) card_width: u32,
     pub(super) card_height: u32,
     /// Between two levels.
@@ -23,6 +26,13 @@ pub(super) struct Sizes {
 pub(super) struct Place {
     pub(super) x: u32,
     pub(super) y: u32,
+}
+
+/// As the path of a line names it.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.x, self.y)
+    }
 }
 
 /// An edge, from a card to one that is built on it.
@@ -63,7 +73,12 @@ impl Sizes {
             (width.saturating_add(level_gap) / levels).saturating_sub(level_gap).clamp(190, 300)
         });
         let (card_height, card_gap, family_gap) = if dense { (38, 6, 8) } else { (46, 12, 10) };
-        Self { card_width, card_height, level_gap, card_gap, family_gap }
+        Self { dense, card_width, card_height, level_gap, card_gap, family_gap }
+    }
+
+    /// From the top of a card to that of the next below it.
+    fn row(self) -> u32 {
+        self.card_height + self.card_gap
     }
 }
 
@@ -81,8 +96,7 @@ impl Layout {
         for (index, card) in cards.all.iter().enumerate().rev() {
             if let (Some(first), Some(last)) = (card.children.first(), card.children.last()) {
                 let (first, last) = (places[*first].y, places[*last].y);
-                let below = MOST_CARDS_BELOW * (sizes.card_height + sizes.card_gap);
-                places[index].y = first.midpoint(last).min(first + below);
+                places[index].y = first.midpoint(last).min(first + MOST_CARDS_BELOW * sizes.row());
             }
         }
         let far = |end: fn(&Place) -> u32| places.iter().map(end).max();
@@ -98,8 +112,7 @@ impl Layout {
 
 /// Where the rows of each card and of all that stands beside it begin.
 fn tops(cards: &Cards, sizes: Sizes) -> Vec<u32> {
-    let row = sizes.card_height + sizes.card_gap;
-    let mut heights = vec![row; cards.all.len()];
+    let mut heights = vec![sizes.row(); cards.all.len()];
     for (index, card) in cards.all.iter().enumerate().rev() {
         if !card.children.is_empty() {
             let beside: u32 = card.children.iter().map(|it| heights[*it]).sum();
@@ -143,8 +156,7 @@ mod tests {
 
     use super::*;
     use crate::view::State;
-    use crate::view::map::fixtures::{behind, node};
-    use crate::view::state::STATES;
+    use crate::view::map::fixtures::{any_fleet, behind, node};
 
     fn drawn(nodes: &[Node]) -> (Cards, Layout) {
         let cards = Cards::of(nodes);
@@ -270,31 +282,29 @@ mod tests {
         assert_eq!([100, 500, 5_000].map(width), [2 * 190 + 48, 500, 2 * 300 + 48]);
     }
 
-    prop_compose! {
-        fn any_node()(
-            state in 0..STATES.len(),
-            parents in prop::collection::vec(0..400_usize, 0..3),
-            near in any::<bool>(),
-            lags in any::<bool>(),
-            word in 0..4_usize,
-        ) -> (State, Vec<usize>, bool, bool, usize) {
-            (STATES[state], parents, near, lags, word)
-        }
+    #[test]
+    fn given_many_cards_beside_one_then_it_stands_four_rows_below_the_first() {
+        let of = |count: usize| {
+            let mut nodes = vec![node("gold", State::UpToDate, &[])];
+            nodes.extend((0..count).map(|it| node(&format!("web-{it}"), State::UpToDate, &[0])));
+            let (_, layout) = drawn(&nodes);
+            layout.places[0].y
+        };
+        let row = 46 + 12;
+        assert_eq!([1, 3, 9, 10, 23].map(of), [0, row, 4 * row, 4 * row, 4 * row]);
     }
 
-    /// Any fleet: with cycles, parents that do not exist, nodes that are their own parents.
-    fn any_fleet() -> impl Strategy<Value = Vec<Node>> {
-        prop::collection::vec(any_node(), 0..300).prop_map(|nodes| {
-            let named = |(index, it): (usize, (State, Vec<usize>, bool, bool, usize))| {
-                let (state, mut parents, near, lags, word) = it;
-                if near {
-                    parents = parents.iter().map(|it| it % (index.min(12) + 1)).collect();
-                }
-                let name = format!("{}-{index}", ["web", "api", "core", ""][word]);
-                if lags { behind(&name, state, &parents, 4) } else { node(&name, state, &parents) }
+    #[test]
+    fn given_more_than_sixty_cards_then_they_are_smaller() {
+        let line = |count: usize| {
+            let named = |it: usize| {
+                let parents: Vec<usize> = it.checked_sub(1).into_iter().collect();
+                node(&format!("image-{it}"), State::UpToDate, &parents)
             };
-            nodes.into_iter().enumerate().map(named).collect()
-        })
+            let (_, layout) = drawn(&(0..count).map(named).collect::<Vec<_>>());
+            (layout.sizes.dense, layout.height)
+        };
+        assert_eq!([line(60), line(61)], [(false, 46), (true, 38)]);
     }
 
     proptest! {

@@ -15,6 +15,7 @@ mod fragment;
 mod label;
 mod layout;
 mod lineage;
+mod lines;
 mod page;
 mod palette;
 mod shapes;

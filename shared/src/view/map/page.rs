@@ -97,6 +97,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn given_a_theme_then_what_is_around_the_map_has_its_ground_too() {
+        let page = page(&fleet_of_texts(|it| format!("text {it}")));
+        let (light, dark) = page
+            .split_once("<style>")
+            .unwrap()
+            .1
+            .split_once("@media(prefers-color-scheme:dark)")
+            .unwrap();
+        assert!(light.contains("html{background:#fbfaf7;"), "{light}");
+        assert!(dark.starts_with("{html{background:#12181f;"), "{dark}");
+    }
+
     fn values<'a>(html: &'a str, attribute: &str) -> Vec<&'a str> {
         html.split(attribute).skip(1).map(|it| it.split('"').next().unwrap()).collect()
     }

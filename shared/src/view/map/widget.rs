@@ -134,6 +134,15 @@ mod tests {
     }
 
     #[test]
+    fn given_its_width_then_the_drawing_fills_it_up_to_the_padding() {
+        let line = [("gold", vec![]), ("java", vec![0]), ("web", vec![1])];
+        let view = fleet(line.map(|(name, on)| node(name, State::UpToDate, &on)).into());
+        // 14 at each side of the map, 2 and 6 at the sides of what scrolls.
+        let drawing = 900 - (14 + 2) - (6 + 14);
+        assert!(shown(&view).contains(&format!("style=\"width:{drawing}px;")));
+    }
+
+    #[test]
     fn given_a_theme_then_the_widget_has_its_colours_alone() {
         let view = fleet(Vec::new());
         let of = |dark| widget(&view, WidgetOptions { dark, ..WidgetOptions::default() });
