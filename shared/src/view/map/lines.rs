@@ -25,8 +25,8 @@ pub(super) fn back(from: Place, to: Place, sizes: Sizes) -> String {
         x: card.x + sizes.card_width / 2,
         y: card.y + sizes.card_height + down,
     };
-    // Between two rows.
-    let down = sizes.card_gap + 4;
+    // The curve runs three quarters as far down as this: to the middle between two rows.
+    let down = sizes.card_gap * 2 / 3;
     let (start, end) = (below(from, 0), below(to, 0));
     format!("M{start}C{} {} {end}", below(from, down), below(to, down))
 }
@@ -144,9 +144,26 @@ mod tests {
         java to bill: M576 86C600 86 600 23 624 23
         java to shop: M576 86C600 86 600 81 624 81
         java to web: M576 86C600 86 600 149 624 149
-        bill to gold: M756 46C756 62 132 125 132 109
+        bill to gold: M756 46C756 54 132 117 132 109
         shop to cron: M888 81C912 81 912 81 936 81
         ");
+    }
+
+    #[test]
+    fn given_a_cycle_then_its_line_runs_in_the_middle_of_the_gap_below_its_cards() {
+        let line = |count: usize| {
+            let named = |it: usize| {
+                node(&format!("image-{it}"), State::Failing, &[(it + count - 1) % count])
+            };
+            let layout = laid_out(&(0..count).map(named).collect::<Vec<_>>());
+            let lowest = drawn(&layout).iter().filter(|it| it.is_back).map(lowest).next().unwrap();
+            (layout.height, layout.sizes.card_gap, lowest)
+        };
+        assert_eq!([line(2), line(61)], [(46, 12, 46.0 + 6.0), (38, 6, 38.0 + 3.0)]);
+    }
+
+    fn lowest(line: &Drawn) -> f64 {
+        line.points.iter().map(|it| it.1).fold(0.0, f64::max)
     }
 
     proptest! {
@@ -183,6 +200,20 @@ mod tests {
                 let row = f64::from(to.y)..=f64::from(to.y + sizes.card_height);
                 for point in beside {
                     prop_assert!(!row.contains(&point.1), "{point:?} to {to}");
+                }
+            }
+        }
+
+        #[test]
+        fn proptest_given_any_fleet_then_no_line_is_further_outside_than_half_the_gap_of_two_rows(
+            nodes in any_fleet()
+        ) {
+            let layout = laid_out(&nodes);
+            let lowest = f64::from(layout.height + layout.sizes.card_gap / 2);
+            for line in drawn(&layout) {
+                for (x, y) in line.points {
+                    prop_assert!(0.0 <= x && x <= f64::from(layout.width), "{x}");
+                    prop_assert!(0.0 <= y && y <= lowest, "{y} of {lowest}");
                 }
             }
         }
