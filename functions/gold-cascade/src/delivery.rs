@@ -216,7 +216,10 @@ mod tests {
             let content = match delivery.content {
                 Ok(Hint::Pipeline(selection)) => format!("check of {selection}"),
                 Ok(Hint::Image(notification)) => {
-                    format!("sent {:?}", notification.sent.map(|it| it.to_string()))
+                    assert_eq!(delivery.cause.image.as_ref(), Some(&notification.image));
+                    let Trigger::Message { sent } = delivery.cause.trigger else { panic!() };
+                    assert_eq!(sent, notification.sent);
+                    format!("sent {:?}", sent.map(|it| it.to_string()))
                 }
                 Err(Findings::Ignored(why)) => format!("ignored: {why}"),
                 Err(Findings::Refused(why)) => format!("refused: {why}"),

@@ -497,6 +497,8 @@ mod tests {
             urgency: None,
             start: None,
         };
+        let may_build = Line::decided(step.clone(), Outcome::None, at(86_400)).sentence;
+        assert!(may_build.ends_with("3 critical, 7 high in web 1.0.0/1"), "{may_build}");
         let line = Line::decided(step, Outcome::None, at(100));
         insta::assert_snapshot!(line.sentence, @"the pipeline is disabled; pinned to base 1.0.0, misses base 2.0.0/1 (1 version behind); component secret x.x.x is not compared: denied; Inspector found 3 critical, 7 high in web 1.0.0/1: no build for that before 1970-01-02T00:00:00Z");
         assert_eq!(line.behind, Some(Behind { since: at(40), seconds: 60 }));

@@ -163,7 +163,7 @@ mod tests {
     fn metrics(event: CauseReport, dry_run: bool) -> String {
         let report = Report::new("gold-cascade", dry_run, vec![event]);
         let mut lines = Vec::new();
-        write(&report, "stack-GoldCascade-1", Timestamp::UNIX_EPOCH, &mut lines).unwrap();
+        write(&report, "stack-GoldCascade-1", at(60), &mut lines).unwrap();
         String::from_utf8(lines).unwrap()
     }
 
@@ -172,18 +172,18 @@ mod tests {
         let sent = Some("1970-01-01T00:01:38.5Z".parse().unwrap());
         let event = event(Trigger::Message { sent });
         insta::assert_snapshot!(metrics(event, false), @r#"
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Starts","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"NotificationToStart","Unit":"Seconds"}]}],"Timestamp":0},"Starts":1,"Failures":1,"NotificationToStart":1.5,"FunctionName":"stack-GoldCascade-1"}
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-ancestor"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Starts","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"NotificationToStart","Unit":"Seconds"}]}],"Timestamp":60000},"Starts":1,"Failures":1,"NotificationToStart":1.5,"FunctionName":"stack-GoldCascade-1"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":60000},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":60000},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-ancestor"}
         "#);
     }
 
     #[test]
     fn given_a_check_of_the_whole_fleet_then_what_is_behind_is_a_metric() {
         insta::assert_snapshot!(metrics(event(check(true, at(0))), true), @r#"
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"WouldStart","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"PipelinesRecalled","Unit":"Count"},{"Name":"PipelinesTooOld","Unit":"Count"},{"Name":"PipelinesVulnerable","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"FoundByCheck","Unit":"Count"},{"Name":"OldestStalenessHours"},{"Name":"OldestDeferredHours"}]}],"Timestamp":0},"WouldStart":1,"Failures":1,"PipelinesBehind":1,"PipelinesPinned":0,"PipelinesRecalled":0,"PipelinesTooOld":0,"PipelinesVulnerable":0,"Unverified":0,"FoundByCheck":0,"OldestStalenessHours":2,"OldestDeferredHours":0,"FunctionName":"stack-GoldCascade-1"}
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-ancestor"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"WouldStart","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"PipelinesRecalled","Unit":"Count"},{"Name":"PipelinesTooOld","Unit":"Count"},{"Name":"PipelinesVulnerable","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"FoundByCheck","Unit":"Count"},{"Name":"OldestStalenessHours"},{"Name":"OldestDeferredHours"}]}],"Timestamp":60000},"WouldStart":1,"Failures":1,"PipelinesBehind":1,"PipelinesPinned":0,"PipelinesRecalled":0,"PipelinesTooOld":0,"PipelinesVulnerable":0,"Unverified":0,"FoundByCheck":0,"OldestStalenessHours":2,"OldestDeferredHours":0,"FunctionName":"stack-GoldCascade-1"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":60000},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":60000},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-ancestor"}
         "#);
     }
 
@@ -196,10 +196,10 @@ mod tests {
         });
         let event = fixtures::event(check(true, at(0)), lines.into());
         insta::assert_snapshot!(metrics(event, false), @r#"
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Starts","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"PipelinesRecalled","Unit":"Count"},{"Name":"PipelinesTooOld","Unit":"Count"},{"Name":"PipelinesVulnerable","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"FoundByCheck","Unit":"Count"},{"Name":"OldestStalenessHours"},{"Name":"OldestDeferredHours"}]}],"Timestamp":0},"Starts":0,"Failures":0,"PipelinesBehind":2,"PipelinesPinned":0,"PipelinesRecalled":0,"PipelinesTooOld":0,"PipelinesVulnerable":0,"Unverified":0,"FoundByCheck":0,"OldestStalenessHours":0,"OldestDeferredHours":2.5,"FunctionName":"stack-GoldCascade-1"}
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":0},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"deferred"}
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Gate"]],"Metrics":[{"Name":"Deferred","Unit":"Count"}]}],"Timestamp":0},"Deferred":2,"FunctionName":"stack-GoldCascade-1","Gate":"budget"}
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Gate"]],"Metrics":[{"Name":"Deferred","Unit":"Count"}]}],"Timestamp":0},"Deferred":2,"FunctionName":"stack-GoldCascade-1","Gate":"hold"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Starts","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"PipelinesRecalled","Unit":"Count"},{"Name":"PipelinesTooOld","Unit":"Count"},{"Name":"PipelinesVulnerable","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"FoundByCheck","Unit":"Count"},{"Name":"OldestStalenessHours"},{"Name":"OldestDeferredHours"}]}],"Timestamp":60000},"Starts":0,"Failures":0,"PipelinesBehind":2,"PipelinesPinned":0,"PipelinesRecalled":0,"PipelinesTooOld":0,"PipelinesVulnerable":0,"Unverified":0,"FoundByCheck":0,"OldestStalenessHours":0,"OldestDeferredHours":2.5,"FunctionName":"stack-GoldCascade-1"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":60000},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"deferred"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Gate"]],"Metrics":[{"Name":"Deferred","Unit":"Count"}]}],"Timestamp":60000},"Deferred":2,"FunctionName":"stack-GoldCascade-1","Gate":"budget"}
+        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Gate"]],"Metrics":[{"Name":"Deferred","Unit":"Count"}]}],"Timestamp":60000},"Deferred":2,"FunctionName":"stack-GoldCascade-1","Gate":"hold"}
         "#);
     }
 
