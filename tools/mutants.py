@@ -1,6 +1,6 @@
 """Which mutants does no unit test notice?
 
-    tools/mutants [--only TEXT]… [--jobs N] [--all] [--table]
+    tools/mutants [--only TEXT]… [--jobs N] [--all] [--end-to-end] [--table]
 
 Takes the mutants that `cargo mutants` lists for `shared` and the functions, builds all of them at once
 (see variant_build.py), and runs each with the unit tests of its package that reach it.
@@ -8,6 +8,7 @@ Takes the mutants that `cargo mutants` lists for `shared` and the functions, bui
 `--only` selects mutants by a part of their names, such as `decide/tries.rs`.
 A mutant in a constant, for example, cannot be behind a number. `--all` runs these, too: those of different
 functions are compiled together, which shows the few that compile, and each of these is run alone.
+`--end-to-end` shows what the unit tests do not notice to the end-to-end tests.
 `--table` prints the table of docs/testing.md.
 
 Ends with 1 if a mutant survives that tools/mutants-explained.toml does not explain.
@@ -22,10 +23,11 @@ import sys
 import time
 import tomllib
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from mutants_alone import Alone
-from variant_build import ROOT, Build, Outcome, Variant
+from variant_build import END_TO_END, NOT_END_TO_END, ROOT, Build, Outcome, Variant
 
 OUTPUT = ROOT / "target/mutants"
 
@@ -75,6 +77,18 @@ def outcomes(build: Build, mutants: dict[int, dict], jobs: int) -> dict[int, Out
     return found
 
 
+def end_to_end(build: Build, numbers: list[int], jobs: int) -> Iterator[tuple[int, Outcome]]:
+    """What the end-to-end tests make of these."""
+    program = build.programs(*END_TO_END)["it"]
+    reaching = build.reach(program, "tests", jobs, NOT_END_TO_END)
+
+    def one(number: int) -> Outcome:
+        return build.outcome(number, reaching.get(number, []), "tests")
+
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from zip(numbers, pool.map(one, numbers))
+
+
 def explained() -> set[str]:
     text = (ROOT / "tools/mutants-explained.toml").read_text()
     return {it["mutant"] for it in tomllib.loads(text)["survivor"]}
@@ -110,6 +124,7 @@ def main():
     parser.add_argument("--only", action="append", default=[], metavar="TEXT")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N")
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--end-to-end", action="store_true")
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     began = time.monotonic()
@@ -130,6 +145,11 @@ def main():
             print(f"{it.what}: {name}")
     if options.table:
         print(table(mutants, found))
+    if options.end_to_end:
+        missed = [number for number, it in found.items() if it.what in ("missed", "unreached")]
+        missed = sorted(set(missed) - build.left_out)
+        for number, it in end_to_end(build, missed, options.jobs):
+            print(f"end to end: {it.what}: {mutants[number]['name']}: {', '.join(it.by[:2])}")
     counts = Counter(it.what for it in found.values())
     print(f"{dict(counts)} in {time.monotonic() - began:.0f} s; {len(left)} more {rest}")
     sys.exit(1 if survivors else 0)

@@ -1,43 +1,38 @@
 """Do the tests notice the bugs that they are meant to notice?
 
     tools/planted [--seeds 400] [--only TEXT]… [--jobs N] [--table docs/planted-bugs.md]
-    python3 tests/planted/run.py --check
 
-Builds all bugs of bugs.toml at once, each behind a number (tools/variant_build.py). Each bug is run with
-the unit tests that reach it; what they do not notice, with the simulation; and the rest with the
-end-to-end tests that reach it. All tests must pass without a bug. What cannot be behind a number is
-planted alone. Ends with 1 if a bug was not noticed.
-
-`--check` only makes sure that each bug can be planted: its text stands in its file exactly once.
+Builds all bugs of tests/planted/bugs.toml at once, each behind a number (see variant_build.py). Each bug is
+run with the unit tests that reach it; what they do not notice, with the simulation; and the rest with the
+end-to-end tests that reach it. All tests must pass without a bug. What cannot be behind a number is planted
+alone. Ends with 1 if a bug was not noticed.
 """
 
 import argparse
 import os
 import re
 import sys
-import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from variant_build import END_TO_END, NOT_END_TO_END, ROOT, Build, Variant
+
+sys.path.append(str(ROOT / "tests/planted"))
+from check import bugs, wrong  # noqa: E402
+
 OUTPUT = ROOT / "target/planted"
 
 UNIT_TESTS = ["test", "--package", "shared", "--lib", "--no-run"]
 SIMULATION = ["build", "--profile", "simulation", "--package", "tests", "--bin", "simulate"]
-END_TO_END = ["test", "--package", "tests", "--test", "it", "--no-run"]
 
-# Tests that start the workspace's binaries, draw at random or read sources. The others take a second each,
-# and run in one process.
-SKIPPED = ["account_check", "command_line", "processes", "read_only", "stack"]
-SKIPPED += ["simulation", "random", "moves", "resolution", "conventions"]
+# By whom a bug may be noticed: arguments of cargo, target, folder, and tests that do not run.
+TESTS = {
+    "unit tests": (UNIT_TESTS, "image_cascade", "shared", []),
+    "end to end": (END_TO_END, "it", "tests", NOT_END_TO_END),
+}
 
 # How many seconds the simulation may take for a bug.
 PATIENCE = 900
-
-
-def places(bug: dict) -> int:
-    path = ROOT / bug["file"]
-    return path.read_text().count(bug["find"]) if path.exists() else 0
 
 
 def names(failed: list[str]) -> str:
@@ -59,8 +54,6 @@ class Planted:
     """All bugs in one tree, and what has noticed each so far."""
 
     def __init__(self, bugs: list[dict], options: argparse.Namespace):
-        from variant_build import Build, Variant
-
         def variant(bug: dict) -> Variant:
             def place(source, number):
                 return source.changed(number, bug["find"], bug["replace"].lstrip("\n"))
@@ -81,7 +74,8 @@ class Planted:
         if self.options.table:
             self.options.table.write_text(self.table())
 
-    def test(self, by: str, arguments: list[str], target: str, folder: str, skip: list[str]):
+    def test(self, by: str):
+        arguments, target, folder, skip = TESTS[by]
         program = self.build.programs(*arguments)[target]
         reaching = self.build.reach(program, folder, self.options.jobs, skip)
 
@@ -108,17 +102,12 @@ class Planted:
 
     def plant_alone(self, number: int):
         """What notices a bug that cannot be behind a number."""
-        from variant_build import Build
-
         bug = self.bugs[number]
         build = Build({}, OUTPUT)
         build.write()
         text = (ROOT / bug["file"]).read_text()
         build.put(bug["file"], text.replace(bug["find"], bug["replace"].lstrip("\n")).encode())
-        for by, arguments, target, folder, skip in [
-            ("unit tests", UNIT_TESTS, "image_cascade", "shared", []),
-            ("end to end", END_TO_END, "it", "tests", SKIPPED),
-        ]:
+        for by, (arguments, target, folder, skip) in TESTS.items():
             errors, programs = build.cargo(*arguments)
             if errors:
                 return self.note(number, by, "does not compile")
@@ -129,11 +118,11 @@ class Planted:
                 return self.note(number, by, names(failed) or "a test does not end")
 
     def run(self):
-        self.test("unit tests", UNIT_TESTS, "image_cascade", "shared", [])
+        self.test("unit tests")
         if self.unnoticed():
             self.simulate()
         if self.unnoticed():
-            self.test("end to end", END_TO_END, "it", "tests", SKIPPED)
+            self.test("end to end")
         for number in sorted(self.build.left_out):
             self.plant_alone(number)
 
@@ -162,20 +151,18 @@ def main():
     parser.add_argument("--only", action="append", default=[], metavar="TEXT")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N")
     parser.add_argument("--table", type=Path)
-    parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
-    bugs = tomllib.loads((Path(__file__).parent / "bugs.toml").read_text())["bug"]
-    if options.only:
-        bugs = [bug for bug in bugs if any(text in bug["name"] for text in options.only)]
-    found = ((bug, places(bug)) for bug in bugs)
-    wrong = [f"{bug['name']}: {count} places in {bug['file']}" for bug, count in found if count != 1]
-    if wrong or options.check:
-        sys.exit("\n".join(wrong) or 0)
-    sys.path.append(str(ROOT / "tools"))
-    planted = Planted(bugs, options)
+    selected = [
+        bug
+        for bug in bugs()
+        if not options.only or any(text in bug["name"] for text in options.only)
+    ]
+    if problems := wrong(selected):
+        sys.exit("\n".join(problems))
+    planted = Planted(selected, options)
     planted.run()
     left = [bug["name"] for number, bug in planted.bugs.items() if number not in planted.noticed]
-    print(f"\n{len(bugs) - len(left)} noticed, {len(left)} not: {left}")
+    print(f"\n{len(selected) - len(left)} noticed, {len(left)} not: {left}")
     sys.exit(1 if left else 0)
 
 
