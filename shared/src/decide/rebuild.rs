@@ -337,6 +337,14 @@ mod tests {
         let number = amazon("627945338248", "1.0.0/3");
         observed.history = vec![good("web/1.0.0/1", &number).into()];
         assert_eq!(decide(&observed, RetryPolicy::default()).kind(), "up-to-date");
+        // The pipeline's own account is not one of Amazon's.
+        let own = Image {
+            recipe: Some(Fixtures::recipe_arn("web/0.9.0")),
+            ..good("web/0.9.0/1", "image/al2023/1.0.0/3")
+        };
+        observed.history = vec![own.into()];
+        observed.member.recipe.as_mut().unwrap().created = after();
+        insta::assert_snapshot!(decided(&observed), @"rebuild: parent image al2023 1.0.0/3 -> al2023 1.0.0/3; recipe web 0.9.0 -> 1.0.0");
     }
 
     #[test]
@@ -355,10 +363,12 @@ mod tests {
         // The numbers have begun again.
         parent.parent_now = Some(at("gold/1.0.0/1"));
         insta::assert_snapshot!(decided(&parent), @"rebuild: parent image gold 1.0.0/3 -> 1.0.0/1");
-        // A date to come is no date: every build would be older.
+        // A date to come is no date: every build would be older. Two clocks may differ a little.
         parent.parent_now = Some(at("gold/1.0.0/3"));
-        parent.parent_created = now().checked_add(SignedDuration::from_hours(1)).ok();
-        assert_eq!(decide(&parent, RetryPolicy::default()).kind(), "up-to-date");
+        for (seconds, kind) in [(600, "rebuild"), (601, "up-to-date"), (3_600, "up-to-date")] {
+            parent.parent_created = now().checked_add(SignedDuration::from_secs(seconds)).ok();
+            assert_eq!(decide(&parent, RetryPolicy::default()).kind(), kind, "{seconds}");
+        }
     }
 
     #[test]
@@ -438,6 +448,8 @@ mod tests {
             assert_eq!(decide(&observed, RetryPolicy::default()).kind(), kind, "{builds}");
         }
         insta::assert_snapshot!(decided(&observed), @"wait: parent image gold 1.0.0/3 was recreated at 2026-11-23T12:00:00Z; 4 builds of one day show the same inputs, and dates alone ask for another one; next try not before 2026-11-24T11:01:00Z");
+        let decision = decide(&observed, RetryPolicy::default());
+        insta::assert_snapshot!(serde_json::json!(decision.tries()), @r#"{"built":4,"byDate":true,"count":4,"last":"arn:aws:imagebuilder:us-east-1:123456789012:image/web/1.0.0/4","of":4,"status":"AVAILABLE"}"#);
         // A notification, or a build that lacks more than dates show, is not limited by the day.
         let announced = PipelineObservation { parent_announced: Some(now()), ..observed.clone() };
         assert_eq!(decide(&announced, RetryPolicy::default()).kind(), "rebuild");
@@ -643,6 +655,8 @@ mod tests {
             holds(gold, before, "image/gold/1.0.0/5"),
             holds(gold, before, "image/platinum/1.0.0/1"),
             // Where they differ, the younger one decides.
+            holds(gold, before, gold),
+            holds(gold, later, gold),
             holds("ami-2", before, "ssm:/golden"),
             holds("ami-2", later, "ssm:/golden"),
             holds("ami-2", None, "ssm:/golden"),
@@ -658,6 +672,8 @@ mod tests {
         rebuild: parameter /golden gold 1.0.0/3 -> gold 1.0.0/4; built once for this since 2026-11-23T09:00:00Z, and still shows gold 1.0.0/3
         skip: built on gold 1.0.0/5, newer than 1.0.0/4, which its recipe resolves to now; never goes back
         rebuild: parameter /golden platinum 1.0.0/1 -> gold 1.0.0/4; built once for this since 2026-11-23T09:00:00Z, and still shows platinum 1.0.0/1
+        up-to-date: web 1.0.0/1 was built on gold 1.0.0/4, which ssm:/golden holds
+        rebuild: parameter /golden gold x.x.x -> gold 1.0.0/4
         up-to-date: web 1.0.0/1 was built on ami-2, which ssm:/golden holds
         rebuild: parameter /golden an earlier value -> ami-2
         up-to-date: web 1.0.0/1 was built on ami-2, which ssm:/golden holds
@@ -822,6 +838,9 @@ mod tests {
         // An image that does not show a component at all is compared by time.
         observed.components_now[1] = component_now("other/1.0.0/1", after());
         assert_eq!(decided(&observed), "rebuild: component an earlier one -> other 1.0.0/1");
+        // One that shows as many as the recipe has shows them all.
+        observed.components_now.remove(0);
+        assert_eq!(decide(&observed, RetryPolicy::default()).kind(), "up-to-date");
     }
 
     #[test]

@@ -64,3 +64,75 @@ pub fn needs_older_builds(observed: &PipelineObservation, policy: RetryPolicy) -
     let Ok(differences) = differences_since_build(observed, target.as_ref()) else { return false };
     needs_older(&differences, observed, target.as_ref(), policy)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+    use crate::decide::observation::ResolvedParent;
+
+    fn at(second: i64) -> Option<Timestamp> {
+        Timestamp::from_second(second).ok()
+    }
+
+    fn build(status: &str, created: i64, parent: &str) -> Arc<Image> {
+        let image = Fixtures::plain_image("web/1.0.0/1", status);
+        Image { created: at(created), parent: Some(Fixtures::parent(parent)), ..image }.into()
+    }
+
+    /// `web` at second 100, whose parent is a build that began at second 20.
+    fn web(history: &[Arc<Image>]) -> PipelineObservation {
+        let fleet = Fixtures::new().pipeline("web", "image/gold/x.x.x").fleet();
+        let member = fleet.members().next().unwrap().clone();
+        let built = Fixtures::built(&member, "web/1.0.0/1", "image/gold/1.0.0/1");
+        PipelineObservation {
+            parent_now: Some(ResolvedParent::Image(Fixtures::image("gold/1.0.0/2"))),
+            parent_created: at(20),
+            now: at(100).unwrap(),
+            history: history.to_vec(),
+            ..Fixtures::observed(member, built)
+        }
+    }
+
+    #[test]
+    fn given_what_has_moved_then_a_pipeline_is_behind_since_the_first_of_it() {
+        let older = build("AVAILABLE", 10, "image/gold/1.0.0/1");
+        let current = build("AVAILABLE", 30, "image/gold/1.0.0/2");
+        let mut observed = web(&[older]);
+        assert_eq!(lacks_since(&observed), at(20));
+        for (created, since) in [(15, 15), (25, 20)] {
+            observed.member.recipe.as_mut().unwrap().created = at(created);
+            assert_eq!(reasons(&observed).len(), 2);
+            assert_eq!(lacks_since(&observed), at(since), "the recipe is of second {created}");
+        }
+        assert_eq!(lacks_since(&web(&[current])), None);
+        assert_eq!(lacks_since(&web(&[])), at(20), "no image yet");
+        let unread = PipelineObservation { parent_now: None, ..web(&[]) };
+        assert_eq!(lacks_since(&unread), None, "it is skipped");
+    }
+
+    #[test]
+    fn given_a_build_that_began_after_its_parents_then_the_end_of_the_parents_matters() {
+        let (older, current, pattern) =
+            ("image/gold/1.0.0/1", "image/gold/1.0.0/2", "image/gold/x.x.x");
+        let failed_meanwhile = build("FAILED", 30, older);
+        for (history, announced, expected) in [
+            (&[build("AVAILABLE", 10, older)][..], None, false),
+            (&[build("AVAILABLE", 30, older)], None, true),
+            (&[failed_meanwhile.clone(), build("AVAILABLE", 10, older)], None, true),
+            // The build that it was built on is shown.
+            (&[build("AVAILABLE", 40, current)], None, false),
+            (&[build("AVAILABLE", 40, current), failed_meanwhile], None, false),
+            // Dates alone decide.
+            (&[build("AVAILABLE", 10, pattern)], None, false),
+            (&[build("AVAILABLE", 40, pattern)], None, true),
+            (&[build("AVAILABLE", 40, pattern)], at(50), true),
+            (&[build("AVAILABLE", 40, pattern)], at(35), false),
+        ] {
+            let mut observed = PipelineObservation { parent_announced: announced, ..web(history) };
+            assert_eq!(depends_on_availability(&observed), expected, "{history:?} {announced:?}");
+            observed.parent_available = at(50);
+            assert!(!depends_on_availability(&observed), "it is known");
+        }
+    }
+}

@@ -105,9 +105,8 @@ pub(crate) fn judge(
         if alike.len() >= BUILDS_A_DAY {
             let oldest = alike.last().and_then(|image| image.created);
             let not_before = oldest.map(|began| began.checked_add(DAY).unwrap_or(Timestamp::MAX));
-            if let Some(tries) = (Row { images: alike }).said(reasons, policy) {
-                let of = tries.count;
-                let tries = Tries { by_date: true, since: None, shows: Vec::new(), of, ..tries };
+            if let Some(tries) = (Row { images: alike }).said(&[], policy) {
+                let tries = Tries { by_date: true, of: tries.count, ..tries };
                 return Verdict::Pause(tries, not_before);
             }
         }
@@ -281,119 +280,4 @@ impl Row<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::decide::fixtures::Fixtures;
-    use crate::decide::observation::ResolvedParent;
-
-    fn at(second: i64) -> Option<Timestamp> {
-        Timestamp::from_second(second).ok()
-    }
-
-    const HOUR: i64 = 3_600;
-
-    fn image(build: usize, status: &str, created: Option<Timestamp>) -> Arc<Image> {
-        let image = Fixtures::plain_image(&format!("web/1.0.0/{build}"), status);
-        Image { created, parent: Some(Fixtures::parent("image/gold/1.0.0/1")), ..image }.into()
-    }
-
-    /// `web` at hour 100, whose parent is at this build.
-    fn web(gold: &str) -> PipelineObservation {
-        let fleet = Fixtures::new().pipeline("web", "image/gold/x.x.x").fleet();
-        let member = fleet.members().next().unwrap().clone();
-        let built = Fixtures::built(&member, "web/1.0.0/1", "image/gold/1.0.0/1");
-        PipelineObservation {
-            parent_now: Some(ResolvedParent::Image(Fixtures::image(gold))),
-            now: at(100 * HOUR).unwrap(),
-            ..Fixtures::observed(member, built)
-        }
-    }
-
-    #[test]
-    fn given_tries_then_the_pause_is_measured_from_the_newest_or_from_the_last_run() {
-        let not_before = |created: &[Option<i64>], last_run: Option<i64>| {
-            let mut observed = web("gold/1.0.0/2");
-            observed.member.pipeline.last_run = last_run.and_then(|hour| at(hour * HOUR));
-            let images: Vec<_> = created
-                .iter()
-                .map(|hour| image(2, "FAILED", hour.and_then(|hour| at(hour * HOUR))))
-                .collect();
-            let row = Row { images: images.iter().collect() };
-            row.not_before(&observed, RetryPolicy::default()).map(|it| it.as_second() / HOUR)
-        };
-        assert_eq!(not_before(&[Some(90)], None), Some(91));
-        assert_eq!(not_before(&[Some(90), Some(80)], None), Some(92));
-        assert_eq!(not_before(&[Some(90), Some(80), Some(70)], None), Some(114));
-        assert_eq!(not_before(&[Some(100)], None), Some(101), "a date that is now");
-        // A date to come, or none.
-        assert_eq!(not_before(&[Some(101)], Some(90)), Some(91));
-        assert_eq!(not_before(&[None], Some(90)), Some(91));
-        assert_eq!(not_before(&[None, Some(80)], Some(90)), Some(92), "the newest counts");
-        assert_eq!(not_before(&[None], None), Some(100));
-        assert_eq!(not_before(&[None, None], None), Some(100));
-        assert_eq!(not_before(&[None, None, None], None), None);
-        assert_eq!(not_before(&[None, None, None, None], None), None);
-    }
-
-    #[test]
-    fn given_tries_then_what_the_good_ones_show_is_said_and_nothing_of_failed_ones() {
-        let reasons = [1, 3, 2].map(|second| Difference {
-            reason: Reason::ParentUpdated {
-                old: Fixtures::image("gold/1.0.0/1"),
-                new: Fixtures::image("gold/1.0.0/2"),
-            },
-            since: at(second),
-            by_date: false,
-        });
-        let said = |statuses: &[&str]| {
-            let images: Vec<_> =
-                (2..).zip(statuses).map(|(it, status)| image(it, status, None)).collect();
-            let row = Row { images: images.iter().collect() };
-            row.said(&reasons, RetryPolicy::default())
-        };
-        assert_eq!(said(&[]), None);
-        let failed = said(&["FAILED", "CANCELLED"]).unwrap();
-        assert_eq!((failed.count, failed.built, failed.since), (2, 0, None));
-        assert_eq!((failed.last, failed.shows), (Fixtures::image("web/1.0.0/2"), vec![]));
-        let good = said(&["FAILED", "AVAILABLE", "AVAILABLE"]).unwrap();
-        assert_eq!((good.count, good.built, good.since), (3, 2, at(3)));
-        assert_eq!((good.status, good.shows.len()), ("FAILED".into(), 3));
-        assert_eq!(said(&["DEPRECATED"]).unwrap().built, 1);
-    }
-
-    #[test]
-    fn given_a_build_on_something_newer_then_it_is_a_try_if_it_failed_and_none_if_it_is_good() {
-        let kind = |status: &str, parent: &str, shortage: bool| {
-            let mut built = Image::clone(&image(2, status, at(HOUR)));
-            built.parent = Some(Fixtures::parent(parent));
-            built.shortage = shortage.then(|| "quota".to_owned());
-            let observed = web("gold/1.0.0/2");
-            let target = Target::Image(Fixtures::image("gold/1.0.0/2"));
-            match judge_one(&built, &[], &observed, Some(&target)) {
-                One::Try => "try",
-                One::Shortage => "shortage",
-                One::None => "none",
-            }
-        };
-        assert_eq!(kind("FAILED", "image/gold/1.0.0/3", false), "try");
-        assert_eq!(kind("FAILED", "image/gold/1.0.0/3", true), "try");
-        assert_eq!(kind("AVAILABLE", "image/gold/1.0.0/3", false), "none");
-        assert_eq!(kind("FAILED", "image/gold/1.0.0/2", false), "try");
-        assert_eq!(kind("FAILED", "image/gold/1.0.0/2", true), "shortage");
-    }
-
-    #[test]
-    fn given_tries_then_their_pause_doubles_up_to_that_of_later_ones() {
-        let policy = RetryPolicy::default();
-        let hours = |policy: RetryPolicy| {
-            (0..5).map(|it| policy.pause_after(it).map(|it| it.as_hours())).collect::<Vec<_>>()
-        };
-        assert_eq!(hours(policy), [Some(1), Some(1), Some(2), Some(24), Some(24)]);
-        let never = RetryPolicy { retry: None, tries: 4, ..policy };
-        assert_eq!(hours(never), [Some(1), Some(1), Some(2), Some(4), None]);
-        let long = RetryPolicy { pause: SignedDuration::from_hours(20), tries: 5, ..policy };
-        assert_eq!(hours(long), [Some(20), Some(20), Some(24), Some(24), Some(24)]);
-        let longest = RetryPolicy { pause: SignedDuration::MAX, retry: None, tries: 100 };
-        assert_eq!(longest.pause_after(99), Some(SignedDuration::MAX));
-    }
-}
+mod tests;

@@ -479,17 +479,18 @@ mod tests {
 
     #[test]
     fn given_a_step_then_its_line_has_everything_in_one_sentence() {
+        let findings = Findings {
+            image: Fixtures::image("web/1.0.0/1"),
+            found: FindingCounts { critical: 3, high: 7 },
+            before: None,
+            not_before: at(86_400),
+        };
         let step = Step {
             pipeline: Fixtures::pipeline_arn("web"),
             decision: disabled(),
             pins: vec![outdated()],
             not_compared: vec!["component secret x.x.x is not compared:\ndenied".to_owned()],
-            findings: Some(Findings {
-                image: Fixtures::image("web/1.0.0/1"),
-                found: FindingCounts { critical: 3, high: 7 },
-                before: None,
-                not_before: at(86_400),
-            }),
+            findings: Some(findings.clone()),
             recall: None,
             is_too_old: false,
             behind_since: Some(at(40)),
@@ -499,11 +500,15 @@ mod tests {
         };
         let may_build = Line::decided(step.clone(), Outcome::None, at(86_400)).sentence;
         assert!(may_build.ends_with("3 critical, 7 high in web 1.0.0/1"), "{may_build}");
+        let vulnerable = Decision::Rebuild(vec![Reason::Vulnerable(findings)]);
+        let of_findings = Step { decision: vulnerable, pins: vec![], ..step.clone() };
         let line = Line::decided(step, Outcome::None, at(100));
         insta::assert_snapshot!(line.sentence, @"the pipeline is disabled; pinned to base 1.0.0, misses base 2.0.0/1 (1 version behind); component secret x.x.x is not compared: denied; Inspector found 3 critical, 7 high in web 1.0.0/1: no build for that before 1970-01-02T00:00:00Z");
         assert_eq!(line.behind, Some(Behind { since: at(40), seconds: 60 }));
         assert_eq!((line.pins.len(), line.not_compared.len()), (1, 1));
         insta::assert_snapshot!(serde_json::json!(line), @r#"{"behindSeconds":60,"behindSince":"1970-01-01T00:00:40Z","decision":"skip","findings":{"found":{"critical":3,"high":7},"image":"arn:aws:imagebuilder:us-east-1:123456789012:image/web/1.0.0/1","notBefore":"1970-01-02T00:00:00Z"},"notCompared":["component secret x.x.x is not compared:\ndenied"],"outcome":{"result":"none"},"pins":[{"dependency":"base 1.0.0","newest":"arn:aws:imagebuilder:us-east-1:123456789012:image/base/2.0.0/1","status":"outdated","versions":1}],"pipeline":"arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web","reasons":[{"code":"disabled"}],"sentence":"the pipeline is disabled; pinned to base 1.0.0, misses base 2.0.0/1 (1 version behind); component secret x.x.x is not compared: denied; Inspector found 3 critical, 7 high in web 1.0.0/1: no build for that before 1970-01-02T00:00:00Z"}"#);
+        let line = Line::decided(of_findings, Outcome::None, at(90_000));
+        insta::assert_snapshot!(line.sentence, @"Inspector found 3 critical, 7 high in web 1.0.0/1; component secret x.x.x is not compared: denied");
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(in crate::decide) fn gate(
         }
     }
     let built = observed.built()?;
-    let recall = observed.recalls.get(&built.arn)?;
+    let recall = observed.recall()?;
     let is_moved = if recall.image == built.arn {
         reasons.iter().any(Reason::is_new_cause)
     } else {
@@ -166,15 +166,27 @@ mod tests {
     }
 
     #[test]
-    fn given_a_new_component_then_it_is_reason_enough_unless_the_parent_is_recalled() {
-        let arn = "arn:aws:imagebuilder:us-east-1:123456789012:component/agent/1.0.0/2";
-        let moved = [Reason::ComponentUpdated { old: None, new: arn.parse().unwrap() }];
-        let held = |recalls: &[(&str, &str)]| {
-            gate(&web("gold/1.0.0/5", "gold/1.0.0/5", recalls), &moved, None).is_some()
-        };
-        assert!(!held(&[]));
-        assert!(!held(&[("web/1.0.0/1", "web/1.0.0/1")]), "its own image alone is recalled");
-        assert!(held(&[("web/1.0.0/1", "gold/1.0.0/5")]), "it would be built on the same again");
+    fn given_a_recall_then_what_has_moved_says_whether_a_build_would_be_another_one() {
+        let agent = "arn:aws:imagebuilder:us-east-1:123456789012:component/agent/1.0.0/2";
+        let component = Reason::ComponentUpdated { old: None, new: agent.parse().unwrap() };
+        let recipe = |version: &str| Fixtures::recipe_arn(&format!("web/{version}"));
+        let version = Reason::RecipeUpdated { old: recipe("0.9.0"), new: recipe("1.0.0") };
+        let again = Reason::RecipeRecreated { recipe: recipe("1.0.0"), created: None };
+        let own = ("web/1.0.0/1", "web/1.0.0/1");
+        let parents = ("web/1.0.0/1", "gold/1.0.0/5");
+        for (moved, recalls, is_held) in [
+            (&component, &[][..], false),
+            (&component, &[own], false),
+            // It would be built on the same parent again.
+            (&component, &[parents], true),
+            // Another recipe may name another parent.
+            (&version, &[parents], false),
+            (&again, &[parents], false),
+        ] {
+            let observed = web("gold/1.0.0/5", "gold/1.0.0/5", recalls);
+            let gate = gate(&observed, std::slice::from_ref(moved), None);
+            assert_eq!(gate.is_some(), is_held, "{moved:?} {recalls:?}");
+        }
     }
 
     #[test]

@@ -162,6 +162,8 @@ mod tests {
             assert_eq!(untagged.calendars.to_string(), "company");
             assert_eq!(untagged.max_age, defaults.max_age);
             assert_eq!((untagged.hold, untagged.unreadable), (None, vec![]));
+            let is_ignored = PipelineControl::ignores(&ControlTags::default(), &defaults);
+            assert_eq!(is_ignored, mode == Mode::Ignore);
         }
     }
 
@@ -179,6 +181,7 @@ mod tests {
             ("window", "Mon 08:00+1h UTC"),
             ("window.2", "Sat+Sun 00:00+24h UTC"),
             ("calendar", "prod-freeze"),
+            ("max-age", "7d"),
         ];
         let tagged = control(&tags, &defaults);
         assert_eq!(tagged.mode, Mode::Auto);
@@ -186,6 +189,7 @@ mod tests {
         let windows: Vec<String> = tagged.windows.iter().map(ToString::to_string).collect();
         assert_eq!(windows, ["Mon 08:00+1h UTC", "Sat+Sun 00:00+24h UTC"]);
         assert_eq!(tagged.calendars.to_string(), "company, prod-freeze");
+        assert_eq!(tagged.max_age, "7d".parse().ok());
         assert_eq!(tagged.unreadable, []);
     }
 
@@ -198,11 +202,13 @@ mod tests {
             ("window.2", "Mon 20:00+8h Asia"),
             ("window.x", "daily 20:00+8h UTC"),
             ("calendar", "a b?"),
+            ("max-age", "old"),
             ("Hold", "bad openssl"),
         ]), @r#"
         image-cascade:Hold "bad openssl": no such tag: a pipeline may have `mode`, `hold`, `window`, `window.2`, `calendar`, `max-age`
         image-cascade:calendar "a b?": `b?` is neither the name of a Change Calendar nor its ARN
         image-cascade:hold "until someday": `someday` after `until` is not a date such as 2027-01-07 or 2027-01-07T06:00Z
+        image-cascade:max-age "old": it is not a number of days, hours or minutes, of an hour or more, such as `30d` or `12h`
         image-cascade:mode "off": not one of `auto`, `report`, `ignore`
         image-cascade:window "fridayyyy 20:00+8h UTC": `fridayyyy` is not `daily`, a day such as `Mon`, days such as `Mon-Fri`, or several joined by `+`
         image-cascade:window.2 "Mon 20:00+8h Asia": `Asia` is not a time zone such as `Europe/Berlin` or `UTC`
