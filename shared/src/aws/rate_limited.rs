@@ -22,7 +22,7 @@ use aws_smithy_runtime_api::client::runtime_components::{
 use aws_smithy_types::config_bag::ConfigBag;
 use serde::Deserialize;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::rate_limiter::RateLimiter;
 use super::request_error::is_throttle;
@@ -167,8 +167,9 @@ impl Queue {
         let _front = self.front.lock().await;
         let now = Instant::now();
         let at = self.limiter.lock().unwrap_or_else(PoisonError::into_inner).next(now);
-        if at > now {
-            sleep_until(at).await;
+        let pause = at.duration_since(now);
+        if !pause.is_zero() {
+            sleep(pause).await;
         }
     }
 

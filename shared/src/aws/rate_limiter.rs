@@ -270,8 +270,11 @@ mod tests {
         let mut limiter = RateLimiter::new(None, began);
         limiter.next(began);
         assert_eq!(limiter.answered(began, began, true), Some(FIRST_RATE));
-        assert!(limiter.next(began) > began);
-        let later = began + RESET_AFTER + Duration::from_secs(1);
+        let second = limiter.next(began);
+        assert!(second > began);
+        let last = limiter.next(second + RESET_AFTER);
+        assert!(limiter.next(last) > last, "the pause was not longer");
+        let later = last + RESET_AFTER + Duration::from_secs(1);
         assert_eq!(limiter.next(later), later);
         assert_eq!(limiter.next(later), later);
     }

@@ -131,6 +131,9 @@ mod tests {
         ] {
             assert_eq!(kind(Some(code), Some(status)), ErrorKind::Throttled, "{code}");
         }
+        for code in [None, Some("SomethingNew"), Some("ValidationException")] {
+            assert_eq!(kind(code, Some(429)), ErrorKind::Throttled, "{code:?}");
+        }
         for (code, status) in [
             ("ExpiredTokenException", 403),
             ("UnrecognizedClientException", 403),
@@ -145,6 +148,7 @@ mod tests {
         assert_eq!(kind(None, Some(403)), ErrorKind::Unknown);
         assert_eq!(kind(None, None), ErrorKind::Transient, "a connection that was reset");
         assert_eq!(kind(Some("ServiceException"), Some(500)), ErrorKind::Transient);
+        assert_eq!(kind(Some("RequestTimeout"), Some(400)), ErrorKind::Transient);
         assert_eq!(kind(Some("AccessDeniedException"), Some(503)), ErrorKind::Transient);
     }
 }

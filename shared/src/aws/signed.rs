@@ -6,8 +6,8 @@
 use std::fmt;
 
 use aws_config::SdkConfig;
+use aws_runtime::auth::SigV4OperationSigningConfig;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
-use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
 use aws_runtime::invocation_id::InvocationIdInterceptor;
 use aws_runtime::recursion_detection::RecursionDetectionInterceptor;
 use aws_runtime::request_info::RequestInfoInterceptor;
@@ -96,7 +96,6 @@ fn config(aws: &SdkConfig, service: &'static str) -> FrozenLayer {
     layer.store_put(SigV4OperationSigningConfig {
         region: aws.region().cloned().map(SigningRegion::from),
         name: Some(SigningName::from_static(service)),
-        signing_options: SigningOptions::default(),
         ..SigV4OperationSigningConfig::default()
     });
     if let Some(timeouts) = aws.timeout_config() {

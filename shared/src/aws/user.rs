@@ -59,7 +59,7 @@ impl User {
         let mut loader = loader;
         let region = self.region.clone().map(Region::new);
         if let Some(name) = &self.profile {
-            check(name).await?;
+            check(name, &Fs::real(), &Env::real()).await?;
             let config = ProviderConfig::without_region()
                 .with_http_client(http_client)
                 .with_region(region.clone())
@@ -83,9 +83,9 @@ impl User {
 }
 
 /// Whether the configuration files have a profile.
-async fn check(name: &str) -> Result<(), ProfileError> {
+async fn check(name: &str, fs: &Fs, env: &Env) -> Result<(), ProfileError> {
     let files = EnvConfigFiles::default();
-    let profiles = load(&Fs::real(), &Env::real(), &files, Some(name.to_owned().into())).await;
+    let profiles = load(fs, env, &files, Some(name.to_owned().into())).await;
     let profiles = profiles.map_err(Box::new)?;
     if profiles.get_profile(name).is_some() {
         return Ok(());
@@ -94,4 +94,41 @@ async fn check(name: &str) -> Result<(), ProfileError> {
     there.sort_unstable();
     let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
     Err(ProfileError::Missing { name: name.to_owned(), there })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn given_a_profile_then_the_files_have_it_or_the_error_names_those_that_they_have() {
+        let env = Env::from_slice(&[("HOME", "/home/me")]);
+        let config = "[default]\nregion = us-east-1\n[profile work]\nregion = us-east-1\n";
+        let read = async |name: &str, files: &[(&str, &str)]| match check(
+            name,
+            &Fs::from_slice(files),
+            &env,
+        )
+        .await
+        {
+            Ok(()) => format!("{name}: there"),
+            Err(error) => format!("{name}: {error}"),
+        };
+        let files = [("/home/me/.aws/config", config)];
+        let broken = [("/home/me/.aws/config", "[default\n")];
+        let said = [
+            read("work", &files).await,
+            read("default", &files).await,
+            read("home", &files).await,
+            read("home", &[]).await,
+            read("work", &broken).await,
+        ];
+        insta::assert_snapshot!(said.join("\n"), @"
+        work: there
+        default: there
+        home: there is no profile `home` in the AWS configuration files; there is default, work
+        home: there is no profile `home` in the AWS configuration files; there is none
+        work: the AWS configuration files cannot be read
+        ");
+    }
 }

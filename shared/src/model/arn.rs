@@ -704,6 +704,9 @@ mod tests {
         assert_eq!(recipe.name(), "web");
         let family = image("gold/1.0.0/3").family().clone();
         assert_eq!((family.owner(), family.region()), ("123456789012", "us-east-1"));
+        let pipeline: PipelineArn = format!("{HEAD}image-pipeline/web").parse().unwrap();
+        let parts = (pipeline.name(), pipeline.owner(), pipeline.region());
+        assert_eq!(parts, ("web", "123456789012", "us-east-1"));
     }
 
     #[test]

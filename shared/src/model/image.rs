@@ -284,6 +284,8 @@ mod tests {
         }
         for reason in [
             "The build instance was lost.",
+            "insufficient memory for the build",
+            "the capacity reservation was not found",
             "Step failed: disk full, time limit exceeded",
             "insufficient capacity on disk /dev/xvda",
             "not authorized (insufficient permissions) to CreateCapacityReservation",

@@ -235,6 +235,8 @@ mod tests {
                 error("\"text\""),
                 error("null"),
                 error(r#"{"AlarmName":"cpu","NewStateValue":"ALARM"}"#),
+                error(r#"{"detail":{"state":"ALARM"}}"#),
+                error(r#"{"detail-type":"CloudWatch Alarm State Change"}"#),
                 error(r#"{"arn":"arn:aws:imagebuilder:us-east-1:1:image/g/1.0.0/1","state":{"status":"AVAILABLE"}}"#),
                 error(&format!(r#"{{"arn":"{ARN}"}}"#)),
                 error(&format!(r#"{{"arn":"{ARN}","state":"AVAILABLE"}}"#)),
@@ -245,6 +247,8 @@ mod tests {
         the message is not JSON: EOF while parsing a value at line 1 column 0
         the message is not JSON: EOF while parsing a value at line 1 column 7
         the image notification cannot be read: invalid type: integer `1`, expected a string at line 1 column 2
+        not an image notification: it has neither `arn` nor `state`
+        not an image notification: it has neither `arn` nor `state`
         not an image notification: it has neither `arn` nor `state`
         not an image notification: it has neither `arn` nor `state`
         not an image notification: it has neither `arn` nor `state`

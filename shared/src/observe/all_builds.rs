@@ -33,9 +33,7 @@ pub async fn all_builds(image_builder: &impl ImageBuilder) -> Result<AllBuilds, 
         let producer = (image.created, image.arn);
         for output in outputs {
             let last = producers.entry(output).or_insert_with(|| producer.clone());
-            if *last < producer {
-                last.clone_from(&producer);
-            }
+            *last = Ord::max(&*last, &producer).clone();
         }
         ControlFlow::Continue(())
     };
@@ -43,4 +41,34 @@ pub async fn all_builds(image_builder: &impl ImageBuilder) -> Result<AllBuilds, 
     let _ = image_builder.all_images(visit).await?;
     let producers = producers.into_iter().map(|(output, (_, image))| (output, image)).collect();
     Ok(AllBuilds { images, producers })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::fixtures::Fixtures;
+    use crate::observe::fixtures::{HOUR, World};
+
+    #[tokio::test]
+    async fn given_outputs_of_several_builds_then_the_last_of_them_is_the_producer() {
+        let mut world = World::of(Fixtures::new());
+        for (build, hour, outputs) in [
+            ("1", 2, &["gold:latest", "gold:old"][..]),
+            ("2", 3, &["gold:latest", "gold:both"]),
+            ("3", 1, &["gold:latest", "gold:old"]),
+            ("4", 3, &["gold:both"]),
+        ] {
+            world = world.image(&format!("gold/1.0.0/{build}"), "AVAILABLE", hour * HOUR);
+            world = world.last(|it| it.outputs = outputs.iter().map(ToString::to_string).collect());
+        }
+        let all = all_builds(&world.image_builder).await.unwrap();
+        assert_eq!(all.images.len(), 4);
+        let said =
+            all.producers.iter().map(|(output, image)| format!("{output}: {}", image.build()));
+        insta::assert_snapshot!(said.collect::<Vec<_>>().join("\n"), @"
+        gold:both: 1.0.0/4
+        gold:latest: 1.0.0/2
+        gold:old: 1.0.0/1
+        ");
+    }
 }

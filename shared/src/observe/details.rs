@@ -145,7 +145,7 @@ mod tests {
     use crate::decide::fixtures::Fixtures;
     use crate::error::ErrorKind;
     use crate::model::image::Image;
-    use crate::observe::fixtures::{HOUR, World};
+    use crate::observe::fixtures::{HOUR, World, everything};
 
     async fn read(world: &World) -> Details {
         let fleet = world.fleet();
@@ -190,6 +190,41 @@ mod tests {
         // By date, since an older version of the recipe may be used again.
         let old = world.build("web/0.9.0/1", "AVAILABLE", "image/gold/1.0.0/1", 9 * HOUR);
         assert!(said(&read(&old).await, "web").starts_with("newest: 0.9.0/1, unsuccessful: ,"));
+    }
+
+    #[tokio::test]
+    async fn given_builds_that_were_observed_then_they_are_not_read_again() {
+        let mut world = World::web_on_gold().image("gold/1.0.0/2", "AVAILABLE", 10 * HOUR);
+        for (build, status, hour) in [
+            ("1", "AVAILABLE", 2),
+            ("2", "FAILED", 11),
+            ("3", "CANCELLED", 12),
+            ("4", "BUILDING", 13),
+        ] {
+            let arn = format!("web/1.0.0/{build}");
+            world = world.build(&arn, status, "image/gold/1.0.0/1", hour * HOUR);
+        }
+        let observed = world.observe(everything(), "web").await.unwrap();
+        let fleet = world.fleet();
+        let web = BTreeSet::from([Fixtures::pipeline_arn("web")]);
+        let mut read = Vec::new();
+        for (has_images, has_history) in
+            [(true, true), (true, false), (false, true), (false, false)]
+        {
+            let mut observed = observed.clone();
+            observed.images.retain(|_| has_images);
+            observed.history.retain(|_| has_history);
+            let before = world.image_builder.count("images_of");
+            let details = details(&world.image_builder, &fleet, &web, &[observed]).await;
+            let calls = world.image_builder.count("images_of") - before;
+            read.push(format!("{calls}: {}", said(&details, "web")));
+        }
+        insta::assert_snapshot!(read.join("\n"), @"
+        0: newest: 1.0.0/1, unsuccessful: 1.0.0/3, 1.0.0/2, in progress: 1.0.0/4, problem: none
+        0: newest: none, unsuccessful: , in progress: 1.0.0/4, problem: none
+        0: newest: 1.0.0/1, unsuccessful: 1.0.0/3, 1.0.0/2, in progress: none, problem: none
+        1: newest: 1.0.0/1, unsuccessful: 1.0.0/3, 1.0.0/2, in progress: 1.0.0/4, problem: none
+        ");
     }
 
     #[tokio::test]

@@ -481,6 +481,16 @@ mod tests {
         let resolved = unresolved.image("base/1.0.0/1", "AVAILABLE", HOUR);
         let said = read(&resolved, Scope::Image(&announced)).await.unwrap();
         assert_eq!(said, "base 1.0.0, gold 1.0.0");
+        assert_eq!(resolved.image_builder.count("image linux"), 0, "no pipeline produces Amazon's");
+        // Each family is looked for once, however many recipes name it.
+        let fixtures =
+            family().pipeline("base", "ami-1").recipe("gold", "1.1.0", "image/base/1.x.x");
+        let world = large(fixtures.pipeline_of("gold-next", "gold/1.1.0"));
+        let world = world.image("base/1.0.0/1", "AVAILABLE", HOUR);
+        let said = read(&world, Scope::Image(&announced)).await.unwrap();
+        assert_eq!(said, "base 1.0.0, gold 1.0.0, gold-next 1.1.0");
+        let count = |call: &str| world.image_builder.count(call);
+        assert_eq!((count("image base"), count("own recipes name=BASE")), (2, 2));
     }
 
     #[tokio::test]
@@ -497,7 +507,7 @@ mod tests {
 
     #[tokio::test]
     async fn given_more_recipes_than_a_few_filters_take_then_all_pipelines_are_listed() {
-        for (children, filtered) in [(20, true), (40, false)] {
+        for (children, filtered) in [(25, true), (26, false)] {
             let mut fixtures = Fixtures::new().pipeline("z", "ami-1");
             for index in 0..children {
                 fixtures = fixtures.pipeline(&format!("web-{index:02}"), "image/gold/x.x.x");

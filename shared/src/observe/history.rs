@@ -307,7 +307,7 @@ mod tests {
 
     #[tokio::test]
     async fn given_an_image_that_has_just_been_announced_then_none_can_be_built_on_it_yet() {
-        for (minutes_ago, looked_for) in [(1, 0), (3, 1)] {
+        for (minutes_ago, looked_for) in [(1, 0), (2, 1), (3, 1)] {
             let world = web(&[("1", "AVAILABLE", 2)]);
             let mut announced = notification("gold/1.0.0/2", "AVAILABLE");
             announced.sent = at(100 * HOUR - minutes_ago * 60);

@@ -20,7 +20,7 @@ use crate::model::fleet::{Fleet, Member};
 use crate::model::image::{BuildPhase, Image, ImageSummary, ListedImage};
 use crate::model::outputs::{Outputs, Producer};
 use crate::model::recall::Recall;
-use crate::model::version::Version;
+use crate::model::version::{BuildVersion, Version};
 
 /// How many more images of a recipe version are kept than pipelines run it: some of these may have
 /// built again while others did not.
@@ -89,22 +89,20 @@ fn recipe_version_of(member: &Member) -> Option<RecipeVersion> {
 #[derive(Debug)]
 struct Newest {
     capacity: usize,
-    images: Vec<ImageSummary>,
+    images: BTreeMap<BuildVersion, ImageSummary>,
 }
 
 impl Newest {
+    /// Keeps `image`, or drops the oldest: the list has no order, so that any image may be the newest.
     fn push(&mut self, image: ImageSummary) {
-        self.images.push(image);
-        // The list has no order, so that any image may be the newest.
-        if self.images.len() >= 2 * self.capacity {
-            self.truncate();
+        self.images.insert(image.arn.build(), image);
+        if self.images.len() > self.capacity {
+            self.images.pop_first();
         }
     }
 
-    /// Drops all but the newest, and sorts these, newest first.
-    fn truncate(&mut self) {
-        self.images.sort_by_key(|image| std::cmp::Reverse(image.arn.build()));
-        self.images.truncate(self.capacity);
+    fn newest_first(&self) -> impl Iterator<Item = &ImageSummary> {
+        self.images.values().rev()
     }
 }
 
@@ -115,7 +113,7 @@ impl LatestImages {
     ) -> Result<Option<Self>, RequestError> {
         let mut newest: BTreeMap<RecipeVersion, Newest> = BTreeMap::new();
         for recipe_version in fleet.members().filter_map(recipe_version_of) {
-            let none = || Newest { capacity: EXTRA_CANDIDATES, images: Vec::new() };
+            let none = || Newest { capacity: EXTRA_CANDIDATES, images: BTreeMap::new() };
             newest.entry(recipe_version).or_insert_with(none).capacity += 1;
         }
         let mut running = Vec::new();
@@ -155,7 +153,6 @@ impl LatestImages {
         if cache.image_builder.all_images(visit).await?.is_break() {
             return Ok(None);
         }
-        newest.values_mut().for_each(Newest::truncate);
         let running = running.iter().map(|image| unless_deleted(cache, image));
         let running = try_join_all(running).await?.into_iter().flatten().collect();
         Ok(Some(Self { newest, running, recalls, container_images }))
@@ -196,7 +193,7 @@ impl LatestImages {
             image.status.phase() != BuildPhase::InProgress
                 && observed.images.iter().all(|known| known.arn != image.arn)
         };
-        for summary in newest.iter().flat_map(|newest| &newest.images).filter(is_new) {
+        for summary in newest.into_iter().flat_map(Newest::newest_first).filter(is_new) {
             if let Ok(image) = cache.image(&summary.arn.clone().into()).await
                 && counts_as_output_of(&image, member)
             {
@@ -212,10 +209,9 @@ impl LatestImages {
     pub(super) fn may_have_dropped(&self, observed: &PipelineObservation) -> bool {
         let newest = recipe_version_of(&observed.member).and_then(|it| self.newest.get(&it));
         let Some(Newest { capacity, images }) = newest else { return false };
-        let Some(oldest) = images.last().filter(|_| images.len() >= *capacity) else {
-            return false;
-        };
-        observed.built().is_none_or(|built| oldest.arn.is_newer_than(&built.arn))
+        let Some((_, oldest)) = images.first_key_value() else { return false };
+        images.len() >= *capacity
+            && observed.built().is_none_or(|built| oldest.arn.is_newer_than(&built.arn))
     }
 
     /// The newest image of `member` by the recipe version that it runs now, if that build succeeded
@@ -232,7 +228,7 @@ impl LatestImages {
         if self.running.iter().any(|image| is_output(image)) {
             return None;
         }
-        for summary in &self.newest.get(&recipe_version_of(member)?)?.images {
+        for summary in self.newest.get(&recipe_version_of(member)?)?.newest_first() {
             // An image that cannot be read may be of any pipeline.
             let image = cache.image(&summary.arn.clone().into()).await.ok()?;
             if is_output(&image) {
@@ -398,7 +394,7 @@ mod tests {
         assert_eq!(kept, [3]);
         let newest = latest.newest.values().next().unwrap();
         let builds: Vec<u32> =
-            newest.images.iter().map(|it| it.arn.build().build.value()).collect();
+            newest.newest_first().map(|it| it.arn.build().build.value()).collect();
         assert_eq!(builds, [20, 19, 18]);
     }
 }

@@ -114,4 +114,32 @@ mod tests {
         world.image_builder.fail("images_of", ErrorKind::Forbidden);
         assert_eq!(read(&world, 2).await.unwrap_err().kind(), ErrorKind::Forbidden);
     }
+
+    #[tokio::test]
+    async fn given_many_builds_then_the_rest_is_counted_and_not_read() {
+        let read = async |world: &World, limit| {
+            let fleet = world.fleet();
+            let web = fleet.member(&Fixtures::pipeline_arn("web")).unwrap();
+            let past = past_builds(&world.image_builder, web, limit).await.unwrap();
+            (past.builds.len(), past.shown, past.more)
+        };
+        let builds = |count: i64, status: &str| {
+            (1..=count).fold(World::web_on_gold(), |world, build| {
+                let arn = format!("web/1.0.0/{build}");
+                world.build(&arn, status, "image/gold/1.0.0/1", build * HOUR)
+            })
+        };
+        let good = builds(6, "AVAILABLE");
+        assert_eq!(read(&good, 2).await, (3, 2, 4), "the one before them is read as well");
+        assert_eq!(read(&good, 6).await, (6, 6, 0));
+        // An image of another pipeline is none of the rest.
+        let others = good.image("web/1.0.0/9", "AVAILABLE", HOUR).last(|image| {
+            image.pipeline = Some(Fixtures::pipeline_arn("other"));
+        });
+        assert_eq!(read(&others, 2).await, (3, 2, 4));
+        // A good one is looked for among fifty.
+        let failed = builds(60, "FAILED");
+        assert_eq!(read(&failed, 2).await, (52, 2, 58));
+        assert_eq!(read(&failed, 60).await, (60, 60, 0));
+    }
 }

@@ -145,6 +145,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn given_a_recalled_image_in_the_list_then_it_is_not_read_and_neither_is_amazons() {
+        let withdrawn = world(&BAD, true);
+        assert_eq!(
+            recalls(&withdrawn, everything(), "web").await,
+            "web 1.0.0/1: gold 1.0.0/2 is recalled: bad openssl"
+        );
+        assert_eq!(
+            withdrawn.image_builder.count("image gold 1.0.0/2"),
+            0,
+            "the list shows its tags"
+        );
+        let linux = "arn:aws:imagebuilder:us-east-1:aws:image/linux/1.0.0/1";
+        let mut on_amazons = withdrawn;
+        on_amazons.image_builder.images[0].parent = Some(Fixtures::parent(linux));
+        assert_eq!(
+            recalls(&on_amazons, everything(), "app").await,
+            "app 1.0.0/1: gold 1.0.0/2 is recalled: bad openssl, web 1.0.0/1: gold 1.0.0/2 is recalled: bad openssl"
+        );
+        recalls(&on_amazons, everything(), "web").await;
+        assert_eq!(
+            on_amazons.image_builder.count("image linux"),
+            0,
+            "it has no tags of this account"
+        );
+    }
+
+    #[tokio::test]
     async fn given_no_recall_then_no_image_is_read_for_it() {
         for (pipeline, is_withdrawn) in [("web", false), ("app", false), ("app", true)] {
             let world = world(&[("urgent", "CVE")], is_withdrawn);
@@ -164,7 +191,10 @@ mod tests {
         );
         assert_eq!(withdrawn.image_builder.count("image gold 1.0.0/2"), 1);
         let current = world(&BAD, false);
-        assert!(recalls(&current, scope(), "web").await.starts_with("gold 1.0.0/2: "));
+        assert_eq!(
+            recalls(&current, scope(), "web").await,
+            "gold 1.0.0/2: gold 1.0.0/2 is recalled: bad openssl, web 1.0.0/1: gold 1.0.0/2 is recalled: bad openssl"
+        );
         assert_eq!(current.image_builder.count("image gold 1.0.0/2"), 0, "its pattern was read");
         let announced = notification("gold/1.0.0/1", "AVAILABLE");
         let late = world(&BAD, true);

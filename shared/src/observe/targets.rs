@@ -345,6 +345,43 @@ mod tests {
     }
 
     #[test]
+    fn given_an_ignored_pipeline_then_nothing_is_read_of_it_unless_another_one_waits_for_it() {
+        let (mut pipelines, recipes) = Fixtures::new()
+            .pipeline("gold", "image/base/x.x.x")
+            .pipeline("java", "image/gold/x.x.x")
+            .pipeline("web", "image/gold/x.x.x")
+            .lists();
+        for pipeline in &mut pipelines[..2] {
+            pipeline.tags = [("image-cascade:mode", "ignore")].into_iter().collect();
+        }
+        let fleet = Fleet::new(pipelines, recipes);
+        insta::assert_snapshot!(checked(&fleet, &Selection::default()), @"
+        gold: base x.x.x, bystander
+        web: gold x.x.x
+        ");
+        let java = Selection::parse(&["java".to_owned()]).unwrap();
+        assert_eq!(checked(&fleet, &java), "");
+    }
+
+    #[test]
+    fn given_an_exact_version_without_a_build_then_it_is_tracked_and_may_be_behind_its_family() {
+        for (parent, is_exact) in
+            [("image/gold/1.2.3", true), ("image/gold/1.2.x", false), ("image/gold/1.2.3/1", false)]
+        {
+            let fleet = Fixtures::new().pipeline("web", parent).fleet();
+            let planner = Planner {
+                fleet: &fleet,
+                scope: Scope::Fleet(&Selection::default()),
+                outputs: &Outputs::default(),
+                producing_pipeline: None,
+                defaults: &Defaults::default(),
+            };
+            let targets = planner.targets();
+            assert_eq!(targets.plans[0].exact_parent().is_some(), is_exact, "{parent}");
+        }
+    }
+
+    #[test]
     fn given_a_pipeline_that_is_skipped_then_nothing_is_resolved_for_it() {
         let (mut pipelines, recipes) = Fixtures::new().pipeline("web", "image/gold/x.x.x").lists();
         pipelines[0].status = PipelineStatus::Disabled;

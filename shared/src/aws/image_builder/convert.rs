@@ -326,6 +326,38 @@ mod tests {
     }
 
     #[test]
+    fn given_a_scanning_configuration_then_only_one_that_is_enabled_has_images_scanned() {
+        for (enabled, is_scanned) in [(Some(true), true), (Some(false), false), (None, false)] {
+            let scanning = types::ImageScanningConfiguration::builder();
+            let pipeline = types::ImagePipeline::builder()
+                .arn(arn("image-pipeline/web"))
+                .image_recipe_arn(arn("image-recipe/web/1.0.0"))
+                .image_scanning_configuration(scanning.set_image_scanning_enabled(enabled).build())
+                .build();
+            assert_eq!(read_pipeline(&pipeline).unwrap().is_scanned, is_scanned, "{enabled:?}");
+        }
+    }
+
+    #[test]
+    fn given_a_build_type_then_it_says_what_requested_the_build() {
+        let said = [Some("USER_INITIATED"), Some("SCHEDULED"), Some("IMPORT"), Some("IMPORT_ISO")]
+            .into_iter()
+            .chain([Some("GUESSED"), None])
+            .map(|kind| {
+                let image = image().set_build_type(kind.map(types::BuildType::from)).build();
+                format!("{}: {}", kind.unwrap_or("none"), read_image(&image).unwrap().origin)
+            });
+        insta::assert_snapshot!(said.collect::<Vec<_>>().join("\n"), @"
+        USER_INITIATED: by request
+        SCHEDULED: by its own schedule
+        IMPORT: by an import
+        IMPORT_ISO: by an import
+        GUESSED: by an unknown cause
+        none: by an unknown cause
+        ");
+    }
+
+    #[test]
     fn given_an_image_of_an_image_recipe_then_each_member_is_read() {
         let recipe = types::ImageRecipe::builder()
             .arn(arn("image-recipe/web/1.0.0"))
