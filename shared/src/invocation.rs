@@ -519,6 +519,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn given_an_absent_control_parameter_then_only_what_concerns_no_pipeline_goes_well() {
+        let mut said = Vec::new();
+        let everything = Selection::default();
+        let (gold, silver) = (notification("gold/1.0.0/2"), notification("silver/1.0.0/2"));
+        let nothing = || Scripted::by(|_| json!({}).into());
+        for (what, scope, scripted) in [
+            ("gold", Scope::Image(&gold), behind()),
+            ("silver", Scope::Image(&silver), behind()),
+            ("no pipelines", Scope::Fleet(&everything), nothing()),
+        ] {
+            let settings = settings(&[("CONTROL_PARAMETER", "/control")]);
+            let clients = Clients::new(scripted.config(), &settings);
+            let deadline = deadline();
+            let invocation = Invocation { clients: &clients, settings: &settings, deadline };
+            let cause = Cause { sentence: what.to_owned(), ..check() };
+            let report = invocation.run(scope, cause).await;
+            let finished = invocation.finish("gold-cascade", vec![report]).await;
+            let failed = finished.err().map(|error| Chain(&error).to_string());
+            said.push(failed.unwrap_or_else(|| format!("{what} goes well")));
+        }
+        insta::assert_snapshot!(said.join("\n"), @"
+        1 not finished: gold: no start, since the control parameter /control cannot be read: there is no such parameter
+        silver goes well
+        1 not finished: no pipelines: no start, since the control parameter /control cannot be read: there is no such parameter
+        ");
+    }
+
+    #[tokio::test]
     async fn given_an_event_of_eventbridge_then_the_image_names_its_pipeline() {
         let scripted = behind();
         let settings = settings(&[]);

@@ -14,7 +14,7 @@ use crate::logging::log_from;
 use crate::settings::Settings;
 
 /// The time that a function goes by.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Clock {
     ahead: Duration,
 }
@@ -22,7 +22,7 @@ pub struct Clock {
 impl Clock {
     /// The real time.
     pub fn real() -> Self {
-        Self::default()
+        Self { ahead: Duration::ZERO }
     }
 
     /// A time that is always ahead of the real one, so that months pass within a test.
@@ -30,10 +30,9 @@ impl Clock {
         Self { ahead }
     }
 
-    fn now(self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
-        let now = Timestamp::now();
-        now.checked_add(self.ahead).unwrap_or(Timestamp::MAX)
+    /// What it shows at a real time.
+    fn shows_at(self, real: Timestamp) -> Timestamp {
+        real.checked_add(self.ahead).unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -63,9 +62,25 @@ pub async fn run_with_arn<E: Into<Diagnostic> + Debug>(
     let clients = Clients::from_environment(&settings).await;
 
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        let deadline = Deadline::until(clock.now(), event.context.deadline);
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+        let real = Timestamp::now();
+        let deadline = Deadline::until(clock.shows_at(real), event.context.deadline);
         let invocation = Invocation { clients: &clients, settings: &settings, deadline };
         handle(invocation, &event.context.invoked_function_arn, event.payload).await
     }))
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn given_a_clock_then_it_shows_the_real_time_or_is_ahead_of_it_up_to_the_last_time() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let ahead = Clock::ahead_by(Duration::from_secs(5));
+        assert_eq!(Clock::real().shows_at(at(100)), at(100));
+        assert_eq!(ahead.shows_at(at(100)), at(105));
+        assert_eq!(ahead.shows_at(Timestamp::MAX), Timestamp::MAX);
+    }
 }

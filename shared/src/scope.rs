@@ -10,7 +10,7 @@ use crate::model::notification::Notification;
 /// What an invocation is about. The functions that start builds differ in this alone.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope<'a> {
-    /// The children of one image, and the pipeline that built it.
+    /// The children of one image whose build has ended, and the pipeline that built it.
     Image(&'a Notification),
     /// The fleet, or a selection of it.
     Fleet(&'a Selection),

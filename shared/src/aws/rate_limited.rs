@@ -281,32 +281,53 @@ mod tests {
         assert!(error.contains("connection reset"), "{error}");
     }
 
-    #[test]
-    fn given_a_client_that_describes_itself_then_the_description_is_passed_on() {
-        #[derive(Debug)]
-        struct Described;
-        impl HttpClient for Described {
-            fn http_connector(
-                &self,
-                _: &HttpConnectorSettings,
-                _: &RuntimeComponents,
-            ) -> SharedHttpConnector {
-                unreachable!("no call is made")
-            }
-            fn validate_base_client_config(
-                &self,
-                _: &RuntimeComponentsBuilder,
-                _: &ConfigBag,
-            ) -> Result<(), BoxError> {
-                Err("not valid".into())
-            }
-            fn connector_metadata(&self) -> Option<ConnectorMetadata> {
-                Some(ConnectorMetadata::new("described", None))
-            }
+    /// An HTTP client that describes itself, and refuses any configuration of a call and, unless
+    /// `takes_client`, of a client.
+    #[derive(Debug)]
+    struct Described {
+        takes_client: bool,
+    }
+
+    impl HttpClient for Described {
+        fn http_connector(
+            &self,
+            _: &HttpConnectorSettings,
+            _: &RuntimeComponents,
+        ) -> SharedHttpConnector {
+            unreachable!("no call is made")
         }
-        let limited = RateLimited::new(Described.into_shared(), None, Duration::ZERO);
-        assert_eq!(limited.connector_metadata().unwrap().name(), "described");
+        fn validate_base_client_config(
+            &self,
+            _: &RuntimeComponentsBuilder,
+            _: &ConfigBag,
+        ) -> Result<(), BoxError> {
+            if self.takes_client { Ok(()) } else { Err("not valid".into()) }
+        }
+        fn validate_final_config(
+            &self,
+            _: &RuntimeComponents,
+            _: &ConfigBag,
+        ) -> Result<(), BoxError> {
+            Err("not valid for a call".into())
+        }
+        fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+            Some(ConnectorMetadata::new("described", None))
+        }
+    }
+
+    #[tokio::test]
+    async fn given_a_client_that_describes_itself_then_what_it_says_is_passed_on() {
+        let limited = |takes_client: bool| {
+            let inner = Described { takes_client }.into_shared();
+            RateLimited::new(inner, None, Duration::ZERO)
+        };
+        assert_eq!(limited(true).connector_metadata().unwrap().name(), "described");
         let components = RuntimeComponentsBuilder::new("test");
-        assert!(limited.validate_base_client_config(&components, &ConfigBag::base()).is_err());
+        let refused = limited(false).validate_base_client_config(&components, &ConfigBag::base());
+        assert_eq!(refused.unwrap_err().to_string(), "not valid");
+        let scripted = Scripted::by(|_| unreachable!("no call is made"));
+        let config = Config::from(&scripted.config()).to_builder().http_client(limited(true));
+        let error = call(&Client::from_conf(config.build())).await.unwrap_err();
+        assert!(error.contains("not valid for a call"), "{error}");
     }
 }

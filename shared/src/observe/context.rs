@@ -46,7 +46,7 @@ pub(super) struct Context<'a, I> {
     pub(super) outputs: &'a Outputs,
     /// The reference by which some child resolves the announced image.
     pub(super) announced_reference: Option<ImageReference>,
-    /// The image of a notification whose build has ended, and the pipeline that built it.
+    /// The image of a notification, whose build has ended, and the pipeline that built it.
     pub(super) ended: Option<(&'a PipelineArn, &'a ImageArn)>,
     pub(super) policy: RetryPolicy,
     pub(super) scans: &'a Scans,

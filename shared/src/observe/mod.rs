@@ -40,8 +40,6 @@ use crate::decide::control::Control;
 use crate::error::{Chain, RequestError};
 use crate::model::arn::PipelineArn;
 use crate::model::fleet::{Fleet, Member};
-use crate::model::image::BuildPhase;
-use crate::model::notification::Notification;
 use crate::model::outputs::Outputs;
 use crate::model::pipeline::PipelineStatus;
 use crate::scope::Scope;
@@ -100,8 +98,6 @@ pub async fn observe(
     let scanned = plans.iter().filter(|plan| plan.is_scanned());
     let scanned: Vec<&PipelineArn> = scanned.map(|plan| &plan.member.pipeline.arn).collect();
     let scans = Scans::read(cache.image_builder, scope, &scanned, settings.scan).boxed().await;
-    let is_end = |it: &Notification| it.status.phase() != BuildPhase::InProgress;
-    let is_end = scope.notification().is_some_and(is_end);
     let context = Context {
         cache: &cache,
         all_images: &all_images,
@@ -113,10 +109,7 @@ pub async fn observe(
             .iter()
             .find(|plan| plan.tracks_announced)
             .and_then(|plan| plan.reference.clone()),
-        ended: scope
-            .notification()
-            .filter(|_| is_end)
-            .and_then(|it| Some((producing_pipeline?, &it.image))),
+        ended: producing_pipeline.zip(scope.notification().map(|it| &it.image)),
         policy: settings.retry,
         scans: &scans,
         defaults,
@@ -167,7 +160,7 @@ pub async fn observe(
         }),
     };
     gates::read(clients, &context, &mut pipelines).boxed().await;
-    if is_end {
+    if scope.notification().is_some() {
         let refill = Refill { clients, context: &context, unread, deadline };
         refill.read(&mut pipelines).boxed().await;
     }
@@ -319,5 +312,41 @@ mod tests {
         assert!(matches!(off, Switch::Off(_)) && problem.is_none(), "it can be read");
         let (_, off, problem) = observed(&parameter, "off").await;
         assert!(matches!(off, Switch::Off(_)) && problem.is_some());
+    }
+
+    #[tokio::test]
+    async fn given_a_large_fleet_then_a_limit_or_a_control_parameter_needs_all_of_it() {
+        let mut read = Vec::new();
+        for settings in [
+            &[("MAX_BUILDS", "none")][..],
+            &[("MAX_BUILDS", "none"), ("CONTROL_PARAMETER", "/control")],
+            &[("MAX_BUILDS", "7")],
+        ] {
+            let scripted = Scripted::by(|request| {
+                let gold = "arn:aws:imagebuilder:us-east-1:123456789012:image/gold/1.0.0/2";
+                let is_first = !request.contains("filters") && !request.contains("nextToken");
+                let answer = if request.contains("/ListImagePipelines") && is_first {
+                    json!({ "imagePipelineList": [], "nextToken": "next" })
+                } else if request.contains("/GetImage?") {
+                    json!({ "image": { "arn": gold, "state": { "status": "AVAILABLE" } } })
+                } else {
+                    json!({})
+                };
+                answer.into()
+            });
+            let lookup = |name: &str| {
+                let set = settings.iter().find(|(it, _)| *it == name);
+                set.map(|(_, value)| (*value).to_owned())
+            };
+            let settings = Settings::from_lookup(lookup).unwrap();
+            let clients = Clients::new(scripted.config(), &settings);
+            let deadline = Deadline::none(Timestamp::UNIX_EPOCH);
+            let announced = fixtures::notification("gold/1.0.0/2", "AVAILABLE");
+            observe(&clients, Scope::Image(&announced), &settings, deadline).await.unwrap();
+            let requests = scripted.requests();
+            read.push((requests.contains("nextToken"), requests.contains("parentImage")));
+        }
+        // The next page, or what a filter returns.
+        assert_eq!(read, [(false, true), (true, false), (true, false)]);
     }
 }
