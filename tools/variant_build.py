@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 # The arguments of cargo for the end-to-end tests; and those of them that start the workspace's binaries,
 # draw at random or read sources. The others take a second each, and run in one process.
 END_TO_END = ["test", "--package", "tests", "--test", "it", "--no-run"]
-NOT_END_TO_END = ["account_check", "command_line", "processes", "read_only", "stack"]
+NOT_END_TO_END = ["account_check", "command_line", "given_serve", "processes", "read_only", "stack"]
 NOT_END_TO_END += ["simulation", "random", "moves", "resolution", "conventions"]
 
 LIBRARY = "shared/src/lib.rs"
