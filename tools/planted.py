@@ -25,7 +25,7 @@ OUTPUT = ROOT / "target/planted"
 UNIT_TESTS = ["test", "--package", "shared", "--lib", "--no-run"]
 SIMULATION = ["build", "--profile", "simulation", "--package", "tests", "--bin", "simulate"]
 
-# By whom a bug may be noticed: arguments of cargo, target, folder, and tests that do not run.
+# What notices a bug: arguments of cargo, target, folder, and tests that do not run.
 TESTS = {
     "unit tests": (UNIT_TESTS, "image_cascade", "shared", []),
     "end to end": (END_TO_END, "it", "tests", NOT_END_TO_END),

@@ -18,6 +18,7 @@ use crate::answer_listener::AnswerListener;
 use crate::call_listener::{Call, CallListener};
 use crate::clock::Clock;
 use crate::events::EventBus;
+use crate::failure::Failure;
 use crate::faults::{Fault, Faults, Kind};
 use crate::iam::{Need, Role};
 use crate::image_builder::{ApiError, Doc, ImageBuilder, Input, Notice, ResponseFault};
@@ -436,15 +437,6 @@ impl Cloud {
             _ => Ok(()),
         }
     }
-}
-
-/// Why a call has no good answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
-    /// The service refuses.
-    Refused(ApiError),
-    /// The caller gets no answer, whether or not the call had effect.
-    Lost,
 }
 
 /// What Image Builder answers above its rate limit.

@@ -12,6 +12,7 @@ pub mod connector;
 pub mod demo_fleet;
 pub mod deploy;
 pub mod events;
+pub mod failure;
 pub mod faults;
 pub mod fleet;
 pub mod functions;

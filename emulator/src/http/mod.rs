@@ -22,7 +22,8 @@ use tokio::time::Instant;
 
 use self::protocol::{Protocol, header_text, set};
 use crate::account::{ACCOUNT, OBSERVER, partition};
-use crate::cloud::{Cloud, Failure, State};
+use crate::cloud::{Cloud, State};
+use crate::failure::Failure;
 use crate::iam::Need;
 use crate::image_builder::Model;
 use crate::page::FrontPage;

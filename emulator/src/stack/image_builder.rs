@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use super::Made;
 use super::names::Named;
 use super::store::Store;
-use crate::cloud::{Cloud, Failure};
+use crate::cloud::Cloud;
+use crate::failure::Failure;
 use crate::image_builder::{Doc, Model};
 use crate::template::as_text;
 

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
-use emulator::cloud::Failure;
+use emulator::failure::Failure;
 use emulator::fleet::arn;
 use emulator::image_builder::Model;
 use serde_json::{Value, json};
