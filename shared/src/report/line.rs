@@ -259,6 +259,17 @@ impl Line {
         matches!((&self.outcome, &self.decision), (Outcome::None, Some(Decision::UpToDate(_))))
     }
 
+    /// The smaller, the more it matters to a person where not all lines have room: what failed or has to
+    /// be retried, what was started, what was not, and what lacks nothing.
+    pub(super) fn rank(&self) -> u8 {
+        match self.outcome {
+            Outcome::Failed(_) | Outcome::InUse | Outcome::OutOfTime => 0,
+            Outcome::Started { .. } | Outcome::WouldStart | Outcome::AlreadyStarted => 1,
+            Outcome::PipelineDeleted | Outcome::None if !self.is_up_to_date() => 2,
+            Outcome::PipelineDeleted | Outcome::None => 3,
+        }
+    }
+
     /// Whether the recipe names an exact version that is outdated.
     pub(super) fn is_pinned(&self) -> bool {
         let parent = match &self.decision {

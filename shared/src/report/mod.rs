@@ -14,6 +14,7 @@ mod text;
 mod tick;
 mod unfinished;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -137,18 +138,29 @@ impl Report {
         document
     }
 
+    /// Leaves out all but `count` lines: those that are kept matter most, and stand in their order.
+    fn keep_lines(&mut self, count: usize) {
+        let lines = self.events.iter().flat_map(|event| &event.pipelines);
+        let mut ranks: Vec<_> = lines.enumerate().map(|(at, line)| (line.rank(), at)).collect();
+        ranks.sort_unstable();
+        let kept: BTreeSet<usize> = ranks.into_iter().take(count).map(|(_, at)| at).collect();
+        let mut next = 0..;
+        for event in &mut self.events {
+            event.pipelines.retain(|_| next.next().is_some_and(|at| kept.contains(&at)));
+        }
+    }
+
     /// The report as a function's answer. Lambda takes six megabytes, which some seven thousand lines
     /// may fill: of more than two thousand lines, those that are up to date are left out, and then all
-    /// beyond two thousand. The log has all.
+    /// beyond the two thousand that matter most. The log has all.
     pub fn answer(mut self) -> Value {
-        let lines = self.events.iter().map(|event| event.pipelines.len());
-        if lines.sum::<usize>() > MAX_ANSWER_LINES {
-            let mut room = MAX_ANSWER_LINES;
+        let all: Vec<usize> = self.events.iter().map(|event| event.pipelines.len()).collect();
+        if all.iter().sum::<usize>() > MAX_ANSWER_LINES {
             for event in &mut self.events {
-                let all = event.pipelines.len();
                 event.pipelines.retain(|line| !line.is_up_to_date());
-                event.pipelines.truncate(room);
-                room -= event.pipelines.len();
+            }
+            self.keep_lines(MAX_ANSWER_LINES);
+            for (event, all) in self.events.iter_mut().zip(all) {
                 let omitted = all - event.pipelines.len();
                 event.omitted = (omitted > 0).then_some(omitted);
             }
@@ -264,6 +276,19 @@ mod tests {
         );
     }
 
+    #[test]
+    fn given_a_large_fleet_then_an_answer_has_the_pipeline_that_failed_last() {
+        let line =
+            |index: usize| fixtures::line(&format!("web-{index}"), disabled(), Outcome::None);
+        let mut lines: Vec<_> = (0..3_000).map(line).collect();
+        lines.push(fixtures::line("failing", rebuild(), failed(false)));
+        let answer = Report::new("check", false, vec![event(MESSAGE, lines)]).answer();
+        let shown = answer["events"][0]["pipelines"].as_array().unwrap();
+        let last = &shown.last().unwrap()["pipeline"];
+        assert_eq!((shown.len(), &answer["events"][0]["omitted"]), (2_000, &1_001.into()));
+        assert!(last.as_str().unwrap().ends_with("/failing"), "{last}");
+    }
+
     fn report(events: Vec<CauseReport>) -> Report {
         Report::new("check", false, events)
     }
@@ -323,6 +348,17 @@ mod tests {
                 vulnerable: 3,
             }
         );
+    }
+
+    #[test]
+    fn given_several_causes_then_each_counts_in_the_totals() {
+        let of_one = |ignored: usize, name: &str| {
+            let lines = vec![fixtures::line(name, disabled(), Outcome::None)];
+            let found = Found { lines, ignored, ..Found::default() };
+            CauseReport::new(&cause(MESSAGE), Findings::Pipelines(found), at(0))
+        };
+        let totals = report(vec![of_one(2, "web"), of_one(0, "db"), of_one(1, "app")]).totals;
+        assert_eq!((totals.ignored, totals.skipped), (3, 3));
     }
 
     #[test]

@@ -19,7 +19,8 @@ pub async fn publish(clients: &Clients, topic: &str, report: &Report) -> Result<
 }
 
 /// The message in SNS's JSON structure: `default` for programs, `email` for people. A report that
-/// is too long for SNS keeps its totals and as many lines as fit, and says how many are missing.
+/// is too long for SNS keeps its totals and as many lines as fit, those first that matter most, and says
+/// how many are missing.
 fn message(report: &Report) -> String {
     let whole = structured(report, 0);
     if whole.len() <= MAX_BYTES {
@@ -30,11 +31,7 @@ fn message(report: &Report) -> String {
     loop {
         keep /= 2;
         let mut shortened = report.clone();
-        let mut room = keep;
-        for event in &mut shortened.events {
-            event.pipelines.truncate(room);
-            room -= event.pipelines.len();
-        }
+        shortened.keep_lines(keep);
         let message = structured(&shortened, lines - keep);
         if message.len() <= MAX_BYTES || keep == 0 {
             return message;
@@ -59,7 +56,9 @@ mod tests {
     use super::*;
     use crate::aws::scripted::{Response, Scripted};
     use crate::report::Outcome;
-    use crate::report::fixtures::{MESSAGE, disabled, event, line};
+    use crate::report::fixtures::{
+        MESSAGE, disabled, event, failed, line, rebuild, started, up_to_date,
+    };
     use crate::settings::Settings;
 
     fn report(pipelines: usize) -> Report {
@@ -117,6 +116,28 @@ mod tests {
         assert!(text.contains(&format!("{} more pipelines do not fit", 5_003 - kept[0] - kept[1])));
         let whole = message(&report(100));
         assert!(!whole.contains("do not fit") && !whole.contains("omittedPipelines"));
+    }
+
+    #[test]
+    fn given_a_report_too_long_for_sns_then_failures_and_starts_are_kept_in_their_order() {
+        let mut long = report(5_000);
+        long.events.push(report(5_000).events.remove(0));
+        // The lines of pipelines that could not be observed stand behind all others.
+        let mut failing = line("failing", rebuild(), failed(false));
+        for event in &mut long.events {
+            event.pipelines.insert(0, line("current", up_to_date(), Outcome::None));
+            event.pipelines.push(line("starting", rebuild(), started()));
+            event.pipelines.push(failing.clone());
+            failing = line("failing-too", rebuild(), failed(false));
+        }
+        let (json, text) = parts(&message(&long));
+        for words in ["starting ", "failing ", "failing-too "] {
+            assert!(text.contains(words), "{words}");
+        }
+        assert!(!text.contains("current "), "what lacks nothing is left out first");
+        let event = |at: usize| json["events"][at]["pipelines"].as_array().unwrap();
+        assert_eq!(event(0).last().unwrap()["outcome"]["result"], "failed");
+        assert_eq!(event(1).len(), 2);
     }
 
     #[test]
