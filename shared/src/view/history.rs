@@ -92,25 +92,26 @@ fn parent_change(old: &Image, new: &Image) -> Option<String> {
     })
 }
 
+/// A recipe may hold several versions of a component side by side: only what the other image does not
+/// have as well is a change.
 fn component_changes(old: &Image, new: &Image) -> Vec<String> {
-    let same_family = |one: &ComponentArn, all: &[ComponentArn]| {
-        all.iter().find(|it| it.family() == one.family()).cloned()
+    let mut removed: Vec<&ComponentArn> = old.components.iter().collect();
+    let mut remove = |fits: &dyn Fn(&ComponentArn) -> bool| {
+        removed.iter().position(|it| fits(it)).map(|at| removed.remove(at))
     };
+    let mut added: Vec<&ComponentArn> = new.components.iter().collect();
+    added.retain(|component| remove(&|it| it == *component).is_none());
     let mut changes = Vec::new();
-    for component in &new.components {
-        match same_family(component, &old.components) {
-            Some(before) if before == *component => {}
-            Some(before) => changes.push(
-                Reason::ComponentUpdated { old: Some(before), new: component.clone() }.to_string(),
-            ),
-            None => changes.push(format!("component {} added", component.short())),
-        }
+    for component in added {
+        changes.push(match remove(&|it| it.family() == component.family()) {
+            Some(before) => {
+                let (old, new) = (Some(before.clone()), component.clone());
+                Reason::ComponentUpdated { old, new }.to_string()
+            }
+            None => format!("component {} added", component.short()),
+        });
     }
-    for component in &old.components {
-        if same_family(component, &new.components).is_none() {
-            changes.push(format!("component {} removed", component.short()));
-        }
-    }
+    changes.extend(removed.iter().map(|it| format!("component {} removed", it.short())));
     changes
 }
 
@@ -179,5 +180,27 @@ mod tests {
             said(&builds, false)
                 .ends_with("no good image among the builds that were read before it")
         );
+    }
+
+    #[test]
+    fn given_several_versions_of_a_component_side_by_side_then_only_what_moved_is_a_change() {
+        let with = |number: u32, components: &[&str]| {
+            let arn = format!("web/1.0.0/{number}");
+            build(&arn, "AVAILABLE", "image/gold/1.0.0/1", components)
+        };
+        let builds = [
+            with(5, &["java/17.0.0/1"]),
+            with(4, &["java/17.0.0/1", "java/17.0.0/1"]),
+            with(3, &["java/21.0.0/2", "java/17.0.0/1"]),
+            with(2, &["java/17.0.0/1", "java/21.0.0/1"]),
+            with(1, &["java/17.0.0/1", "java/21.0.0/1"]),
+        ];
+        insta::assert_snapshot!(said(&builds, true), @"
+        web 1.0.0/5 AVAILABLE 720 s: component java 17.0.0/1 removed
+        web 1.0.0/4 AVAILABLE 720 s: component java 21.0.0/2 -> 17.0.0/1
+        web 1.0.0/3 AVAILABLE 720 s: component java 21.0.0/1 -> 21.0.0/2
+        web 1.0.0/2 AVAILABLE 720 s: the same inputs
+        web 1.0.0/1 AVAILABLE 720 s: no good image before it
+        ");
     }
 }
