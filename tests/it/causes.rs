@@ -144,6 +144,25 @@ async fn given_a_finding_that_no_patch_mends_then_one_build_a_day_starts_and_eac
 }
 
 #[tokio::test(start_paused = true)]
+async fn given_a_finding_then_why_says_from_when_on_it_starts_a_build_while_it_does_not() {
+    let settings = [("CVE_SEVERITY", "high")];
+    let lab = vulnerable(&settings).await;
+    let found = async || {
+        let why = lab.why("app", &settings).await;
+        let lines = why.lines().filter(|line| line.contains("Inspector"));
+        lines.map(str::trim).collect::<Vec<_>>().join("\n")
+    };
+    let first = found().await;
+    lab.pass(DAY).await;
+    let second = found().await;
+    insta::assert_snapshot!([first, second].join("\n"), @"
+    findings: Inspector found 1 critical in app 1.0.0/1; no build for that before tomorrow 12:30 UTC
+    would start: Inspector found 1 critical in app 1.0.0/1
+    findings: Inspector found 1 critical in app 1.0.0/1
+    ");
+}
+
+#[tokio::test(start_paused = true)]
 async fn given_another_severity_or_min_age_then_they_decide() {
     let builds = async |settings: &[(&str, &str)]| {
         let lab = vulnerable(settings).await;

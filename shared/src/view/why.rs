@@ -368,8 +368,12 @@ impl<'a> Page<'a> {
             self.add("recalled", &recall.to_string());
         }
         if let Some(findings) = &line.findings {
-            let until = moment(findings.not_before, self.now());
-            self.add("findings", &format!("{findings}; no build for that before {until}"));
+            let mut text = findings.to_string();
+            if findings.not_before > self.now() {
+                let until = moment(findings.not_before, self.now());
+                text = format!("{text}; no build for that before {until}");
+            }
+            self.add("findings", &text);
         }
         for pin in &line.pins {
             self.add("pinned", &pin.to_string());
