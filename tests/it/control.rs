@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use emulator::deploy::tick;
 use emulator::faults::{Fault, Kind};
 use emulator::fleet::{pipeline, pipeline_arn};
 use serde_json::{Value, json};
@@ -469,6 +470,26 @@ async fn given_the_same_deferral_each_hour_then_it_is_mailed_once_a_day() {
     assert_eq!(published, [0, 24]);
     let last = lab.published_reports().pop().unwrap();
     assert!(last.contains("held without an end: investigation (behind for 1 d"), "{last}");
+}
+
+/// A check goes by the time at which it was due: of two that run an hour and more apart, the second would
+/// otherwise take what began in between for old.
+#[tokio::test(start_paused = true)]
+async fn given_checks_that_run_late_then_a_deferral_is_mailed_once_a_day_all_the_same() {
+    let lab = Lab::silent(&[]);
+    web(&lab, &[("hold", "investigation")]).await;
+    lab.run_to_rest("gold").await;
+    let mut published = Vec::new();
+    for hour in 0..26 {
+        let due = tick(lab.cloud.now());
+        lab.pass(Duration::from_mins(50)).await;
+        lab.check_by(&due).await.unwrap();
+        if lab.published_reports().len() > published.len() {
+            published.push(hour);
+        }
+        lab.pass(Duration::from_mins(10)).await;
+    }
+    assert_eq!(published, [0, 24]);
 }
 
 /// > A window that is shorter than the time between two checks is warned of by each check.

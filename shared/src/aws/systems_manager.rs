@@ -111,8 +111,11 @@ async fn public_endpoint(aws: &SdkConfig) -> Result<String, BoxError> {
 #[cfg(test)]
 mod tests {
     use aws_config::{BehaviorVersion, Region};
+    use aws_types::service_config::LoadServiceConfig;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::aws::scripted::{Response, Scripted};
 
     fn config(region: &'static str) -> aws_types::sdk_config::Builder {
         SdkConfig::builder().behavior_version(BehaviorVersion::latest()).region(Region::new(region))
@@ -154,6 +157,52 @@ mod tests {
     async fn given_an_endpoint_in_the_configuration_then_it_is_called() {
         let aws = config("eu-west-1").endpoint_url("http://127.0.0.1:1").build();
         assert_eq!(endpoint(&aws).await.unwrap(), "http://127.0.0.1:1");
+    }
+
+    /// The environment and profiles, in which this service alone has an endpoint.
+    #[derive(Debug)]
+    struct Environment;
+
+    impl LoadServiceConfig for Environment {
+        fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+            let name = format!("{}_{}", key.env(), key.service_id().to_uppercase());
+            (name == "AWS_ENDPOINT_URL_SSM").then(|| "http://127.0.0.1:2".to_owned())
+        }
+    }
+
+    #[tokio::test]
+    async fn given_an_endpoint_for_systems_manager_in_the_environment_then_it_is_called() {
+        let aws = config("eu-west-1").service_config(Environment).build();
+        assert_eq!(endpoint(&aws).await.unwrap(), "http://127.0.0.1:2");
+        // Before the one of all services there.
+        let aws = aws.into_builder().endpoint_url("http://127.0.0.1:1").build();
+        assert_eq!(endpoint(&aws).await.unwrap(), "http://127.0.0.1:2");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn given_a_failure_that_passes_then_the_call_is_tried_again_and_a_refusal_is_not() {
+        let attempts = async |first: Response| {
+            let scripted = Scripted::in_order([first, json!({}).into()]);
+            let answer = Client::new(&scripted.config()).call::<Value>("GetParameters", &()).await;
+            (scripted.requests().lines().count(), answer.is_ok())
+        };
+        for passing in [
+            Response::Reset,
+            Response::Nothing,
+            Response::Body(503, String::new()),
+            Response::Error(500, "InternalServerError"),
+            Response::Error(400, "ThrottlingException"),
+            Response::Error(400, "RequestTimeout"),
+        ] {
+            assert_eq!(attempts(passing.clone()).await, (2, true), "{passing:?}");
+        }
+        for refusal in [
+            Response::Error(400, "ValidationException"),
+            Response::Error(400, "ExpiredTokenException"),
+            Response::Body(200, "<html>".to_owned()),
+        ] {
+            assert_eq!(attempts(refusal.clone()).await, (1, false), "{refusal:?}");
+        }
     }
 
     #[tokio::test]

@@ -195,6 +195,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn given_pins_to_two_builds_of_a_version_then_what_is_newer_is_requested_for_each() {
+        let world = World::web_on_gold();
+        let cache = RequestCache::of(&world.image_builder);
+        let image = &world.image_builder.images[0].arn;
+        let component = &world.image_builder.components[0].arn;
+        for build in [1, 2, 1] {
+            let pin = image.version().build(build);
+            cache.newer_images(image.family(), "GOLD", pin).await.unwrap();
+            let pin = component.version().build(build);
+            cache.newer_components(component.family(), "Agent", pin).await.unwrap();
+        }
+        insta::assert_snapshot!(world.calls(), @"
+        newer_images GOLD 1.0.0/1
+        newer_components Agent 1.0.0/1
+        newer_images GOLD 1.0.0/2
+        newer_components Agent 1.0.0/2
+        ");
+    }
+
+    #[tokio::test]
     async fn given_an_error_then_it_is_the_response_for_all() {
         let mut world = World::web_on_gold();
         world.image_builder.fail("image gold", ErrorKind::Throttled);

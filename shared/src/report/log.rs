@@ -198,6 +198,23 @@ mod tests {
     }
 
     #[test]
+    fn given_a_control_parameter_that_cannot_be_read_then_warnings_and_lines_are_logged_too() {
+        let found = Found {
+            lines: vec![line("web", disabled(), Outcome::None)],
+            control_problem: Some(Failure::of_control("/control cannot be read")),
+            warnings: vec!["the window is short".to_owned(), "no scans are read".to_owned()],
+            ..Found::default()
+        };
+        let report = CauseReport::new(&cause(MESSAGE), Findings::Pipelines(found), at(0));
+        insta::assert_snapshot!(logged(|| log_report(&cause(MESSAGE), &report, false)), @r#"
+        ERROR gold 1.0.0/2 is AVAILABLE: /control cannot be read event.id="id-1" retryable=true
+        WARN the window is short
+        WARN no scans are read
+        INFO web skipped: the pipeline is disabled pipeline.arn="arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/web" cause="gold 1.0.0/2 is AVAILABLE" decision="skip" reason="the pipeline is disabled" outcome="none"
+        "#);
+    }
+
+    #[test]
     fn given_an_invocation_then_its_totals_are_one_line() {
         let lines = vec![line("web", rebuild(), started())];
         let report = Report::new("gold-cascade", false, vec![event(MESSAGE, lines)]);

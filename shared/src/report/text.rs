@@ -138,6 +138,30 @@ mod tests {
     }
 
     #[test]
+    fn given_a_control_parameter_that_cannot_be_read_and_warnings_then_the_mail_has_each() {
+        let found = Found {
+            lines: vec![line("web", disabled(), Outcome::None)],
+            control_problem: Some(Failure::of_control("/control cannot be read")),
+            warnings: vec!["the window is short".to_owned(), "no scans are read".to_owned()],
+            ignored: 2,
+            interrupted: None,
+        };
+        let event = CauseReport::new(&cause(MESSAGE), Findings::Pipelines(found), at(0));
+        let report = Report::new("gold-cascade", false, vec![event]);
+        insta::assert_snapshot!(report, @"
+        gold-cascade
+
+        gold 1.0.0/2 is AVAILABLE
+          failed: /control cannot be read
+          warning: the window is short
+          warning: no scans are read
+          skipped     web  the pipeline is disabled
+
+        0 started, 0 waiting, 1 skipped, 0 up to date, 1 failed, 2 ignored
+        ");
+    }
+
+    #[test]
     fn given_a_dry_run_then_the_mail_says_what_would_start() {
         let reasons = vec![parent_updated(), Reason::Retry(tries())];
         let decision = Decision::Rebuild(reasons);

@@ -311,6 +311,7 @@ mod tests {
                 .container_recipe_arn(arn("container-recipe/web/1.0.0"))
                 .tags("other", "true")
                 .last_run_status(last)
+                .date_next_run("2026-11-24T10:00:00Z")
                 .set_status(status.map(types::PipelineStatus::from))
                 .build();
             read_pipeline(&pipeline).unwrap()
@@ -321,6 +322,7 @@ mod tests {
             assert!(!read.has_resume_tag() && !read.last_run_succeeded());
             assert_eq!(read.recipe.to_string(), arn("container-recipe/web/1.0.0"));
             assert!(read.image_tags.is_empty());
+            assert_eq!((read.created, read.updated, read.last_run), (None, None, None));
             assert_eq!(read.configurations, Configurations::default());
         }
     }

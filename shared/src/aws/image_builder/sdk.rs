@@ -594,6 +594,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn given_more_images_than_a_page_has_then_all_are_read() {
+        let page = |first: u32, token: Option<&str>| {
+            let image = |it| listed(&format!("image/web/1.0.0/{it}"), "AVAILABLE", "");
+            let images: Vec<_> = (first..first + 100).map(image).collect();
+            json!({ "imageSummaryList": images, "nextToken": token })
+        };
+        let (client, _) = answered([page(1, Some("2")), page(101, Some("3")), page(201, None)]);
+        let images = client.images_of(&Fixtures::pipeline_arn("web")).await.unwrap();
+        assert_eq!(images.len(), 300);
+        assert_eq!(images[299].arn, Fixtures::image("web/1.0.0/300"));
+    }
+
+    #[tokio::test]
     async fn given_an_image_that_cannot_be_read_then_its_list_is_unreadable() {
         let pages = || [json!({ "imageSummaryList": [{ "state": { "status": "AVAILABLE" } }] })];
         let builds = || [json!({ "imageSummaryList": [{ "arn": "gold" }] })];
