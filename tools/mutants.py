@@ -27,19 +27,18 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from mutants_alone import Alone
-from variant_build import END_TO_END, NOT_END_TO_END, ROOT, Build, Outcome, Variant
+from variant_build import (
+    END_TO_END,
+    NOT_END_TO_END,
+    PACKAGES,
+    ROOT,
+    SELECTION,
+    Build,
+    Outcome,
+    Variant,
+)
 
 OUTPUT = ROOT / "target/mutants"
-
-# The folder of each package whose mutants are run, and the name of its library.
-PACKAGES = {
-    "shared": ("shared", "image_cascade"),
-    "gold-cascade": ("functions/gold-cascade", "gold_cascade"),
-    "dependency-check": ("functions/dependency-check", "dependency_check"),
-    "fleet-map": ("functions/fleet-map", "fleet_map"),
-}
-
-SELECTION = [word for package in PACKAGES for word in ("--package", package)]
 
 
 def listed(only: list[str]) -> dict[int, dict]:

@@ -15,21 +15,19 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from variant_build import END_TO_END, NOT_END_TO_END, ROOT, Build, Variant
+from variant_build import END_TO_END, NOT_END_TO_END, PACKAGES, ROOT, SELECTION, Build, Variant
 
 sys.path.append(str(ROOT / "tests/planted"))
 from check import bugs, wrong  # noqa: E402
 
 OUTPUT = ROOT / "target/planted"
 
-UNIT_TESTS = ["test", "--package", "shared", "--lib", "--no-run"]
+UNIT_TESTS = ["test", *SELECTION, "--lib", "--no-run"]
 SIMULATION = ["build", "--profile", "simulation", "--package", "tests", "--bin", "simulate"]
 
-# What notices a bug: arguments of cargo, target, folder, and tests that do not run.
-TESTS = {
-    "unit tests": (UNIT_TESTS, "image_cascade", "shared", []),
-    "end to end": (END_TO_END, "it", "tests", NOT_END_TO_END),
-}
+# What notices a bug, with the arguments of cargo, the test program, its folder, and tests that do not run.
+TESTS = [("unit tests", UNIT_TESTS, library, folder, []) for folder, library in PACKAGES.values()]
+TESTS += [("end to end", END_TO_END, "it", "tests", NOT_END_TO_END)]
 
 # How many seconds the simulation may take for a bug.
 PATIENCE = 900
@@ -74,8 +72,7 @@ class Planted:
         if self.options.table:
             self.options.table.write_text(self.table())
 
-    def test(self, by: str):
-        arguments, target, folder, skip = TESTS[by]
+    def test(self, by: str, arguments: list[str], target: str, folder: str, skip: list[str]):
         program = self.build.programs(*arguments)[target]
         reaching = self.build.reach(program, folder, self.options.jobs, skip)
 
@@ -107,7 +104,7 @@ class Planted:
         build.write()
         text = (ROOT / bug["file"]).read_text()
         build.put(bug["file"], text.replace(bug["find"], bug["replace"].lstrip("\n")).encode())
-        for by, (arguments, target, folder, skip) in TESTS.items():
+        for by, arguments, target, folder, skip in TESTS:
             errors, programs = build.cargo(*arguments)
             if errors:
                 return self.note(number, by, "does not compile")
@@ -118,11 +115,11 @@ class Planted:
                 return self.note(number, by, names(failed) or "a test does not end")
 
     def run(self):
-        self.test("unit tests")
-        if self.unnoticed():
-            self.simulate()
-        if self.unnoticed():
-            self.test("end to end")
+        for test in TESTS:
+            if test[0] == "end to end" and self.unnoticed():
+                self.simulate()
+            if self.unnoticed():
+                self.test(*test)
         for number in sorted(self.build.left_out):
             self.plant_alone(number)
 

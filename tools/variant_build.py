@@ -22,11 +22,22 @@ from variant_text import Place, Source, Unplaced, Written, rewritten
 
 ROOT = Path(__file__).parents[1]
 
+# The packages with variants: the folder of each, and the name of its library.
+PACKAGES = {
+    "shared": ("shared", "image_cascade"),
+    "gold-cascade": ("functions/gold-cascade", "gold_cascade"),
+    "dependency-check": ("functions/dependency-check", "dependency_check"),
+    "fleet-map": ("functions/fleet-map", "fleet_map"),
+}
+
+# These packages as arguments of cargo.
+SELECTION = [word for package in PACKAGES for word in ("--package", package)]
+
 # The arguments of cargo for the end-to-end tests; and those of them that start the workspace's binaries,
 # draw at random or read sources. The others take a second each, and run in one process.
 END_TO_END = ["test", "--package", "tests", "--test", "it", "--no-run"]
-NOT_END_TO_END = ["account_check", "command_line", "given_serve", "processes", "read_only", "stack"]
-NOT_END_TO_END += ["simulation", "random", "moves", "resolution", "conventions"]
+NOT_END_TO_END = ["account_check", "command_line", "encrypted", "given_serve", "processes"]
+NOT_END_TO_END += ["read_only", "stack", "simulation", "random", "moves", "resolution", "conventions"]
 
 LIBRARY = "shared/src/lib.rs"
 
