@@ -214,7 +214,14 @@ mod tests {
         let filter = Filter { topic: Some(TOPIC), region: Some("us-east-1"), scans, tick };
         let of_one = |delivery: Delivery| {
             let content = match delivery.content {
-                Ok(Hint::Pipeline(selection)) => format!("check of {selection}"),
+                Ok(Hint::Pipeline(selection)) => {
+                    assert!(
+                        matches!(delivery.cause.trigger, Trigger::Check { whole_fleet: false, .. }),
+                        "it is a check of one pipeline: {:?}",
+                        delivery.cause.trigger
+                    );
+                    format!("check of {selection}")
+                }
                 Ok(Hint::Image(notification)) => {
                     assert_eq!(delivery.cause.image.as_ref(), Some(&notification.image));
                     let Trigger::Message { sent } = delivery.cause.trigger else { panic!() };
