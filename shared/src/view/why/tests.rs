@@ -301,6 +301,27 @@ fn given_a_recall_findings_pins_and_forbidden_components_then_each_is_noted() {
 }
 
 #[test]
+fn given_findings_then_a_time_is_named_only_while_they_start_no_build() {
+    let note = |hours: i64| {
+        let world = many_states().observe("java-21", move |it| {
+            it.findings = Some(Findings {
+                image: Fixtures::image("java-21/1.0.0/7"),
+                found: FindingCounts { critical: 3, high: 0 },
+                before: None,
+                not_before: hours_ago(-hours),
+            });
+        });
+        let page = page(&world.survey(), "java-21");
+        page.lines().find(|line| line.starts_with("findings")).unwrap().to_owned()
+    };
+    insta::assert_snapshot!([note(1), note(0), note(-1)].join("\n"), @"
+    findings: Inspector found 3 critical in java-21 1.0.0/7; no build for that before today 17:48 UTC
+    findings: Inspector found 3 critical in java-21 1.0.0/7
+    findings: Inspector found 3 critical in java-21 1.0.0/7
+    ");
+}
+
+#[test]
 fn given_a_pipeline_that_was_not_selected_then_nothing_is_explained_but_of_its_ancestors() {
     let survey = many_states().only("billing").survey();
     let explained = ["billing", "java-21", "shop", "none-such"]
