@@ -26,7 +26,9 @@ pub(super) struct Aws {
     config: SdkConfig,
     region: String,
     stop: Stop,
-    calls: Arc<Mutex<BTreeMap<String, u64>>>,
+    /// The calls of each service so far: they share a budget of retries.
+    services: Arc<Mutex<BTreeMap<&'static str, SignedCalls>>>,
+    counts: Arc<Mutex<BTreeMap<String, u64>>>,
 }
 
 /// Why a call has no answer.
@@ -66,7 +68,8 @@ impl Aws {
             .region(Region::new(region.to_owned()))
             .retry_config(RetryConfig::standard().with_max_attempts(6))
             .build();
-        Self { config, region: region.to_owned(), stop, calls: Arc::default() }
+        let (services, counts) = (Arc::default(), Arc::default());
+        Self { config, region: region.to_owned(), stop, services, counts }
     }
 
     /// The same for what is done at the end, also after the program was asked to end.
@@ -75,7 +78,8 @@ impl Aws {
             config: self.config.clone(),
             region: self.region.clone(),
             stop: self.stop.again(),
-            calls: Arc::clone(&self.calls),
+            services: Arc::clone(&self.services),
+            counts: Arc::clone(&self.counts),
         }
     }
 
@@ -91,7 +95,7 @@ impl Aws {
 
     /// How often each operation was called.
     pub(super) fn calls(&self) -> BTreeMap<String, u64> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The answer to a call.
@@ -126,8 +130,8 @@ impl Aws {
     }
 
     fn count(&self, name: &str) {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        *calls.entry(name.to_owned()).or_default() += 1;
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry(name.to_owned()).or_default() += 1;
     }
 
     /// The same for a call whose refusal is an answer, too.
@@ -170,8 +174,14 @@ impl Aws {
         let endpoint = self.endpoint(call.service);
         let request = |call: Call| call.request();
         let read = |response: &HttpResponse| answer(response).map_err(OrchestratorError::operation);
-        let calls = SignedCalls::new(&self.config, call.service.name());
+        let calls = self.calls_of(call.service);
         calls.send(call.operation, &endpoint, call, request, read).await
+    }
+
+    fn calls_of(&self, service: Service) -> SignedCalls {
+        let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || SignedCalls::new(&self.config, service.name());
+        services.entry(service.name()).or_insert_with(new).clone()
     }
 
     #[expect(clippy::disallowed_methods, reason = "a person's own program reads their environment")]
