@@ -33,7 +33,9 @@ pub async fn all_builds(image_builder: &impl ImageBuilder) -> Result<AllBuilds, 
         let producer = (image.created, image.arn);
         for output in outputs {
             let last = producers.entry(output).or_insert_with(|| producer.clone());
-            *last = Ord::max(&*last, &producer).clone();
+            if *last < producer {
+                last.clone_from(&producer);
+            }
         }
         ControlFlow::Continue(())
     };
