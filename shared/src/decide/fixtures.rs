@@ -129,6 +129,14 @@ impl Fixtures {
         }
     }
 
+    /// `web` on this parent, whose only image was built from what is `shown`.
+    pub(crate) fn web(parent: &str, shown: &str) -> (Image, PipelineObservation) {
+        let fleet = Self::new().pipeline("web", parent).fleet();
+        let member = fleet.members().next().unwrap().clone();
+        let built = Self::built(&member, "web/1.0.0/1", shown);
+        (built.clone(), Self::observed(member, built))
+    }
+
     /// A second after everything that was [`built`](Self::built).
     pub(crate) fn later() -> Option<Timestamp> {
         Timestamp::from_second(1).ok()

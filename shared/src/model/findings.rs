@@ -52,6 +52,13 @@ pub struct FoundBefore {
     pub found: FindingCounts,
 }
 
+impl Findings {
+    /// Whether they may have the image rebuilt at this time.
+    pub fn may_start_build_at(&self, now: Timestamp) -> bool {
+        self.not_before <= now
+    }
+}
+
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Inspector found {} in {}", self.found, self.image.short())?;

@@ -358,7 +358,7 @@ fn sentence(step: &Step, now: Timestamp) -> String {
         && !step.decision.reasons().iter().any(|it| matches!(it, Reason::Vulnerable(_)))
     {
         let _ = write!(sentence, "; {findings}");
-        if findings.not_before > now {
+        if !findings.may_start_build_at(now) {
             let _ = write!(sentence, ": no build for that before {:.0}", findings.not_before);
         }
     }

@@ -369,7 +369,7 @@ impl<'a> Page<'a> {
         }
         if let Some(findings) = &line.findings {
             let mut text = findings.to_string();
-            if findings.not_before > self.now() {
+            if !findings.may_start_build_at(self.now()) {
                 let until = moment(findings.not_before, self.now());
                 text = format!("{text}; no build for that before {until}");
             }

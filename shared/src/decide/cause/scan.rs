@@ -52,7 +52,7 @@ impl ScanPolicy {
 /// What scans found in a good image, if it may be rebuilt for that now.
 pub(super) fn difference(image: &Image, observed: &PipelineObservation) -> Option<Difference> {
     let findings = observed.findings.as_ref().filter(|it| it.image == image.arn)?;
-    (findings.not_before <= observed.now).then(|| Difference {
+    findings.may_start_build_at(observed.now).then(|| Difference {
         reason: Reason::Vulnerable(findings.clone()),
         since: Some(findings.not_before),
         by_date: true,
@@ -83,10 +83,7 @@ mod tests {
 
     #[test]
     fn given_findings_then_they_count_from_the_moment_on_at_which_the_image_is_old_enough() {
-        let fleet = Fixtures::new().pipeline("web", "image/gold/x.x.x").fleet();
-        let member = fleet.members().next().unwrap().clone();
-        let built = Fixtures::built(&member, "web/1.0.0/1", "image/gold/1.0.0/1");
-        let mut observed = Fixtures::observed(member, built.clone());
+        let (built, mut observed) = Fixtures::web("image/gold/x.x.x", "image/gold/1.0.0/1");
         observed.findings = Some(Findings {
             image: built.arn.clone(),
             found: FindingCounts { critical: 1, high: 0 },
