@@ -1,5 +1,6 @@
 //! How do the real handlers reach the emulator without a socket?
 
+use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
@@ -14,6 +15,7 @@ use image_cascade::error::Chain;
 use image_cascade::invocation::Invocation;
 use image_cascade::settings::Settings;
 use jiff::SignedDuration;
+use serde_json::Value;
 
 /// The emulator's time for a client, whose pace after throttles follows it.
 #[derive(Debug)]
@@ -47,6 +49,21 @@ pub fn client(cloud: &Cloud, access_key: &str) -> aws_sdk_imagebuilder::Client {
     image_cascade::aws::image_builder::sdk::client(&sdk_config(cloud, access_key), None)
 }
 
+/// What comes of an invocation.
+type Work = Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>;
+
+/// A handler that is given the emulator, and does not keep it alive: the emulator holds the handler.
+pub fn while_it_lasts(
+    cloud: &Cloud,
+    handle: impl Fn(&Cloud, String, Value) -> Work + Send + Sync + 'static,
+) -> Handler {
+    let cloud = cloud.downgrade();
+    std::sync::Arc::new(move |access_key, event| match cloud.upgrade() {
+        Some(cloud) => handle(&cloud, access_key, event),
+        None => Box::pin(async { Err("the emulator is gone".to_owned()) }),
+    })
+}
+
 /// The real handler of the function `name`. Each invocation has a client of Image Builder of its
 /// own, as after a cold start, whose calls tell them apart. Its clock shows `skew` more than the emulator's.
 pub fn handler(
@@ -56,12 +73,8 @@ pub fn handler(
     timeout: Duration,
     skew: SignedDuration,
 ) -> Handler {
-    let cloud = cloud.downgrade();
-    std::sync::Arc::new(move |access_key, event| {
-        let Some(cloud) = cloud.upgrade() else {
-            return Box::pin(async { Err("the emulator is gone".to_owned()) });
-        };
-        let clients = Clients::new(sdk_config(&cloud, &access_key), &settings);
+    while_it_lasts(cloud, move |cloud, access_key, event| {
+        let clients = Clients::new(sdk_config(cloud, &access_key), &settings);
         let (settings, now) = (settings.clone(), cloud.now() + skew);
         let deadline_ms = u64::try_from((now + timeout).as_millisecond()).unwrap_or_default();
         let deadline = Deadline::until(now, deadline_ms);

@@ -18,7 +18,6 @@ pub mod watch;
 pub mod world;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use emulator::account::{ACCOUNT, DEAD_LETTERS, GOLD_TOPIC, REGION, REPORT_TOPIC};
@@ -167,15 +166,12 @@ fn watched(handler: Handler, cloud: &Cloud, watch: &Watch) -> Handler {
             self.0.seen().is_over();
         }
     }
-    let (cloud, watch) = (cloud.downgrade(), watch.clone());
-    Arc::new(move |caller, event| {
-        let Some(cloud) = cloud.upgrade() else {
-            return Box::pin(async { Err("the emulator is gone".to_owned()) });
-        };
+    let watch = watch.clone();
+    wire::while_it_lasts(cloud, move |cloud, caller, event| {
         watch.seen().begins(&caller, cloud.now(), &event);
         let over = Over(watch.clone());
         let work = handler(caller.clone(), event);
-        let watch = watch.clone();
+        let (cloud, watch) = (cloud.clone(), watch.clone());
         Box::pin(async move {
             let _over = over;
             let (result, said) = logs::heard(work).await;
