@@ -361,10 +361,7 @@ mod tests {
     }
 
     fn settings(pairs: &[(&str, &str)]) -> Settings {
-        let lookup = |name: &str| {
-            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        };
-        Settings::from_lookup(lookup).unwrap()
+        Settings::from_pairs(pairs).unwrap()
     }
 
     fn deadline() -> Deadline {

@@ -266,18 +266,22 @@ fn topic_arn(text: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn from(pairs: &[(&str, &str)]) -> Result<Settings, SettingError> {
-        Settings::from_lookup(|name| {
+impl Settings {
+    /// These environment variables, and no others.
+    pub(crate) fn from_pairs(pairs: &[(&str, &str)]) -> Result<Self, SettingError> {
+        Self::from_lookup(|name| {
             pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         })
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn given_no_settings_then_the_defaults_apply() {
-        let settings = from(&[("REPORT_TOPIC_ARN", "")]).unwrap();
+        let settings = Settings::from_pairs(&[("REPORT_TOPIC_ARN", "")]).unwrap();
         assert!(!settings.dry_run);
         assert_eq!(settings.report_topic, None);
         assert_eq!(settings.retry, RetryPolicy::default());
@@ -286,7 +290,7 @@ mod tests {
 
     #[test]
     fn given_every_setting_then_each_is_read() {
-        let settings = from(&[
+        let settings = Settings::from_pairs(&[
             ("DRY_RUN", "true"),
             ("GOLD_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:gold-images"),
             ("REPORT_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:reports"),
@@ -312,7 +316,7 @@ mod tests {
 
     #[test]
     fn given_a_bad_value_then_the_error_names_it() {
-        let error = |name, value| from(&[(name, value)]).unwrap_err().to_string();
+        let error = |name, value| Settings::from_pairs(&[(name, value)]).unwrap_err().to_string();
         insta::assert_snapshot!(error("DEFAULT_WINDOW", "Mon 20:00+8h Asia"), @"the setting DEFAULT_WINDOW is `Mon 20:00+8h Asia`, which is not a window: `Asia` is not a time zone such as `Europe/Berlin` or `UTC`");
         insta::assert_snapshot!(error("MAX_BUILDS", "0"), @"the setting MAX_BUILDS is `0`, which is not a number from 1 to 10000, or `none`; to stop all starts, use the control parameter");
         insta::assert_snapshot!(
@@ -343,7 +347,7 @@ mod tests {
     #[test]
     fn given_causes_beyond_versions_then_each_is_read_and_none_is_the_default() {
         let read = |pairs: &[(&str, &str)]| {
-            let settings = from(pairs).unwrap();
+            let settings = Settings::from_pairs(pairs).unwrap();
             (settings.defaults.max_age, settings.scan)
         };
         assert_eq!(read(&[]), (None, None));
@@ -354,7 +358,7 @@ mod tests {
         let critical = [("CVE_SEVERITY", "critical"), ("CVE_MIN_AGE", "12h")];
         assert_eq!(read(&critical).1, scan(Severity::Critical, 12));
         // A value is checked whether or not it is used.
-        let error = |name, value| from(&[(name, value)]).unwrap_err().to_string();
+        let error = |name, value| Settings::from_pairs(&[(name, value)]).unwrap_err().to_string();
         insta::assert_snapshot!(
             [
                 error("MAX_AGE", "59m"),
@@ -371,7 +375,9 @@ mod tests {
 
     #[test]
     fn given_a_value_that_is_no_topic_then_it_is_refused() {
-        let read = |topic: &str| from(&[("GOLD_TOPIC_ARN", topic)]).map(|it| it.gold_topic);
+        let read = |topic: &str| {
+            Settings::from_pairs(&[("GOLD_TOPIC_ARN", topic)]).map(|it| it.gold_topic)
+        };
         for topic in [
             "arn:azure:sns:us-east-1:123456789012:gold",
             "arn:aws:sns::123456789012:gold",
@@ -382,11 +388,15 @@ mod tests {
         ] {
             assert!(read(topic).is_err(), "{topic}");
         }
-        let name = from(&[("AWS_LAMBDA_FUNCTION_NAME", "check")]).unwrap().function_name;
+        let name =
+            Settings::from_pairs(&[("AWS_LAMBDA_FUNCTION_NAME", "check")]).unwrap().function_name;
         assert_eq!(name.as_deref(), Some("check"));
-        assert_eq!(from(&[("AWS_LAMBDA_FUNCTION_NAME", "")]).unwrap().function_name, None);
-        assert!(from(&[("AWS_ACCESS_KEY_ID", "AKIA")]).unwrap().has_credentials);
-        assert!(!from(&[("AWS_ACCESS_KEY_ID", " ")]).unwrap().has_credentials);
+        assert_eq!(
+            Settings::from_pairs(&[("AWS_LAMBDA_FUNCTION_NAME", "")]).unwrap().function_name,
+            None
+        );
+        assert!(Settings::from_pairs(&[("AWS_ACCESS_KEY_ID", "AKIA")]).unwrap().has_credentials);
+        assert!(!Settings::from_pairs(&[("AWS_ACCESS_KEY_ID", " ")]).unwrap().has_credentials);
     }
 
     #[test]
@@ -400,19 +410,22 @@ mod tests {
             ("CALLS_PER_SECOND", "1", "-1"),
             ("LOG_LEVEL", "trace", "0"),
         ] {
-            assert!(from(&[(name, good)]).is_ok(), "{name} {good}");
-            assert!(from(&[(name, bad)]).is_err(), "{name} {bad}");
+            assert!(Settings::from_pairs(&[(name, good)]).is_ok(), "{name} {good}");
+            assert!(Settings::from_pairs(&[(name, bad)]).is_err(), "{name} {bad}");
         }
-        let defaults = from(&[]).unwrap();
+        let defaults = Settings::from_pairs(&[]).unwrap();
         assert!(defaults.resume_tag);
         assert_eq!(defaults.log_level, tracing::Level::INFO);
         assert_eq!(defaults.check_period, check_schedule::USUAL);
         assert!(!defaults.has_credentials);
-        let retry = from(&[("FAILED_BUILD_RETRY", "24h")]).unwrap().retry;
+        let retry = Settings::from_pairs(&[("FAILED_BUILD_RETRY", "24h")]).unwrap().retry;
         assert_eq!(retry.retry, Some(SignedDuration::from_hours(24)));
         for partition in ["aws", "aws-cn"] {
             let topic = format!("arn:{partition}:sns:us-east-1:123456789012:gold");
-            assert_eq!(from(&[("GOLD_TOPIC_ARN", &topic)]).unwrap().gold_topic, Some(topic));
+            assert_eq!(
+                Settings::from_pairs(&[("GOLD_TOPIC_ARN", &topic)]).unwrap().gold_topic,
+                Some(topic)
+            );
         }
     }
 }

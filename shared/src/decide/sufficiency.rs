@@ -82,15 +82,12 @@ mod tests {
 
     /// `web` at second 100, whose parent is a build that began at second 20.
     fn web(history: &[Arc<Image>]) -> PipelineObservation {
-        let fleet = Fixtures::new().pipeline("web", "image/gold/x.x.x").fleet();
-        let member = fleet.members().next().unwrap().clone();
-        let built = Fixtures::built(&member, "web/1.0.0/1", "image/gold/1.0.0/1");
         PipelineObservation {
             parent_now: Some(ResolvedParent::Image(Fixtures::image("gold/1.0.0/2"))),
             parent_created: at(20),
             now: at(100).unwrap(),
             history: history.to_vec(),
-            ..Fixtures::observed(member, built)
+            ..Fixtures::web("image/gold/x.x.x", "image/gold/1.0.0/1").1
         }
     }
 

@@ -274,11 +274,6 @@ mod tests {
         assert_eq!(observed, "ami, disabled-parameter, disabled-tag, tag");
     }
 
-    fn settings_of(values: &[(&str, &str)]) -> Settings {
-        let value = |name: &str| values.iter().find(|(it, _)| *it == name).map(|(_, value)| *value);
-        Settings::from_lookup(|name| value(name).map(str::to_owned)).unwrap()
-    }
-
     #[tokio::test]
     async fn given_settings_then_they_and_the_control_parameter_are_what_holds_starts() {
         let observed = async |settings: &[(&str, &str)], value: &'static str| {
@@ -288,7 +283,7 @@ mod tests {
                 let answer = if is_store { json!({ "Parameters": [control] }) } else { json!({}) };
                 answer.into()
             });
-            let settings = settings_of(settings);
+            let settings = Settings::from_pairs(settings).unwrap();
             let clients = Clients::new(scripted.config(), &settings);
             let deadline = Deadline::none(Timestamp::UNIX_EPOCH);
             let selection = Selection::default();
@@ -335,7 +330,7 @@ mod tests {
                 };
                 answer.into()
             });
-            let settings = settings_of(settings);
+            let settings = Settings::from_pairs(settings).unwrap();
             let clients = Clients::new(scripted.config(), &settings);
             let deadline = Deadline::none(Timestamp::UNIX_EPOCH);
             let announced = fixtures::notification("gold/1.0.0/2", "AVAILABLE");

@@ -6,15 +6,18 @@ use super::fleet::{Behind, FleetView, Newest, Node};
 use super::state::State;
 use crate::decide::fixtures::Fixtures;
 
-const NOW: &str = "2026-11-27T16:48:00Z";
+/// When the fleets of the tests are read: a Friday.
+pub(crate) fn now() -> Timestamp {
+    "2026-11-27T16:48:00Z".parse().unwrap()
+}
+
+pub(crate) fn hours_ago(hours: i64) -> Timestamp {
+    now() - SignedDuration::from_hours(hours)
+}
 
 fn node(name: &str, parents: &[usize], state: State, summary: &str) -> Node {
-    let now: Timestamp = NOW.parse().unwrap();
-    let newest = Newest {
-        version: "1.0.0/4".to_owned(),
-        created: Some(now - SignedDuration::from_hours(20)),
-        built_on: None,
-    };
+    let newest =
+        Newest { version: "1.0.0/4".to_owned(), created: Some(hours_ago(20)), built_on: None };
     Node {
         name: name.to_owned(),
         pipeline: (state != State::Base).then(|| Fixtures::pipeline_arn("web")),
@@ -31,14 +34,14 @@ fn node(name: &str, parents: &[usize], state: State, summary: &str) -> Node {
 pub(crate) fn small() -> FleetView {
     let mut web = node("web", &[1], State::Deferred, "window opens today 20:00 UTC");
     web.behind = Some(Behind {
-        since: Some(NOW.parse::<Timestamp>().unwrap() - SignedDuration::from_hours(26)),
+        since: Some(hours_ago(26)),
         is_of_parent: true,
         lacks: "parent image gold-linux 1.0.0/3 -> 1.0.0/4".to_owned(),
         not_yet: Some("window opens today 20:00 UTC".to_owned()),
     });
     FleetView {
         account: "123456789012, us-east-1".to_owned(),
-        now: NOW.parse().unwrap(),
+        now: now(),
         nodes: vec![
             node("amazon-linux-2023-x86", &[], State::Base, "Amazon · 2026.11.2/1 · 2 d old"),
             node(

@@ -6,9 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
-
 use super::Survey;
+use super::fixtures::{hours_ago, now};
 use crate::decide::control::Control;
 use crate::decide::fixtures::Fixtures;
 use crate::decide::gate::pipeline_control::PipelineControl;
@@ -31,15 +30,6 @@ use crate::report::{Failure, Found, Line, Outcome};
 /// Amazon's image that gold images are built on.
 pub(crate) const AMAZON: &str =
     "arn:aws:imagebuilder:us-east-1:aws:image/amazon-linux-2023-x86/x.x.x";
-
-/// A Friday.
-pub(crate) fn now() -> Timestamp {
-    "2026-11-27T16:48:00Z".parse().unwrap()
-}
-
-pub(crate) fn hours_ago(hours: i64) -> Timestamp {
-    now() - SignedDuration::from_hours(hours)
-}
 
 /// Tags of a pipeline or an image, by their keys without the prefix.
 pub(crate) fn tags(tags: &[(&str, &str)]) -> ControlTags {

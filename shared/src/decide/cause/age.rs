@@ -37,10 +37,7 @@ mod tests {
 
     #[test]
     fn given_a_limit_then_an_image_is_too_old_from_the_moment_on_at_which_it_reaches_it() {
-        let fleet = Fixtures::new().pipeline("web", "image/gold/x.x.x").fleet();
-        let member = fleet.members().next().unwrap().clone();
-        let built = Fixtures::built(&member, "web/1.0.0/1", "image/gold/1.0.0/1");
-        let mut observed = Fixtures::observed(member, built.clone());
+        let (built, mut observed) = Fixtures::web("image/gold/x.x.x", "image/gold/1.0.0/1");
         let mut said = |second: i64, limit: Option<Age>| {
             observed.now = Timestamp::from_second(second).unwrap();
             observed.max_age = limit;

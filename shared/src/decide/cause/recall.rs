@@ -71,16 +71,13 @@ mod tests {
     /// `web`, built on `built_on`, while its reference resolves to `now_at`; each image with the recalled
     /// one that it is or is built on.
     fn web(built_on: &str, now_at: &str, recalls: &[(&str, &str)]) -> PipelineObservation {
-        let fleet = Fixtures::new().pipeline("web", "image/gold/x.x.x").fleet();
-        let member = fleet.members().next().unwrap().clone();
-        let built = Fixtures::built(&member, "web/1.0.0/1", &format!("image/{built_on}"));
         let recalls: BTreeMap<_, _> =
             recalls.iter().map(|(image, by)| (Fixtures::image(image), recall(by))).collect();
         PipelineObservation {
             parent_now: Some(ResolvedParent::Image(Fixtures::image(now_at))),
             parent_created: Fixtures::later().filter(|_| built_on < now_at),
             recalls,
-            ..Fixtures::observed(member, built)
+            ..Fixtures::web("image/gold/x.x.x", &format!("image/{built_on}")).1
         }
     }
 

@@ -7,14 +7,6 @@ fn at(second: i64) -> Option<Timestamp> {
     Timestamp::from_second(second).ok()
 }
 
-/// `web` on this parent, whose image was built at second 0 from what is `shown`.
-fn web(parent: &str, shown: &str) -> (Image, PipelineObservation) {
-    let fleet = Fixtures::new().pipeline("web", parent).fleet();
-    let member = fleet.members().next().unwrap().clone();
-    let image = Fixtures::built(&member, "web/1.0.0/1", shown);
-    (image.clone(), Fixtures::observed(member, image))
-}
-
 #[test]
 fn given_a_container_tag_then_another_build_moves_it_and_dates_where_none_is_shown() {
     let (same, newer, older) = ("gold/1.0.0/2", "gold/1.0.0/3", "gold/1.0.0/1");
@@ -35,7 +27,7 @@ fn given_a_container_tag_then_another_build_moves_it_and_dates_where_none_is_sho
         ("image/base/1.0.0/2", same, at(-1), None, None),
         ("image/base/1.0.0/2", same, at(1), None, Some(true)),
     ] {
-        let (image, observed) = web(TAG, shown);
+        let (image, observed) = Fixtures::web(TAG, shown);
         let (parent_created, parent_available) = (created, available);
         let observed = PipelineObservation { parent_created, parent_available, ..observed };
         let found = tag_difference(&image, &Fixtures::image(tagged), &observed);
@@ -65,7 +57,7 @@ fn given_no_build_to_compare_with_then_another_family_is_a_change_only_by_anothe
         ("image/base/1.0.0/1", web_before, at(0), Some((at(2), false))),
         (ami, web_before, at(3), Some((at(3), false))),
     ] {
-        let (mut image, mut observed) = web("image/gold/x.x.x", shown);
+        let (mut image, mut observed) = Fixtures::web("image/gold/x.x.x", shown);
         image.recipe = Some(Fixtures::recipe_arn(built_by));
         observed.member.recipe.as_mut().unwrap().created = at(2).filter(|_| built_by != web_now);
         observed.parent_created = parent_created;
@@ -97,7 +89,7 @@ fn given_another_recipe_then_dates_alone_show_it_if_the_pipeline_was_changed_lat
         ("web/1.x.x", at(1), None, Some((at(1), true))),
         ("web/1.x.x", at(0), None, None),
     ] {
-        let (mut image, mut observed) = web("image/gold/x.x.x", "image/gold/1.0.0/1");
+        let (mut image, mut observed) = Fixtures::web("image/gold/x.x.x", "image/gold/1.0.0/1");
         image.recipe = Some(Fixtures::recipe_arn(built_by));
         observed.member.pipeline.updated = updated;
         observed.member.recipe.as_mut().unwrap().created = created;
@@ -109,7 +101,7 @@ fn given_another_recipe_then_dates_alone_show_it_if_the_pipeline_was_changed_lat
             assert_eq!(is_recreated, built_by.starts_with("web/1"), "{built_by}");
         }
     }
-    let (mut image, mut observed) = web("image/gold/x.x.x", "image/gold/1.0.0/1");
+    let (mut image, mut observed) = Fixtures::web("image/gold/x.x.x", "image/gold/1.0.0/1");
     image.recipe = None;
     assert_eq!(recipe_difference(&image, &observed), None, "it is not shown");
     observed.member.recipe = None;

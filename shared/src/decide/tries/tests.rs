@@ -17,13 +17,10 @@ fn image(build: usize, status: &str, created: Option<Timestamp>) -> Arc<Image> {
 
 /// `web` at hour 100, whose parent is at this build.
 fn web(gold: &str) -> PipelineObservation {
-    let fleet = Fixtures::new().pipeline("web", "image/gold/x.x.x").fleet();
-    let member = fleet.members().next().unwrap().clone();
-    let built = Fixtures::built(&member, "web/1.0.0/1", "image/gold/1.0.0/1");
     PipelineObservation {
         parent_now: Some(ResolvedParent::Image(Fixtures::image(gold))),
         now: at(100 * HOUR).unwrap(),
-        ..Fixtures::observed(member, built)
+        ..Fixtures::web("image/gold/x.x.x", "image/gold/1.0.0/1").1
     }
 }
 

@@ -1,20 +1,11 @@
 //! Fleets for the tests of the map.
 
-use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use crate::decide::fixtures::Fixtures;
+use crate::view::fixtures::{hours_ago, now};
 use crate::view::state::STATES;
 use crate::view::{Behind, FleetView, Newest, Node, State};
-
-/// When the fleets of the tests are read.
-pub(super) fn now() -> Timestamp {
-    "2026-11-27T16:48:00Z".parse().unwrap()
-}
-
-pub(super) fn hours_ago(hours: i64) -> Timestamp {
-    now() - SignedDuration::from_hours(hours)
-}
 
 /// A node, without what it lacks.
 pub(super) fn node(name: &str, state: State, parents: &[usize]) -> Node {

@@ -12,7 +12,8 @@ use crate::decide::observation::ResolvedComponent;
 use crate::decide::pin::{Pin, PinStatus};
 use crate::model::findings::{FindingCounts, Findings};
 use crate::model::recall::Recall;
-use crate::view::survey_fixtures::{AMAZON, World, amazon, hours_ago, many_states, tags};
+use crate::view::fixtures::hours_ago;
+use crate::view::survey_fixtures::{AMAZON, World, amazon, many_states, tags};
 
 /// The page of a pipeline, a row a line.
 fn page(survey: &Survey, name: &str) -> String {
