@@ -23,8 +23,6 @@ import sys
 import time
 import tomllib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 from mutants_alone import Alone
 from variant_build import (
@@ -64,28 +62,9 @@ def outcomes(build: Build, mutants: dict[int, dict], jobs: int) -> dict[int, Out
         # As `cargo mutants` has it: a package's own tests.
         own = [number for number, it in mutants.items() if it["package"] == package]
         own = sorted(set(own) - build.left_out)
-        if not own:
-            continue
-        reaching = build.reach(programs[library], folder, jobs, skip=[])
-
-        def one(number: int) -> Outcome:
-            return build.outcome(number, reaching.get(number, []), folder)
-
-        with ThreadPoolExecutor(jobs) as pool:
-            found.update(zip(own, pool.map(one, own)))
+        if own:
+            found.update(build.outcomes(programs[library], folder, own, jobs, skip=[]))
     return found
-
-
-def end_to_end(build: Build, numbers: list[int], jobs: int) -> Iterator[tuple[int, Outcome]]:
-    """What the end-to-end tests make of these."""
-    program = build.programs(*END_TO_END)["it"]
-    reaching = build.reach(program, "tests", jobs, NOT_END_TO_END)
-
-    def one(number: int) -> Outcome:
-        return build.outcome(number, reaching.get(number, []), "tests")
-
-    with ThreadPoolExecutor(jobs) as pool:
-        yield from zip(numbers, pool.map(one, numbers))
 
 
 def explained() -> set[str]:
@@ -147,7 +126,9 @@ def main():
     if options.end_to_end:
         missed = [number for number, it in found.items() if it.what in ("missed", "unreached")]
         missed = sorted(set(missed) - build.left_out)
-        for number, it in end_to_end(build, missed, options.jobs):
+        program = build.programs(*END_TO_END)["it"]
+        shown = build.outcomes(program, "tests", missed, options.jobs, NOT_END_TO_END)
+        for number, it in shown:
             print(f"end to end: {it.what}: {mutants[number]['name']}: {', '.join(it.by[:2])}")
     counts = Counter(it.what for it in found.values())
     print(f"{dict(counts)} in {time.monotonic() - began:.0f} s; {len(left)} more {rest}")

@@ -7,7 +7,7 @@ after the other.
 
 from dataclasses import dataclass
 
-from variant_build import ROOT, Build, Outcome, spans
+from variant_build import ROOT, Build, Outcome, outcome_of, spans
 from variant_text import Source
 
 # How many seconds the unit tests of a package may take.
@@ -108,8 +108,5 @@ class Alone:
             errors, executables = self.build.cargo(*self.arguments)
             assert not errors, it
             passes, output = self.build.run([executables[library]], folder, PATIENCE)
-            lines = (line.split() for line in output.splitlines())
-            failed = [line[1] for line in lines if line[:1] == ["test"] and line[-1] == "FAILED"]
-            what = {None: "timeout", True: "missed", False: "caught"}[passes]
-            found[it.number] = Outcome(what, failed)
+            found[it.number] = outcome_of(passes, output)
         return found

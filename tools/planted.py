@@ -12,10 +12,18 @@ import argparse
 import os
 import re
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from variant_build import END_TO_END, NOT_END_TO_END, PACKAGES, ROOT, SELECTION, Build, Variant
+from variant_build import (
+    END_TO_END,
+    NOT_END_TO_END,
+    PACKAGES,
+    ROOT,
+    SELECTION,
+    Build,
+    Variant,
+    outcome_of,
+)
 
 sys.path.append(str(ROOT / "tests/planted"))
 from check import bugs, wrong  # noqa: E402
@@ -74,16 +82,10 @@ class Planted:
 
     def test(self, by: str, arguments: list[str], target: str, folder: str, skip: list[str]):
         program = self.build.programs(*arguments)[target]
-        reaching = self.build.reach(program, folder, self.options.jobs, skip)
-
-        def one(number: int):
-            return self.build.outcome(number, reaching.get(number, []), folder)
-
         left = self.unnoticed()
-        with ThreadPoolExecutor(self.options.jobs) as pool:
-            for number, outcome in zip(left, pool.map(one, left)):
-                if outcome.what in ("caught", "timeout"):
-                    self.note(number, by, names(outcome.by) or "a test does not end")
+        for number, outcome in self.build.outcomes(program, folder, left, self.options.jobs, skip):
+            if outcome.what in ("caught", "timeout"):
+                self.note(number, by, names(outcome.by) or "a test does not end")
 
     def simulate(self):
         program = self.build.programs(*SIMULATION)["simulate"]
@@ -111,7 +113,7 @@ class Planted:
             command = [programs[target], *(word for it in skip for word in ("--skip", it))]
             passes, output = build.run(command, folder, PATIENCE)
             if not passes:
-                failed = re.findall(r"^test (\S+).* FAILED$", output, re.MULTILINE)
+                failed = outcome_of(passes, output).by
                 return self.note(number, by, names(failed) or "a test does not end")
 
     def run(self):

@@ -7,6 +7,7 @@ this way is left out: a change of a constant, for example, or a result of anothe
 
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -253,6 +254,18 @@ class Build:
                     reaching[number].append(test)
         return reaching
 
+    def outcomes(
+        self, program: str, folder: str, numbers: list[int], jobs: int, skip: list[str]
+    ) -> Iterator[tuple[int, Outcome]]:
+        """What the tests of one program make of these variants."""
+        reaching = self.reach(program, folder, jobs, skip)
+
+        def one(number: int) -> Outcome:
+            return self.outcome(number, reaching.get(number, []), folder)
+
+        with ThreadPoolExecutor(jobs) as pool:
+            yield from zip(numbers, pool.map(one, numbers))
+
     def outcome(self, number: int, tests: list[Test], folder: str) -> Outcome:
         """What these tests of one program make of a variant: the quickest first, until one fails."""
         if not tests:
@@ -265,13 +278,15 @@ class Build:
             seconds = 10 + 10 * sum(test.seconds for test in some)
             command = [some[0].program, "--exact", "--test-threads=1", *(it.name for it in some)]
             passes, output = self.run(command, folder, seconds, VARIANT=str(number))
-            if passes is None:
-                return Outcome("timeout", [])
             if not passes:
-                lines = (line.split() for line in output.splitlines())
-                failed = [line[1] for line in lines if line[:1] == ["test"] and line[-1] == "FAILED"]
-                return Outcome("caught", failed)
+                return outcome_of(passes, output)
         return Outcome("missed", [])
+
+
+def outcome_of(passes: bool | None, output: str) -> Outcome:
+    """What came of a run of tests: see `Build.run`."""
+    what = {None: "timeout", True: "missed", False: "caught"}[passes]
+    return Outcome(what, re.findall(r"^test (\S+).* FAILED$", output, re.MULTILINE))
 
 
 def spans(message: dict) -> Iterator[dict]:

@@ -6,13 +6,20 @@ alive in a process, so within the text of a variant all others are left out.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import tree_sitter_rust
 from tree_sitter import Language, Node, Parser
 
 PARSER = Parser(Language(tree_sitter_rust.language()))
+
+
+# The expressions whose text a mutant changes, by its genre.
+EXPRESSIONS = {
+    "BinaryOperator": ("binary_expression", "compound_assignment_expr"),
+    "UnaryOperator": ("unary_expression",),
+    "StructField": ("struct_expression",),
+}
 
 
 @dataclass
@@ -84,21 +91,10 @@ class Source:
 
     def mutated(self, number: int, mutant: dict) -> Place:
         """A mutant as `cargo mutants --list --json` describes it."""
-        start, end = (self.offset(mutant["span"][key]) for key in ("start", "end"))
-        instead = mutant["replacement"]
+        start, end, instead = self.edit(mutant)
         match mutant["genre"]:
             case "FnValue":
                 return Place(start, start, {number: instead}, "function")
-            case "BinaryOperator":
-                operator = self.smallest(start, end)
-                node = self.above(operator, "binary_expression", "compound_assignment_expr")
-                before = self.text[node.start_byte : start].decode()
-                after = self.text[end : node.end_byte].decode()
-                return Place(node.start_byte, node.end_byte, {number: before + instead + after})
-            case "UnaryOperator":
-                node = self.above(self.smallest(start, end), "unary_expression")
-                text = self.text[end : node.end_byte].decode()
-                return Place(node.start_byte, node.end_byte, {number: text})
             case "MatchArmGuard":
                 return Place(start, end, {number: instead})
             case "MatchArm":
@@ -106,18 +102,18 @@ class Source:
                 while arm.start_byte != start:
                     arm = self.above(arm.parent, "match_arm")
                 pattern = arm.child_by_field_name("pattern")
-                guard = pattern.child_by_field_name("condition") if pattern else None
                 if pattern is None:
                     raise Unplaced
+                guard = pattern.child_by_field_name("condition")
                 if guard is None:
                     return Place(pattern.end_byte, pattern.end_byte, {number: ""}, "arm")
                 return Place(guard.start_byte, guard.end_byte, {number: ""}, "arm guard")
-            case "StructField":
-                node = self.above(self.smallest(start, end), "struct_expression")
-                rest = self.text[end : node.end_byte].decode().lstrip().removeprefix(",")
-                before = self.text[node.start_byte : start].decode()
-                return Place(node.start_byte, node.end_byte, {number: before + rest})
-        raise Unplaced
+        if mutant["genre"] not in EXPRESSIONS:
+            raise Unplaced
+        node = self.above(self.smallest(start, end), *EXPRESSIONS[mutant["genre"]])
+        before = self.text[node.start_byte : start].decode()
+        after = self.text[end : node.end_byte].decode()
+        return Place(node.start_byte, node.end_byte, {number: before + instead + after})
 
     def edit(self, mutant: dict) -> tuple[int, int, str]:
         """What `cargo mutants` itself does: from where to where the text becomes another one."""
@@ -151,7 +147,7 @@ def rewritten(source: Source, places: list[Place], check: str) -> tuple[str, lis
     def say(text: str):
         out.extend(text.encode())
 
-    def original(start: int, end: int, inner: Iterator[Place] | list[Place]):
+    def original(start: int, end: int, inner: list[Place]):
         at = start
         rest = list(inner)
         while rest:
