@@ -8,14 +8,11 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use metrique_writer_core::format::Format as _;
-use metrique_writer_core::stream::IoStreamError;
-use metrique_writer_core::unit::{AsCount, AsSeconds};
-use metrique_writer_core::{Entry, EntryWriter};
-use metrique_writer_format_emf::Emf;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::report::{Report, Totals};
 
@@ -31,69 +28,96 @@ const REASON: &str = "Reason";
 /// The dimension of the gate that holds a start.
 const GATE: &str = "Gate";
 
+/// One value of a metric.
+struct Metric {
+    name: &'static str,
+    unit: Unit,
+    value: Value,
+}
+
+/// The units that `CloudWatch` has and the metrics need. It has no hours.
+#[derive(Clone, Copy, Serialize)]
+enum Unit {
+    Count,
+    Seconds,
+    None,
+}
+
+impl Metric {
+    fn count(name: &'static str, count: usize) -> Self {
+        Self { name, unit: Unit::Count, value: json!(count) }
+    }
+
+    fn seconds(name: &'static str, duration: Duration) -> Self {
+        Self { name, unit: Unit::Seconds, value: json!(duration.as_secs_f64()) }
+    }
+
+    /// In hours, as an alarm's threshold is.
+    fn hours(name: &'static str, seconds: i64) -> Self {
+        let hours = Duration::from_secs(seconds.unsigned_abs()).as_secs_f64() / 3_600.0;
+        Self { name, unit: Unit::None, value: json!(hours) }
+    }
+}
+
 /// The metrics of one invocation as a whole.
-struct Whole<'a> {
-    function: &'a str,
-    at: SystemTime,
-    report: &'a Report,
-}
-
-impl Entry for Whole<'_> {
-    fn write<'a>(&'a self, writer: &mut impl EntryWriter<'a>) {
-        let Self { function, at, report } = self;
-        let Totals { started, failed, unverified, behind, behind_longest_seconds, pinned, .. } =
-            report.totals;
-        let Totals { recalled, too_old, vulnerable, .. } = report.totals;
-        writer.timestamp(*at);
-        writer.value(FUNCTION, *function);
-        let starts = if report.dry_run { "WouldStart" } else { "Starts" };
-        writer.value(starts, &count(started));
-        writer.value("Failures", &count(failed));
-        // A part of the fleet says nothing about the oldest of all.
-        if report.is_of_whole_fleet() {
-            writer.value("PipelinesBehind", &count(behind));
-            writer.value("PipelinesPinned", &count(pinned));
-            writer.value("PipelinesRecalled", &count(recalled));
-            writer.value("PipelinesTooOld", &count(too_old));
-            writer.value("PipelinesVulnerable", &count(vulnerable));
-            writer.value("Unverified", &count(unverified));
-            writer.value("FoundByCheck", &count(report.found_by_check()));
-            // In hours, as the alarm's threshold is; CloudWatch has no such unit.
-            writer.value("OldestStalenessHours", &hours(behind_longest_seconds));
-            let deferred = report.totals.deferred_longest_seconds;
-            writer.value("OldestDeferredHours", &hours(deferred));
-        }
-        if let Some(latency) = report.start_latency() {
-            writer.value("NotificationToStart", &AsSeconds::from(latency.as_secs_f64()));
-        }
+fn of_invocation(report: &Report) -> Vec<Metric> {
+    let totals = report.totals;
+    let starts = if report.dry_run { "WouldStart" } else { "Starts" };
+    let mut metrics =
+        vec![Metric::count(starts, totals.started), Metric::count("Failures", totals.failed)];
+    // A part of the fleet says nothing about the oldest of all.
+    if report.is_of_whole_fleet() {
+        metrics.extend(of_fleet(&totals));
+        metrics.push(Metric::count("FoundByCheck", report.found_by_check()));
     }
-}
-
-/// How many pipelines have one value of a dimension.
-struct Counted<'a> {
-    function: &'a str,
-    at: SystemTime,
-    metric: &'static str,
-    dimension: &'static str,
-    value: &'static str,
-    count: usize,
-}
-
-impl Entry for Counted<'_> {
-    fn write<'a>(&'a self, writer: &mut impl EntryWriter<'a>) {
-        writer.timestamp(self.at);
-        writer.value(FUNCTION, self.function);
-        writer.value(self.dimension, self.value);
-        writer.value(self.metric, &count(self.count));
+    if let Some(latency) = report.start_latency() {
+        metrics.push(Metric::seconds("NotificationToStart", latency));
     }
+    metrics
 }
 
-fn hours(seconds: i64) -> f64 {
-    Duration::from_secs(seconds.unsigned_abs()).as_secs_f64() / 3_600.0
+/// What a check of the whole fleet counts.
+fn of_fleet(totals: &Totals) -> [Metric; 8] {
+    [
+        Metric::count("PipelinesBehind", totals.behind),
+        Metric::count("PipelinesPinned", totals.pinned),
+        Metric::count("PipelinesRecalled", totals.recalled),
+        Metric::count("PipelinesTooOld", totals.too_old),
+        Metric::count("PipelinesVulnerable", totals.vulnerable),
+        Metric::count("Unverified", totals.unverified),
+        Metric::hours("OldestStalenessHours", totals.behind_longest_seconds),
+        Metric::hours("OldestDeferredHours", totals.deferred_longest_seconds),
+    ]
 }
 
-fn count(number: usize) -> AsCount<u64> {
-    AsCount::from(number as u64)
+/// How many pipelines have each value of a dimension.
+fn counted(
+    name: &'static str,
+    values: impl Iterator<Item = &'static str>,
+) -> impl Iterator<Item = (&'static str, Metric)> {
+    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for value in values {
+        *counts.entry(value).or_default() += 1;
+    }
+    counts.into_iter().map(move |(value, count)| (value, Metric::count(name, count)))
+}
+
+/// Metrics with their dimensions, as `CloudWatch` Logs reads them.
+fn line(at: Timestamp, dimensions: &[(&str, &str)], metrics: &[Metric]) -> Value {
+    let names: Vec<_> = dimensions.iter().map(|(name, _)| name).collect();
+    let defined: Vec<_> =
+        metrics.iter().map(|it| json!({ "Name": it.name, "Unit": it.unit })).collect();
+    let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [names], "Metrics": defined });
+    let mut line = json!({
+        "_aws": { "Timestamp": at.as_millisecond(), "CloudWatchMetrics": [directive] },
+    });
+    for (name, value) in dimensions {
+        line[*name] = json!(value);
+    }
+    for metric in metrics {
+        line[metric.name] = metric.value.clone();
+    }
+    line
 }
 
 /// Writes the metrics of an invocation of the Lambda function `function`, a JSON object a line.
@@ -106,36 +130,18 @@ pub fn write(
     at: Timestamp,
     output: &mut impl io::Write,
 ) -> io::Result<()> {
-    let at = SystemTime::UNIX_EPOCH + Duration::try_from(at.as_duration()).unwrap_or_default();
-    let dimensions = |names: &[&str]| vec![names.iter().map(ToString::to_string).collect()];
-    let mut whole = Emf::all_validations(NAMESPACE.to_owned(), dimensions(&[FUNCTION]));
-    // Lines are written at once, so that no other output comes in between.
-    let mut lines = Vec::new();
-    whole.format(&Whole { function, at, report }, &mut lines).map_err(io_error)?;
-    let mut count_by = |metric, dimension, values: &mut dyn Iterator<Item = &'static str>| {
-        let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
-        for value in values {
-            *counts.entry(value).or_default() += 1;
-        }
-        let names = dimensions(&[FUNCTION, dimension]);
-        let mut format = Emf::all_validations(NAMESPACE.to_owned(), names);
-        for (value, count) in counts {
-            let entry = Counted { function, at, metric, dimension, value, count };
-            format.format(&entry, &mut lines).map_err(io_error)?;
-        }
-        Ok::<(), io::Error>(())
-    };
-    count_by("Skips", REASON, &mut report.skip_codes())?;
-    // A pipeline that several gates hold counts for each.
-    count_by("Deferred", GATE, &mut report.gate_codes())?;
-    output.write_all(&lines)
-}
-
-fn io_error(error: IoStreamError) -> io::Error {
-    match error {
-        IoStreamError::Io(error) => error,
-        IoStreamError::Validation(error) => io::Error::other(error),
+    let function = (FUNCTION, function);
+    let mut lines = vec![line(at, &[function], &of_invocation(report))];
+    for (reason, skips) in counted("Skips", report.skip_codes()) {
+        lines.push(line(at, &[function, (REASON, reason)], &[skips]));
     }
+    // A pipeline that several gates hold counts for each.
+    for (gate, deferrals) in counted("Deferred", report.gate_codes()) {
+        lines.push(line(at, &[function, (GATE, gate)], &[deferrals]));
+    }
+    // Written at once, so that no other output comes in between.
+    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    output.write_all(lines.as_bytes())
 }
 
 #[cfg(test)]
@@ -172,18 +178,18 @@ mod tests {
         let sent = Some("1970-01-01T00:01:38.5Z".parse().unwrap());
         let event = event(Trigger::Message { sent });
         insta::assert_snapshot!(metrics(event, false), @r#"
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Starts","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"NotificationToStart","Unit":"Seconds"}]}],"Timestamp":60000},"Starts":1,"Failures":1,"NotificationToStart":1.5,"FunctionName":"stack-GoldCascade-1"}
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":60000},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":60000},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-ancestor"}
+        {"Failures":1,"FunctionName":"stack-GoldCascade-1","NotificationToStart":1.5,"Starts":1,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Starts","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"NotificationToStart","Unit":"Seconds"}],"Namespace":"ImageCascade"}],"Timestamp":60000}}
+        {"FunctionName":"stack-GoldCascade-1","Reason":"disabled","Skips":1,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}],"Namespace":"ImageCascade"}],"Timestamp":60000}}
+        {"FunctionName":"stack-GoldCascade-1","Reason":"for-ancestor","Skips":2,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}],"Namespace":"ImageCascade"}],"Timestamp":60000}}
         "#);
     }
 
     #[test]
     fn given_a_check_of_the_whole_fleet_then_what_is_behind_is_a_metric() {
         insta::assert_snapshot!(metrics(event(check(true, at(0))), true), @r#"
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"WouldStart","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"PipelinesRecalled","Unit":"Count"},{"Name":"PipelinesTooOld","Unit":"Count"},{"Name":"PipelinesVulnerable","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"FoundByCheck","Unit":"Count"},{"Name":"OldestStalenessHours"},{"Name":"OldestDeferredHours"}]}],"Timestamp":60000},"WouldStart":1,"Failures":1,"PipelinesBehind":1,"PipelinesPinned":0,"PipelinesRecalled":0,"PipelinesTooOld":0,"PipelinesVulnerable":0,"Unverified":0,"FoundByCheck":0,"OldestStalenessHours":2,"OldestDeferredHours":0,"FunctionName":"stack-GoldCascade-1"}
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":60000},"Skips":1,"FunctionName":"stack-GoldCascade-1","Reason":"disabled"}
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":60000},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"for-ancestor"}
+        {"Failures":1,"FoundByCheck":0,"FunctionName":"stack-GoldCascade-1","OldestDeferredHours":0.0,"OldestStalenessHours":2.0,"PipelinesBehind":1,"PipelinesPinned":0,"PipelinesRecalled":0,"PipelinesTooOld":0,"PipelinesVulnerable":0,"Unverified":0,"WouldStart":1,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["FunctionName"]],"Metrics":[{"Name":"WouldStart","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"PipelinesRecalled","Unit":"Count"},{"Name":"PipelinesTooOld","Unit":"Count"},{"Name":"PipelinesVulnerable","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"OldestStalenessHours","Unit":"None"},{"Name":"OldestDeferredHours","Unit":"None"},{"Name":"FoundByCheck","Unit":"Count"}],"Namespace":"ImageCascade"}],"Timestamp":60000}}
+        {"FunctionName":"stack-GoldCascade-1","Reason":"disabled","Skips":1,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}],"Namespace":"ImageCascade"}],"Timestamp":60000}}
+        {"FunctionName":"stack-GoldCascade-1","Reason":"for-ancestor","Skips":2,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}],"Namespace":"ImageCascade"}],"Timestamp":60000}}
         "#);
     }
 
@@ -196,10 +202,10 @@ mod tests {
         });
         let event = fixtures::event(check(true, at(0)), lines.into());
         insta::assert_snapshot!(metrics(event, false), @r#"
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Starts","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"PipelinesRecalled","Unit":"Count"},{"Name":"PipelinesTooOld","Unit":"Count"},{"Name":"PipelinesVulnerable","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"FoundByCheck","Unit":"Count"},{"Name":"OldestStalenessHours"},{"Name":"OldestDeferredHours"}]}],"Timestamp":60000},"Starts":0,"Failures":0,"PipelinesBehind":2,"PipelinesPinned":0,"PipelinesRecalled":0,"PipelinesTooOld":0,"PipelinesVulnerable":0,"Unverified":0,"FoundByCheck":0,"OldestStalenessHours":0,"OldestDeferredHours":2.5,"FunctionName":"stack-GoldCascade-1"}
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}]}],"Timestamp":60000},"Skips":2,"FunctionName":"stack-GoldCascade-1","Reason":"deferred"}
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Gate"]],"Metrics":[{"Name":"Deferred","Unit":"Count"}]}],"Timestamp":60000},"Deferred":2,"FunctionName":"stack-GoldCascade-1","Gate":"budget"}
-        {"_aws":{"CloudWatchMetrics":[{"Namespace":"ImageCascade","Dimensions":[["FunctionName","Gate"]],"Metrics":[{"Name":"Deferred","Unit":"Count"}]}],"Timestamp":60000},"Deferred":2,"FunctionName":"stack-GoldCascade-1","Gate":"hold"}
+        {"Failures":0,"FoundByCheck":0,"FunctionName":"stack-GoldCascade-1","OldestDeferredHours":2.5,"OldestStalenessHours":0.0,"PipelinesBehind":2,"PipelinesPinned":0,"PipelinesRecalled":0,"PipelinesTooOld":0,"PipelinesVulnerable":0,"Starts":0,"Unverified":0,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Starts","Unit":"Count"},{"Name":"Failures","Unit":"Count"},{"Name":"PipelinesBehind","Unit":"Count"},{"Name":"PipelinesPinned","Unit":"Count"},{"Name":"PipelinesRecalled","Unit":"Count"},{"Name":"PipelinesTooOld","Unit":"Count"},{"Name":"PipelinesVulnerable","Unit":"Count"},{"Name":"Unverified","Unit":"Count"},{"Name":"OldestStalenessHours","Unit":"None"},{"Name":"OldestDeferredHours","Unit":"None"},{"Name":"FoundByCheck","Unit":"Count"}],"Namespace":"ImageCascade"}],"Timestamp":60000}}
+        {"FunctionName":"stack-GoldCascade-1","Reason":"deferred","Skips":2,"_aws":{"CloudWatchMetrics":[{"Dimensions":[["FunctionName","Reason"]],"Metrics":[{"Name":"Skips","Unit":"Count"}],"Namespace":"ImageCascade"}],"Timestamp":60000}}
+        {"Deferred":2,"FunctionName":"stack-GoldCascade-1","Gate":"budget","_aws":{"CloudWatchMetrics":[{"Dimensions":[["FunctionName","Gate"]],"Metrics":[{"Name":"Deferred","Unit":"Count"}],"Namespace":"ImageCascade"}],"Timestamp":60000}}
+        {"Deferred":2,"FunctionName":"stack-GoldCascade-1","Gate":"hold","_aws":{"CloudWatchMetrics":[{"Dimensions":[["FunctionName","Gate"]],"Metrics":[{"Name":"Deferred","Unit":"Count"}],"Namespace":"ImageCascade"}],"Timestamp":60000}}
         "#);
     }
 
