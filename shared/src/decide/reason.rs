@@ -31,7 +31,7 @@ pub enum Reason {
     /// Its recipe names another parent than the one it was built on.
     ParentChanged {
         /// The parent of its newest image, if Image Builder still says.
-        old: Option<String>,
+        old: Option<ParentImage>,
         /// The build that its recipe resolves to now.
         new: ImageArn,
     },
@@ -198,7 +198,7 @@ impl Reason {
             Self::Recalled(recall) => recall.image.short().to_string(),
             Self::MaxAge { image, .. } => image.short().to_string(),
             Self::Vulnerable(findings) => findings.found.to_string(),
-            Self::ParentChanged { old: Some(old), .. } => old.clone(),
+            Self::ParentChanged { old: Some(old), .. } => old.to_string(),
             Self::ComponentUpdated { old: Some(old), .. } => old.short().to_string(),
             Self::RecipeUpdated { old, .. } => format!("recipe {} {}", old.name(), old.version()),
             Self::ParameterChanged {
@@ -246,6 +246,14 @@ impl fmt::Display for Reason {
                 write!(f, "max age {limit}: {} is {age} old", image.short())
             }
             Self::Vulnerable(findings) => findings.fmt(f),
+            // Amazon's image may have the name and the number of one of the account's own.
+            Self::ParentChanged { old: Some(ParentImage::Image(old)), new }
+                if old.family().name() == new.family().name()
+                    && old.family().owner() != new.family().owner() =>
+            {
+                let (from, to) = (old.family().owner(), new.family().owner());
+                write!(f, "parent image {} of {from} -> {} of {to}", old.short(), new.short())
+            }
             Self::ParentChanged { old: Some(old), new } => {
                 write!(f, "parent image {old} -> {}", new.short())
             }
@@ -380,6 +388,21 @@ pub(super) fn join(
 mod tests {
     use super::*;
     use crate::decide::fixtures::Fixtures;
+
+    #[test]
+    fn given_another_owners_image_of_the_same_name_then_the_reason_has_both_owners() {
+        let changed = |old: &str| {
+            let old = ParentImage::parse(old).unwrap();
+            let new = Fixtures::image("gold/1.0.0/4");
+            Reason::ParentChanged { old: Some(old), new }.to_string()
+        };
+        let amazons = changed("arn:aws:imagebuilder:us-east-1:aws:image/gold/1.0.0/4");
+        assert_eq!(amazons, "parent image gold 1.0.0/4 of aws -> gold 1.0.0/4 of 123456789012");
+        let own = changed("arn:aws:imagebuilder:us-east-1:123456789012:image/gold/x.x.x");
+        assert_eq!(own, "parent image gold x.x.x -> gold 1.0.0/4");
+        let other = changed("arn:aws:imagebuilder:us-east-1:aws:image/base/1.0.0/4");
+        assert_eq!(other, "parent image base 1.0.0/4 -> gold 1.0.0/4");
+    }
 
     #[test]
     fn given_two_reasons_then_they_have_the_same_cause_if_they_ask_for_the_same_input() {

@@ -186,8 +186,7 @@ fn image_difference(
                 Some(_) => true,
                 None => false,
             };
-        let old = image.parent.as_ref().map(ToString::to_string);
-        let reason = Reason::ParentChanged { old, new: parent.clone() };
+        let reason = Reason::ParentChanged { old: image.parent.clone(), new: parent.clone() };
         let since = other_recipe.map_or(since, |recipe| recipe.since.max(since));
         let by_date = !is_other;
         return Ok((is_other || is_younger(since, image, observed)).then_some(Difference {

@@ -365,7 +365,7 @@ impl<'a> Page<'a> {
             self.add("urgent", &format!("by {}: {why}", urgency.image.short()));
         }
         if let Some(recall) = &line.recall {
-            self.add("recalled", &recall.to_string());
+            self.add("note", &recall.to_string());
         }
         if let Some(findings) = &line.findings {
             let mut text = findings.to_string();
@@ -376,10 +376,10 @@ impl<'a> Page<'a> {
             self.add("findings", &text);
         }
         for pin in &line.pins {
-            self.add("pinned", &pin.to_string());
+            self.add("note", &pin.to_string());
         }
         for component in &line.not_compared {
-            self.add("not compared", component);
+            self.add("note", component);
         }
     }
 

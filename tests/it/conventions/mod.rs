@@ -7,6 +7,7 @@ mod decisions;
 mod emulated;
 mod layers;
 mod length;
+mod metrics;
 mod names;
 mod operations;
 mod paths;

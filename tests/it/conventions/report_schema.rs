@@ -17,7 +17,7 @@ use tests::report_schema;
 use super::decisions::{every_decision, every_gate, findings, image, pipeline, recall};
 use crate::sources::{below, root};
 
-fn line(decision: Option<Decision>, outcome: Outcome) -> Line {
+pub(super) fn line(decision: Option<Decision>, outcome: Outcome) -> Line {
     Line {
         pipeline: pipeline("web"),
         sentence: decision.as_ref().map_or_else(String::new, ToString::to_string),
@@ -49,7 +49,7 @@ fn report_of(lines: Vec<Line>) -> Value {
     report(Findings::Pipelines(Found { lines, ..Found::default() }))
 }
 
-fn every_outcome() -> Vec<Outcome> {
+pub(super) fn every_outcome() -> Vec<Outcome> {
     vec![
         Outcome::None,
         Outcome::Started { image: image("web/1.0.0/3") },

@@ -66,7 +66,7 @@ fn given_no_build_to_compare_with_then_another_family_is_a_change_only_by_anothe
         let said = found.as_ref().map(|it| (it.since, it.by_date));
         assert_eq!(said, expected, "{shown} {built_by} {parent_created:?}");
         if let Some(found) = found {
-            let old = Some(Fixtures::parent(shown).to_string());
+            let old = Some(Fixtures::parent(shown));
             assert_eq!(found.reason, Reason::ParentChanged { old, new: gold });
         }
     }

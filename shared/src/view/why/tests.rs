@@ -293,10 +293,10 @@ fn given_a_recall_findings_pins_and_forbidden_components_then_each_is_noted() {
     would start: parent image gold-linux 1.0.0/3 -> 1.0.0/4
     would start: java-21 1.0.0/7 is recalled: bad openssl
     passed: starts are not switched off, mode auto, no hold, no window, no calendar, no limit of builds
-    recalled: java-21 1.0.0/7 is recalled: bad openssl
+    note: java-21 1.0.0/7 is recalled: bad openssl
     findings: Inspector found 3 critical in java-21 1.0.0/7; no build for that before tomorrow 16:48 UTC
-    pinned: pinned to agent 1.0.0, misses nothing
-    not compared: component secret 1.0.0 is not compared: denied
+    note: pinned to agent 1.0.0, misses nothing
+    note: component secret 1.0.0 is not compared: denied
     to do: the next check or notification starts it, as far as the budget allows and unless the stack is a dry run
     ");
 }
