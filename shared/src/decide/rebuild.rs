@@ -344,7 +344,7 @@ mod tests {
         };
         observed.history = vec![own.into()];
         observed.member.recipe.as_mut().unwrap().created = after();
-        insta::assert_snapshot!(decided(&observed), @"rebuild: parent image al2023 1.0.0/3 -> al2023 1.0.0/3; recipe web 0.9.0 -> 1.0.0");
+        insta::assert_snapshot!(decided(&observed), @"rebuild: parent image al2023 1.0.0/3 of 123456789012 -> al2023 1.0.0/3 of aws; recipe web 0.9.0 -> 1.0.0");
     }
 
     #[test]
