@@ -62,7 +62,7 @@ fn captured(pattern: &str, text: &str) -> BTreeSet<String> {
     pattern.captures_iter(text).map(|it| it[1].to_owned()).collect()
 }
 
-/// In the words of the format's specification, which has a schema.
+/// The rules of the format's specification.
 #[test]
 fn given_each_line_then_cloudwatch_finds_a_value_for_each_metric_and_dimension() {
     let lines = written();
