@@ -382,7 +382,7 @@ async fn given_a_recall_then_a_person_sees_what_is_built_on_it() {
     would start: gold 1.0.0/1 is recalled: bad openssl
     not yet: it would be built on java 1.0.0/1, which is built on gold 1.0.0/1, which is recalled: bad openssl
     passed: starts are not switched off, mode auto, no hold, no window, no calendar, budget 0 of 20, unless other pipelines come first (image-cascade plan)
-    recalled: gold 1.0.0/1 is recalled: bad openssl
+    note: gold 1.0.0/1 is recalled: bad openssl
     to do: build a newer image in place of gold 1.0.0/1, or deprecate it, so that an older one is used again
     ");
     let survey = lab.survey(&[], &[]).await;
