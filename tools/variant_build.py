@@ -39,6 +39,7 @@ SELECTION = [word for package in PACKAGES for word in ("--package", package)]
 END_TO_END = ["test", "--package", "tests", "--test", "it", "--no-run"]
 NOT_END_TO_END = ["account_check", "command_line", "encrypted", "given_serve", "processes"]
 NOT_END_TO_END += ["read_only", "stack", "simulation", "random", "moves", "resolution", "conventions"]
+NOT_END_TO_END += ["given_a_deployed_function"]
 
 LIBRARY = "shared/src/lib.rs"
 
