@@ -198,10 +198,10 @@ impl Reason {
             Self::Recalled(recall) => recall.image.short().to_string(),
             Self::MaxAge { image, .. } => image.short().to_string(),
             Self::Vulnerable(findings) => findings.found.to_string(),
-            Self::ParentChanged { old: Some(old), .. } => old.to_string(),
             Self::ComponentUpdated { old: Some(old), .. } => old.short().to_string(),
             Self::RecipeUpdated { old, .. } => format!("recipe {} {}", old.name(), old.version()),
-            Self::ParameterChanged {
+            Self::ParentChanged { old: Some(old), .. }
+            | Self::ParameterChanged {
                 old: Some(old @ (ParentImage::Ami(_) | ParentImage::Image(_))),
                 ..
             } => old.to_string(),

@@ -7,7 +7,7 @@
 //! [embedded metric format]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -140,8 +140,11 @@ pub fn write(
         lines.push(line(at, &[function, (GATE, gate)], &[deferrals]));
     }
     // Written at once, so that no other output comes in between.
-    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    output.write_all(lines.as_bytes())
+    let mut text = Vec::new();
+    for line in lines {
+        writeln!(text, "{line}")?;
+    }
+    output.write_all(&text)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Do the functions write the metrics that the template and `docs/operations.md` name, as CloudWatch
-//! reads them?
+//! Do the functions write the metrics that the template and `docs/operations.md` name, in the
+//! format that `CloudWatch` reads?
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -96,7 +96,7 @@ fn charted(template: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for row in row.captures_iter(template) {
         if &row[1] != "." {
-            namespace = row[1].to_owned();
+            namespace.replace_range(.., &row[1]);
         }
         if namespace == NAMESPACE && &row[2] != "." {
             names.insert(row[2].to_owned());
