@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::report::{Report, Totals};
+use crate::report::Report;
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "ImageCascade";
@@ -67,8 +67,7 @@ fn of_invocation(report: &Report) -> Vec<Metric> {
         vec![Metric::count(starts, totals.started), Metric::count("Failures", totals.failed)];
     // A part of the fleet says nothing about the oldest of all.
     if report.is_of_whole_fleet() {
-        metrics.extend(of_fleet(&totals));
-        metrics.push(Metric::count("FoundByCheck", report.found_by_check()));
+        metrics.extend(of_fleet(report));
     }
     if let Some(latency) = report.start_latency() {
         metrics.push(Metric::seconds("NotificationToStart", latency));
@@ -77,7 +76,8 @@ fn of_invocation(report: &Report) -> Vec<Metric> {
 }
 
 /// What a check of the whole fleet counts.
-fn of_fleet(totals: &Totals) -> [Metric; 8] {
+fn of_fleet(report: &Report) -> [Metric; 9] {
+    let totals = report.totals;
     [
         Metric::count("PipelinesBehind", totals.behind),
         Metric::count("PipelinesPinned", totals.pinned),
@@ -87,6 +87,7 @@ fn of_fleet(totals: &Totals) -> [Metric; 8] {
         Metric::count("Unverified", totals.unverified),
         Metric::hours("OldestStalenessHours", totals.behind_longest_seconds),
         Metric::hours("OldestDeferredHours", totals.deferred_longest_seconds),
+        Metric::count("FoundByCheck", report.found_by_check()),
     ]
 }
 

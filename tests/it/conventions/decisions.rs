@@ -46,11 +46,6 @@ fn parent(text: &str) -> ParentImage {
     ParentImage::parse(&text).unwrap()
 }
 
-/// The same of Amazon.
-fn amazons(text: &str) -> ParentImage {
-    ParentImage::parse(&format!("arn:aws:imagebuilder:us-east-1:aws:image/{text}")).unwrap()
-}
-
 fn parameter() -> ParameterName {
     "/golden/ami".into()
 }
@@ -129,11 +124,11 @@ pub(super) fn every_decision() -> Vec<Decision> {
 fn every_reason() -> Vec<Reason> {
     vec![
         parent_updated(),
+        Reason::ParentChanged { old: Some(parent("ami-1")), new: image("gold/1.0.0/4") },
         Reason::ParentChanged {
-            old: Some(ParentImage::Ami("ami-1".into())),
+            old: Some(arn("aws:image/gold/1.0.0/4").parse().map(ParentImage::Image).unwrap()),
             new: image("gold/1.0.0/4"),
         },
-        Reason::ParentChanged { old: Some(amazons("gold/1.0.0/4")), new: image("gold/1.0.0/4") },
         Reason::ParentChanged { old: None, new: image("gold/1.0.0/4") },
         Reason::ParentRecreated { parent: image("gold/1.0.0/3"), created: Some(at()) },
         Reason::ParentWithdrawn { old: image("gold/1.0.0/4"), new: image("gold/1.0.0/3") },

@@ -5,32 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use image_cascade::report::metrics::{self, NAMESPACE};
-use image_cascade::report::{
-    Cause, CauseReport, Findings, Found, Line, Outcome, Report, Tick, Trigger,
-};
+use image_cascade::report::{Findings, Found, Outcome, Report, Tick, Trigger};
 use jiff::{SignedDuration, Timestamp};
 use regex::Regex;
 use serde_json::Value;
 
 use super::decisions::every_decision;
-use super::report_schema::{every_outcome, line};
+use super::operations::first_cells;
+use super::report_schema::{event, every_outcome, line};
 use crate::sources::root;
-
-fn event(trigger: Trigger, lines: Vec<Line>) -> CauseReport {
-    let cause =
-        Cause { sentence: "gold 1.0.0/4 is AVAILABLE".to_owned(), id: None, image: None, trigger };
-    let findings = Findings::Pipelines(Found { lines, ..Found::default() });
-    CauseReport::new(&cause, findings, Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1))
-}
 
 /// What functions write in a dry run and else: a check of the whole fleet with every decision, and a
 /// message with every outcome.
 fn written() -> Vec<Value> {
     let tick = Tick { at: Timestamp::UNIX_EPOCH, period: SignedDuration::from_hours(1) };
     let decided = every_decision().into_iter().map(|it| line(Some(it), Outcome::None)).collect();
-    let check = event(Trigger::Check { whole_fleet: true, tick }, decided);
+    let found = |lines| Findings::Pipelines(Found { lines, ..Found::default() });
+    let check = event(Trigger::Check { whole_fleet: true, tick }, found(decided));
     let came_of = every_outcome().into_iter().map(|it| line(None, it)).collect();
-    let message = event(Trigger::Message { sent: Some(Timestamp::UNIX_EPOCH) }, came_of);
+    let message = event(Trigger::Message { sent: Some(Timestamp::UNIX_EPOCH) }, found(came_of));
     let mut lines = Vec::new();
     for dry_run in [false, true] {
         let report = Report::new("any", dry_run, vec![check.clone(), message.clone()]);
@@ -41,7 +34,7 @@ fn written() -> Vec<Value> {
 }
 
 /// The metrics, each with the dimensions besides the function's that it is written by.
-fn metrics() -> BTreeMap<String, BTreeSet<String>> {
+fn dimensions_by_metric() -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for line in written() {
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
@@ -119,7 +112,7 @@ fn given_the_template_then_each_of_its_metrics_is_written() {
         assert!(!found.is_empty(), "{pattern}");
         named.extend(found);
     }
-    let written: BTreeSet<String> = metrics().into_keys().collect();
+    let written: BTreeSet<String> = dimensions_by_metric().into_keys().collect();
     let unknown: Vec<_> = named.difference(&written).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
     insta::assert_snapshot!(Vec::from_iter(named).join(" "), @"Deferred Failures FoundByCheck NotificationToStart OldestDeferredHours OldestStalenessHours PipelinesBehind Starts Unverified WouldStart");
@@ -127,15 +120,12 @@ fn given_the_template_then_each_of_its_metrics_is_written() {
 
 #[test]
 fn given_the_operators_table_then_it_has_exactly_what_is_written_and_by_which_dimension() {
-    let page = fs::read_to_string(root().join("docs/operations.md")).unwrap();
-    let table = page.split("| metric | published by | what it counts |").nth(1).unwrap();
-    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let mut documented: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for cell in rows.map(|row| row.split('|').nth(1).unwrap()) {
-        let (names, by) = cell.split_once(", by ").unwrap_or((cell, ""));
+    for cell in first_cells("| metric | published by | what it counts |") {
+        let (names, by) = cell.split_once(", by ").unwrap_or((&cell, ""));
         for name in captured("`(\\w+)`", names) {
             documented.insert(name, captured("`(\\w+)`", by));
         }
     }
-    assert_eq!(documented, metrics());
+    assert_eq!(documented, dimensions_by_metric());
 }

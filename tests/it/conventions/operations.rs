@@ -20,15 +20,19 @@ fn sentences() -> Vec<String> {
     decided.chain(undecided.into_iter().map(|line| line.sentence)).collect()
 }
 
+/// The first cell of each row of the page's table with this header.
+pub(super) fn first_cells(header: &str) -> Vec<String> {
+    let page = fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let table = page.split(header).nth(1).unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.split('|').nth(1).unwrap().to_owned()).collect()
+}
+
 /// The sentences that the table explains, as patterns, each with its text. `…` stands for any text.
 fn explained() -> Vec<(String, Regex)> {
-    let page = fs::read_to_string(root().join("docs/operations.md")).unwrap();
-    let table = page.split("| sentence | what it means, and what to do |").nth(1).unwrap();
-    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
-    let cells = rows.map(|row| row.split('|').nth(1).unwrap().to_owned());
     let quoted = Regex::new("`([^`]+)`").unwrap();
     let mut found = Vec::new();
-    for cell in cells {
+    for cell in first_cells("| sentence | what it means, and what to do |") {
         for text in quoted.captures_iter(&cell).map(|it| it[1].to_owned()) {
             let pattern = regex::escape(&text).replace('…', ".*");
             let pattern = Regex::new(&format!("^{pattern}$")).unwrap();

@@ -34,14 +34,14 @@ pub(super) fn line(decision: Option<Decision>, outcome: Outcome) -> Line {
     }
 }
 
+pub(super) fn event(trigger: Trigger, findings: Findings) -> CauseReport {
+    let cause =
+        Cause { sentence: "gold 1.0.0/4 is AVAILABLE".to_owned(), id: None, image: None, trigger };
+    CauseReport::new(&cause, findings, Timestamp::UNIX_EPOCH)
+}
+
 fn report(findings: Findings) -> Value {
-    let cause = Cause {
-        sentence: "gold 1.0.0/4 is AVAILABLE".to_owned(),
-        id: None,
-        image: None,
-        trigger: Trigger::Message { sent: None },
-    };
-    let event = CauseReport::new(&cause, findings, Timestamp::UNIX_EPOCH);
+    let event = event(Trigger::Message { sent: None }, findings);
     Report::new("gold-cascade", false, vec![event]).answer()
 }
 
